@@ -1,0 +1,120 @@
+#!/bin/sh
+# From a bare Debian or Ubuntu machine to a running engine with Compose v2 and Buildx, and to the
+# base image that docker/Dockerfile starts from, even where no container registry can be reached.
+#
+#     sudo docker/engine.sh
+#
+# Safe to run twice: what is there already is left as it is. Variables, all optional:
+#     BASE            the base image              debian:trixie-slim
+#     DEBIAN_MIRROR   where Debian packages are   what this machine's own apt sources name
+#     ENGINE_LOG      the daemon's log, where no service manager keeps one
+set -eu
+
+BASE=${BASE:-debian:trixie-slim}
+ENGINE_LOG=${ENGINE_LOG:-/var/log/dockerd.log}
+SUITE=trixie                    # the Debian release behind the base image; Debian 12 takes its engine from it
+
+say() { printf 'engine: %s\n' "$*"; }
+die() { printf 'engine: %s\n' "$*" >&2; exit 1; }
+
+# The client answers `docker info` by itself; only the server's version proves an engine.
+engine_answers() { [ -n "$(timeout 20 docker version --format '{{.Server.Version}}' 2>/dev/null)" ]; }
+plugins_answer() { docker compose version >/dev/null 2>&1 && docker buildx version >/dev/null 2>&1; }
+
+need_root() { [ "$(id -u)" -eq 0 ] || die "$1 needs root: run sudo $0"; }
+
+mirror() {
+    [ -z "${DEBIAN_MIRROR:-}" ] || { printf '%s\n' "$DEBIAN_MIRROR"; return; }
+    [ "$ID" = debian ] || die "set DEBIAN_MIRROR: this machine's apt sources do not name a Debian mirror"
+    cat /etc/apt/sources.list /etc/apt/sources.list.d/debian.sources 2>/dev/null |
+        sed -nE 's/^(URIs:|deb( +\[[^]]*\])?) +([^ ]+).*/\3/p' | grep -v -- '-security' | head -n 1 | grep . ||
+        die "set DEBIAN_MIRROR: no mirror in /etc/apt/sources.list or sources.list.d/debian.sources"
+}
+
+install_packages() {
+    need_root "installing an engine"
+    export DEBIAN_FRONTEND=noninteractive
+    release=
+    case "$ID-${VERSION_ID%%.*}" in
+        ubuntu-*) packages='docker.io docker-compose-v2 docker-buildx' ;;
+        debian-12)                        # its own engine is too old, and it has no Compose v2
+            packages='docker.io docker-compose docker-buildx' release="-t $SUITE"
+            uri=$(mirror)
+            keyring=/usr/share/keyrings/debian-archive-keyring.gpg
+            printf 'Types: deb\nURIs: %s\nSuites: %s\nComponents: main\nSigned-By: %s\n' "$uri" "$SUITE" "$keyring" \
+                >/etc/apt/sources.list.d/parlab-engine.sources
+            # Below a release's own 500: nothing else on the machine is upgraded to the newer release.
+            printf 'Package: *\nPin: release n=%s\nPin-Priority: 100\n' "$SUITE" >/etc/apt/preferences.d/parlab-engine ;;
+        debian-*) packages='docker.io docker-compose docker-buildx' ;;
+        *) die "this script knows Debian and Ubuntu, not ${PRETTY_NAME:-this system}: install Docker Engine 25 or newer" \
+               "with Compose v2 and Buildx as https://docs.docker.com/engine/install describes" ;;
+    esac
+    say "installing $packages"
+    apt-get -qq update
+    # shellcheck disable=SC2086  # word splitting is meant
+    apt-get -qq install --no-install-recommends $release $packages iptables ca-certificates >/dev/null
+}
+
+# A daemon that was killed hard leaves its pid file; the number may be another program's by now.
+forget_dead_daemon() {
+    for file in /run/docker.pid /run/docker/containerd/containerd.pid; do
+        [ -e "$file" ] || continue
+        case "$(cat "/proc/$(cat "$file")/comm" 2>/dev/null)" in
+            dockerd|containerd) ;;
+            *) rm -f "$file" ;;
+        esac
+    done
+}
+
+start_daemon() {
+    need_root "starting the engine"
+    if [ -d /run/systemd/system ]; then
+        say "starting docker.service"
+        systemctl start docker
+    else
+        forget_dead_daemon
+        say "starting dockerd, log in $ENGINE_LOG"
+        setsid dockerd >>"$ENGINE_LOG" 2>&1 </dev/null &
+    fi
+    deadline=$(($(date +%s) + 60))
+    until engine_answers; do
+        [ "$(date +%s)" -lt "$deadline" ] ||
+            die "no answer from the daemon in 60 s; the end of $ENGINE_LOG: $(tail -n 5 "$ENGINE_LOG" 2>/dev/null)"
+        sleep 0.2
+    done
+}
+
+# What the official image has and a plain mmdebstrap lacks: no package cache and no manuals in a layer.
+make_base() {
+    uri=$(mirror)
+    say "making $BASE from Debian's packages"
+    if ! command -v mmdebstrap >/dev/null; then
+        need_root "installing mmdebstrap"
+        apt-get -qq update
+        DEBIAN_FRONTEND=noninteractive apt-get -qq install --no-install-recommends mmdebstrap debian-archive-keyring >/dev/null
+    fi
+    work=$(mktemp -d)
+    trap 'rm -rf "$work"' EXIT
+    mmdebstrap --quiet --variant=minbase \
+        --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-include=/usr/share/doc/*/copyright' \
+        --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/info/*' \
+        --dpkgopt='path-exclude=/usr/share/locale/*' --dpkgopt='path-exclude=/usr/share/lintian/*' \
+        --aptopt='Dir::Cache::pkgcache ""' --aptopt='Dir::Cache::srcpkgcache ""' \
+        --aptopt='DPkg::Post-Invoke { "rm -f /var/cache/apt/archives/*.deb || true"; }' \
+        "$SUITE" "$work/base.tar" "deb $uri $SUITE main" "deb $uri $SUITE-updates main"
+    docker import --change 'CMD ["bash"]' "$work/base.tar" "$BASE" >/dev/null
+}
+
+[ -r /etc/os-release ] || die "no /etc/os-release: this script knows Debian and Ubuntu"
+. /etc/os-release
+
+if ! command -v docker >/dev/null || ! plugins_answer || { ! engine_answers && ! command -v dockerd >/dev/null; }; then
+    install_packages
+fi
+engine_answers || start_daemon
+plugins_answer || die "the engine runs, but 'docker compose' or 'docker buildx' does not answer"
+
+if ! docker image inspect "$BASE" >/dev/null 2>&1 && ! timeout 300 docker pull --quiet "$BASE" >/dev/null 2>&1; then
+    make_base
+fi
+say "engine $(docker version --format '{{.Server.Version}}'), Compose $(docker compose version --short), base image $BASE: ready"
