@@ -1,0 +1,13 @@
+#!/bin/sh
+# A node's main process: sshd. The head first makes the cluster's keys, in memory that all nodes share:
+# they exist as long as the cluster does, and are in no image and on no disk.
+set -eu
+
+if [ "${1:-worker}" = head ] && [ ! -e /cluster/ssh ]; then
+    new=$(mktemp -d /cluster/ssh.XXXXXX)
+    ssh-keygen -q -t ed25519 -N '' -C lab -f "$new/user"
+    ssh-keygen -q -t ed25519 -N '' -C host -f "$new/host"
+    printf '* %s\n' "$(cat "$new/host.pub")" >"$new/known_hosts"
+    mv "$new" /cluster/ssh
+fi
+exec /usr/sbin/sshd -D -e
