@@ -1,0 +1,189 @@
+"""The virtual core: `pace`, `burn` and `wait`.
+
+How it works. A virtual core is `speed` of one host core. A node's kernel limit caps all processes of the node
+together, but a quota is pooled: a lone process could take all of it. So sample work calls `pace()` between small
+steps. `pace` keeps a *lead*: the CPU seconds that this process is ahead of a core that runs at `speed`,
+
+    lead += CPU seconds used - speed x seconds elapsed        (both since the last call)
+
+and sleeps a lead off. A negative lead is a lag: the process was ready to compute but did not get the CPU, as in an
+oversubscribed node, or a sleep ran over. At most one CFS period of it is made good later, as the kernel's own quota
+would have it; more would let a starved process outrun its core.
+
+CPU time is the *process's*, all threads together. That keeps the GIL's effect true: two threads that take turns at
+one interpreter share one virtual core. (By thread time, four CPU-bound threads would take as long as one.) On a
+free-threaded interpreter a process may use `cores` virtual cores, and each thread one.
+
+Time between two tasks is neither work nor lag: a core cannot save its idle time. CPU used there (unpickling, say) is
+charged all the same. `burn` therefore begins with `resume()`, and so does every task that the harness runs.
+"""
+
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+PERIOD = 0.1  # seconds; the kernel's default CFS period, and the one that nodes are given
+GRAIN = 0.004  # seconds; leads shorter than this are not slept off one by one: a wake-up costs CPU
+STEP = 250  # additions between two looks at the clock: about 10 microseconds of a host core
+
+
+@dataclass(frozen=True)
+class Scale:
+    """What a process needs to know of its node: `speed` (host cores per virtual core), `cores`, `unit` (seconds)."""
+
+    speed: float = 1.0
+    cores: int = 1
+    unit: float = 1.0
+
+    @classmethod
+    def from_environment(cls) -> "Scale":
+        """Read PARLAB_SPEED, PARLAB_CORES and PARLAB_UNIT, which every launch exports."""
+        get = os.environ.get
+        return cls(float(get("PARLAB_SPEED", "1")), int(get("PARLAB_CORES", "1")), float(get("PARLAB_UNIT", "1")))
+
+
+class Lead:
+    """CPU seconds that one clock of CPU time is ahead of `rate` host cores; negative is a lag."""
+
+    def __init__(self, rate: float, cpu_time: Callable[[], float], clock: Callable[[], float] = time.monotonic) -> None:
+        self.rate = rate
+        self.seconds = 0.0
+        self._cpu_time, self._clock = cpu_time, clock
+        self._cpu, self._now = cpu_time(), clock()
+
+    def _gained(self) -> float:
+        cpu, now = self._cpu_time(), self._clock()
+        gained = cpu - self._cpu - self.rate * (now - self._now)
+        self._cpu, self._now = cpu, now
+        return gained
+
+    def advance(self) -> None:
+        """Count the time since the last call as time in which the process wanted to compute."""
+        self.seconds = max(self.seconds + self._gained(), -self.rate * PERIOD)
+
+    def resume(self) -> None:
+        """Count the time since the last call as idle: it pays a lead off, but earns no lag."""
+        self.seconds = max(self.seconds + self._gained(), min(self.seconds, 0.0))
+
+
+class VirtualCore:
+    """Holds this process to its share of the node; one a process, shared by its threads."""
+
+    def __init__(
+        self,
+        scale: Scale,
+        *,
+        gil: bool = True,
+        process_time: Callable[[], float] = time.process_time,
+        thread_time: Callable[[], float] = time.thread_time,
+    ) -> None:
+        self.scale = scale
+        self._thread_time = thread_time
+        self._lock = threading.Lock()
+        self._process = Lead(scale.speed if gil else scale.speed * scale.cores, process_time)
+        self._threads = None if gil else threading.local()
+
+    def _leads(self) -> list[Lead]:
+        if self._threads is None:
+            return [self._process]
+        if not hasattr(self._threads, "lead"):
+            self._threads.lead = Lead(self.scale.speed, self._thread_time)
+        return [self._process, self._threads.lead]
+
+    def resume(self) -> None:
+        """A task begins: the time since the last one was idle time."""
+        with self._lock:
+            for lead in self._leads():
+                lead.resume()
+
+    def pace(self, grain: float = GRAIN) -> None:
+        """Sleep off this process's lead, if it is worth `grain` seconds or more."""
+        with self._lock:
+            leads = self._leads()
+            for lead in leads:
+                lead.advance()
+            ahead = max(lead.seconds / lead.rate for lead in leads)
+        if ahead > grain:
+            time.sleep(ahead)
+
+    def burn(self, units: float) -> None:
+        """Compute for `units` on this core: `units x unit x speed` CPU seconds of the calling thread."""
+        self.resume()
+        end = self._thread_time() + units * self.scale.unit * self.scale.speed
+        number = 0
+        while self._thread_time() < end:
+            for step in range(STEP):
+                number += step
+            self.pace()
+        self.pace(grain=0.0)
+
+
+class Meter:
+    """Adds up units instead of spending them, for a run that only wants to know what the tasks ask for."""
+
+    def __init__(self) -> None:
+        self.burned = 0.0
+        self.waited = 0.0
+
+
+_core: VirtualCore | None = None
+_meter: Meter | None = None
+
+
+def _forget_core() -> None:
+    global _core
+    _core = None  # a forked child has a CPU clock of its own, which starts at zero
+
+
+os.register_at_fork(after_in_child=_forget_core)
+
+
+def core() -> VirtualCore:
+    """This process's virtual core, made at first use from the launch's environment."""
+    global _core
+    if _core is None:
+        gil: bool = getattr(sys, "_is_gil_enabled", lambda: True)()
+        _core = VirtualCore(Scale.from_environment(), gil=gil)
+    return _core
+
+
+@contextmanager
+def metered() -> Iterator[Meter]:
+    """Within the block `burn` and `wait` return at once and only add their units to the meter."""
+    global _meter
+    _meter = Meter()
+    try:
+        yield _meter
+    finally:
+        _meter = None
+
+
+def pace() -> None:
+    """Keep this process to one virtual core: call it between small pieces (well under a millisecond) of real work."""
+    if _meter is None:
+        core().pace()
+
+
+def resume() -> None:
+    """A task begins in this thread: what lies between it and the one before was idle time."""
+    core().resume()
+
+
+def burn(units: float = 1) -> None:
+    """Compute for `units` (of the lab's unit, in seconds): needs a core, and contends for it."""
+    if _meter is not None:
+        _meter.burned += units
+    else:
+        core().burn(units)
+
+
+def wait(units: float = 1) -> None:
+    """Wait for `units` (of the lab's unit, in seconds), as for a disk or a network: needs no core."""
+    if _meter is not None:
+        _meter.waited += units
+    else:
+        time.sleep(units * core().scale.unit)
