@@ -1,0 +1,163 @@
+"""Starts ranks with mpiexec, relays between them and the host, and leaves none behind.
+
+It runs on the head (embedded: on this machine) for the length of one invocation. The host writes commands to its
+standard input and reads events from its standard output, both JSON, one object a line:
+
+    {"do": "launch", "argv": [...], "env": {...}}   start mpiexec; the ranks' events follow, each with its rank
+    {"do": "say", "word": "go"}                     pass a word on to every rank
+    {"do": "probe", "nodes": [...], "argv": [...]}  try a command on each node over ssh -> {"event": "probe", ...}
+
+When standard input ends, because the host is done, was interrupted or died, everything it started is ended.
+"""
+
+import asyncio
+import contextlib
+import json
+import os
+import secrets
+import signal
+import socket
+import sys
+from collections import deque
+from typing import Any
+
+GRACE_SECONDS = 2
+PROBE_SECONDS = 8
+LINE_LIMIT = 64 * 1024 * 1024  # bytes; one message holds all the spans of a case
+
+
+class Launcher:
+    """One mpiexec at a time, and the control connections of its ranks."""
+
+    def __init__(self, host: str) -> None:
+        self.host = host  # where ranks reach this process
+        self._token = secrets.token_hex(16)
+        self._ranks: dict[asyncio.StreamWriter, int | None] = {}  # with the pid of those on this node
+        self._process: asyncio.subprocess.Process | None = None
+        self._watch: asyncio.Task[None] | None = None
+
+    def tell(self, event: str, **facts: Any) -> None:
+        """Send the host an event."""
+        sys.stdout.write(json.dumps({"event": event, **facts}) + "\n")
+        sys.stdout.flush()
+
+    async def serve(self) -> None:
+        """Obey commands until standard input ends; then end what is left."""
+        listen = "127.0.0.1" if self.host == "127.0.0.1" else None
+        server = await asyncio.start_server(self._hear_rank, listen, 0, limit=LINE_LIMIT, family=socket.AF_INET)
+        self._port = server.sockets[0].getsockname()[1]
+        commands = asyncio.StreamReader(limit=LINE_LIMIT)
+        await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(commands), sys.stdin)
+        self.tell("listening")
+        try:
+            while line := await commands.readline():
+                command = json.loads(line)
+                match command.pop("do"):
+                    case "launch":
+                        await self.launch(**command)
+                    case "say":
+                        self.say(**command)
+                    case "probe":
+                        await self.probe(**command)
+        finally:
+            await self.end()
+
+    async def launch(self, argv: list[str], env: dict[str, str]) -> None:
+        """Start mpiexec; the event `exit` follows when it ends."""
+        await self.end()
+        env = env | {"PARLAB_CONTROL": f"{self.host}:{self._port}:{self._token}"}
+        self._process = await asyncio.create_subprocess_exec(
+            *argv,
+            env=os.environ | env,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            start_new_session=True,  # a Ctrl-C at the terminal is the host's to handle
+            limit=LINE_LIMIT,
+        )
+        self._watch = asyncio.create_task(self._watch_process(self._process))
+
+    async def _watch_process(self, process: asyncio.subprocess.Process) -> None:
+        last: deque[str] = deque(maxlen=20)
+
+        async def relay(stream: asyncio.StreamReader | None, name: str) -> None:
+            assert stream is not None
+            while line := await stream.readline():
+                text = line.decode(errors="replace").rstrip("\n")
+                last.append(text)
+                self.tell("output", stream=name, text=text)
+
+        await asyncio.gather(relay(process.stdout, "stdout"), relay(process.stderr, "stderr"))
+        self.tell("exit", code=await process.wait(), last=list(last))
+
+    async def _hear_rank(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._ranks[writer] = None
+        with contextlib.suppress(ConnectionError):
+            while line := await reader.readline():
+                message = json.loads(line)
+                if message.pop("token", None) != self._token:
+                    break
+                if message["event"] == "hello" and message["host"] == socket.gethostname():
+                    self._ranks[writer] = message["pid"]
+                self.tell(**message)
+        self._ranks.pop(writer, None)
+        writer.close()
+
+    def say(self, word: str) -> None:
+        """Pass a word on to every rank."""
+        for writer in self._ranks:
+            writer.write(word.encode() + b"\n")
+
+    async def probe(self, nodes: list[str], argv: list[str]) -> None:
+        """Try a command on every node at once; report what each answered wrongly, '' where it did not."""
+
+        async def complaint(node: str) -> str:
+            ssh = await asyncio.create_subprocess_exec(
+                "ssh",
+                node,
+                *argv,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.STDOUT,
+            )
+            try:
+                output, _ = await asyncio.wait_for(ssh.communicate(), PROBE_SECONDS)
+            except TimeoutError:
+                ssh.kill()
+                return f"no answer over ssh in {PROBE_SECONDS} s"
+            return (
+                "" if ssh.returncode == 0 else output.decode(errors="replace").strip() or f"exit code {ssh.returncode}"
+            )
+
+        complaints = await asyncio.gather(*map(complaint, nodes))
+        self.tell("probe", complaints=dict(zip(nodes, complaints, strict=True)))
+
+    async def end(self) -> None:
+        """End mpiexec and with it its ranks: politely, then not; and this node's ranks one by one at last."""
+        process, self._process = self._process, None
+        if process is None:
+            return
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            if process.returncode is None:
+                process.send_signal(number)
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(process.wait(), GRACE_SECONDS)
+        for writer, pid in self._ranks.items():  # a rank that has ended has hung up, and is not in here
+            if pid is not None:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            writer.close()
+        self._ranks.clear()
+        if self._watch is not None:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._watch, GRACE_SECONDS)
+
+
+def main() -> None:
+    """Serve one host; the only argument is the name under which ranks reach this process."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    asyncio.run(Launcher(sys.argv[1]).serve())
+
+
+if __name__ == "__main__":
+    main()
