@@ -1,0 +1,86 @@
+"""Which labs there are, and what a lab file declares, without running any of its work."""
+
+import ast
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from parlab.errors import UsageError
+from parlab.lab import Lab
+
+LABS = Path(__file__).resolve().parents[1] / "labs"
+
+
+def lab_files() -> dict[str, Path]:
+    """Every lab by its name."""
+    return {path.stem: path for path in sorted(LABS.glob("*.py"))}
+
+
+def title(path: Path) -> str:
+    """The first line of a lab's handout, less the lab's own name."""
+    handout = ast.get_docstring(ast.parse(path.read_text("utf-8"))) or path.stem
+    first = handout.splitlines()[0]
+    return first.partition(": ")[2] or first
+
+
+def load_lab(path: Path) -> Lab:
+    """Import a lab file for what it declares.
+
+    The host does not have what only runs in nodes (mpi4py, NumPy ...), so whatever is neither the standard library
+    nor ours is stood in for by an empty module, present or not: declaring must not need it. Raises UsageError when
+    the file cannot be imported or holds no lab.
+    """
+    spec = spec_from_file_location(f"parlab_lab_{path.stem}", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = module_from_spec(spec)
+    with _stand_ins():
+        try:
+            spec.loader.exec_module(module)
+        except Exception as error:
+            raise UsageError(f"{path.name} cannot be read: {type(error).__name__}: {error}") from error
+    lab = getattr(module, "lab", None)
+    if not isinstance(lab, Lab) or not lab.cases:
+        raise UsageError(f"{path.name} declares no lab: it needs `lab = Lab(...)` and a function under `@lab.case()`")
+    return lab
+
+
+class _StandIn(ModuleType):
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return _StandIn(f"{self.__name__}.{name}")
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self
+
+
+class _Finder(MetaPathFinder, Loader):
+    def find_spec(self, name: str, path: Sequence[str] | None, target: ModuleType | None = None) -> ModuleSpec | None:
+        top = name.partition(".")[0]
+        return None if top == "parlab" or top in sys.stdlib_module_names else ModuleSpec(name, self, is_package=True)
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType:
+        return _StandIn(spec.name)
+
+    def exec_module(self, module: ModuleType) -> None:
+        pass
+
+
+@contextmanager
+def _stand_ins() -> Iterator[None]:
+    finder, before = _Finder(), dict(sys.modules)
+    sys.meta_path.insert(0, finder)
+    try:
+        yield
+    finally:
+        sys.meta_path.remove(finder)
+        for name, module in list(sys.modules.items()):
+            if isinstance(module, _StandIn) and name not in before:
+                del sys.modules[name]

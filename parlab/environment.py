@@ -1,0 +1,29 @@
+"""What is installed beside this Python, from the hashed locks in requirements/."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+from parlab.errors import ParlabError
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def ensure_installed(lock: str) -> None:
+    """Install `requirements/LOCK.txt` into this environment unless that very lock is in already.
+
+    Raises ParlabError when pip fails.
+    """
+    wanted = ROOT / "requirements" / f"{lock}.txt"
+    stamp = Path(sys.prefix) / f"parlab-{lock}.txt"
+    if stamp.exists() and stamp.read_bytes() == wanted.read_bytes():
+        return
+    print(f"installing requirements/{lock}.txt into {sys.prefix}, once", file=sys.stderr, flush=True)
+    command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--require-hashes"]
+    result = subprocess.run(
+        [*command, "--requirement", str(wanted)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    if result.returncode:
+        last = "\n  ".join(result.stdout.strip().splitlines()[-6:])
+        raise ParlabError(f"pip could not install requirements/{lock}.txt, exit code {result.returncode}:\n  {last}")
+    stamp.write_bytes(wanted.read_bytes())

@@ -1,0 +1,31 @@
+"""What can go wrong, by exit code. Each message says what happened, where, and what to do next."""
+
+
+class ParlabError(Exception):
+    """A failure that is told in words, without a traceback."""
+
+    exit_code = 4
+
+
+class UsageError(ParlabError):
+    """Bad input, or a thing that is not there: nothing was started."""
+
+    exit_code = 2
+
+
+class RunError(ParlabError):
+    """A launch crashed, hung, or lost a node."""
+
+    exit_code = 4
+
+
+class LimitError(ParlabError):
+    """A node's limit is not the one that was asked for: not a measurement."""
+
+    exit_code = 3
+
+
+class Interrupted(ParlabError):
+    """Ctrl-C or SIGTERM."""
+
+    exit_code = 130
