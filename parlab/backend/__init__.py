@@ -1,0 +1,1 @@
+"""Where a lab runs: on the cluster, or embedded in this machine."""

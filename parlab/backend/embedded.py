@@ -1,0 +1,110 @@
+"""No engine: the same ranks on this machine, from this Python's own environment. Nodes are simulated by pacing."""
+
+import contextlib
+import os
+import platform
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from parlab.backend.base import Place
+from parlab.backend.engine import ROOT
+from parlab.backend.session import Session
+from parlab.environment import ensure_installed
+from parlab.errors import UsageError
+from parlab.spec import Spec, check_fits
+
+CANNOT_SHOW = (
+    "embedded: nodes are simulated on this machine. Pacing alone holds each process to its virtual core: there is no "
+    "kernel limit to read back, no network between nodes, and an oversubscribed node runs too fast."
+)
+
+
+class Embedded:
+    """`mpiexec` from this environment; also as root, in a container and in CI."""
+
+    name = "embedded"
+
+    def __init__(self, labs: Path) -> None:
+        self.labs = labs
+
+    def start(self, spec: Spec) -> None:
+        """Install what only runs in nodes, once. Raises UsageError when the spec does not fit this machine."""
+        check_fits(spec, usable_cpus(), "this machine")
+        ensure_installed("node")
+
+    def place(self, spec: Spec) -> Place:
+        """All hosts are this one. Open MPI refuses root unless told twice; a container or CI gives nothing else."""
+        root = {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}
+        hosts = ("localhost",) * (spec.nodes + 1)
+        return Place(hosts, sys.executable, str(self.labs), {**root, "PYTHONPATH": str(ROOT)})
+
+    def session(self, run: str) -> Session:
+        """A launcher as a child process in a session of its own: a Ctrl-C is ours to pass on."""
+        return Session(Pipe([sys.executable, "-m", "parlab.node.launcher", "127.0.0.1"], {"PARLAB_RUN": run}))
+
+    def limits(self, spec: Spec, cpus: Fraction | None) -> None:
+        """There is nothing to set."""
+
+    def limits_held(self, spec: Spec, inside: Mapping[int, float | None]) -> None:
+        """There is nothing to hold."""
+
+    def node_name(self, host: str, rank: int, spec: Spec) -> str:
+        return "head" if rank == 0 else f"simulated-{(rank - 1) // spec.cores + 1}"
+
+    def diagnosis(self, session: Session, spec: Spec) -> str:
+        return ""
+
+    def stop(self) -> None:
+        """Closing the session ended everything."""
+
+    def environment(self) -> dict[str, Any]:
+        return {"platform": platform.platform(), "python": platform.python_version(), "cpus": usable_cpus()}
+
+
+def usable_cpus() -> int:
+    """CPUs that this process may run on."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # macOS
+        return os.cpu_count() or 1
+
+
+class Pipe:
+    """A launcher's standard input and output."""
+
+    def __init__(self, argv: list[str], env: dict[str, str]) -> None:
+        try:
+            self._process = subprocess.Popen(
+                argv,
+                cwd=ROOT,
+                env=os.environ | env,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise UsageError(f"cannot start {argv[0]}: {error}") from error
+
+    def write(self, data: bytes) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.write(data)
+        self._process.stdin.flush()
+
+    def lines(self) -> Iterator[bytes]:
+        assert self._process.stdout is not None
+        yield from self._process.stdout
+
+    def hang_up(self, deadline: float) -> None:
+        assert self._process.stdin is not None
+        with contextlib.suppress(OSError):  # it is gone already
+            self._process.stdin.close()
+        try:
+            self._process.wait(deadline)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()

@@ -1,0 +1,63 @@
+"""A conversation with a launcher (parlab/node/launcher.py), wherever it runs. Every read has a deadline."""
+
+import json
+import queue
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any, Protocol
+
+Event = dict[str, Any]
+
+
+class Transport(Protocol):
+    """Bytes to and from a launcher; `hang_up` ends it and whatever it started."""
+
+    def write(self, data: bytes) -> None: ...
+
+    def lines(self) -> Iterator[bytes]: ...
+
+    def hang_up(self, deadline: float) -> None: ...
+
+
+class Session:
+    """Commands out, events in."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+        self._events: queue.SimpleQueue[Event | None] = queue.SimpleQueue()
+        threading.Thread(target=self._listen, daemon=True).start()
+
+    def _listen(self) -> None:
+        try:
+            for line in self._transport.lines():
+                try:
+                    self._events.put(json.loads(line))
+                except ValueError:  # what the launcher says when it cannot speak: a traceback, a shell's complaint
+                    self._events.put(
+                        {"event": "output", "stream": "stderr", "text": line.decode(errors="replace").rstrip()}
+                    )
+        finally:
+            self._events.put(None)
+
+    def send(self, do: str, **facts: Any) -> None:
+        """Send a command. A launcher that is gone is noticed by the next read, not here."""
+        try:
+            self._transport.write(json.dumps({"do": do, **facts}).encode() + b"\n")
+        except OSError:
+            self._events.put(None)
+
+    def next_event(self, until: float) -> Event:
+        """The next event; raises TimeoutError at `until` (monotonic seconds), EOFError when the launcher is gone."""
+        try:
+            event = self._events.get(timeout=max(0.0, until - time.monotonic()))
+        except queue.Empty:
+            raise TimeoutError from None
+        if event is None:
+            self._events.put(None)
+            raise EOFError
+        return event
+
+    def close(self, deadline: float = 10.0) -> None:
+        """Hang up, which ends the launcher and its ranks, and wait up to `deadline` seconds until they have ended."""
+        self._transport.hang_up(deadline)

@@ -1,0 +1,149 @@
+"""One launch: ranks boot with the limits lifted, the limits go on and are read back, then the case runs.
+
+Every step has a deadline; a step that fails ends in an error that names the node.
+"""
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from parlab.backend.base import Backend, Place
+from parlab.backend.session import Event, Session
+from parlab.errors import RunError
+from parlab.lab import Units
+from parlab.predict import ideal_units
+from parlab.spans import Span
+from parlab.spec import Spec
+
+# Measured on 2 cores: 9 ranks boot in under 1 s, 33 in 5 s. A laptop that is busy takes several times that.
+BOOT_SECONDS = 20.0
+BOOT_SECONDS_A_NODE = 1.0
+STEP_SECONDS = 15.0  # a word passed on and answered by all
+RUN_SECONDS, RUN_FACTOR = 30.0, 4.0  # of the ideal
+
+# For Open MPI 5 in containers. Without ob1 over TCP it tries every transport there is; idle ranks yield the core; UCX
+# floods stderr; cross-memory attach is refused without a capability that no node gets.
+OPEN_MPI = {
+    "OMPI_MCA_pml": "ob1",
+    "OMPI_MCA_btl": "self,sm,tcp",
+    "OMPI_MCA_mpi_yield_when_idle": "1",
+    "OMPI_MCA_osc": "^ucx",
+    "OMPI_MCA_smsc": "^cma",
+}
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one launch gave; `spans` carry the nodes' own names."""
+
+    tasks: list[Units]
+    spans: list[Span]
+    wrong: str | None
+
+
+def mpiexec(place: Place, spec: Spec, lab: str, exported: Iterable[str]) -> list[str]:
+    """Spell out the command: rank 0 on the first host, then `cores` ranks on each of the others.
+
+    Bound to no core, and free to be more than the cores there are: the limits are the kernel's, not Open MPI's.
+    """
+    head, *workers = place.hosts
+    slots = ",".join([f"{head}:1", *(f"{host}:{spec.cores}" for host in workers)])
+    placing = ["--host", slots, "--map-by", "slot:OVERSUBSCRIBE", "--bind-to", "none", "-n", str(spec.workers + 1)]
+    exports = [word for name in exported for word in ("-x", name)]
+    program = [place.python, "-m", "parlab.node.rank", f"{place.labs}/{lab}"]
+    return [str(Path(place.python).with_name("mpiexec")), *placing, *exports, *program]
+
+
+class Launch:
+    """The steps of one launch, in order; each reads events until it has what it waits for."""
+
+    def __init__(self, backend: Backend, session: Session, spec: Spec, what: str, show: Callable[[str], None]) -> None:
+        self.backend, self.session, self.spec, self.what, self.show = backend, session, spec, what, show
+        self.last: list[str] = []
+        self.hosts: dict[int, str] = {}
+
+    def run(self, lab: str, env: dict[str, str]) -> Outcome:
+        """Boot, cap, go, start. Raises RunError or LimitError; the session is of no use after that."""
+        backend, spec, ranks = self.backend, self.spec, self.spec.workers + 1
+        place = backend.place(spec)
+        env = {**OPEN_MPI, **place.env, **self._scale(), **env}
+        backend.limits(spec, None)
+        argv = mpiexec(place, spec, lab, (*env, "PARLAB_CONTROL"))
+        self.session.send("launch", argv=argv, env=env)
+        boot = BOOT_SECONDS + BOOT_SECONDS_A_NODE * spec.nodes
+        self._gather("ready", ranks, boot, "ranks are ready")
+
+        backend.limits(spec, spec.node_cpus)
+        self.session.send("say", word="go")
+        self._limits_held(self._gather("limit", ranks, STEP_SECONDS, "ranks read their limit"))
+        self.session.send("say", word="start")
+        (plan,) = self._gather("plan", 1, STEP_SECONDS, "plan")
+        tasks = [Units(*task) for task in plan["tasks"]]
+        ideal = ideal_units(tasks, spec.workers) * spec.unit
+        (done,) = self._gather("done", 1, RUN_SECONDS + RUN_FACTOR * ideal, "result")
+        self._limits_held(self._gather("limit", ranks, STEP_SECONDS, "ranks read their limit again"))
+        backend.limits(spec, None)  # taking ranks down is as slow under a cap as booting them
+        (end,) = self._gather("exit", 1, STEP_SECONDS, "end of mpiexec")
+        if end["code"] != 0:
+            raise self._failed(f"mpiexec ended with exit code {end['code']} after the case was done")
+        backend.limits(spec, spec.node_cpus)
+        return Outcome(tasks, [self._named(span) for span in done["spans"]], done["wrong"])
+
+    def _scale(self) -> dict[str, str]:
+        speed, cores, unit = float(self.spec.speed), self.spec.cores, self.spec.unit
+        return {"PARLAB_SPEED": str(speed), "PARLAB_CORES": str(cores), "PARLAB_UNIT": str(unit)}
+
+    def _named(self, facts: dict[str, Any]) -> Span:
+        return Span(**facts | {"node": self.backend.node_name(facts["node"], facts["rank"], self.spec)})
+
+    def _limits_held(self, events: list[Event]) -> None:
+        self.backend.limits_held(self.spec, {event["rank"]: event["cpus"] for event in events})
+
+    def _gather(self, wanted: str, count: int, seconds: float, what: str) -> list[Event]:
+        """The next `count` events of one kind, within `seconds`."""
+        found: list[Event] = []
+        for event in self._events(seconds, lambda: f"{len(found)} of {count} {what} after {seconds:g} s"):
+            if event["event"] == wanted:
+                found.append(event)
+                if len(found) == count:
+                    return found
+            elif event["event"] == "exit":
+                raise self._failed(f"mpiexec ended with exit code {event['code']} when {len(found)} of {count} {what}")
+        raise AssertionError("events end only by an exception")
+
+    def _events(self, seconds: float, progress: Callable[[], str]) -> Iterator[Event]:
+        until = time.monotonic() + seconds
+        while True:
+            try:
+                event = self.session.next_event(until)
+            except TimeoutError:
+                raise self._failed(progress()) from None
+            except EOFError:
+                raise self._failed("the launcher on the head is gone") from None
+            if event["event"] == "output":
+                self._heard(event)
+            elif event["event"] == "hello":
+                self.hosts[event["rank"]] = event["host"]
+            elif event["event"] == "leftovers" and event["pids"]:
+                node = self.backend.node_name(self.hosts[event["rank"]], event["rank"], self.spec)
+                self.show(f"{node}: ended {len(event['pids'])} processes that an earlier run had left behind")
+            elif event["event"] == "failed":
+                raise RunError(f"{self.what} raised {event['error']}\n{event['trace'].rstrip()}")
+            yield event
+
+    def _heard(self, event: Event) -> None:
+        text = event["text"]
+        self.last = [*self.last[-11:], text] if text.strip() else self.last
+        if event["stream"] == "stdout":
+            self.show(text)
+
+    def _failed(self, reason: str) -> RunError:
+        parts = [f"{self.what}: {reason}."]
+        if diagnosis := self.backend.diagnosis(self.session, self.spec):
+            parts.append(diagnosis)
+        if self.last:
+            parts.append("The last lines of mpiexec:\n  " + "\n  ".join(self.last))
+        parts.append("Try again; if it stays, ./invoke down and run it once more.")
+        return RunError("\n".join(parts))
