@@ -9,7 +9,7 @@ from parlab.environment import ROOT, ensure_installed
 from parlab.errors import ParlabError
 
 BIN = Path(sys.executable).parent
-LOCKS = ("host", "node", "dev")  # in this order: a later one keeps to the versions of the earlier
+LOCKS = ("host", "node", "dev", print)  # in this order: a later one keeps to the versions of the earlier
 
 
 class ChecksFailed(ParlabError):
@@ -20,8 +20,8 @@ class ChecksFailed(ParlabError):
 
 def test(require_engine: bool) -> None:
     """Run linter, type checker and tests, and stop at the first that fails. Raises ChecksFailed."""
-    ensure_installed("node")
-    ensure_installed("dev")
+    ensure_installed("node", print)
+    ensure_installed("dev", print)
     engine = ["--require-engine"] if require_engine else []
     for command in (
         ["ruff", "check", "."],
@@ -36,7 +36,7 @@ def test(require_engine: bool) -> None:
 
 def lock() -> None:
     """Resolve requirements/*.in for all platforms into hashed files that name no package index."""
-    ensure_installed("dev")
+    ensure_installed("dev", print)
     options = ["--universal", "--python-version", "3.11", "--generate-hashes", "--no-emit-index-url", "--no-header"]
     for name in LOCKS:
         command = [

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from parlab.errors import ParlabError
@@ -9,7 +10,7 @@ from parlab.errors import ParlabError
 ROOT = Path(__file__).resolve().parents[1]
 
 
-def ensure_installed(lock: str) -> None:
+def ensure_installed(lock: str, show: Callable[[str], None]) -> None:
     """Install `requirements/LOCK.txt` into this environment unless that very lock is in already.
 
     Raises ParlabError when pip fails.
@@ -18,7 +19,7 @@ def ensure_installed(lock: str) -> None:
     stamp = Path(sys.prefix) / f"parlab-{lock}.txt"
     if stamp.exists() and stamp.read_bytes() == wanted.read_bytes():
         return
-    print(f"installing requirements/{lock}.txt into {sys.prefix}, once", file=sys.stderr, flush=True)
+    show(f"installing requirements/{lock}.txt into {sys.prefix}, once")
     command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--require-hashes"]
     result = subprocess.run(
         [*command, "--requirement", str(wanted)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True

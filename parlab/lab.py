@@ -109,7 +109,7 @@ class Lab:
         self._serial = function
         return function
 
-    def case(self, *, launch: str = FUTURES, **settings: Any) -> Callable[[Function], Function]:
+    def case(self, *, launch: str, **settings: Any) -> Callable[[Function], Function]:
         """Declare a case; each list among the settings is one case a value.
 
         `launch` says how its processes are started; `"mpi4py.futures"` is

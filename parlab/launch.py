@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from parlab.backend.base import Backend, Place
+from parlab.backend.base import Backend, Place, Show
 from parlab.backend.session import Event, Session
 from parlab.errors import RunError
 from parlab.lab import Units
@@ -59,10 +59,11 @@ def mpiexec(place: Place, spec: Spec, lab: str, exported: Iterable[str]) -> list
 class Launch:
     """The steps of one launch, in order; each reads events until it has what it waits for."""
 
-    def __init__(self, backend: Backend, session: Session, spec: Spec, what: str, show: Callable[[str], None]) -> None:
+    def __init__(self, backend: Backend, session: Session, spec: Spec, what: str, show: Show) -> None:
         self.backend, self.session, self.spec, self.what, self.show = backend, session, spec, what, show
         self.last: list[str] = []
         self.hosts: dict[int, str] = {}
+        self.started = False
 
     def run(self, lab: str, env: dict[str, str]) -> Outcome:
         """Boot, cap, go, start. Raises RunError or LimitError; the session is of no use after that."""
@@ -73,21 +74,23 @@ class Launch:
         argv = mpiexec(place, spec, lab, (*env, "PARLAB_CONTROL"))
         self.session.send("launch", argv=argv, env=env)
         boot = BOOT_SECONDS + BOOT_SECONDS_A_NODE * spec.nodes
-        self._gather("ready", ranks, boot, "ranks are ready")
+        self._gather("ready", ranks, boot, "booting the ranks")
 
         backend.limits(spec, spec.node_cpus)
         self.session.send("say", word="go")
-        self._limits_held(self._gather("limit", ranks, STEP_SECONDS, "ranks read their limit"))
+        self._limits_held(self._gather("limit", ranks, STEP_SECONDS, "reading the limits inside the nodes"))
+        self.started = True
         self.session.send("say", word="start")
-        (plan,) = self._gather("plan", 1, STEP_SECONDS, "plan")
+        (plan,) = self._gather("plan", 1, STEP_SECONDS, "starting the case on rank 0")
         tasks = [Units(*task) for task in plan["tasks"]]
         ideal = ideal_units(tasks, spec.workers) * spec.unit
-        (done,) = self._gather("done", 1, RUN_SECONDS + RUN_FACTOR * ideal, "result")
-        self._limits_held(self._gather("limit", ranks, STEP_SECONDS, "ranks read their limit again"))
+        (done,) = self._gather("done", 1, RUN_SECONDS + RUN_FACTOR * ideal, "running the case")
+        self._limits_held(self._gather("limit", ranks, STEP_SECONDS, "reading the limits again"))
+
         backend.limits(spec, None)  # taking ranks down is as slow under a cap as booting them
-        (end,) = self._gather("exit", 1, STEP_SECONDS, "end of mpiexec")
+        (end,) = self._gather("exit", 1, STEP_SECONDS, "ending mpiexec")
         if end["code"] != 0:
-            raise self._failed(f"mpiexec ended with exit code {end['code']} after the case was done")
+            raise self._failed(f"the case was done, but mpiexec ended with exit code {end['code']}")
         backend.limits(spec, spec.node_cpus)
         return Outcome(tasks, [self._named(span) for span in done["spans"]], done["wrong"])
 
@@ -104,13 +107,15 @@ class Launch:
     def _gather(self, wanted: str, count: int, seconds: float, what: str) -> list[Event]:
         """The next `count` events of one kind, within `seconds`."""
         found: list[Event] = []
-        for event in self._events(seconds, lambda: f"{len(found)} of {count} {what} after {seconds:g} s"):
+        for event in self._events(seconds, lambda: f"{what}: {len(found)} of {count} done after {seconds:g} s"):
             if event["event"] == wanted:
                 found.append(event)
                 if len(found) == count:
                     return found
             elif event["event"] == "exit":
-                raise self._failed(f"mpiexec ended with exit code {event['code']} when {len(found)} of {count} {what}")
+                raise self._failed(
+                    f"{what}: {len(found)} of {count} done when mpiexec ended with exit code {event['code']}"
+                )
         raise AssertionError("events end only by an exception")
 
     def _events(self, seconds: float, progress: Callable[[], str]) -> Iterator[Event]:
@@ -136,7 +141,7 @@ class Launch:
     def _heard(self, event: Event) -> None:
         text = event["text"]
         self.last = [*self.last[-11:], text] if text.strip() else self.last
-        if event["stream"] == "stdout":
+        if self.started and event["stream"] == "stdout":  # what the lab prints; before that, Open MPI's own words
             self.show(text)
 
     def _failed(self, reason: str) -> RunError:

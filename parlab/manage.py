@@ -24,7 +24,7 @@ def up(nodes: str, cores: str, speed: str, cluster: str) -> None:
     check_fits(spec, info["NCPU"], f"the machine on which the engine runs ({info['Name']})")
     with only_user(name, "up", print):
         backend = Cluster(client, name)
-        backend.up(spec.nodes)
+        backend.up(spec.nodes, print)
         backend.limits(spec, spec.node_cpus)
         backend.limits_held(spec, {})
     print(f"cluster {name} is up: head and {plural(spec.nodes, 'worker')}, {decimal(spec.node_cpus)} CPU each")
@@ -33,9 +33,9 @@ def up(nodes: str, cores: str, speed: str, cluster: str) -> None:
 def down(cluster: str) -> None:
     """Remove the cluster, in use or not."""
     backend = Cluster(connect(), read_cluster(cluster))
-    there = backend.nodes()
+    there = len(backend.nodes())
     backend.down()
-    print(f"cluster {cluster} is down: {plural(len(there), 'node')} removed")
+    print(f"cluster {cluster} is down: {plural(there, 'node')} removed" if there else f"cluster {cluster} was not up")
 
 
 def status(cluster: str) -> None:
@@ -50,17 +50,14 @@ def status(cluster: str) -> None:
     for heading in ("node", "state", "limit", "container"):
         table.add_column(heading)
     for node in nodes:
-        state = f"{node.state}, healthy" if node.healthy else node.state
         cpus = limits[node.name]
-        table.add_row(node.name, state, "none" if cpus is None else f"{decimal(cpus)} CPU", node.host)
+        table.add_row(node.name, node.state, "none" if cpus is None else f"{decimal(cpus)} CPU", node.host)
     Console(highlight=False).print(table)
 
 
 def shell(node: str, cluster: str) -> None:
     """Hand the terminal to a shell on a node. Raises UsageError when there is no such node."""
-    nodes = {
-        found.name: found for found in Cluster(connect(), read_cluster(cluster)).nodes() if found.state == "running"
-    }
+    nodes = {found.name: found for found in Cluster(connect(), read_cluster(cluster)).nodes() if found.well}
     if node not in nodes:
         there = f"running are {', '.join(nodes)}" if nodes else "the cluster is not up: ./invoke up"
         raise UsageError(f"--node takes a node that is running, not {node!r}; {there}")

@@ -46,20 +46,29 @@ class Scale:
         return cls(float(get("PARLAB_SPEED", "1")), int(get("PARLAB_CORES", "1")), float(get("PARLAB_UNIT", "1")))
 
 
+@dataclass(frozen=True)
+class Clocks:
+    """The time functions of a host, in seconds; a test brings its own host."""
+
+    now: Callable[[], float] = time.monotonic
+    process_time: Callable[[], float] = time.process_time
+    thread_time: Callable[[], float] = time.thread_time
+    sleep: Callable[[float], None] = time.sleep
+
+
 class Lead:
     """CPU seconds that one clock of CPU time is ahead of `rate` host cores; negative is a lag."""
 
-    def __init__(self, rate: float, cpu_time: Callable[[], float], clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, rate: float, cpu_time: Callable[[], float], now: Callable[[], float]) -> None:
         self.rate = rate
         self.seconds = 0.0
-        self._cpu_time, self._clock = cpu_time, clock
-        self._cpu, self._now = cpu_time(), clock()
+        self._clocks = cpu_time, now
+        self._last = cpu_time(), now()
 
     def _gained(self) -> float:
-        cpu, now = self._cpu_time(), self._clock()
-        gained = cpu - self._cpu - self.rate * (now - self._now)
-        self._cpu, self._now = cpu, now
-        return gained
+        (cpu, now), (last_cpu, last_now) = (clock() for clock in self._clocks), self._last
+        self._last = cpu, now
+        return cpu - last_cpu - self.rate * (now - last_now)
 
     def advance(self) -> None:
         """Count the time since the last call as time in which the process wanted to compute."""
@@ -73,25 +82,19 @@ class Lead:
 class VirtualCore:
     """Holds this process to its share of the node; one a process, shared by its threads."""
 
-    def __init__(
-        self,
-        scale: Scale,
-        *,
-        gil: bool = True,
-        process_time: Callable[[], float] = time.process_time,
-        thread_time: Callable[[], float] = time.thread_time,
-    ) -> None:
+    def __init__(self, scale: Scale, *, gil: bool = True, clocks: Clocks | None = None) -> None:
         self.scale = scale
-        self._thread_time = thread_time
+        self._clocks = clocks or Clocks()
         self._lock = threading.Lock()
-        self._process = Lead(scale.speed if gil else scale.speed * scale.cores, process_time)
+        rate = scale.speed if gil else scale.speed * scale.cores
+        self._process = Lead(rate, self._clocks.process_time, self._clocks.now)
         self._threads = None if gil else threading.local()
 
     def _leads(self) -> list[Lead]:
         if self._threads is None:
             return [self._process]
         if not hasattr(self._threads, "lead"):
-            self._threads.lead = Lead(self.scale.speed, self._thread_time)
+            self._threads.lead = Lead(self.scale.speed, self._clocks.thread_time, self._clocks.now)
         return [self._process, self._threads.lead]
 
     def resume(self) -> None:
@@ -108,14 +111,18 @@ class VirtualCore:
                 lead.advance()
             ahead = max(lead.seconds / lead.rate for lead in leads)
         if ahead > grain:
-            time.sleep(ahead)
+            self._clocks.sleep(ahead)
+
+    def wait(self, units: float) -> None:
+        """Sleep for `units`."""
+        self._clocks.sleep(units * self.scale.unit)
 
     def burn(self, units: float) -> None:
         """Compute for `units` on this core: `units x unit x speed` CPU seconds of the calling thread."""
         self.resume()
-        end = self._thread_time() + units * self.scale.unit * self.scale.speed
+        end = self._clocks.thread_time() + units * self.scale.unit * self.scale.speed
         number = 0
-        while self._thread_time() < end:
+        while self._clocks.thread_time() < end:
             for step in range(STEP):
                 number += step
             self.pace()
@@ -186,4 +193,4 @@ def wait(units: float = 1) -> None:
     if _meter is not None:
         _meter.waited += units
     else:
-        time.sleep(units * core().scale.unit)
+        core().wait(units)

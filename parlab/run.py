@@ -4,11 +4,11 @@ import contextlib
 import os
 import secrets
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from parlab.backend.base import Backend
+from parlab.backend.base import Backend, Show
 from parlab.backend.embedded import CANNOT_SHOW, Embedded
 from parlab.backend.engine import NoEngine, connect
 from parlab.catalog import load_lab
@@ -22,7 +22,6 @@ from parlab.signals import undisturbed
 from parlab.spec import Spec, plural, read_cluster, read_specs
 
 BACKENDS = ("cluster", "embedded")
-Show = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -52,7 +51,7 @@ def run_lab(path: Path, options: Options, show: Show) -> Run:
     with (
         only_user(options.cluster, f"lab.{path.stem}", show) if backend.name == "cluster" else contextlib.nullcontext()
     ):
-        backend.start(largest)
+        backend.start(largest, show)
         cases = tuple(_run_cases(backend, lab, path, specs, show))
         run = Run(path.stem, backend.name, largest, cases, backend.environment())
     if record is not None:

@@ -1,12 +1,14 @@
 """What a backend is: where ranks run, and who holds them to their limits."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, Protocol
 
 from parlab.backend.session import Session
 from parlab.spec import Spec
+
+Show = Callable[[str], None]  # tells the user a line
 
 
 @dataclass(frozen=True)
@@ -24,7 +26,7 @@ class Backend(Protocol):
 
     name: str
 
-    def start(self, spec: Spec) -> None:
+    def start(self, spec: Spec, show: Show) -> None:
         """Be ready for launches of up to this spec. Raises UsageError when it does not fit the machine."""
 
     def place(self, spec: Spec) -> Place:

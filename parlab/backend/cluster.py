@@ -17,14 +17,14 @@ from docker.client import DockerClient
 from docker.errors import APIError
 from docker.utils.socket import frames_iter
 
-from parlab.backend.base import Place
+from parlab.backend.base import Place, Show
 from parlab.backend.engine import ROOT, compose
 from parlab.backend.image import IMAGE, build_image, current_image
 from parlab.backend.session import Session
 from parlab.catalog import LABS
 from parlab.errors import LimitError, ParlabError, RunError
 from parlab.signals import undisturbed
-from parlab.spec import HEAD_CPUS, PERIOD_US, Spec, check_fits, decimal, quota_us
+from parlab.spec import HEAD_CPUS, PERIOD_US, Spec, check_fits, decimal, plural, quota_us
 
 PYTHON = "/opt/parlab/bin/python"
 FOLDER = "/cluster/run"
@@ -61,11 +61,16 @@ class Node:
     host: str
     id: str
     image: str
-    state: str
-    healthy: bool
+    state: str  # as the engine says: running, paused, exited ...; a running node that fails its check is unhealthy
+
+    @property
+    def well(self) -> bool:
+        """Whether it can be used as it is."""
+        return self.state == "running"
 
     @property
     def is_head(self) -> bool:
+        """Whether rank 0 runs here."""
         return self.name == "head"
 
 
@@ -89,12 +94,13 @@ class Cluster:
             service, number = (facts["Labels"][f"com.docker.compose.{key}"] for key in ("service", "container-number"))
             name = "head" if service == "head" else f"worker-{number}"
             order = 0 if service == "head" else int(number)
-            host, healthy = facts["Names"][0].lstrip("/"), "(healthy)" in facts["Status"]
-            found.append((order, Node(name, host, facts["Id"], facts["ImageID"], facts["State"], healthy)))
+            host, unhealthy = facts["Names"][0].lstrip("/"), "(unhealthy)" in facts["Status"]
+            state = "unhealthy" if unhealthy else facts["State"]
+            found.append((order, Node(name, host, facts["Id"], facts["ImageID"], state)))
         return [node for _, node in sorted(found, key=lambda pair: pair[0])]
 
-    def up(self, workers: int, *, at_least: bool = False) -> list[Node]:
-        """Bring the cluster to `workers` workers, or `at_least` as many; recreate only what a new image calls for.
+    def up(self, workers: int, show: Show, *, at_least: bool = False) -> None:
+        """Bring the cluster to `workers` workers, or `at_least` as many; recreate only what is out of date.
 
         Raises ParlabError when it does not come up; then none of it is left. What was there stays if the image
         cannot be built.
@@ -102,29 +108,32 @@ class Cluster:
         image = current_image(self.client) or build_image(self.client)
         before = self.nodes()
         for node in before:
-            if node.state == "paused":
-                self.client.api.unpause(node.id)
+            if not node.well:
+                show(f"{node.name} is {node.state}: restarted")
+                if node.state == "paused":
+                    self.client.api.unpause(node.id)
+                self.client.api.restart(node.id, timeout=1)
         count = max(workers, len(before) - 1) if at_least else workers
-        if len(before) == count + 1 and all(n.image == image and n.state == "running" and n.healthy for n in before):
+        if len(before) == count + 1 and all(node.well and node.image == image for node in before):
             self._nodes = before
-            return before
+            return
         deadline = UP_SECONDS + UP_SECONDS_A_NODE * count
+        show(f"starting the cluster: head and {plural(count, 'worker')}")
         try:
             wait = ("--detach", "--wait", "--wait-timeout", str(deadline))
             compose(self.project, "up", *wait, "--scale", f"worker={count}", deadline=deadline + 10)
-            self._nodes = self.nodes()
         except BaseException as error:
             if not before or isinstance(error, ParlabError):
                 with undisturbed():
                     self.down()
             raise
-        return self._nodes
+        self._nodes = self.nodes()
 
     def down(self) -> None:
         """Remove containers, network and volume, and with the volume the keys."""
         for node in self.nodes():
-            if node.state == "paused":
-                self.client.api.unpause(node.id)
+            if not node.well:  # a paused node would take its whole grace period to stop
+                self.client.api.remove_container(node.id, force=True)
         compose(self.project, "down", "--volumes", "--remove-orphans", "--timeout", "2", deadline=120)
 
     # Its limits
@@ -157,11 +166,11 @@ class Cluster:
 
     # A backend for launches
 
-    def start(self, spec: Spec) -> None:
+    def start(self, spec: Spec, show: Show) -> None:
         """Up with at least the spec's nodes. Raises UsageError when it does not fit where the engine runs."""
         info = self.client.info()
         check_fits(spec, info["NCPU"], f"the machine on which the engine runs ({info['Name']})")
-        self.up(spec.nodes, at_least=True)
+        self.up(spec.nodes, show, at_least=True)
 
     def used(self, spec: Spec) -> list[Node]:
         """The head and the first of the workers, as many as the spec asks for."""
@@ -194,11 +203,11 @@ class Cluster:
     def diagnosis(self, session: Session, spec: Spec) -> str:
         """Which node is to blame, found by asking the engine and then, over ssh from the head, each node."""
         states = {node.id: node.state for node in self.nodes()}
-        found = []
-        for node in self.used(spec):
-            state = states.get(node.id, "gone")
-            if state != "running":
-                found.append(f"{node.name} is {state}.")
+        found = [
+            f"{node.name} is {states.get(node.id, 'gone')}."
+            for node in self.used(spec)
+            if states.get(node.id) != "running"
+        ]
         if not found:
             found = [f"{name}: {text}" for name, text in self._complaints(session, spec).items() if text]
         return "\n".join(found)
@@ -217,7 +226,7 @@ class Cluster:
 
     def stop(self) -> None:
         """After a launch that did not end by itself: end its ranks in the nodes, and put the limits back on."""
-        running = [node for node in self.nodes() if node.state == "running"]
+        running = [node for node in self.nodes() if node.well]
 
         def sweep(node: Node) -> None:
             command = ["pkill", "-KILL", "-f", "parlab.node.rank|prted"]

@@ -10,7 +10,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from parlab.backend.base import Place
+from parlab.backend.base import Place, Show
 from parlab.backend.engine import ROOT
 from parlab.backend.session import Session
 from parlab.environment import ensure_installed
@@ -31,10 +31,10 @@ class Embedded:
     def __init__(self, labs: Path) -> None:
         self.labs = labs
 
-    def start(self, spec: Spec) -> None:
+    def start(self, spec: Spec, show: Show) -> None:
         """Install what only runs in nodes, once. Raises UsageError when the spec does not fit this machine."""
         check_fits(spec, usable_cpus(), "this machine")
-        ensure_installed("node")
+        ensure_installed("node", show)
 
     def place(self, spec: Spec) -> Place:
         """All hosts are this one. Open MPI refuses root unless told twice; a container or CI gives nothing else."""
