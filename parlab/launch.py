@@ -66,28 +66,28 @@ class Launch:
         self.started = False
 
     def run(self, lab: str, env: dict[str, str]) -> Outcome:
-        """Boot, cap, go, start. Raises RunError or LimitError; the session is of no use after that."""
-        backend, spec, ranks = self.backend, self.spec, self.spec.workers + 1
+        """Boot, cap, check, start, check, end. Raises RunError or LimitError; the session is of no use after that."""
+        backend, spec = self.backend, self.spec
         place = backend.place(spec)
         env = {**OPEN_MPI, **place.env, **self._scale(), **env}
         backend.limits(spec, None)
         argv = mpiexec(place, spec, lab, (*env, "PARLAB_CONTROL"))
         self.session.send("launch", argv=argv, env=env)
         boot = BOOT_SECONDS + BOOT_SECONDS_A_NODE * spec.nodes
-        self._gather("ready", ranks, boot, "booting the ranks")
+        (plan,) = self._gather("plan", 1, boot, "booting the ranks")
+        self._gather("ready", 1, boot, "booting the pool")
 
         backend.limits(spec, spec.node_cpus)
-        self.session.send("say", word="go")
-        self._limits_held(self._gather("limit", ranks, STEP_SECONDS, "reading the limits inside the nodes"))
+        self._check_limits()
         self.started = True
         self.session.send("say", word="start")
-        (plan,) = self._gather("plan", 1, STEP_SECONDS, "starting the case on rank 0")
         tasks = [Units(*task) for task in plan["tasks"]]
         ideal = ideal_units(tasks, spec.workers) * spec.unit
         (done,) = self._gather("done", 1, RUN_SECONDS + RUN_FACTOR * ideal, "running the case")
-        self._limits_held(self._gather("limit", ranks, STEP_SECONDS, "reading the limits again"))
+        self._check_limits()
 
         backend.limits(spec, None)  # taking ranks down is as slow under a cap as booting them
+        self.session.send("say", word="end")
         (end,) = self._gather("exit", 1, STEP_SECONDS, "ending mpiexec")
         if end["code"] != 0:
             raise self._failed(f"the case was done, but mpiexec ended with exit code {end['code']}")
@@ -101,8 +101,10 @@ class Launch:
     def _named(self, facts: dict[str, Any]) -> Span:
         return Span(**facts | {"node": self.backend.node_name(facts["node"], facts["rank"], self.spec)})
 
-    def _limits_held(self, events: list[Event]) -> None:
-        self.backend.limits_held(self.spec, {event["rank"]: event["cpus"] for event in events})
+    def _check_limits(self) -> None:
+        self.session.send("say", word="check")
+        found = self._gather("limit", self.spec.workers + 1, STEP_SECONDS, "reading the limits inside the nodes")
+        self.backend.limits_held(self.spec, {event["rank"]: event["cpus"] for event in found})
 
     def _gather(self, wanted: str, count: int, seconds: float, what: str) -> list[Event]:
         """The next `count` events of one kind, within `seconds`."""

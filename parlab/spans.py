@@ -69,20 +69,29 @@ class Envelope:
 
 
 class Task:
-    """A function that leaves a span for every call."""
+    """A function that leaves a span for every call; `gate` is passed before each submission."""
 
-    def __init__(self, function: Callable[..., Any], submitted: float | None = None) -> None:
-        self.function, self.submitted = function, submitted
+    def __init__(
+        self, function: Callable[..., Any], gate: Callable[[], None] | None = None, submitted: float | None = None
+    ) -> None:
+        self.function, self.gate, self.submitted = function, gate, submitted
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Task, (self.function, time.monotonic())
+        return Task, (self.function, None, self._submit())
+
+    def _submit(self) -> float:
+        if self.gate is not None:
+            self.gate()
+        return time.monotonic()
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        started, cpu = time.monotonic(), time.thread_time()
+        """Call the function. Returns its result, in an Envelope where it has to travel back."""
+        submitted = self._submit() if self.submitted is None else self.submitted
         resume()
+        started, cpu = time.monotonic(), time.thread_time()
         result = self.function(*args, **kwargs)
         cpu, finished = time.thread_time() - cpu, time.monotonic()
-        where = cpu, socket.gethostname(), _rank(), os.getpid(), threading.get_ident()
+        stamps = submitted, started, finished, cpu, socket.gethostname(), _rank(), os.getpid(), threading.get_ident()
         if self.submitted is None:  # never pickled: the caller is in this process
-            return _open(result, (started, started, finished, *where))
-        return Envelope(result, (self.submitted, started, finished, *where))
+            return _open(result, stamps)
+        return Envelope(result, stamps)

@@ -85,14 +85,22 @@ def read_specs(lab: Lab, nodes: str | None, cores: str | None, speed: str | None
 
 def read_sizes(text: str) -> tuple[int, ...]:
     """Read `1,2,4`."""
-    return tuple(read_whole("--nodes", item, MOST_NODES, "numbers, separated by commas") for item in text.split(","))
+    sizes = [_whole(item, MOST_NODES) for item in text.split(",")]
+    if None in sizes:
+        raise UsageError(f"--nodes takes numbers from 1 to {MOST_NODES}, separated by commas, not {text!r}")
+    return tuple(size for size in sizes if size is not None)
 
 
-def read_whole(option: str, text: str, most: int, what: str = "a whole number") -> int:
+def read_whole(option: str, text: str, most: int) -> int:
     """Read a whole number from 1 to `most`."""
-    if not re.fullmatch(r"[0-9]{1,9}", text) or not 1 <= int(text) <= most:
-        raise UsageError(f"{option} takes {what} from 1 to {most}, not {text!r}")
-    return int(text)
+    value = _whole(text, most)
+    if value is None:
+        raise UsageError(f"{option} takes a whole number from 1 to {most}, not {text!r}")
+    return value
+
+
+def _whole(text: str, most: int) -> int | None:
+    return int(text) if re.fullmatch(r"[0-9]{1,9}", text) and 1 <= int(text) <= most else None
 
 
 def read_speed(text: str) -> Fraction:

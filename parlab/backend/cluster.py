@@ -202,14 +202,15 @@ class Cluster:
 
     def diagnosis(self, session: Session, spec: Spec) -> str:
         """Which node is to blame, found by asking the engine and then, over ssh from the head, each node."""
+        complaints = self._complaints(session, spec)  # first: a node that was just killed may still count as running
         states = {node.id: node.state for node in self.nodes()}
-        found = [
-            f"{node.name} is {states.get(node.id, 'gone')}."
-            for node in self.used(spec)
-            if states.get(node.id) != "running"
-        ]
-        if not found:
-            found = [f"{name}: {text}" for name, text in self._complaints(session, spec).items() if text]
+        found = []
+        for node in self.used(spec):
+            state = states.get(node.id, "gone")
+            if state != "running":
+                found.append(f"{node.name} is {state}.")
+            elif complaints.get(node.name):
+                found.append(f"{node.name}: {complaints[node.name]}")
         return "\n".join(found)
 
     def _complaints(self, session: Session, spec: Spec) -> dict[str, str]:
@@ -305,4 +306,4 @@ class Exec:
         until = time.monotonic() + deadline
         while self._api.exec_inspect(self._exec)["Running"] and time.monotonic() < until:
             time.sleep(0.02)
-        self._stream.close()
+        self._stream._response.close()  # the stream alone would leave the SDK's response, and its socket, open

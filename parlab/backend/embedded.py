@@ -97,7 +97,8 @@ class Pipe:
 
     def lines(self) -> Iterator[bytes]:
         assert self._process.stdout is not None
-        yield from self._process.stdout
+        with self._process.stdout as output:
+            yield from output
 
     def hang_up(self, deadline: float) -> None:
         assert self._process.stdin is not None

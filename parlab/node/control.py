@@ -9,6 +9,8 @@ import socket
 from functools import cache
 from typing import Any
 
+from parlab.node.cgroup import read_limit
+
 CONNECT_SECONDS = 10
 
 
@@ -28,10 +30,21 @@ class Control:
         self._socket.sendall(json.dumps(message).encode() + b"\n")
 
     def await_word(self, word: str) -> None:
-        """Wait until the launcher says `word`. Raises SystemExit when it hangs up instead."""
+        """Wait until the launcher says `word`. Raises SystemExit when it says anything else, or hangs up."""
         line = self._lines.readline()
         if line.strip() != word:
             raise SystemExit(f"rank {self.rank}: the launcher said {line.strip() or 'nothing more'!r}, not {word!r}")
+
+    def answer_check(self) -> None:
+        """Wait to be asked, then tell the limit that this node's kernel enforces."""
+        self.await_word("check")
+        self.send("limit", cpus=read_limit())
+
+    def answer_checks(self) -> None:
+        """Tell the limit whenever asked, until the launcher hangs up; a thread that waits here uses no CPU."""
+        for line in self._lines:
+            if line.strip() == "check":
+                self.send("limit", cpus=read_limit())
 
 
 @cache

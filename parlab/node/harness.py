@@ -2,28 +2,54 @@
 
 import inspect
 import os
+import threading
+import time
 import traceback
 from typing import Any
 
 from parlab.lab import Lab
-from parlab.node.control import control
+from parlab.node.control import Control, control
+from parlab.pace import PERIOD
 from parlab.spans import Task, take_recorded
+
+
+class Gate:
+    """Holds the first submission back until the limits are on; opens once, for whichever thread comes first."""
+
+    def __init__(self, line: Control) -> None:
+        self._line, self._lock, self.open = line, threading.Lock(), False
+
+    def __call__(self) -> None:
+        """Say that all is booted, have this node's limit read, wait for the start."""
+        with self._lock:
+            if self.open:
+                return
+            self._line.send("ready")
+            self._line.answer_check()
+            self._line.await_word("start")
+            time.sleep(PERIOD)  # what booting used of the first capped period is then no longer owed
+            self.open = True
 
 
 def run_case(lab: Lab) -> None:
     """Run the case that PARLAB_CASE numbers. What it raises is reported and ends the launch."""
     line = control()
+    gate = Gate(line)
     case = lab.cases[int(os.environ["PARLAB_CASE"])]
     try:
         tasks, serial = lab.reference()
         line.send("plan", tasks=tasks)
         plain = inspect.signature(case.function).parameters["task"].default
-        result = case.function(Task(plain), **case.settings)
+        result = case.function(Task(plain, gate), **case.settings)
+        if not gate.open:
+            raise RuntimeError(f"{case.name} ran no task: it must hand its parameter `task` to the workers")
     except BaseException as error:
         line.send("failed", error=traceback.format_exception_only(error)[-1].strip(), trace=traceback.format_exc())
         raise
     spans = [span.to_json() for span in take_recorded()]  # before `same`: the clock has stopped
     line.send("done", spans=spans, wrong=None if lab.same(result, serial) else difference(result, serial))
+    line.answer_check()
+    line.await_word("end")
 
 
 def difference(result: Any, serial: Any) -> str:

@@ -4,7 +4,7 @@ It runs on the head (embedded: on this machine) for the length of one invocation
 standard input and reads events from its standard output, both JSON, one object a line:
 
     {"do": "launch", "argv": [...], "env": {...}}   start mpiexec; the ranks' events follow, each with its rank
-    {"do": "say", "word": "go"}                     pass a word on to every rank
+    {"do": "say", "word": "start"}                  pass a word on to every rank
     {"do": "probe", "nodes": [...], "argv": [...]}  try a command on each node over ssh -> {"event": "probe", ...}
 
 When standard input ends, because the host is done, was interrupted or died, everything it started is ended.

@@ -1,18 +1,24 @@
 """What each rank does around the lab: `mpiexec -n N+1 ... python -m parlab.node.rank LAB.py`.
 
-Boot first, cap afterwards: starting Python and wiring up MPI need real CPU, which a capped node does not have. So
-each rank says hello, boots, says ready and waits; the host puts the limits on and says go; each node's ranks read
-their limit back; the host compares, says start; and `python -m mpi4py.futures LAB.py` goes on from there.
+Boot first, cap afterwards: starting Python, MPI and a pool of ranks needs real CPU, which a capped node does not have,
+and ranks that wait for each other in MPI spin. So each rank says hello and boots, and all go on as
+`python -m mpi4py.futures LAB.py` until the case submits its first task. There rank 0 stops (parlab/node/harness.py)
+while the host puts the limits on and has every rank read them back; then the task goes out and the clock starts.
 """
 
 import os
 import runpy
 import signal
 import socket
+import threading
+from importlib import import_module
 from pathlib import Path
 
-from parlab.node.cgroup import read_limit
 from parlab.node.control import control
+
+# Imported before the rank goes on, in all ranks at once. The first starts MPI; the rest is what mpi4py.futures and a
+# lab would otherwise load one after another.
+PRELOADED = ("mpi4py.MPI", "mpi4py.futures._core", "mpi4py.run", "parlab.node.harness")
 
 
 def end_leftovers() -> list[int]:
@@ -34,22 +40,16 @@ def end_leftovers() -> list[int]:
 
 
 def main() -> None:
-    """Boot, wait for the limits, then hand over to mpi4py.futures."""
+    """Boot, then become mpi4py.futures; rank 0 answers the host from the harness, the others from a thread."""
     line = control()
     line.send("hello", host=socket.gethostname(), pid=os.getpid())
     if os.environ.get("PARLAB_OWN_NODE"):  # a simulated node shares its machine with other people's runs
         line.send("leftovers", pids=end_leftovers())
-
-    # Imported here, uncapped: this starts MPI, and it is all that the lab will need.
-
-    import parlab.node.harness  # noqa: F401
-
-    line.send("ready")
-    line.await_word("go")
-    line.send("limit", cpus=read_limit(), when="before")
-    line.await_word("start")
+    for name in PRELOADED:
+        import_module(name)
+    if line.rank > 0:
+        threading.Thread(target=line.answer_checks, daemon=True).start()
     runpy.run_module("mpi4py.futures", run_name="__main__", alter_sys=True)
-    line.send("limit", cpus=read_limit(), when="after")
 
 
 if __name__ == "__main__":

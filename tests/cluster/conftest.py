@@ -1,0 +1,50 @@
+"""A cluster for the tests, beside the user's own, gone at the end."""
+
+import re
+import subprocess
+from collections.abc import Iterator
+
+import pytest
+
+from parlab.backend.cluster import Cluster, Node
+from parlab.backend.engine import connect
+
+NAME = "tests"
+OURS = re.compile(r"parlab\.node|prte|mpiexec|mpirun|tarfile")
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[Cluster]:
+    """A cluster object; the tests that need its nodes ask for `four`."""
+    client = connect()
+    backend = Cluster(client, NAME)
+    backend.down()
+    yield backend
+    backend.down()
+    client.close()
+
+
+@pytest.fixture
+def four(cluster: Cluster) -> Cluster:
+    """The cluster, up and well, with four workers."""
+    cluster.up(4, print)
+    return cluster
+
+
+def inside(node: Node, *command: str) -> str:
+    """What a command prints in a node."""
+    argv = ["docker", "exec", node.id, *command]
+    return subprocess.run(argv, capture_output=True, text=True, check=True, timeout=60).stdout
+
+
+def strays(cluster: Cluster) -> dict[str, list[str]]:
+    """Processes of a launch that are still in the nodes, by node."""
+    found = {}
+    for node in cluster.nodes():
+        if node.state != "running":
+            continue
+        top = cluster.client.api.top(node.id, "-eo pid,args")
+        lines = [row[-1] for row in top["Processes"] if OURS.search(row[-1])]
+        if lines:
+            found[node.name] = lines
+    return found

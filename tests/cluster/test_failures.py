@@ -1,0 +1,209 @@
+"""Launches that cannot work, and runs that are broken off: they end in time, name the node, and leave nothing."""
+
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from fractions import Fraction
+
+import pytest
+
+from parlab.backend.cluster import Cluster, Node
+from parlab.errors import LimitError, RunError
+from parlab.launch import Launch
+from parlab.spec import Spec
+from tests.cluster.conftest import NAME, inside, strays
+from tests.conftest import ROOT, Invoke
+
+SPEC = Spec(4, 2, Fraction(1, 8), 0.1)
+DEADLINE = 60
+
+
+@pytest.fixture
+def started(cluster: Cluster) -> Iterator[Cluster]:
+    """Four well nodes; taken down afterwards, whatever became of them."""
+    cluster.start(SPEC, print)
+    yield cluster
+    cluster.down()
+
+
+def launch(cluster: Cluster, spec: Spec = SPEC) -> None:
+    """One launch of lab.mpi on a cluster that nobody has looked at since it came up."""
+    session = cluster.session("test")
+    try:
+        Launch(cluster, session, spec, "the case", print).run("mpi.py", {"PARLAB_RUN": "test", "PARLAB_CASE": "0"})
+    finally:
+        session.close()
+        cluster.stop()
+
+
+def failure(cluster: Cluster, spec: Spec = SPEC) -> str:
+    start = time.monotonic()
+    with pytest.raises(RunError) as error:
+        launch(cluster, spec)
+    assert time.monotonic() - start < DEADLINE
+    return str(error.value)
+
+
+def worker(cluster: Cluster, number: int) -> Node:
+    return cluster.nodes()[number]
+
+
+def test_a_node_that_is_paused(started: Cluster) -> None:
+    started.client.api.pause(worker(started, 3).id)
+    assert "worker-3 is paused." in failure(started)
+    started.client.api.unpause(worker(started, 3).id)
+    within(20, lambda: strays(started) == {})
+
+
+def test_an_sshd_that_is_stopped(started: Cluster) -> None:
+    inside(worker(started, 2), "pkill", "-STOP", "-f", "sshd -D")
+    assert re.search(r"^worker-2: .*timed out", failure(started), re.M)
+    assert strays(started) == {}
+
+
+def test_a_node_that_is_stopped(started: Cluster) -> None:
+    started.client.api.stop(worker(started, 2).id)
+    assert "worker-2 is exited." in failure(started)
+    assert strays(started) == {}
+
+
+def test_an_interpreter_that_is_missing_on_one_node(started: Cluster) -> None:
+    replace_without_python(started, worker(started, 4))
+    started.start(SPEC, print)
+    assert re.search(r"^worker-4: .*python", failure(started), re.M)
+    assert strays(started) == {}
+
+
+def replace_without_python(cluster: Cluster, node: Node) -> None:
+    """Put in a node's place one that is the same but for its interpreter."""
+    api = cluster.client.api
+    old = api.inspect_container(node.id)
+    (network,) = old["NetworkSettings"]["Networks"]
+    host = api.create_host_config(
+        read_only=True,
+        init=True,
+        cap_drop=["ALL"],
+        tmpfs={"/tmp": "size=256m,mode=1777"},
+        binds=[f"{cluster.project}_cluster:/cluster:ro", "/dev/null:/opt/parlab/bin/python3:ro"],
+        network_mode=network,
+        cpu_period=100_000,
+        cpu_quota=25_000,
+    )
+    api.remove_container(node.id, force=True)
+    new = api.create_container(
+        "parlab", command=["worker"], name=node.host, labels=old["Config"]["Labels"], host_config=host
+    )
+    api.start(new["Id"])
+
+
+def test_a_node_that_is_killed_in_the_middle(started: Cluster) -> None:
+    def kill_when_it_runs() -> None:
+        nodes = started.nodes()
+        within(30, lambda: strays(started) != {})
+        within(30, lambda: set(started.engine_limits(nodes).values()) == {0.5, 0.25})
+        started.client.api.kill(nodes[2].id)
+
+    threading.Thread(target=kill_when_it_runs, daemon=True).start()
+    assert "worker-2 is exited." in failure(started, Spec(4, 2, Fraction(1, 8), 5.0))
+    assert strays(started) == {}
+
+
+def test_a_node_that_is_unwell_is_restarted_by_the_next_run(started: Cluster, invoke: Invoke) -> None:
+    started.client.api.pause(worker(started, 1).id)
+    started.client.api.kill(worker(started, 2).id)
+    done = invoke("lab.mpi", "--cluster", NAME, "--nodes", "4", "--unit", "0.02")
+    assert done.returncode == 0, done.stderr
+    assert "worker-1 is paused: restarted" in done.stdout
+    assert "worker-2 is exited: restarted" in done.stdout
+
+
+class Tampered(Cluster):
+    """Something else sets another limit on worker-3, right after ours."""
+
+    def limits(self, spec: Spec, cpus: Fraction | None) -> None:
+        super().limits(spec, cpus)
+        if cpus is not None:
+            self.client.api.update_container(self.used(spec)[3].id, cpu_period=100_000, cpu_quota=50_000)
+
+
+class Ignorant(Cluster):
+    """An engine that says it limits, and does not."""
+
+    def limits(self, spec: Spec, cpus: Fraction | None) -> None:
+        super().limits(spec, None)
+
+    def engine_limits(self, nodes: list[Node]) -> dict[str, float | None]:
+        return {node.name: 0.5 if node.is_head else 0.25 for node in nodes}
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        (Tampered, "worker-3: the engine says 0.5 CPU, asked for was 0.25 CPU. Not a measurement"),
+        (Ignorant, "its cgroup says no limit, asked for was"),
+    ],
+)
+def test_a_limit_that_is_not_the_one_asked_for_stops_the_run(four: Cluster, kind: type[Cluster], words: str) -> None:
+    backend = kind(four.client, NAME)
+    backend.start(SPEC, print)
+    with pytest.raises(LimitError, match=re.escape(words)):
+        launch(backend)
+    assert strays(four) == {}
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize("phase", ["booting", "running"])
+def test_an_interrupted_run_leaves_the_cluster_up_and_no_rank_in_it(
+    four: Cluster, number: signal.Signals, phase: str
+) -> None:
+    before = four.nodes()
+    command = [sys.executable, "-m", "invoke", "lab.mpi", "--cluster", NAME, "--nodes", "4", "--unit", "2"]
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    within(20, lambda: strays(four) != {})
+    if phase == "running":
+        within(20, lambda: set(four.engine_limits(before).values()) == {0.5, 0.25})
+        time.sleep(0.5)
+    process.send_signal(number)
+    _, errors = process.communicate(timeout=30)
+    if number is not signal.SIGKILL:
+        assert process.returncode == 130
+        assert errors == f"error: interrupted by {number.name}\n"
+        assert strays(four) == {}
+        assert set(four.engine_limits(before).values()) == {0.5, 0.25}
+    within(10, lambda: strays(four) == {})
+    assert four.nodes() == before
+
+
+def test_an_interrupted_up_leaves_nothing(cluster: Cluster) -> None:
+    cluster.down()
+    command = [sys.executable, "-m", "invoke", "up", "--cluster", NAME, "--nodes", "16", "--speed", "1/32"]
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    within(20, lambda: len(cluster.nodes()) > 3)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert errors == "error: interrupted by SIGINT\n"
+    assert cluster.nodes() == []
+
+
+def test_leftovers_of_an_earlier_run_are_ended_and_told(four: Cluster) -> None:
+    spin = ["docker", "exec", "--detach", "--env", "PARLAB_RUN=earlier", worker(four, 2).id, "sleep", "1000"]
+    subprocess.run(spin, check=True, timeout=60)
+    said: list[str] = []
+    four.start(SPEC, said.append)
+    session = four.session("test")
+    Launch(four, session, SPEC, "the case", said.append).run("mpi.py", {"PARLAB_RUN": "test", "PARLAB_CASE": "0"})
+    session.close()
+    assert any(line.startswith("worker-2: ended 1 processes") for line in said)
+    assert "sleep" not in str(four.client.api.top(worker(four, 2).id))
+
+
+def within(seconds: float, condition: Callable[[], bool]) -> None:
+    until = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < until, f"not within {seconds} s"
+        time.sleep(0.05)

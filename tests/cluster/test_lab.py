@@ -1,0 +1,74 @@
+"""`lab.mpi` on the real cluster."""
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from parlab.backend.cluster import Cluster
+from tests.cluster.conftest import NAME
+from tests.conftest import ROOT, Invoke
+
+
+def test_as_many_containers_work_as_there_are_nodes(four: Cluster, invoke: Invoke, tmp_path: Path) -> None:
+    record = tmp_path / "r.json"
+    done = invoke("lab.mpi", "--cluster", NAME, "--unit", "0.1", "--json", str(record))
+    assert done.returncode == 0, done.stderr
+    run = json.loads(record.read_text())
+    assert run["backend"] == "cluster"
+    assert [case["spec"]["nodes"] for case in run["cases"]] == [1, 2, 4]
+    for case in run["cases"]:
+        assert list(case["by_node"]) == [f"worker-{number + 1}" for number in range(case["spec"]["nodes"])]
+        assert sum(case["by_node"].values()) == 32
+        assert case["measured_s"] >= 0.99 * case["ideal_s"]  # no limit lets anything be faster than ideal
+    times = [case["measured_s"] for case in run["cases"]]
+    assert times[0] > 1.5 * times[1] > 2 * times[2]
+    assert run["environment"]["image"].startswith("sha256:")
+    assert "Traceback" not in done.stderr
+
+
+def test_thirty_two_nodes(cluster: Cluster, invoke: Invoke, tmp_path: Path) -> None:
+    record = tmp_path / "r.json"
+    size = ["--cores", "1", "--speed", "1/32"]
+    done = invoke(
+        "lab.mpi", "--cluster", NAME, "--nodes", "32", *size, "--unit", "1", "--json", str(record), seconds=240
+    )
+    assert done.returncode == 0, done.stderr
+    (case,) = json.loads(record.read_text())["cases"]
+    assert len(case["by_node"]) == 32
+    assert {node.name for node in cluster.nodes()} == {"head", *(f"worker-{number + 1}" for number in range(32))}
+    cluster.up(4, print)
+    assert len(cluster.nodes()) == 5
+
+
+def test_a_second_run_waits_for_the_first(four: Cluster, invoke: Invoke) -> None:
+    command = [sys.executable, "-m", "invoke", "lab.mpi", "--cluster", NAME, "--nodes", "4", "--unit", "1"]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL) as first:
+        time.sleep(1.5)
+        second = invoke("lab.mpi", "--cluster", NAME, "--nodes", "4", "--unit", "0.02")
+        assert first.wait(60) == 0
+    assert second.returncode == 0, second.stderr
+    assert f"cluster {NAME} is in use by lab.mpi (process {first.pid}" in second.stdout.replace("\n", " ")
+
+
+def test_a_second_cluster_runs_beside_the_first(four: Cluster, invoke: Invoke) -> None:
+    before = {node.id for node in four.nodes()}
+    other = f"{NAME}-two"
+    try:
+        done = invoke("lab.mpi", "--cluster", other, "--nodes", "1", "--unit", "0.02")
+        assert done.returncode == 0, done.stderr
+    finally:
+        assert invoke("down", "--cluster", other).returncode == 0
+    assert {node.id for node in four.nodes()} == before
+
+
+@pytest.mark.parametrize("options", [["--nodes", "64", "--speed", "1"], ["--cores", "64", "--speed", "1"]])
+def test_a_cluster_that_does_not_fit_starts_nothing(cluster: Cluster, invoke: Invoke, options: list[str]) -> None:
+    done = invoke("lab.mpi", "--cluster", f"{NAME}-big", *options)
+    assert done.returncode == 2
+    assert "the machine on which the engine runs" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert Cluster(cluster.client, f"{NAME}-big").nodes() == []

@@ -1,0 +1,153 @@
+"""The cluster's life: up, limits, keys, hardening, down."""
+
+import subprocess
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from parlab.backend.cluster import Cluster
+from parlab.backend.image import IMAGE
+from parlab.spec import HEAD_CPUS, Spec
+from tests.cluster.conftest import NAME, inside
+from tests.conftest import ROOT, Invoke
+
+V1, V2 = "/sys/fs/cgroup/cpu/cpu.cfs_quota_us", "/sys/fs/cgroup/cpu.max"
+
+
+def left_of(project: str) -> str:
+    """Everything of a Compose project that the engine still has."""
+    label = f"label=com.docker.compose.project={project}"
+    kinds = (["ps", "--all"], ["network", "ls"], ["volume", "ls"])
+    found = [
+        subprocess.run(["docker", *kind, "--quiet", "--filter", label], capture_output=True, text=True, check=True)
+        for kind in kinds
+    ]
+    return "".join(done.stdout for done in found)
+
+
+def test_up_is_idempotent_and_changing_size_or_limits_recreates_nothing(four: Cluster, invoke: Invoke) -> None:
+    def ids() -> dict[str, str]:
+        return {node.name: node.id for node in four.nodes()}
+
+    before = ids()
+    for options in ([], ["--speed", "1/16"], ["--cores", "3"], ["--nodes", "2"]):
+        done = invoke("up", "--cluster", NAME, *options)
+        assert done.returncode == 0, done.stderr
+        assert ids().items() <= before.items()
+    assert len(ids()) == 3
+    assert invoke("up", "--cluster", NAME).returncode == 0
+    assert {
+        key: value for key, value in ids().items() if key in ("head", "worker-1", "worker-2")
+    }.items() <= before.items()
+    assert len(ids()) == 5
+
+
+def test_limits_are_what_the_engine_and_the_node_say(four: Cluster) -> None:
+    spec = Spec(4, 2, Fraction(1, 8), 1)
+    nodes = four.nodes()
+    four.limits(spec, spec.node_cpus)
+    said = four.engine_limits(nodes)
+    assert said == {"head": float(HEAD_CPUS), **{f"worker-{number + 1}": 0.25 for number in range(4)}}
+    for node in nodes:
+        text = inside(node, "sh", "-c", f"cat {V1} 2>/dev/null || cat {V2}").split()[0]
+        assert int(text) == (50_000 if node.name == "head" else 25_000)
+    four.limits(spec, None)
+    assert set(four.engine_limits(nodes).values()) == {None}
+
+
+def test_status_shows_nodes_and_limits(four: Cluster, invoke: Invoke) -> None:
+    four.limits(Spec(4, 2, Fraction(1, 8), 1), Fraction(1, 4))
+    text = invoke("status", "--cluster", NAME).stdout
+    rows = [line.split()[:4] for line in text.splitlines()[1:]]
+    assert rows == [["head", "running", "0.5", "CPU"], *(["worker-" + n, "running", "0.25", "CPU"] for n in "1234")]
+
+
+def test_the_shell_opens_on_a_node(four: Cluster) -> None:
+    command = ["./invoke", "shell", "--cluster", NAME, "--node", "worker-2"]
+    done = subprocess.run(
+        command, cwd=ROOT, input="whoami; exit 7\n", capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (done.stdout, done.returncode) == ("lab\n", 7)
+
+
+def test_every_node_is_hardened(four: Cluster) -> None:
+    for node in four.nodes():
+        facts: dict[str, Any] = four.client.api.inspect_container(node.id)
+        host = facts["HostConfig"]
+        assert facts["Config"]["User"] == "lab"
+        assert host["ReadonlyRootfs"]
+        assert host["CapDrop"] == ["ALL"]
+        assert not host["CapAdd"]
+        assert host["SecurityOpt"] == ["no-new-privileges:true"]
+        assert not host["Privileged"]
+        assert not host["PortBindings"]
+        assert facts["NetworkSettings"]["Ports"] in ({}, None)
+        (network,) = facts["NetworkSettings"]["Networks"]
+        assert four.client.networks.get(network).attrs["Internal"]
+
+
+def test_keys_are_made_per_cluster_and_are_in_no_image(four: Cluster, invoke: Invoke) -> None:
+    key = inside(four.nodes()[0], "cat", "/cluster/ssh/user")
+    assert key.startswith("-----BEGIN OPENSSH PRIVATE KEY-----")
+    mount = inside(four.nodes()[1], "grep", " /cluster ", "/proc/mounts").split()
+    assert mount[2] == "tmpfs"
+    assert "ro" in mount[3].split(",")
+    empty = ["docker", "run", "--rm", "--entrypoint", "sh", IMAGE, "-c"]
+    find = "find / -xdev \\( -name 'ssh_host*' -o -name 'id_*' -o -path '/cluster/*' \\) 2>/dev/null; true"
+    assert subprocess.run([*empty, find], capture_output=True, text=True, check=True).stdout == ""
+    four.down()
+    four.up(1, print)
+    assert inside(four.nodes()[0], "cat", "/cluster/ssh/user") != key
+
+
+def test_down_leaves_nothing(four: Cluster, invoke: Invoke) -> None:
+    assert left_of(four.project) != ""
+    done = invoke("down", "--cluster", NAME)
+    assert done.returncode == 0
+    assert left_of(four.project) == ""
+    again = invoke("down", "--cluster", NAME)
+    assert (again.returncode, again.stdout) == (0, f"cluster {NAME} was not up\n")
+
+
+def test_a_failed_up_leaves_nothing(cluster: Cluster, invoke: Invoke) -> None:
+    cluster.down()
+    done = invoke("up", "--cluster", NAME, PARLAB_MEMORY="1k")  # less than an engine accepts for a container
+    assert done.returncode == 4
+    assert "`docker compose up` failed with exit code" in done.stderr
+    assert left_of(cluster.project) == ""
+
+
+def test_plain_compose_gives_the_default_cluster(cluster: Cluster) -> None:
+    command = ["docker", "compose", "--project-name", "parlab-tests-plain"]
+    try:
+        subprocess.run([*command, "up", "--detach", "--wait"], cwd=ROOT, check=True, capture_output=True, timeout=120)
+        plain = Cluster(cluster.client, "tests-plain")
+        assert plain.engine_limits(plain.nodes()) == {"head": 0.5, **{f"worker-{n + 1}": 0.25 for n in range(4)}}
+    finally:
+        subprocess.run([*command, "down", "--volumes"], cwd=ROOT, check=True, capture_output=True, timeout=120)
+    assert left_of("parlab-tests-plain") == ""
+
+
+def test_the_image_is_small(cluster: Cluster) -> None:
+    image = cluster.client.images.get(IMAGE).attrs
+    base = cluster.client.images.get("debian:trixie-slim").attrs
+    assert image["Size"] <= 200e6
+    assert image["Size"] - base["Size"] <= 130e6
+
+
+@pytest.mark.parametrize("name", ["docker/node.sh", "docker/Dockerfile", "requirements/node.txt"])
+def test_the_image_is_out_of_date_when_an_input_changes(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from parlab.backend import image
+
+    before = image.inputs_digest()
+    for path in image.INPUTS:
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_bytes((ROOT / path).read_bytes())
+    monkeypatch.setattr(image, "ROOT", tmp_path)
+    assert image.inputs_digest() == before
+    (tmp_path / name).write_text("changed")
+    assert image.inputs_digest() != before

@@ -1,0 +1,62 @@
+"""What the tests share: the command line as a user has it, and the engine where there is one."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from parlab.backend.engine import NoEngine, connect
+
+ROOT = Path(__file__).resolve().parents[1]
+Invoke = Callable[..., subprocess.CompletedProcess[str]]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--require-engine", action="store_true", help="fail, rather than skip, where no engine answers")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _engine_if_required(request: pytest.FixtureRequest) -> None:
+    if request.config.getoption("--require-engine"):
+        connect().close()
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    marked = [item for item in items if "/tests/cluster/" in item.path.as_posix()]
+    for item in marked:
+        item.add_marker("cluster")
+    if not marked or config.getoption("--require-engine"):
+        return
+    try:
+        connect().close()
+    except NoEngine as error:
+        for item in marked:
+            item.add_marker(pytest.mark.skip(reason=str(error)))
+
+
+@pytest.fixture(scope="session")
+def invoke() -> Invoke:
+    """Run `invoke ARGUMENTS` as a user does, and return the finished process."""
+
+    def run(*arguments: str, seconds: float = 120, **env: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "invoke", *arguments]
+        return subprocess.run(
+            command, cwd=ROOT, env={**os.environ, **env}, capture_output=True, text=True, timeout=seconds, check=False
+        )
+
+    return run
+
+
+@pytest.fixture
+def lab_file(tmp_path: Path) -> Callable[[str], Path]:
+    """Write a lab into a folder of its own and return its path."""
+
+    def write(code: str) -> Path:
+        path = tmp_path / "sample.py"
+        path.write_text(code)
+        return path
+
+    return write

@@ -1,0 +1,66 @@
+"""Labs are found, read without what only nodes have, and hide nothing."""
+
+import ast
+import importlib
+import importlib.util
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from parlab.catalog import lab_files, load_lab, title
+from parlab.errors import UsageError
+from tests.conftest import ROOT
+
+LABS = lab_files()
+
+
+def test_the_mpi_lab_is_there() -> None:
+    lab = load_lab(LABS["mpi"])
+    assert [case.name for case in lab.cases] == ["pool_of_ranks"]
+    assert (lab.nodes, lab.cores, float(lab.speed), lab.unit) == ((1, 2, 4), 2, 0.125, 0.5)
+    assert title(LABS["mpi"]) == "the same work on one, two and four nodes"
+
+
+def test_a_lab_is_read_without_what_only_nodes_have(lab_file: Callable[[str], Path]) -> None:
+    before = set(sys.modules)
+    lab = load_lab(
+        lab_file(
+            "import nowhere.at.all\nfrom nothing.of import TheKind\nfrom parlab.lab import Lab\n"
+            "lab = Lab(unit=1)\n@lab.case(launch='mpi4py.futures', chunk=[1, 2])\ndef go(task, *, chunk): ..."
+        )
+    )
+    assert [case.name for case in lab.cases] == ["go(chunk=1)", "go(chunk=2)"]
+    assert {name for name in set(sys.modules) - before if name.startswith("no")} == set()
+
+
+@pytest.mark.parametrize("code", ["", "x = (", "lab = 1", "from parlab.lab import Lab\nlab = Lab(unit=1)", "1 / 0"])
+def test_a_file_that_is_no_lab_is_refused(lab_file: Callable[[str], Path], code: str) -> None:
+    with pytest.raises(UsageError, match=r"sample\.py"):
+        load_lab(lab_file(code))
+
+
+def test_import_docker_is_the_sdk() -> None:
+    command = [sys.executable, "-c", "import docker; print(docker.__file__, docker.from_env)"]
+    shown = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert "site-packages" in shown
+
+
+@pytest.mark.parametrize("path", [*LABS.values(), *ROOT.glob("*.py")], ids=lambda path: path.name)
+def test_no_module_of_ours_hides_a_package(path: Path) -> None:
+    folders = [entry for entry in sys.path if Path(entry or ".").resolve() not in (ROOT, ROOT / "labs", ROOT / "tests")]
+    assert importlib.machinery.PathFinder.find_spec(path.stem, folders) is None
+    assert path.stem not in sys.stdlib_module_names
+
+
+@pytest.mark.parametrize("path", LABS.values(), ids=LABS)
+def test_a_lab_is_short_and_imports_only_what_it_teaches(path: Path) -> None:
+    text = path.read_text()
+    tree = ast.parse(text)
+    handout = len((ast.get_docstring(tree, clean=False) or "").splitlines())
+    assert handout <= 40
+    assert len(text.splitlines()) - handout <= 80
+    ours = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and "parlab" in str(node.module)}
+    assert ours == {"parlab.lab"}

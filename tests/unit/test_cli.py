@@ -1,0 +1,98 @@
+"""The command line: bad input is one line and exit code 2, and starts nothing."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT, Invoke
+
+NO_ENGINE = "unix:///nowhere/docker.sock"
+MENU = {"up", "down", "status", "shell", "image", "test", "lock", "lab.mpi"}
+
+
+def test_the_menu_is_one_clear_line_a_task(invoke: Invoke) -> None:
+    lines = [line for line in invoke("--list").stdout.splitlines() if line.startswith("  ")]
+    assert {line.split()[0] for line in lines} == MENU
+    assert all(len(line.split()) > 2 for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "allowed"),
+    [
+        ("--nodes", "0", "from 1 to 64"),
+        ("--nodes", "1,x", "from 1 to 64"),
+        ("--nodes", "1000", "from 1 to 64"),
+        ("--cores", "-1", "from 1 to 64"),
+        ("--speed", "0", "from 1/64 to 1"),
+        ("--speed", "2", "from 1/64 to 1"),
+        ("--speed", "1/0", "from 1/64 to 1"),
+        ("--unit", "nan", "from 0.001 to 60"),
+        ("--cluster", "a b", "1 to 30 characters"),
+        ("--backend", "cloud", "cluster or embedded"),
+        ("--json", "/nowhere/r.json", "a folder that can be written to"),
+    ],
+)
+def test_bad_input_is_one_line_that_names_the_argument_and_its_range(
+    invoke: Invoke, option: str, value: str, allowed: str
+) -> None:
+    done = invoke("lab.mpi", option, value, DOCKER_HOST=NO_ENGINE)
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert line.startswith(f"usage: {option} takes ")
+    assert allowed in line
+    assert value in line
+
+
+@pytest.mark.parametrize("task", ["up", "down", "status", "shell"])
+def test_the_other_tasks_check_their_input_too(invoke: Invoke, task: str) -> None:
+    done = invoke(task, "--cluster", "a b", DOCKER_HOST=NO_ENGINE)
+    assert done.returncode == 2
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_cluster_that_does_not_fit_is_refused_with_the_arithmetic(invoke: Invoke) -> None:
+    done = invoke("lab.mpi", "--backend", "embedded", "--nodes", "64", "--cores", "64", "--speed", "1")
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert "64 nodes x 64 virtual cores x 1 = 4096 CPUs, and 0.5 for the head, make 4096.5: more than the" in line
+
+
+@pytest.mark.parametrize(
+    "task", [["lab.mpi", "--backend", "cluster"], ["up"], ["down"], ["status"], ["shell"], ["image"]]
+)
+def test_forcing_a_cluster_without_an_engine_tells_how_to_get_one(invoke: Invoke, task: list[str]) -> None:
+    done = invoke(*task, DOCKER_HOST=NO_ENGINE)
+    assert done.returncode == 2
+    assert "no container engine answers" in done.stderr
+    assert "docker/engine.sh" in done.stderr
+
+
+def test_a_missing_engine_fails_where_one_is_required() -> None:
+    command = [sys.executable, "-m", "pytest", "-q", "--require-engine", "tests/unit/test_predict.py"]
+    done = subprocess.run(
+        command, cwd=ROOT, env={**os.environ, "DOCKER_HOST": NO_ENGINE}, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert "no container engine answers" in done.stdout
+
+
+def test_the_wrapper_finds_its_project_from_any_folder(tmp_path: Path) -> None:
+    done = subprocess.run([ROOT / "invoke", "--list"], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "lab.mpi" in done.stdout
+
+
+def test_the_wrapper_wants_a_new_enough_python(tmp_path: Path) -> None:
+    copy = tmp_path / "invoke"
+    copy.write_bytes((ROOT / "invoke").read_bytes())
+    (tmp_path / "requirements").mkdir()
+    (tmp_path / "requirements/host.txt").touch()
+    done = subprocess.run(
+        ["sh", copy, "--list"], env={**os.environ, "PYTHON": "nopython"}, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2
+    assert done.stderr.startswith("invoke: needs Python 3.11 or newer")
+    assert not (tmp_path / ".venv").exists()

@@ -1,0 +1,196 @@
+"""The virtual core: exact on a simulated host, and in shape on the real one."""
+
+import os
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pytest
+
+from parlab import pace
+from parlab.pace import PERIOD, Clocks, Scale, VirtualCore
+
+UNIT, SPEED = 0.5, 1 / 8
+LOOK = 10e-6  # CPU seconds between two looks at the clock
+
+
+@dataclass
+class Host:
+    """One process on a host that gives it `share` of a core; computing is what happens between looks at the clock."""
+
+    share: float = 1.0
+    now: float = 100.0
+    cpu: float = 7.0
+
+    def compute(self, cpu: float) -> None:
+        self.cpu += cpu
+        self.now += cpu / self.share
+
+    def thread_time(self) -> float:
+        self.compute(LOOK)
+        return self.cpu
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+    def core(self, speed: float = SPEED) -> VirtualCore:
+        clocks = Clocks(lambda: self.now, lambda: self.cpu, self.thread_time, self.sleep)
+        return VirtualCore(Scale(speed, cores=2, unit=UNIT), clocks=clocks)
+
+    def timed(self, action: Callable[[], None]) -> float:
+        before = self.now
+        action()
+        return self.now - before
+
+
+@pytest.mark.parametrize("speed", [1 / 64, 1 / 8, 0.4, 1.0])
+def test_a_unit_takes_a_unit_at_any_speed(speed: float) -> None:
+    host = Host()
+    core = host.core(speed)
+    used = host.cpu
+    assert host.timed(lambda: core.burn(3)) == pytest.approx(3 * UNIT, rel=0.005)
+    assert host.cpu - used == pytest.approx(3 * UNIT * speed, rel=0.005)
+
+
+def test_a_contended_core_is_as_slow_as_its_share() -> None:
+    host = Host(share=SPEED / 2)
+    core = host.core()
+    assert host.timed(lambda: core.burn(4)) == pytest.approx(8 * UNIT, rel=0.005)
+
+
+def test_lag_is_made_good_up_to_one_period() -> None:
+    host = Host(share=SPEED / 2)
+    core = host.core()
+    core.burn(4)  # lags by 4 units in the end
+    host.share = 1.0
+    assert host.timed(lambda: core.burn(1)) == pytest.approx(UNIT - PERIOD, rel=0.01)
+    assert host.timed(lambda: core.burn(1)) == pytest.approx(UNIT, rel=0.01)
+
+
+def test_a_sleep_that_runs_over_costs_nothing_in_the_end() -> None:
+    host = Host()
+    core = host.core()
+    core._clocks = Clocks(lambda: host.now, lambda: host.cpu, host.thread_time, lambda s: host.sleep(s + 0.002))
+
+    def four() -> None:
+        for _ in range(4):
+            core.burn(1)
+
+    assert host.timed(four) == pytest.approx(4 * UNIT, rel=0.005)
+
+
+def test_idle_time_cannot_be_saved_up() -> None:
+    host = Host()
+    core = host.core()
+    core.burn(1)
+    host.now += 5
+    assert host.timed(lambda: core.burn(1)) == pytest.approx(UNIT, rel=0.005)
+
+
+def test_cpu_used_between_tasks_is_charged() -> None:
+    host = Host()
+    core = host.core()
+    core.burn(1)
+
+    def unpickle_and_burn() -> None:
+        host.compute(0.2 * UNIT * SPEED)  # a fifth of a unit on a core of this speed
+        core.burn(1)
+
+    assert host.timed(unpickle_and_burn) == pytest.approx(1.2 * UNIT, rel=0.01)
+
+
+def test_idle_time_pays_for_cpu_used_before_it() -> None:
+    host = Host()
+    core = host.core()
+    core.burn(1)
+    host.compute(0.2 * UNIT * SPEED)
+    host.now += UNIT
+    assert host.timed(lambda: core.burn(1)) == pytest.approx(UNIT, rel=0.01)
+
+
+def test_any_loop_can_be_paced() -> None:
+    host = Host()
+    core = host.core()
+
+    def loop() -> None:
+        for _ in range(1000):
+            host.compute(1e-4)
+            core.pace()
+        core.pace(grain=0)
+
+    assert host.timed(loop) == pytest.approx(0.1 / SPEED, rel=0.005)
+
+
+def test_waiting_needs_no_core() -> None:
+    host = Host()
+    core = host.core()
+    used = host.cpu
+    assert host.timed(lambda: core.wait(2)) == pytest.approx(2 * UNIT)
+    assert host.cpu == used
+
+
+def test_metered_units_take_no_time() -> None:
+    with pace.metered() as meter:
+        pace.burn(1000)
+        pace.wait(500)
+        pace.pace()
+    assert (meter.burned, meter.waited) == (1000, 500)
+
+
+# On the real host: ratios within one run, with room for its noise.
+
+
+def seconds(action: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    action()
+    return time.perf_counter() - start
+
+
+def in_threads(core: VirtualCore, count: int, units: float) -> float:
+    threads = [threading.Thread(target=core.burn, args=(units,)) for _ in range(count)]
+
+    def run() -> None:
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+    return seconds(run)
+
+
+def test_threads_share_one_virtual_core_under_the_gil() -> None:
+    core = VirtualCore(Scale(SPEED, cores=4, unit=0.2))
+    together = in_threads(core, 4, 0.5)
+    assert together / seconds(lambda: core.burn(2)) == pytest.approx(1, rel=0.15)
+
+
+def test_threads_have_a_virtual_core_each_without_the_gil() -> None:
+    core = VirtualCore(Scale(SPEED, cores=4, unit=0.2), gil=False)
+    together = in_threads(core, 4, 2)
+    assert together / seconds(lambda: core.burn(2)) == pytest.approx(1, rel=0.15)
+
+
+def test_threads_beyond_the_cores_wait_without_the_gil() -> None:
+    core = VirtualCore(Scale(SPEED, cores=2, unit=0.2), gil=False)
+    together = in_threads(core, 4, 1)
+    assert together / seconds(lambda: core.burn(1)) == pytest.approx(2, rel=0.15)
+
+
+def test_cpu_used_is_the_speed_times_the_time() -> None:
+    core = VirtualCore(Scale(SPEED, unit=0.4))
+    used = time.process_time()
+    elapsed = seconds(lambda: core.burn(2))
+    assert (time.process_time() - used) / elapsed == pytest.approx(SPEED, rel=0.1)
+
+
+def test_a_forked_child_has_a_core_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PARLAB_SPEED", "0.5")
+    monkeypatch.setenv("PARLAB_UNIT", "0.05")
+    monkeypatch.setattr(pace, "_core", None)
+    parent = pace.core()
+    parent.burn(1)
+    pid = os.fork()
+    if pid == 0:
+        os._exit(pace.core() is parent)
+    assert os.waitpid(pid, 0)[1] == 0
