@@ -75,11 +75,11 @@ class Launch:
         self.session.send("launch", argv=argv, env=env)
         boot = BOOT_SECONDS + BOOT_SECONDS_A_NODE * spec.nodes
         (plan,) = self._gather("plan", 1, boot, "booting the ranks")
-        self._gather("ready", 1, boot, "booting the pool")
+        self.started = True
+        self._gather("ready", 1, boot, "starting the case, up to its first task")
 
         backend.limits(spec, spec.node_cpus)
         self._check_limits()
-        self.started = True
         self.session.send("say", word="start")
         tasks = [Units(*task) for task in plan["tasks"]]
         ideal = ideal_units(tasks, spec.workers) * spec.unit

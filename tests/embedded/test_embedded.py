@@ -95,14 +95,14 @@ def test_a_case_that_raises_ends_the_run_with_its_traceback(lab_file: WriteLab) 
 
 
 def test_a_rank_that_dies_ends_the_run_with_mpiexecs_last_lines(lab_file: WriteLab) -> None:
-    with pytest.raises(RunError, match=r"running the case: 0 of 1 done when mpiexec ended with exit code 3"):
+    with pytest.raises(RunError, match=r"up to its first task: 0 of 1 done when mpiexec ended with exit code 3"):
         embedded(lab_file(LAB.format(body="os._exit(3)")))
 
 
 def test_a_case_that_hangs_ends_at_its_deadline(lab_file: WriteLab, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(launch, "RUN_SECONDS", 1.0)
     with pytest.raises(RunError, match=r"running the case: 0 of 1 done after"):
-        embedded(lab_file(LAB.format(body="time.sleep(1000)")))
+        embedded(lab_file(LAB.format(body=POOL.replace("return list", "list") + "; time.sleep(1000)")))
     assert ranks() == []
 
 
