@@ -9,7 +9,7 @@ from parlab.environment import ROOT, ensure_installed
 from parlab.errors import ParlabError
 
 BIN = Path(sys.executable).parent
-LOCKS = ("host", "node", "dev", print)  # in this order: a later one keeps to the versions of the earlier
+LOCKS = ("host", "node", "dev")  # in this order: a later one keeps to the versions of the earlier
 
 
 class ChecksFailed(ParlabError):
