@@ -43,7 +43,7 @@ install_packages() {
             keyring=/usr/share/keyrings/debian-archive-keyring.gpg
             printf 'Types: deb\nURIs: %s\nSuites: %s\nComponents: main\nSigned-By: %s\n' "$uri" "$SUITE" "$keyring" \
                 >/etc/apt/sources.list.d/parlab-engine.sources
-            # Below a release's own 500: nothing else on the machine is upgraded to the newer release.
+            # Below a release's own 500: only what the engine itself needs comes from the newer release.
             printf 'Package: *\nPin: release n=%s\nPin-Priority: 100\n' "$SUITE" >/etc/apt/preferences.d/parlab-engine ;;
         debian-*) packages='docker.io docker-compose docker-buildx' ;;
         *) die "this script knows Debian and Ubuntu, not ${PRETTY_NAME:-this system}: install Docker Engine 25 or newer" \

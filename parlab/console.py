@@ -5,12 +5,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from docker.errors import DockerException
+from requests.exceptions import RequestException
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from parlab.catalog import load_lab, title
-from parlab.errors import ParlabError, UsageError
+from parlab.errors import ParlabError, RunError, UsageError
 from parlab.record import Cases, Measured, Run
 from parlab.run import Options, run_lab
 from parlab.signals import interruptible
@@ -88,3 +90,6 @@ def exit_code() -> Iterator[None]:
     except ParlabError as error:
         print(f"{'usage' if isinstance(error, UsageError) else 'error'}: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
+    except (DockerException, RequestException) as error:
+        print(f"error: the engine failed: {error}. Is it still running? ./invoke status", file=sys.stderr)
+        sys.exit(RunError.exit_code)

@@ -81,6 +81,7 @@ def _run_cases(backend: Backend, lab: Lab, path: Path, specs: list[Spec], show: 
     session = backend.session(run)
     clean = False
     try:
+        session.await_launcher()
         for index, case in enumerate(lab.cases):
             for spec in specs:
                 what = f"{case.name} on {plural(spec.nodes, 'node')}"

@@ -22,7 +22,7 @@ from parlab.backend.engine import ROOT, compose
 from parlab.backend.image import IMAGE, build_image, current_image
 from parlab.backend.session import Session
 from parlab.catalog import LABS
-from parlab.errors import LimitError, ParlabError, RunError
+from parlab.errors import Interrupted, LimitError, ParlabError, RunError
 from parlab.signals import undisturbed
 from parlab.spec import HEAD_CPUS, PERIOD_US, Spec, check_fits, decimal, plural, quota_us
 
@@ -122,8 +122,8 @@ class Cluster:
         try:
             wait = ("--detach", "--wait", "--wait-timeout", str(deadline))
             compose(self.project, "up", *wait, "--scale", f"worker={count}", deadline=deadline + 10)
-        except BaseException as error:
-            if not before or isinstance(error, ParlabError):
+        except ParlabError as error:
+            if not before or not isinstance(error, Interrupted):  # an interrupted change leaves what was there
                 with undisturbed():
                     self.down()
             raise
@@ -231,7 +231,8 @@ class Cluster:
 
         def sweep(node: Node) -> None:
             command = ["pkill", "-KILL", "-f", "parlab.node.rank|prted"]
-            self.client.api.exec_start(self.client.api.exec_create(node.id, command)["Id"])
+            with contextlib.suppress(APIError):  # a node that has gone meanwhile has no ranks
+                self.client.api.exec_start(self.client.api.exec_create(node.id, command)["Id"])
 
         with ThreadPoolExecutor(8) as pool:
             list(pool.map(sweep, running))

@@ -10,6 +10,7 @@ from parlab.backend.engine import ROOT, compose
 from parlab.errors import ParlabError
 
 IMAGE = "parlab"
+BUILD_SECONDS = 3600  # some 70 MB of downloads, on bad Wi-Fi
 LABEL = "parlab.inputs"
 INPUTS = (
     "compose.yaml",
@@ -43,7 +44,14 @@ def build_image(client: DockerClient) -> str:
     """Build the image, with progress shown, and return its id. Raises ParlabError where the build fails."""
     bundle = next((os.environ[name] for name in BUNDLES if os.environ.get(name)), "/dev/null")
     try:
-        compose("parlab", "build", "head", shown=True, env={"PARLAB_INPUTS": inputs_digest(), "PARLAB_CA": bundle})
+        compose(
+            "parlab",
+            "build",
+            "head",
+            deadline=BUILD_SECONDS,
+            shown=True,
+            env={"PARLAB_INPUTS": inputs_digest(), "PARLAB_CA": bundle},
+        )
     except ParlabError as error:
         raise ParlabError(
             f"the image could not be built: {error}; its log is above. Behind a TLS proxy set PARLAB_CA to its CA "

@@ -7,7 +7,10 @@ import time
 from collections.abc import Iterator
 from typing import Any, Protocol
 
+from parlab.errors import RunError
+
 Event = dict[str, Any]
+OPEN_SECONDS = 20
 
 
 class Transport(Protocol):
@@ -37,8 +40,24 @@ class Session:
                     self._events.put(
                         {"event": "output", "stream": "stderr", "text": line.decode(errors="replace").rstrip()}
                     )
+        except (OSError, ValueError):
+            pass  # hung up while it read
         finally:
             self._events.put(None)
+
+    def await_launcher(self) -> None:
+        """Wait until the launcher listens. Raises RunError when it does not within OPEN_SECONDS, or dies."""
+        until, said = time.monotonic() + OPEN_SECONDS, ""
+        try:
+            while (event := self.next_event(until))["event"] != "listening":
+                said = event.get("text", said)
+        except TimeoutError:
+            raise RunError(
+                f"the launcher did not start in {OPEN_SECONDS} s: another user's run may hold this cluster. "
+                "Wait for it, or use --cluster NAME"
+            ) from None
+        except EOFError:
+            raise RunError(f"the launcher did not start: {said or 'it said nothing'}") from None
 
     def send(self, do: str, **facts: Any) -> None:
         """Send a command. A launcher that is gone is noticed by the next read, not here."""

@@ -91,12 +91,12 @@ class Launcher:
         self.tell("exit", code=await process.wait(), last=list(last))
 
     async def _hear_rank(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._ranks[writer] = None
-        with contextlib.suppress(ConnectionError):
+        with contextlib.suppress(ConnectionError, ValueError):  # whoever does not speak as a rank does is not one
             while line := await reader.readline():
                 message = json.loads(line)
                 if message.pop("token", None) != self._token:
                     break
+                self._ranks.setdefault(writer)
                 if message["event"] == "hello" and message["host"] == socket.gethostname():
                     self._ranks[writer] = message["pid"]
                 self.tell(**message)
