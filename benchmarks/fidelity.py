@@ -19,7 +19,8 @@ import time
 from pathlib import Path
 
 from parlab.backend.cluster import Cluster
-from parlab.backend.engine import ROOT, connect
+from parlab.backend.engine import connect
+from parlab.environment import ROOT
 
 NOISE = 0.10
 EACH, MEDIAN, GOOD = 0.05, 0.03, 0.8

@@ -13,9 +13,12 @@ import subprocess
 import sys
 import time
 
-from parlab.backend.cluster import PYTHON, Cluster, bundle
-from parlab.backend.engine import ROOT, connect
+from parlab.backend.cluster import Cluster
+from parlab.backend.engine import connect
+from parlab.backend.exec import PYTHON, bundle
 from parlab.catalog import LABS, load_lab
+from parlab.environment import ROOT
+from parlab.predict import ideal_units
 from parlab.spec import Spec
 
 PLAIN = """
@@ -48,10 +51,10 @@ def main() -> None:
 
     lab = load_lab(LABS / "mpi.py")
     spec = Spec(options.nodes, lab.cores, lab.speed, lab.unit)
-    work = 32 / spec.workers * spec.unit
+    work = ideal_units(lab.reference()[0], spec.workers) * spec.unit
     cluster = Cluster(connect())
     cluster.start(spec, print)
-    head, *workers = cluster.used(spec)
+    head, *workers = cluster.nodes_for(spec)
     subprocess.run(["docker", "exec", "-i", head.id, "sh", "-c", f"{UNPACK}{PLAIN}\nE"], input=bundle(LABS), check=True)
     hosts = ",".join(["head:1", *(f"{node.host}:{spec.cores}" for node in workers)])
     scale = {"PARLAB_SPEED": float(spec.speed), "PARLAB_CORES": spec.cores, "PARLAB_UNIT": spec.unit}
@@ -65,7 +68,7 @@ def main() -> None:
     costs: dict[str, list[float]] = {"ours": [], "plain": []}
     for number in range(options.repeat):
         for name, command in (("ours", ours), ("plain", plain)):
-            cluster.limits(spec, spec.node_cpus)
+            cluster.set_limits(spec, spec.node_cpus)
             took = seconds(command)
             costs[name].append(took - work)
             print(f"{number + 1}: {name:5} {took:6.2f} s, less {work:g} s of work: {took - work:5.2f} s", flush=True)

@@ -5,13 +5,13 @@
 #     sudo docker/engine.sh
 #
 # Safe to run twice: what is there already is left as it is. Variables, all optional:
-#     BASE            the base image              debian:trixie-slim
-#     DEBIAN_MIRROR   where Debian packages are   what this machine's own apt sources name
-#     ENGINE_LOG      the daemon's log, where no service manager keeps one
+#     PARLAB_BASE            the base image; default debian:trixie-slim
+#     PARLAB_DEBIAN_MIRROR   where Debian's packages are; default: what this machine's own apt sources name
+#     PARLAB_ENGINE_LOG      the daemon's log, where no service manager keeps one
 set -eu
 
-BASE=${BASE:-debian:trixie-slim}
-ENGINE_LOG=${ENGINE_LOG:-/var/log/dockerd.log}
+BASE=${PARLAB_BASE:-debian:trixie-slim}
+ENGINE_LOG=${PARLAB_ENGINE_LOG:-/var/log/dockerd.log}
 SUITE=trixie                    # the Debian release behind the base image; Debian 12 takes its engine from it
 
 say() { printf 'engine: %s\n' "$*"; }
@@ -24,11 +24,11 @@ plugins_answer() { docker compose version >/dev/null 2>&1 && docker buildx versi
 need_root() { [ "$(id -u)" -eq 0 ] || die "$1 needs root: run sudo $0"; }
 
 mirror() {
-    [ -z "${DEBIAN_MIRROR:-}" ] || { printf '%s\n' "$DEBIAN_MIRROR"; return; }
-    [ "$ID" = debian ] || die "set DEBIAN_MIRROR: this machine's apt sources do not name a Debian mirror"
+    [ -z "${PARLAB_DEBIAN_MIRROR:-}" ] || { printf '%s\n' "$PARLAB_DEBIAN_MIRROR"; return; }
+    [ "$ID" = debian ] || die "set PARLAB_DEBIAN_MIRROR: this machine's apt sources do not name a Debian mirror"
     cat /etc/apt/sources.list /etc/apt/sources.list.d/debian.sources 2>/dev/null |
         sed -nE 's/^(URIs:|deb( +\[[^]]*\])?) +([^ ]+).*/\3/p' | grep -v -- '-security' | head -n 1 | grep . ||
-        die "set DEBIAN_MIRROR: no mirror in /etc/apt/sources.list or sources.list.d/debian.sources"
+        die "set PARLAB_DEBIAN_MIRROR: no mirror in /etc/apt/sources.list or sources.list.d/debian.sources"
 }
 
 install_packages() {

@@ -11,10 +11,11 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from parlab.environment import ROOT
 from parlab.errors import UsageError
 from parlab.lab import Lab
 
-LABS = Path(__file__).resolve().parents[1] / "labs"
+LABS = ROOT / "labs"
 
 
 def lab_files() -> dict[str, Path]:
@@ -52,8 +53,10 @@ def load_lab(path: Path) -> Lab:
 
 
 class _StandIn(ModuleType):
+    """A module, or a thing in one, that is there in name only; called, as a decorator is, it gives itself."""
+
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("__"):
+        if name.startswith("__"):  # the import system looks for these, and must not find them
             raise AttributeError(name)
         return _StandIn(f"{self.__name__}.{name}")
 
@@ -62,6 +65,8 @@ class _StandIn(ModuleType):
 
 
 class _Finder(MetaPathFinder, Loader):
+    """Finds a stand-in for every import but ours and the standard library's."""
+
     def find_spec(self, name: str, path: Sequence[str] | None, target: ModuleType | None = None) -> ModuleSpec | None:
         top = name.partition(".")[0]
         return None if top == "parlab" or top in sys.stdlib_module_names else ModuleSpec(name, self, is_package=True)

@@ -6,16 +6,14 @@ import sys
 from pathlib import Path
 
 from parlab.environment import ROOT, ensure_installed
-from parlab.errors import ParlabError
+from parlab.errors import ChecksFailed, ParlabError
 
 BIN = Path(sys.executable).parent
 LOCKS = ("host", "node", "dev")  # in this order: a later one keeps to the versions of the earlier
-
-
-class ChecksFailed(ParlabError):
-    """A linter, type checker or test said no."""
-
-    exit_code = 1
+UV_OPTIONS = (
+    *("--quiet", "--upgrade", "--universal", "--python-version", "3.11"),
+    *("--generate-hashes", "--no-emit-index-url", "--no-header"),
+)
 
 
 def test(require_engine: bool) -> None:
@@ -35,22 +33,11 @@ def test(require_engine: bool) -> None:
 
 
 def lock() -> None:
-    """Resolve requirements/*.in for all platforms into hashed files that name no package index."""
+    """Resolve requirements/*.in for all platforms into hashed files that name no package index. Raises ParlabError."""
     ensure_installed("dev", print)
-    options = ["--universal", "--python-version", "3.11", "--generate-hashes", "--no-emit-index-url", "--no-header"]
+    env = {**os.environ, "UV_CUSTOM_COMPILE_COMMAND": "./invoke lock"}
     for name in LOCKS:
-        command = [
-            str(BIN / "uv"),
-            "pip",
-            "compile",
-            "--quiet",
-            "--upgrade",
-            *options,
-            f"{name}.in",
-            "-o",
-            f"{name}.txt",
-        ]
-        if code := subprocess.call(
-            command, cwd=ROOT / "requirements", env={**os.environ, "UV_CUSTOM_COMPILE_COMMAND": "./invoke lock"}
-        ):
-            raise ParlabError(f"uv could not resolve requirements/{name}.in, exit code {code}; its words are above")
+        files = [f"{name}.in", "--output-file", f"{name}.txt"]
+        command = [str(BIN / "uv"), "pip", "compile", *UV_OPTIONS, *files]
+        if code := subprocess.call(command, cwd=ROOT / "requirements", env=env):
+            raise ParlabError(f"uv failed on requirements/{name}.in with exit code {code}; its output is above")

@@ -1,16 +1,16 @@
-"""What is installed beside this Python, from the hashed locks in requirements/."""
+"""Where the project is, and what is installed beside this Python from the hashed locks in requirements/."""
 
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 from parlab.errors import ParlabError
+from parlab.words import Show
 
 ROOT = Path(__file__).resolve().parents[1]
 
 
-def ensure_installed(lock: str, show: Callable[[str], None]) -> None:
+def ensure_installed(lock: str, show: Show) -> None:
     """Install `requirements/LOCK.txt` into this environment unless that very lock is in already.
 
     Raises ParlabError when pip fails.
@@ -26,5 +26,5 @@ def ensure_installed(lock: str, show: Callable[[str], None]) -> None:
     )
     if result.returncode:
         last = "\n  ".join(result.stdout.strip().splitlines()[-6:])
-        raise ParlabError(f"pip could not install requirements/{lock}.txt, exit code {result.returncode}:\n  {last}")
+        raise ParlabError(f"pip failed on requirements/{lock}.txt with exit code {result.returncode}:\n  {last}")
     stamp.write_bytes(wanted.read_bytes())

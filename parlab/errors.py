@@ -26,6 +26,12 @@ class LimitError(ParlabError):
 
 
 class Interrupted(ParlabError):
-    """Ctrl-C or SIGTERM."""
+    """Ctrl-C, SIGTERM or a lost terminal."""
 
     exit_code = 130
+
+
+class ChecksFailed(ParlabError):
+    """A linter, type checker or test said no."""
+
+    exit_code = 1

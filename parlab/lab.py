@@ -20,14 +20,15 @@ that gives the results that every case must equal, and the tasks that the predic
 """
 
 import inspect
+import operator
 import os
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from itertools import product
 from typing import Any, NamedTuple, TypeVar
 
-from parlab.pace import burn, pace, wait
+from parlab.pace import burn, metered, pace, wait
 
 __all__ = ["Case", "Lab", "approx", "burn", "pace", "wait"]
 
@@ -50,10 +51,17 @@ class Case:
     launch: str
     settings: dict[str, Any] = field(default_factory=dict)
 
+    nodes: int | None = None  # the size it ran on, where there were several
+
+    def on(self, nodes: int) -> "Case":
+        """The same case with the size in its name."""
+        return replace(self, nodes=nodes)
+
     @property
     def name(self) -> str:
         """As in `pool(chunk=1)`: the function and its settings."""
-        settings = ", ".join(f"{key}={value!r}" for key, value in self.settings.items())
+        shown = self.settings if self.nodes is None else self.settings | {"nodes": self.nodes}
+        settings = ", ".join(f"{key}={value!r}" for key, value in shown.items())
         return f"{self.function.__name__}({settings})" if settings else self.function.__name__
 
 
@@ -75,11 +83,6 @@ class Approximately:
     __hash__ = None  # type: ignore[assignment]  # equal to a range of values, so no hash would do
 
 
-def equal(ours: Any, serial: Any) -> bool:
-    """The default of a lab's `same`: plain equality."""
-    return bool(ours == serial)
-
-
 class Lab:
     """One lesson: its unit in seconds, its default spec, its cases and what is expected of them.
 
@@ -93,7 +96,7 @@ class Lab:
         nodes: int | Sequence[int] = 1,
         cores: int = 1,
         speed: float | Fraction = Fraction(1, 8),
-        same: Callable[[Any, Any], bool] = equal,
+        same: Callable[[Any, Any], bool] = operator.eq,
     ) -> None:
         self.unit = float(unit)
         self.nodes: tuple[int, ...] = (nodes,) if isinstance(nodes, int) else tuple(nodes)
@@ -133,8 +136,6 @@ class Lab:
 
     def reference(self) -> tuple[list[Units], Any]:
         """Run the serial solution with its units counted, not spent: (what each task asks for, the results)."""
-        from parlab.pace import metered
-
         if self._serial is None:
             raise ValueError("the lab declares no serial solution: add @lab.serial")
         task = inspect.signature(self._serial).parameters["task"].default
@@ -156,6 +157,6 @@ class Lab:
 
             run_case(self)
         else:
-            from parlab.run import run_file
+            from parlab.command import run_file
 
             run_file(inspect.getfile(self.cases[0].function))

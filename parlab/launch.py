@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from parlab.backend.base import Backend, Place, Show
+from parlab.backend.base import Backend, Placement
 from parlab.backend.session import Event, Session
 from parlab.errors import RunError
 from parlab.lab import Units
 from parlab.predict import ideal_units
 from parlab.spans import Span
 from parlab.spec import Spec
+from parlab.words import Show
 
 # Measured on 2 cores: 9 ranks boot in under 1 s, 33 in 5 s. A laptop that is busy takes several times that.
 BOOT_SECONDS = 20.0
@@ -43,17 +44,17 @@ class Outcome:
     wrong: str | None
 
 
-def mpiexec(place: Place, spec: Spec, lab: str, exported: Iterable[str]) -> list[str]:
+def mpiexec(placement: Placement, spec: Spec, lab: str, exported: Iterable[str]) -> list[str]:
     """Spell out the command: rank 0 on the first host, then `cores` ranks on each of the others.
 
     Bound to no core, and free to be more than the cores there are: the limits are the kernel's, not Open MPI's.
     """
-    head, *workers = place.hosts
+    head, *workers = placement.hosts
     slots = ",".join([f"{head}:1", *(f"{host}:{spec.cores}" for host in workers)])
     placing = ["--host", slots, "--map-by", "slot:OVERSUBSCRIBE", "--bind-to", "none", "-n", str(spec.workers + 1)]
     exports = [word for name in exported for word in ("-x", name)]
-    program = [place.python, "-m", "parlab.node.rank", f"{place.labs}/{lab}"]
-    return [str(Path(place.python).with_name("mpiexec")), *placing, *exports, *program]
+    program = [placement.python, "-m", "parlab.node.rank", lab]
+    return [str(Path(placement.python).with_name("mpiexec")), *placing, *exports, *program]
 
 
 class Launch:
@@ -68,17 +69,17 @@ class Launch:
     def run(self, lab: str, env: dict[str, str]) -> Outcome:
         """Boot, cap, check, start, check, end. Raises RunError or LimitError; the session is of no use after that."""
         backend, spec = self.backend, self.spec
-        place = backend.place(spec)
-        env = {**OPEN_MPI, **place.env, **self._scale(), **env}
-        backend.limits(spec, None)
-        argv = mpiexec(place, spec, lab, (*env, "PARLAB_CONTROL"))
+        placement = backend.placement(spec)
+        env = {**OPEN_MPI, **placement.env, **self._scale(), **env}
+        backend.set_limits(spec, None)
+        argv = mpiexec(placement, spec, f"{self.session.labs}/{lab}", (*env, "PARLAB_CONTROL"))
         self.session.send("launch", argv=argv, env=env)
         boot = BOOT_SECONDS + BOOT_SECONDS_A_NODE * spec.nodes
         (plan,) = self._gather("plan", 1, boot, "booting the ranks")
         self.started = True
         self._gather("ready", 1, boot, "starting the case, up to its first task")
 
-        backend.limits(spec, spec.node_cpus)
+        backend.set_limits(spec, spec.node_cpus)
         self._check_limits()
         self.session.send("say", word="start")
         tasks = [Units(*task) for task in plan["tasks"]]
@@ -86,12 +87,12 @@ class Launch:
         (done,) = self._gather("done", 1, RUN_SECONDS + RUN_FACTOR * ideal, "running the case")
         self._check_limits()
 
-        backend.limits(spec, None)  # taking ranks down is as slow under a cap as booting them
+        backend.set_limits(spec, None)  # taking ranks down is as slow under a cap as booting them
         self.session.send("say", word="end")
         (end,) = self._gather("exit", 1, STEP_SECONDS, "ending mpiexec")
         if end["code"] != 0:
             raise self._failed(f"the case was done, but mpiexec ended with exit code {end['code']}")
-        backend.limits(spec, spec.node_cpus)
+        backend.set_limits(spec, spec.node_cpus)
         return Outcome(tasks, [self._named(span) for span in done["spans"]], done["wrong"])
 
     def _scale(self) -> dict[str, str]:
@@ -104,7 +105,7 @@ class Launch:
     def _check_limits(self) -> None:
         self.session.send("say", word="check")
         found = self._gather("limit", self.spec.workers + 1, STEP_SECONDS, "reading the limits inside the nodes")
-        self.backend.limits_held(self.spec, {event["rank"]: event["cpus"] for event in found})
+        self.backend.check_limits(self.spec, {event["rank"]: event["cpus"] for event in found})
 
     def _gather(self, wanted: str, count: int, seconds: float, what: str) -> list[Event]:
         """The next `count` events of one kind, within `seconds`."""

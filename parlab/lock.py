@@ -3,35 +3,41 @@
 import os
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
 from parlab.errors import ParlabError
+from parlab.words import Show
 
 WAIT_SECONDS = 120
 
 
+def lock_path(project: str) -> Path:
+    """Where this user's lock on a cluster lies; beside it, a file with the ending .holder says who holds it."""
+    return Path(tempfile.gettempdir(), f"{project}-{os.getuid()}.lock")
+
+
 @contextmanager
-def only_user(cluster: str, doing: str, show: Callable[[str], None]) -> Iterator[None]:
+def only_user(project: str, doing: str, show: Show) -> Iterator[None]:
     """Hold the cluster for one command of this user; wait for another's end, saying so. Raises ParlabError.
 
     Who else can reach the engine, another user or another machine, is kept out by a second lock on the head
     (parlab/backend/cluster.py, BOOTSTRAP).
     """
-    place = Path(tempfile.gettempdir(), f"parlab-{os.getuid()}-{cluster}.lock")
-    lock, holder = FileLock(place), place.with_suffix(".holder")
+    path = lock_path(project)
+    lock, holder = FileLock(path), path.with_suffix(".holder")
     try:
         lock.acquire(timeout=0)
     except Timeout:
         who = holder.read_text() if holder.exists() else "another command"
-        show(f"cluster {cluster} is in use by {who}: waiting up to {WAIT_SECONDS} s; --cluster NAME gives another")
+        show(f"cluster {project} is in use by {who}: waiting up to {WAIT_SECONDS} s; --cluster NAME gives another")
         try:
             lock.acquire(timeout=WAIT_SECONDS)
         except Timeout:
-            raise ParlabError(f"cluster {cluster} is still in use by {who}. Stop it, or use --cluster NAME") from None
+            raise ParlabError(f"cluster {project} is still in use by {who}. Stop it, or use --cluster NAME") from None
     try:
         holder.write_text(f"{doing} (process {os.getpid()}, since {time.strftime('%H:%M:%S')})")
         yield

@@ -3,31 +3,25 @@
 import subprocess
 import sys
 
-from rich.console import Console
-from rich.table import Table
-
 from parlab.backend.cluster import Cluster
 from parlab.backend.engine import connect
-from parlab.backend.image import build_image, current_image
+from parlab.backend.image import IMAGE, build_image, current_image
+from parlab.console import make_console, plain_table
 from parlab.errors import UsageError
-from parlab.lock import only_user
-from parlab.spec import MOST_CORES, MOST_NODES, Spec, check_fits, decimal, plural, read_cluster, read_speed, read_whole
+from parlab.options import read_cluster, read_cluster_spec
+from parlab.words import decimal, plural
 
 
 def up(nodes: str, cores: str, speed: str, cluster: str) -> None:
     """Start the cluster or change it; all input is read before anything starts. Raises ParlabError."""
-    number, size = read_whole("--nodes", nodes, MOST_NODES), read_whole("--cores", cores, MOST_CORES)
-    spec = Spec(number, size, read_speed(speed), unit=1.0)
-    name = read_cluster(cluster)
-    client = connect()
-    info = client.info()
-    check_fits(spec, info["NCPU"], f"the machine on which the engine runs ({info['Name']})")
-    with only_user(name, "up", print):
-        backend = Cluster(client, name)
+    spec = read_cluster_spec(nodes, cores, speed)
+    backend = Cluster(connect(), read_cluster(cluster))
+    backend.check_fits(spec)
+    with backend.hold("up", print):
         backend.up(spec.nodes, print)
-        backend.limits(spec, spec.node_cpus)
-        backend.limits_held(spec, {})
-    print(f"cluster {name} is up: head and {plural(spec.nodes, 'worker')}, {decimal(spec.node_cpus)} CPU each")
+        backend.set_limits(spec, spec.node_cpus)
+        backend.check_limits(spec, {})
+    print(f"cluster {cluster} is up: head and {plural(spec.nodes, 'worker')}, {decimal(spec.node_cpus)} CPU each")
 
 
 def down(cluster: str) -> None:
@@ -46,13 +40,11 @@ def status(cluster: str) -> None:
         print(f"cluster {cluster} is not up; ./invoke up starts it, and so does any lab")
         return
     limits = backend.engine_limits(nodes)
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-    for heading in ("node", "state", "limit", "container"):
-        table.add_column(heading)
+    table = plain_table("node", "state", "limit", "container")
     for node in nodes:
         cpus = limits[node.name]
         table.add_row(node.name, node.state, "none" if cpus is None else f"{decimal(cpus)} CPU", node.host)
-    Console(highlight=False).print(table)
+    make_console().print(table)
 
 
 def shell(node: str, cluster: str) -> None:
@@ -70,4 +62,4 @@ def image() -> None:
     client = connect()
     built = current_image(client) or build_image(client)
     size = client.images.get(built).attrs["Size"]
-    print(f"image parlab: {built.removeprefix('sha256:')[:12]}, {size / 1e6:.0f} MB")
+    print(f"image {IMAGE}: {built.removeprefix('sha256:')[:12]}, {size / 1e6:.0f} MB")

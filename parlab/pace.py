@@ -62,13 +62,14 @@ class Lead:
     def __init__(self, rate: float, cpu_time: Callable[[], float], now: Callable[[], float]) -> None:
         self.rate = rate
         self.seconds = 0.0
-        self._clocks = cpu_time, now
-        self._last = cpu_time(), now()
+        self._cpu_time, self._now = cpu_time, now
+        self._last_cpu, self._last_now = cpu_time(), now()
 
     def _gained(self) -> float:
-        (cpu, now), (last_cpu, last_now) = (clock() for clock in self._clocks), self._last
-        self._last = cpu, now
-        return cpu - last_cpu - self.rate * (now - last_now)
+        cpu, now = self._cpu_time(), self._now()
+        gained = cpu - self._last_cpu - self.rate * (now - self._last_now)
+        self._last_cpu, self._last_now = cpu, now
+        return gained
 
     def advance(self) -> None:
         """Count the time since the last call as time in which the process wanted to compute."""
@@ -129,12 +130,12 @@ class VirtualCore:
         self.pace(grain=0.0)
 
 
+@dataclass
 class Meter:
     """Adds up units instead of spending them, for a run that only wants to know what the tasks ask for."""
 
-    def __init__(self) -> None:
-        self.burned = 0.0
-        self.waited = 0.0
+    burned: float = 0.0
+    waited: float = 0.0
 
 
 _core: VirtualCore | None = None

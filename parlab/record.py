@@ -1,14 +1,20 @@
 """The record of one invocation: what was asked, what came out, where it ran.
 
-Schema 1: {schema, lab, backend, spec, cases, environment}; see Run, Measured and Repeat for the fields.
+Schema 1, times in seconds:
+
+    schema, lab, backend, environment
+    spec      {nodes, cores, speed, unit} of the largest cluster of the invocation
+    cases[]   {name, settings, spec, workers, ideal_s, measured_s (median), off_by (0.02 is 2 % slower), speedup,
+              by_node {node: tasks, in the first repeat}, repeats[] {measured_s, by_node, wrong, spans[]}}
+    claims[]  {name, holds, why}: the lab's expectations
 """
 
 import json
 import os
 import statistics
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -37,11 +43,13 @@ class Repeat:
         return {node: counts[node] for node in sorted(counts, key=lambda node: (len(node), node))}
 
     def to_json(self) -> dict[str, Any]:
-        return {"measured_s": self.measured_s, "by_node": self.by_node, "wrong": self.wrong}
+        """As in the record."""
+        spans = [span.to_json() for span in self.spans]
+        return {"measured_s": self.measured_s, "by_node": self.by_node, "wrong": self.wrong, "spans": spans}
 
 
 @dataclass(frozen=True)
-class Measured:
+class MeasuredCase:
     """One case on one size of cluster: ideal beside measured."""
 
     name: str
@@ -82,7 +90,7 @@ class Measured:
 
     @property
     def wrong(self) -> str | None:
-        """The first repeat's complaint about its result, if any."""
+        """The first complaint about a result, of whichever repeat; None where all are right."""
         return next((repeat.wrong for repeat in self.repeats if repeat.wrong), None)
 
     def to_json(self) -> dict[str, Any]:
@@ -100,20 +108,13 @@ class Measured:
         }
 
 
-class Cases(Mapping[str, Measured]):
-    """The measured cases by name, for a lab's expectations."""
+@dataclass(frozen=True)
+class Claim:
+    """One of the lab's expectations: whether it holds, and if not, why."""
 
-    def __init__(self, cases: tuple[Measured, ...]) -> None:
-        self._cases = {case.name: case for case in cases}
-
-    def __getitem__(self, name: str) -> Measured:
-        return self._cases[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._cases)
-
-    def __len__(self) -> int:
-        return len(self._cases)
+    name: str
+    holds: bool
+    why: str
 
 
 @dataclass(frozen=True)
@@ -123,7 +124,8 @@ class Run:
     lab: str
     backend: str
     spec: Spec
-    cases: tuple[Measured, ...]
+    cases: tuple[MeasuredCase, ...]
+    claims: tuple[Claim, ...]
     environment: Mapping[str, Any]
 
     def to_json(self) -> dict[str, Any]:
@@ -133,6 +135,7 @@ class Run:
             "backend": self.backend,
             "spec": self.spec.to_json(),
             "cases": [case.to_json() for case in self.cases],
+            "claims": [asdict(claim) for claim in self.claims],
             "environment": dict(self.environment),
         }
 

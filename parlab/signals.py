@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: stop at once, clean up undisturbed."""
+"""Ctrl-C, SIGTERM, a lost terminal (SIGHUP): stop at once, clean up undisturbed."""
 
 import signal
 from collections.abc import Iterator
@@ -7,16 +7,16 @@ from typing import Any
 
 from parlab.errors import Interrupted
 
-NUMBERS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @contextmanager
 def _handled_by(handler: Any) -> Iterator[None]:
-    before = [signal.signal(number, handler) for number in NUMBERS]
+    before = [signal.signal(number, handler) for number in SIGNALS]
     try:
         yield
     finally:
-        for number, previous in zip(NUMBERS, before, strict=True):
+        for number, previous in zip(SIGNALS, before, strict=True):
             signal.signal(number, previous)
 
 

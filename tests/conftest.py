@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -48,6 +49,20 @@ def invoke() -> Invoke:
         )
 
     return run
+
+
+def start_invoke(*arguments: str) -> subprocess.Popen[str]:
+    """Start `invoke ARGUMENTS`; what it says on standard error can be read."""
+    command = [sys.executable, "-m", "invoke", *arguments]
+    return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+
+
+def within(seconds: float, condition: Callable[[], bool]) -> None:
+    """Wait until the condition is true, and fail when it is not in time."""
+    until = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < until, f"not within {seconds} s"
+        time.sleep(0.05)
 
 
 @pytest.fixture

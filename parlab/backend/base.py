@@ -1,23 +1,23 @@
 """What a backend is: where ranks run, and who holds them to their limits."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from fractions import Fraction
+from pathlib import Path
 from typing import Any, Protocol
 
 from parlab.backend.session import Session
 from parlab.spec import Spec
-
-Show = Callable[[str], None]  # tells the user a line
+from parlab.words import Show
 
 
 @dataclass(frozen=True)
-class Place:
-    """What mpiexec must know of the nodes: `hosts`, the head's first; on each, Python and the folder of labs."""
+class Placement:
+    """What mpiexec must know of the nodes: `hosts`, the head's first; the Python and the environment of each rank."""
 
     hosts: tuple[str, ...]
     python: str
-    labs: str
     env: Mapping[str, str]
 
 
@@ -26,19 +26,22 @@ class Backend(Protocol):
 
     name: str
 
+    def hold(self, doing: str, show: Show) -> AbstractContextManager[None]:
+        """Keep others out while a command of that name runs."""
+
     def start(self, spec: Spec, show: Show) -> None:
         """Be ready for launches of up to this spec. Raises UsageError when it does not fit the machine."""
 
-    def place(self, spec: Spec) -> Place:
+    def session(self, labs: Path) -> Session:
+        """Start a launcher on the head, with the labs of a folder at hand."""
+
+    def placement(self, spec: Spec) -> Placement:
         """Say where the ranks of a launch go."""
 
-    def session(self, run: str) -> Session:
-        """Start a launcher on the head for the run of that id."""
-
-    def limits(self, spec: Spec, cpus: Fraction | None) -> None:
+    def set_limits(self, spec: Spec, cpus: Fraction | None) -> None:
         """Limit each worker of the spec to `cpus` host CPUs and the head to its own, or lift all (None)."""
 
-    def limits_held(self, spec: Spec, inside: Mapping[int, float | None]) -> None:
+    def check_limits(self, spec: Spec, inside: Mapping[int, float | None]) -> None:
         """Compare the limits with those that each rank read inside its node. Raises LimitError."""
 
     def node_name(self, host: str, rank: int, spec: Spec) -> str:

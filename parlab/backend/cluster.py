@@ -1,56 +1,32 @@
 """The cluster backend: head and workers by Compose; limits, execs and their proof through the Docker SDK."""
 
-import contextlib
-import io
 import platform
-import socket
-import tarfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from docker.client import DockerClient
 from docker.errors import APIError
-from docker.utils.socket import frames_iter
 
-from parlab.backend.base import Place, Show
-from parlab.backend.engine import ROOT, compose
+from parlab.backend.base import Placement
+from parlab.backend.engine import compose
+from parlab.backend.exec import FOLDER, PYTHON, Exec, bundle
 from parlab.backend.image import IMAGE, build_image, current_image
 from parlab.backend.session import Session
-from parlab.catalog import LABS
 from parlab.errors import Interrupted, LimitError, ParlabError, RunError
+from parlab.lock import only_user
 from parlab.signals import undisturbed
-from parlab.spec import HEAD_CPUS, PERIOD_US, Spec, check_fits, decimal, plural, quota_us
+from parlab.spec import HEAD_CPUS, PERIOD_US, Spec, check_fits, quota_us
+from parlab.words import Show, decimal, plural
 
-PYTHON = "/opt/parlab/bin/python"
-FOLDER = "/cluster/run"
-STDOUT = 1
+Result = TypeVar("Result")
 UP_SECONDS, UP_SECONDS_A_NODE = 60, 2
 EXACT = 1e-4  # CPUs; a quota is a whole number of microseconds in a period of 100 000
-
-# Runs on the head: unpacks what the host sends and becomes the launcher. The lock keeps a second client, perhaps on
-# another machine, out of the limits and the folder; it waits here until the first is done.
-BOOTSTRAP = f"""
-import fcntl, io, os, shutil, sys, tarfile
-size, data = int(sys.argv[1]), b""
-while len(data) < size:
-    data += os.read(0, size - len(data)) or sys.exit("the host hung up")
-lock = open("/tmp/parlab.lock", "w")
-fcntl.flock(lock, fcntl.LOCK_EX)
-shutil.rmtree("{FOLDER}", ignore_errors=True)
-try:
-    tarfile.open(fileobj=io.BytesIO(data)).extractall("{FOLDER}", filter="data")
-    sys.path.insert(0, "{FOLDER}")
-    sys.argv = ["launcher", "head"]
-    from parlab.node.launcher import main
-    main()
-finally:
-    shutil.rmtree("{FOLDER}", ignore_errors=True)
-"""
 
 
 @dataclass(frozen=True)
@@ -79,8 +55,8 @@ class Cluster:
 
     name = "cluster"
 
-    def __init__(self, client: DockerClient, cluster: str = "default", labs: Path = LABS) -> None:
-        self.client, self.labs = client, labs
+    def __init__(self, client: DockerClient, cluster: str = "default") -> None:
+        self.client = client
         self.project = "parlab" if cluster == "default" else f"parlab-{cluster}"
         self._nodes: list[Node] = []
 
@@ -136,10 +112,37 @@ class Cluster:
                 self.client.api.remove_container(node.id, force=True)
         compose(self.project, "down", "--volumes", "--remove-orphans", "--timeout", "2", deadline=120)
 
-    # Its limits
+    # A backend for launches
 
-    def set_limits(self, nodes: list[Node], cpus: Fraction | None) -> None:
-        """Limit the workers among `nodes` to `cpus` host CPUs each and the head to its own, or lift all (None)."""
+    def hold(self, doing: str, show: Show) -> AbstractContextManager[None]:
+        """Keep this user's other commands out."""
+        return only_user(self.project, doing, show)
+
+    def start(self, spec: Spec, show: Show) -> None:
+        """Up with at least the spec's nodes. Raises UsageError when it does not fit where the engine runs."""
+        self.check_fits(spec)
+        self.up(spec.nodes, show, at_least=True)
+
+    def check_fits(self, spec: Spec) -> None:
+        """Raise UsageError, with the arithmetic, when the spec asks for more CPUs than the engine has."""
+        info = self.client.info()
+        check_fits(spec, info["NCPU"], f"the machine on which the engine runs ({info['Name']})")
+
+    def session(self, labs: Path) -> Session:
+        """A launcher on the head, with the labs and this package as they are now."""
+        return Session(Exec(self.client, self._nodes[0].id, bundle(labs)), f"{FOLDER}/labs")
+
+    def nodes_for(self, spec: Spec) -> list[Node]:
+        """The head and the first of the workers, as many as the spec asks for."""
+        return self._nodes[: spec.nodes + 1]
+
+    def placement(self, spec: Spec) -> Placement:
+        """Ranks go to containers, by the names that those have on the cluster's network."""
+        hosts = ("head", *(node.host for node in self.nodes_for(spec)[1:]))
+        return Placement(hosts, PYTHON, {"PYTHONPATH": FOLDER, "PARLAB_OWN_NODE": "1"})
+
+    def set_limits(self, spec: Spec, cpus: Fraction | None) -> None:
+        """Limit the spec's workers to `cpus` host CPUs each and the head to its own, or lift all. Raises RunError."""
 
         def update(node: Node) -> None:
             limit = HEAD_CPUS if node.is_head else cpus
@@ -149,8 +152,7 @@ class Cluster:
             except APIError as error:
                 raise RunError(f"{node.name}: the engine did not set its limit: {error.explanation}") from error
 
-        with ThreadPoolExecutor(8) as pool:
-            list(pool.map(update, nodes))
+        _on_each(self.nodes_for(spec), update)
 
     def engine_limits(self, nodes: list[Node]) -> dict[str, float | None]:
         """What the engine says of each node's limit, in host CPUs, by the node's name; None is no limit."""
@@ -161,35 +163,11 @@ class Cluster:
                 return float(config["NanoCpus"]) / 1e9
             return float(config["CpuQuota"]) / (config["CpuPeriod"] or PERIOD_US) if config["CpuQuota"] > 0 else None
 
-        with ThreadPoolExecutor(8) as pool:
-            return dict(zip((node.name for node in nodes), pool.map(read, nodes), strict=True))
+        return dict(zip((node.name for node in nodes), _on_each(nodes, read), strict=True))
 
-    # A backend for launches
-
-    def start(self, spec: Spec, show: Show) -> None:
-        """Up with at least the spec's nodes. Raises UsageError when it does not fit where the engine runs."""
-        info = self.client.info()
-        check_fits(spec, info["NCPU"], f"the machine on which the engine runs ({info['Name']})")
-        self.up(spec.nodes, show, at_least=True)
-
-    def used(self, spec: Spec) -> list[Node]:
-        """The head and the first of the workers, as many as the spec asks for."""
-        return self._nodes[: spec.nodes + 1]
-
-    def place(self, spec: Spec) -> Place:
-        hosts = ("head", *(node.host for node in self.used(spec)[1:]))
-        return Place(hosts, PYTHON, f"{FOLDER}/labs", {"PYTHONPATH": FOLDER, "PARLAB_OWN_NODE": "1"})
-
-    def session(self, run: str) -> Session:
-        """A launcher on the head, with the labs and this package as they are now."""
-        return Session(Exec(self.client, self._nodes[0].id, bundle(self.labs)))
-
-    def limits(self, spec: Spec, cpus: Fraction | None) -> None:
-        self.set_limits(self.used(spec), cpus)
-
-    def limits_held(self, spec: Spec, inside: Mapping[int, float | None]) -> None:
+    def check_limits(self, spec: Spec, inside: Mapping[int, float | None]) -> None:
         """Compare what the engine says and what the ranks read inside with the spec. Raises LimitError."""
-        nodes = self.used(spec)
+        nodes = self.nodes_for(spec)
         for name, found in self.engine_limits(nodes).items():
             _compare(name, "the engine", found, HEAD_CPUS if name == "head" else spec.node_cpus)
         for rank, found in inside.items():
@@ -205,7 +183,7 @@ class Cluster:
         complaints = self._complaints(session, spec)  # first: a node that was just killed may still count as running
         states = {node.id: node.state for node in self.nodes()}
         found = []
-        for node in self.used(spec):
+        for node in self.nodes_for(spec):
             state = states.get(node.id, "gone")
             if state != "running":
                 found.append(f"{node.name} is {state}.")
@@ -214,7 +192,7 @@ class Cluster:
         return "\n".join(found)
 
     def _complaints(self, session: Session, spec: Spec) -> dict[str, str]:
-        names = {node.host: node.name for node in self.used(spec)[1:]}
+        names = {node.host: node.name for node in self.nodes_for(spec)[1:]}
         session.send("probe", nodes=list(names), argv=[PYTHON, "--version"])
         until = time.monotonic() + 15
         try:
@@ -226,16 +204,15 @@ class Cluster:
             return {"head": "does not answer"}
 
     def stop(self) -> None:
-        """After a launch that did not end by itself: end its ranks in the nodes, and put the limits back on."""
+        """End the ranks and Open MPI daemons that a launch has left in the nodes; limits stay as they are."""
         running = [node for node in self.nodes() if node.well]
 
         def sweep(node: Node) -> None:
             command = ["pkill", "-KILL", "-f", "parlab.node.rank|prted"]
-            with contextlib.suppress(APIError):  # a node that has gone meanwhile has no ranks
+            with suppress(APIError):  # a node that has gone meanwhile has no ranks
                 self.client.api.exec_start(self.client.api.exec_create(node.id, command)["Id"])
 
-        with ThreadPoolExecutor(8) as pool:
-            list(pool.map(sweep, running))
+        _on_each(running, sweep)
 
     def environment(self) -> dict[str, Any]:
         version, info = self.client.version(), self.client.info()
@@ -250,6 +227,12 @@ class Cluster:
         }
 
 
+def _on_each(nodes: list[Node], do: Callable[[Node], Result]) -> list[Result]:
+    """Do a thing on all nodes, eight at a time: an engine on two cores gains nothing from more."""
+    with ThreadPoolExecutor(8) as pool:
+        return list(pool.map(do, nodes))
+
+
 def _compare(node: str, where: str, found: float | None, wanted: Fraction) -> None:
     if found is not None and abs(found - float(wanted)) <= EXACT:
         return
@@ -258,53 +241,3 @@ def _compare(node: str, where: str, found: float | None, wanted: Fraction) -> No
         f"{node}: {where} says {got}, asked for was {decimal(wanted)} CPU. Not a measurement: something else changed "
         "the limit, or this engine ignores it. ./invoke status shows them; ./invoke down makes a fresh start."
     )
-
-
-def bundle(labs: Path) -> bytes:
-    """Pack the labs of a folder and this package into a tar archive."""
-    data = io.BytesIO()
-
-    def plain(member: tarfile.TarInfo) -> tarfile.TarInfo | None:
-        if "__pycache__" in member.name:
-            return None
-        member.uid = member.gid = 1000
-        member.mode = 0o755 if member.isdir() else 0o644
-        return member
-
-    with tarfile.open(fileobj=data, mode="w") as archive:
-        archive.add(ROOT / "parlab", "parlab", filter=plain)
-        for file in sorted(labs.glob("*.py")):
-            archive.add(file, f"labs/{file.name}", filter=plain)
-    return data.getvalue()
-
-
-class Exec:
-    """A launcher's standard input and output, over the engine's exec."""
-
-    def __init__(self, client: DockerClient, container: str, data: bytes) -> None:
-        self._api = client.api
-        argv = [PYTHON, "-c", BOOTSTRAP, str(len(data))]
-        self._exec: str = self._api.exec_create(container, argv, stdin=True)["Id"]
-        self._stream = self._api.exec_start(self._exec, socket=True)
-        self._socket = getattr(self._stream, "_sock", self._stream)
-        self.write(data)
-
-    def write(self, data: bytes) -> None:
-        self._socket.sendall(data)
-
-    def lines(self) -> Iterator[bytes]:
-        rest = b""
-        for _, data in frames_iter(self._stream, tty=False):
-            *lines, rest = (rest + data).split(b"\n")
-            yield from lines
-        if rest:
-            yield rest
-
-    def hang_up(self, deadline: float) -> None:
-
-        with contextlib.suppress(OSError):
-            self._socket.shutdown(socket.SHUT_WR)
-        until = time.monotonic() + deadline
-        while self._api.exec_inspect(self._exec)["Running"] and time.monotonic() < until:
-            time.sleep(0.02)
-        self._stream._response.close()  # the stream alone would leave the SDK's response, and its socket, open

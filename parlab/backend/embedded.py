@@ -1,21 +1,21 @@
 """No engine: the same ranks on this machine, from this Python's own environment. Nodes are simulated by pacing."""
 
-import contextlib
 import os
 import platform
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext, suppress
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from parlab.backend.base import Place, Show
-from parlab.backend.engine import ROOT
+from parlab.backend.base import Placement
 from parlab.backend.session import Session
-from parlab.environment import ensure_installed
+from parlab.environment import ROOT, ensure_installed
 from parlab.errors import UsageError
 from parlab.spec import Spec, check_fits
+from parlab.words import Show
 
 CANNOT_SHOW = (
     "embedded: nodes are simulated on this machine. Pacing alone holds each process to its virtual core: there is no "
@@ -28,28 +28,29 @@ class Embedded:
 
     name = "embedded"
 
-    def __init__(self, labs: Path) -> None:
-        self.labs = labs
+    def hold(self, doing: str, show: Show) -> AbstractContextManager[None]:
+        """Every run has ranks of its own: nobody needs to be kept out."""
+        return nullcontext()
 
     def start(self, spec: Spec, show: Show) -> None:
         """Install what only runs in nodes, once. Raises UsageError when the spec does not fit this machine."""
         check_fits(spec, usable_cpus(), "this machine")
         ensure_installed("node", show)
 
-    def place(self, spec: Spec) -> Place:
+    def placement(self, spec: Spec) -> Placement:
         """All hosts are this one. Open MPI refuses root unless told twice; a container or CI gives nothing else."""
         root = {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}
         hosts = ("localhost",) * (spec.nodes + 1)
-        return Place(hosts, sys.executable, str(self.labs), {**root, "PYTHONPATH": str(ROOT)})
+        return Placement(hosts, sys.executable, {**root, "PYTHONPATH": str(ROOT)})
 
-    def session(self, run: str) -> Session:
+    def session(self, labs: Path) -> Session:
         """A launcher as a child process in a session of its own: a Ctrl-C is ours to pass on."""
-        return Session(Pipe([sys.executable, "-m", "parlab.node.launcher", "127.0.0.1"], {"PARLAB_RUN": run}))
+        return Session(Pipe([sys.executable, "-m", "parlab.node.launcher", "127.0.0.1"]), str(labs))
 
-    def limits(self, spec: Spec, cpus: Fraction | None) -> None:
+    def set_limits(self, spec: Spec, cpus: Fraction | None) -> None:
         """There is nothing to set."""
 
-    def limits_held(self, spec: Spec, inside: Mapping[int, float | None]) -> None:
+    def check_limits(self, spec: Spec, inside: Mapping[int, float | None]) -> None:
         """There is nothing to hold."""
 
     def node_name(self, host: str, rank: int, spec: Spec) -> str:
@@ -76,12 +77,11 @@ def usable_cpus() -> int:
 class Pipe:
     """A launcher's standard input and output."""
 
-    def __init__(self, argv: list[str], env: dict[str, str]) -> None:
+    def __init__(self, argv: list[str]) -> None:
         try:
             self._process = subprocess.Popen(
                 argv,
                 cwd=ROOT,
-                env=os.environ | env,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
@@ -102,7 +102,7 @@ class Pipe:
 
     def hang_up(self, deadline: float) -> None:
         assert self._process.stdin is not None
-        with contextlib.suppress(OSError):  # it is gone already
+        with suppress(OSError):  # it is gone already
             self._process.stdin.close()
         try:
             self._process.wait(deadline)

@@ -3,22 +3,21 @@
 import os
 import subprocess
 from collections.abc import Mapping
-from pathlib import Path
 
 from docker.client import DockerClient, from_env
 from docker.context import ContextAPI
 from docker.errors import DockerException
 
+from parlab.environment import ROOT
 from parlab.errors import ParlabError, UsageError
 
-ROOT = Path(__file__).resolve().parents[2]
 OLDEST_API = (1, 44)  # Engine 25: the first with a health check's start_interval
 ANSWER_SECONDS = 30
 END_SECONDS = 10
 
 HOW_TO_GET_ONE = (
     "Start Docker, or get an engine: on Debian and Ubuntu `sudo docker/engine.sh`, elsewhere Docker Desktop or Colima. "
-    "`--backend embedded` needs none."
+    "Labs run without one: ./invoke lab.NAME --backend embedded."
 )
 
 

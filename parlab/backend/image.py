@@ -6,13 +6,14 @@ import os
 from docker.client import DockerClient
 from docker.errors import ImageNotFound
 
-from parlab.backend.engine import ROOT, compose
+from parlab.backend.engine import compose
+from parlab.environment import ROOT
 from parlab.errors import ParlabError
 
 IMAGE = "parlab"
 BUILD_SECONDS = 3600  # some 70 MB of downloads, on bad Wi-Fi
 LABEL = "parlab.inputs"
-INPUTS = (
+INPUTS = (  # keep with .dockerignore
     "compose.yaml",
     "docker/Dockerfile",
     "docker/node.sh",

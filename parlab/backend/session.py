@@ -5,6 +5,7 @@ import queue
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any, Protocol
 
 from parlab.errors import RunError
@@ -24,26 +25,18 @@ class Transport(Protocol):
 
 
 class Session:
-    """Commands out, events in."""
+    """Commands out, events in; `labs` is the folder of labs as the ranks see it."""
 
-    def __init__(self, transport: Transport) -> None:
-        self._transport = transport
+    def __init__(self, transport: Transport, labs: str) -> None:
+        self._transport, self.labs = transport, labs
         self._events: queue.SimpleQueue[Event | None] = queue.SimpleQueue()
         threading.Thread(target=self._listen, daemon=True).start()
 
     def _listen(self) -> None:
-        try:
+        with suppress(OSError, ValueError):  # we hung up while it read: the socket, or the file, is closed
             for line in self._transport.lines():
-                try:
-                    self._events.put(json.loads(line))
-                except ValueError:  # what the launcher says when it cannot speak: a traceback, a shell's complaint
-                    self._events.put(
-                        {"event": "output", "stream": "stderr", "text": line.decode(errors="replace").rstrip()}
-                    )
-        except (OSError, ValueError):
-            pass  # hung up while it read
-        finally:
-            self._events.put(None)
+                self._events.put(_event(line))
+        self._events.put(None)
 
     def await_launcher(self) -> None:
         """Wait until the launcher listens. Raises RunError when it does not within OPEN_SECONDS, or dies."""
@@ -80,3 +73,12 @@ class Session:
     def close(self, deadline: float = 10.0) -> None:
         """Hang up, which ends the launcher and its ranks, and wait up to `deadline` seconds until they have ended."""
         self._transport.hang_up(deadline)
+
+
+def _event(line: bytes) -> Event:
+    """What is no event is what a launcher says that cannot speak: a traceback, a shell's complaint."""
+    try:
+        event: Event = json.loads(line)
+        return event
+    except ValueError:
+        return {"event": "output", "stream": "stderr", "text": line.decode(errors="replace").rstrip()}

@@ -10,36 +10,36 @@ from pathlib import Path
 def read_limit(root: Path = Path("/sys/fs/cgroup"), membership: Path = Path("/proc/self/cgroup")) -> float | None:
     """Host CPUs that this process's cgroup may use; None where no limit is set or no cgroup is mounted.
 
-    `root` is where cgroups are mounted, `membership` lists this process's place in each hierarchy.
+    `root` is where cgroups are mounted, `membership` lists this process's path in each hierarchy.
     Raises ValueError where a file does not read as the kernel documents it.
     """
-    places = _places(membership)
+    paths = _cgroup_paths(membership)
     if (root / "cgroup.controllers").exists():  # version 2: one hierarchy
-        fields = _read(root, places.get("", "/"), "cpu.max").split()
+        fields = _read(root, paths.get("", "/"), "cpu.max").split()
         if not fields:  # the root cgroup has no limit, and no such file
             return None
         quota, period = fields
         return None if quota == "max" else int(quota) / int(period)
     for name in ("cpu", "cpu,cpuacct", "cpuacct,cpu"):  # version 1: one mount a controller, or two in one
-        quota = _read(root / name, places.get("cpu", "/"), "cpu.cfs_quota_us").strip()
+        quota = _read(root / name, paths.get("cpu", "/"), "cpu.cfs_quota_us").strip()
         if quota:
-            period = _read(root / name, places.get("cpu", "/"), "cpu.cfs_period_us")
+            period = _read(root / name, paths.get("cpu", "/"), "cpu.cfs_period_us")
             return None if int(quota) < 0 else int(quota) / int(period)
     return None
 
 
-def _places(membership: Path) -> dict[str, str]:
+def _cgroup_paths(membership: Path) -> dict[str, str]:
     """Controller -> path below its mount; version 2 goes by the name ''."""
-    places = {}
+    paths = {}
     for line in membership.read_text().splitlines() if membership.exists() else ():
         _, controllers, path = line.split(":", 2)
-        places.update(dict.fromkeys(controllers.split(","), path))
-    return places
+        paths.update(dict.fromkeys(controllers.split(","), path))
+    return paths
 
 
-def _read(mount: Path, place: str, name: str) -> str:
-    """A container usually sees its own cgroup at the mount's root; without a namespace of its own, at its place."""
-    for folder in (mount / place.lstrip("/"), mount):
+def _read(mount: Path, path: str, name: str) -> str:
+    """A container usually sees its own cgroup at the mount's root; without a namespace of its own, at its path."""
+    for folder in (mount / path.lstrip("/"), mount):
         if (folder / name).exists():
             return (folder / name).read_text()
     return ""

@@ -38,13 +38,16 @@ class Control:
     def answer_check(self) -> None:
         """Wait to be asked, then tell the limit that this node's kernel enforces."""
         self.await_word("check")
-        self.send("limit", cpus=read_limit())
+        self._tell_limit()
 
     def answer_checks(self) -> None:
         """Tell the limit whenever asked, until the launcher hangs up; a thread that waits here uses no CPU."""
         for line in self._lines:
             if line.strip() == "check":
-                self.send("limit", cpus=read_limit())
+                self._tell_limit()
+
+    def _tell_limit(self) -> None:
+        self.send("limit", cpus=read_limit())
 
 
 @cache

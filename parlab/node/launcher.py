@@ -7,7 +7,21 @@ standard input and reads events from its standard output, both JSON, one object 
     {"do": "say", "word": "start"}                  pass a word on to every rank
     {"do": "probe", "nodes": [...], "argv": [...]}  try a command on each node over ssh -> {"event": "probe", ...}
 
-When standard input ends, because the host is done, was interrupted or died, everything it started is ended.
+Events, with what they carry; those of a rank have its `rank` too:
+
+    listening                               ready for commands
+    hello {host, pid}                       a rank lives
+    leftovers {pids}                        it ended these processes of earlier runs
+    plan {tasks}                            rank 0: [burned, waited] units of each task
+    ready                                   rank 0: the first task is about to go out
+    limit {cpus}                            answer to the word "check"; null is no limit
+    done {spans, wrong}                     rank 0: the case's spans, and what is wrong with its result or null
+    failed {error, trace}                   rank 0: the case raised
+    output {stream, text}, exit {code}      of mpiexec
+    probe {complaints}                      by node; '' where there is none
+
+Words to the ranks are check (all answer), start and end (rank 0 waits for them). When standard input ends, because the
+host is done, was interrupted or died, everything it started is ended.
 """
 
 import asyncio
@@ -18,7 +32,6 @@ import secrets
 import signal
 import socket
 import sys
-from collections import deque
 from typing import Any
 
 GRACE_SECONDS = 2
@@ -78,17 +91,13 @@ class Launcher:
         self._watch = asyncio.create_task(self._watch_process(self._process))
 
     async def _watch_process(self, process: asyncio.subprocess.Process) -> None:
-        last: deque[str] = deque(maxlen=20)
-
         async def relay(stream: asyncio.StreamReader | None, name: str) -> None:
             assert stream is not None
             while line := await stream.readline():
-                text = line.decode(errors="replace").rstrip("\n")
-                last.append(text)
-                self.tell("output", stream=name, text=text)
+                self.tell("output", stream=name, text=line.decode(errors="replace").rstrip("\n"))
 
         await asyncio.gather(relay(process.stdout, "stdout"), relay(process.stderr, "stderr"))
-        self.tell("exit", code=await process.wait(), last=list(last))
+        self.tell("exit", code=await process.wait())
 
     async def _hear_rank(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(ConnectionError, ValueError):  # whoever does not speak as a rank does is not one

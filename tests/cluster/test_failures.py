@@ -3,23 +3,24 @@
 import re
 import signal
 import subprocess
-import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from fractions import Fraction
 
 import pytest
 
 from parlab.backend.cluster import Cluster, Node
+from parlab.catalog import LABS
 from parlab.errors import LimitError, RunError
 from parlab.launch import Launch
-from parlab.spec import Spec
+from parlab.spec import HEAD_CPUS, Spec
 from tests.cluster.conftest import NAME, inside, strays
-from tests.conftest import ROOT, Invoke
+from tests.conftest import Invoke, start_invoke, within
 
 SPEC = Spec(4, 2, Fraction(1, 8), 0.1)
 DEADLINE = 60
+LIMITS = {float(HEAD_CPUS), float(SPEC.node_cpus)}
 
 
 @pytest.fixture
@@ -32,8 +33,9 @@ def started(cluster: Cluster) -> Iterator[Cluster]:
 
 def launch(cluster: Cluster, spec: Spec = SPEC) -> None:
     """One launch of lab.mpi on a cluster that nobody has looked at since it came up."""
-    session = cluster.session("test")
+    session = cluster.session(LABS)
     try:
+        session.await_launcher()
         Launch(cluster, session, spec, "the case", print).run("mpi.py", {"PARLAB_RUN": "test", "PARLAB_CASE": "0"})
     finally:
         session.close()
@@ -52,26 +54,26 @@ def worker(cluster: Cluster, number: int) -> Node:
     return cluster.nodes()[number]
 
 
-def test_a_node_that_is_paused(started: Cluster) -> None:
+def test_a_paused_node_is_named_and_leaves_no_rank(started: Cluster) -> None:
     started.client.api.pause(worker(started, 3).id)
     assert "worker-3 is paused." in failure(started)
     started.client.api.unpause(worker(started, 3).id)
     within(20, lambda: strays(started) == {})
 
 
-def test_an_sshd_that_is_stopped(started: Cluster) -> None:
+def test_a_node_whose_sshd_does_not_answer_is_named(started: Cluster) -> None:
     inside(worker(started, 2), "pkill", "-STOP", "-f", "sshd -D")
     assert re.search(r"^worker-2: .*timed out", failure(started), re.M)
     assert strays(started) == {}
 
 
-def test_a_node_that_is_stopped(started: Cluster) -> None:
+def test_a_stopped_node_is_named(started: Cluster) -> None:
     started.client.api.stop(worker(started, 2).id)
     assert "worker-2 is exited." in failure(started)
     assert strays(started) == {}
 
 
-def test_an_interpreter_that_is_missing_on_one_node(started: Cluster) -> None:
+def test_a_node_without_an_interpreter_is_named(started: Cluster) -> None:
     replace_without_python(started, worker(started, 4))
     started.start(SPEC, print)
     assert re.search(r"^worker-4: .*python", failure(started), re.M)
@@ -100,11 +102,11 @@ def replace_without_python(cluster: Cluster, node: Node) -> None:
     api.start(new["Id"])
 
 
-def test_a_node_that_is_killed_in_the_middle(started: Cluster) -> None:
+def test_a_node_that_is_killed_in_mid_run_is_named(started: Cluster) -> None:
     def kill_when_it_runs() -> None:
         nodes = started.nodes()
         within(30, lambda: strays(started) != {})
-        within(30, lambda: set(started.engine_limits(nodes).values()) == {0.5, 0.25})
+        within(30, lambda: set(started.engine_limits(nodes).values()) == LIMITS)
         started.client.api.kill(nodes[2].id)
 
     threading.Thread(target=kill_when_it_runs, daemon=True).start()
@@ -124,17 +126,17 @@ def test_a_node_that_is_unwell_is_restarted_by_the_next_run(started: Cluster, in
 class Tampered(Cluster):
     """Something else sets another limit on worker-3, right after ours."""
 
-    def limits(self, spec: Spec, cpus: Fraction | None) -> None:
-        super().limits(spec, cpus)
+    def set_limits(self, spec: Spec, cpus: Fraction | None) -> None:
+        super().set_limits(spec, cpus)
         if cpus is not None:
-            self.client.api.update_container(self.used(spec)[3].id, cpu_period=100_000, cpu_quota=50_000)
+            self.client.api.update_container(self.nodes_for(spec)[3].id, cpu_period=100_000, cpu_quota=50_000)
 
 
 class Ignorant(Cluster):
     """An engine that says it limits, and does not."""
 
-    def limits(self, spec: Spec, cpus: Fraction | None) -> None:
-        super().limits(spec, None)
+    def set_limits(self, spec: Spec, cpus: Fraction | None) -> None:
+        super().set_limits(spec, None)
 
     def engine_limits(self, nodes: list[Node]) -> dict[str, float | None]:
         return {node.name: 0.5 if node.is_head else 0.25 for node in nodes}
@@ -161,11 +163,10 @@ def test_an_interrupted_run_leaves_the_cluster_up_and_no_rank_in_it(
     four: Cluster, number: signal.Signals, phase: str
 ) -> None:
     before = four.nodes()
-    command = [sys.executable, "-m", "invoke", "lab.mpi", "--cluster", NAME, "--nodes", "4", "--unit", "2"]
-    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    process = start_invoke("lab.mpi", "--cluster", NAME, "--nodes", "4", "--unit", "2")
     within(20, lambda: strays(four) != {})
     if phase == "running":
-        within(20, lambda: set(four.engine_limits(before).values()) == {0.5, 0.25})
+        within(20, lambda: set(four.engine_limits(before).values()) == LIMITS)
         time.sleep(0.5)
     process.send_signal(number)
     _, errors = process.communicate(timeout=30)
@@ -173,15 +174,14 @@ def test_an_interrupted_run_leaves_the_cluster_up_and_no_rank_in_it(
         assert process.returncode == 130
         assert errors == f"error: interrupted by {number.name}\n"
         assert strays(four) == {}
-        assert set(four.engine_limits(before).values()) == {0.5, 0.25}
+        assert set(four.engine_limits(before).values()) == LIMITS
     within(10, lambda: strays(four) == {})
     assert four.nodes() == before
 
 
 def test_an_interrupted_up_leaves_nothing(cluster: Cluster) -> None:
     cluster.down()
-    command = [sys.executable, "-m", "invoke", "up", "--cluster", NAME, "--nodes", "16", "--speed", "1/32"]
-    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    process = start_invoke("up", "--cluster", NAME, "--nodes", "16", "--speed", "1/32")
     within(20, lambda: len(cluster.nodes()) > 3)
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=60)
@@ -195,15 +195,8 @@ def test_leftovers_of_an_earlier_run_are_ended_and_told(four: Cluster) -> None:
     subprocess.run(spin, check=True, timeout=60)
     said: list[str] = []
     four.start(SPEC, said.append)
-    session = four.session("test")
+    session = four.session(LABS)
     Launch(four, session, SPEC, "the case", said.append).run("mpi.py", {"PARLAB_RUN": "test", "PARLAB_CASE": "0"})
     session.close()
     assert any(line.startswith("worker-2: ended 1 processes") for line in said)
     assert "sleep" not in str(four.client.api.top(worker(four, 2).id))
-
-
-def within(seconds: float, condition: Callable[[], bool]) -> None:
-    until = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < until, f"not within {seconds} s"
-        time.sleep(0.05)

@@ -1,16 +1,14 @@
 """`lab.mpi` on the real cluster."""
 
 import json
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import pytest
 
 from parlab.backend.cluster import Cluster
+from parlab.lock import lock_path
 from tests.cluster.conftest import NAME
-from tests.conftest import ROOT, Invoke
+from tests.conftest import Invoke, start_invoke, within
 
 
 def test_as_many_containers_work_as_there_are_nodes(four: Cluster, invoke: Invoke, tmp_path: Path) -> None:
@@ -30,7 +28,7 @@ def test_as_many_containers_work_as_there_are_nodes(four: Cluster, invoke: Invok
     assert "Traceback" not in done.stderr
 
 
-def test_thirty_two_nodes(cluster: Cluster, invoke: Invoke, tmp_path: Path) -> None:
+def test_32_nodes_all_work_and_shrink_to_4(cluster: Cluster, invoke: Invoke, tmp_path: Path) -> None:
     record = tmp_path / "r.json"
     size = ["--cores", "1", "--speed", "1/32"]
     done = invoke(
@@ -45,13 +43,14 @@ def test_thirty_two_nodes(cluster: Cluster, invoke: Invoke, tmp_path: Path) -> N
 
 
 def test_a_second_run_waits_for_the_first(four: Cluster, invoke: Invoke) -> None:
-    command = [sys.executable, "-m", "invoke", "lab.mpi", "--cluster", NAME, "--nodes", "4", "--unit", "1"]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL) as first:
-        time.sleep(1.5)
+    with start_invoke("lab.mpi", "--cluster", NAME, "--nodes", "4", "--unit", "1") as first:
+        holder = lock_path(four.project).with_suffix(".holder")
+        within(20, lambda: holder.exists() and f"process {first.pid}" in holder.read_text())
         second = invoke("lab.mpi", "--cluster", NAME, "--nodes", "4", "--unit", "0.02")
-        assert first.wait(60) == 0
+        first.communicate(timeout=60)
+    assert first.returncode == 0
     assert second.returncode == 0, second.stderr
-    assert f"cluster {NAME} is in use by lab.mpi (process {first.pid}" in second.stdout.replace("\n", " ")
+    assert f"cluster {four.project} is in use by lab.mpi (process {first.pid}" in second.stdout.replace("\n", " ")
 
 
 def test_a_second_cluster_runs_beside_the_first(four: Cluster, invoke: Invoke) -> None:

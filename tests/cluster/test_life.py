@@ -47,18 +47,18 @@ def test_up_is_idempotent_and_changing_size_or_limits_recreates_nothing(four: Cl
 def test_limits_are_what_the_engine_and_the_node_say(four: Cluster) -> None:
     spec = Spec(4, 2, Fraction(1, 8), 1)
     nodes = four.nodes()
-    four.limits(spec, spec.node_cpus)
+    four.set_limits(spec, spec.node_cpus)
     said = four.engine_limits(nodes)
     assert said == {"head": float(HEAD_CPUS), **{f"worker-{number + 1}": 0.25 for number in range(4)}}
     for node in nodes:
         text = inside(node, "sh", "-c", f"cat {V1} 2>/dev/null || cat {V2}").split()[0]
         assert int(text) == (50_000 if node.name == "head" else 25_000)
-    four.limits(spec, None)
+    four.set_limits(spec, None)
     assert set(four.engine_limits(nodes).values()) == {None}
 
 
 def test_status_shows_nodes_and_limits(four: Cluster, invoke: Invoke) -> None:
-    four.limits(Spec(4, 2, Fraction(1, 8), 1), Fraction(1, 4))
+    four.set_limits(Spec(4, 2, Fraction(1, 8), 1), Fraction(1, 4))
     text = invoke("status", "--cluster", NAME).stdout
     rows = [line.split()[:4] for line in text.splitlines()[1:]]
     assert rows == [["head", "running", "0.5", "CPU"], *(["worker-" + n, "running", "0.25", "CPU"] for n in "1234")]

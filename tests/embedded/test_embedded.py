@@ -5,17 +5,18 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from parlab import launch
+from parlab.catalog import load_lab
 from parlab.errors import RunError
-from parlab.record import Measured
-from parlab.run import Options, run_lab
-from tests.conftest import ROOT, Invoke
+from parlab.options import Options
+from parlab.record import MeasuredCase
+from parlab.run import run_lab
+from tests.conftest import ROOT, Invoke, start_invoke, within
 
 WriteLab = Callable[[str], Path]
 NO_ENGINE = "unix:///nowhere/docker.sock"
@@ -40,14 +41,14 @@ if __name__ == "__main__":
 POOL = "with MPIPoolExecutor() as pool: return list(pool.map(task, range(4)))"
 
 
-def embedded(path: Path, **options: str) -> tuple[Measured, list[str]]:
+def embedded(path: Path, **options: str) -> tuple[MeasuredCase, list[str]]:
     said: list[str] = []
-    run = run_lab(path, Options(backend="embedded", **options), said.append)
+    run = run_lab(load_lab(path), path, Options(backend="embedded", **options), said.append)
     assert run.backend == "embedded"
     return run.cases[0], said
 
 
-def test_the_mpi_lab_on_every_size(tmp_path: Path, invoke: Invoke) -> None:
+def test_more_simulated_nodes_take_less_time(tmp_path: Path, invoke: Invoke) -> None:
     record = tmp_path / "r.json"
     done = invoke("lab.mpi", "--backend", "embedded", "--unit", "0.05", "--json", str(record))
     assert done.returncode == 0, done.stderr
@@ -108,8 +109,7 @@ def test_a_case_that_hangs_ends_at_its_deadline(lab_file: WriteLab, monkeypatch:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_an_interrupted_run_leaves_no_rank(number: signal.Signals) -> None:
-    command = [sys.executable, "-m", "invoke", "lab.mpi", "--backend", "embedded", "--unit", "5"]
-    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    process = start_invoke("lab.mpi", "--backend", "embedded", "--unit", "5")
     within(20, lambda: len(ranks()) == 3)
     process.send_signal(number)
     _, errors = process.communicate(timeout=20)
@@ -122,10 +122,3 @@ def test_an_interrupted_run_leaves_no_rank(number: signal.Signals) -> None:
 def ranks() -> list[str]:
     listed = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout.splitlines()
     return [line for line in listed if "parlab.node.rank" in line and "mpiexec" not in line and str(ROOT) in line]
-
-
-def within(seconds: float, condition: Callable[[], bool]) -> None:
-    until = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < until, f"not within {seconds} s"
-        time.sleep(0.05)

@@ -1,11 +1,10 @@
 """Labs are found, read without what only nodes have, and hide nothing."""
 
 import ast
-import importlib
-import importlib.util
 import subprocess
 import sys
 from collections.abc import Callable
+from importlib.machinery import PathFinder
 from pathlib import Path
 
 import pytest
@@ -17,7 +16,7 @@ from tests.conftest import ROOT
 LABS = lab_files()
 
 
-def test_the_mpi_lab_is_there() -> None:
+def test_the_mpi_lab_declares_its_spec_and_case() -> None:
     lab = load_lab(LABS["mpi"])
     assert [case.name for case in lab.cases] == ["pool_of_ranks"]
     assert (lab.nodes, lab.cores, float(lab.speed), lab.unit) == ((1, 2, 4), 2, 0.125, 0.5)
@@ -51,7 +50,7 @@ def test_import_docker_is_the_sdk() -> None:
 @pytest.mark.parametrize("path", [*LABS.values(), *ROOT.glob("*.py")], ids=lambda path: path.name)
 def test_no_module_of_ours_hides_a_package(path: Path) -> None:
     folders = [entry for entry in sys.path if Path(entry or ".").resolve() not in (ROOT, ROOT / "labs", ROOT / "tests")]
-    assert importlib.machinery.PathFinder.find_spec(path.stem, folders) is None
+    assert PathFinder.find_spec(path.stem, folders) is None
     assert path.stem not in sys.stdlib_module_names
 
 

@@ -30,7 +30,9 @@ def tree(root: Path, membership: str, files: dict[str, str]) -> float | None:
 
 @pytest.mark.parametrize(("quota", "cpus"), [("25000", 0.25), ("-1", None), ("150000", 1.5)])
 @pytest.mark.parametrize(("membership", "mount"), [(V1_MEMBERSHIP, "cpu"), (V1_JOINED, "cpu,cpuacct")])
-def test_version_1(tmp_path: Path, membership: str, mount: str, quota: str, cpus: float | None) -> None:
+def test_version_1_quota_over_period_is_the_limit(
+    tmp_path: Path, membership: str, mount: str, quota: str, cpus: float | None
+) -> None:
     files = {f"{mount}/cpu.cfs_quota_us": f"{quota}\n", f"{mount}/cpu.cfs_period_us": "100000\n"}
     assert tree(tmp_path, membership, files) == cpus
 
@@ -40,15 +42,15 @@ def test_version_2_in_a_namespace_of_its_own(tmp_path: Path, limit: str, cpus: f
     assert tree(tmp_path, "0::/\n", {"cgroup.controllers": "cpu memory\n", "cpu.max": f"{limit}\n"}) == cpus
 
 
-def test_version_2_in_the_host_namespace(tmp_path: Path) -> None:
+def test_version_2_is_read_at_the_path_of_the_process(tmp_path: Path) -> None:
     place = "system.slice/docker-f1bb.scope"
     files = {"cgroup.controllers": "cpu\n", f"{place}/cpu.max": "50000 100000\n"}
     assert tree(tmp_path, f"0::/{place}\n", files) == 0.5
 
 
-def test_version_2_at_the_root(tmp_path: Path) -> None:
+def test_version_2_has_no_limit_at_the_root(tmp_path: Path) -> None:
     assert tree(tmp_path, "0::/\n", {"cgroup.controllers": "cpu\n"}) is None
 
 
-def test_no_cgroup_at_all(tmp_path: Path) -> None:
+def test_without_cgroups_there_is_no_limit(tmp_path: Path) -> None:
     assert read_limit(tmp_path, tmp_path / "missing") is None

@@ -38,7 +38,7 @@ def test_an_unknown_launch_is_refused() -> None:
         Lab(unit=1).case(launch="telepathy")
 
 
-def test_approx() -> None:
+def test_approx_accepts_both_ends_of_its_tolerance() -> None:
     assert approx(20, rel=0.05) == 21
     assert approx(20, rel=0.05) != 21.1
     assert approx(20, rel=0.05) == 19.0

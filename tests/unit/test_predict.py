@@ -9,7 +9,7 @@ WAITS = [Units(0, units) for units in (3, 5, 10, 15, 17, 20)]  # lesson 001
 
 
 @pytest.mark.parametrize(("workers", "units"), [(1, 70), (4, 25), (8, 20)])
-def test_lesson_001(workers: int, units: float) -> None:
+def test_the_waits_of_lesson_001_take_70_25_and_20_units(workers: int, units: float) -> None:
     assert ideal_units(WAITS, workers) == units
 
 

@@ -6,7 +6,8 @@ import pytest
 
 from parlab.errors import UsageError
 from parlab.lab import Lab
-from parlab.spec import Spec, check_fits, quota_us, read_cluster, read_sizes, read_specs, read_speed, read_unit
+from parlab.options import Options, read_cluster, read_sizes, read_specs, read_speed, read_unit
+from parlab.spec import Spec, check_fits, quota_us
 
 DEFAULT = Spec(nodes=4, cores=2, speed=Fraction(1, 8), unit=0.5)
 
@@ -33,8 +34,8 @@ def test_a_cluster_that_does_not_fit_is_refused_with_the_arithmetic() -> None:
 
 def test_options_override_the_lab() -> None:
     lab = Lab(unit=0.5, nodes=[1, 2], cores=2, speed=1 / 8)
-    assert read_specs(lab, None, None, None, None) == [Spec(n, 2, Fraction(1, 8), 0.5) for n in (1, 2)]
-    assert read_specs(lab, "3", "4", "0.25", "0.1") == [Spec(3, 4, Fraction(1, 4), 0.1)]
+    assert read_specs(lab, Options()) == [Spec(n, 2, Fraction(1, 8), 0.5) for n in (1, 2)]
+    assert read_specs(lab, Options("3", "4", "0.25", "0.1")) == [Spec(3, 4, Fraction(1, 4), 0.1)]
 
 
 @pytest.mark.parametrize("text", ["1/8", "0.125", "125e-3"])

@@ -1,0 +1,86 @@
+"""A launcher on the head, over the engine's exec, with the labs and this package as they are now."""
+
+import io
+import socket
+import tarfile
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from docker.client import DockerClient
+from docker.utils.socket import frames_iter
+
+from parlab.environment import ROOT
+
+PYTHON = "/opt/parlab/bin/python"
+FOLDER = "/cluster/run"
+
+# Runs on the head: unpacks what the host sends and becomes the launcher. The lock keeps a second client, perhaps on
+# another machine, out of the limits and the folder; it waits here, and its host gives up after a while.
+BOOTSTRAP = f"""
+import fcntl, io, os, shutil, sys, tarfile
+size, data = int(sys.argv[1]), b""
+while len(data) < size:
+    data += os.read(0, size - len(data)) or sys.exit("the host hung up")
+lock = open("/tmp/parlab.lock", "w")
+fcntl.flock(lock, fcntl.LOCK_EX)
+shutil.rmtree("{FOLDER}", ignore_errors=True)
+try:
+    tarfile.open(fileobj=io.BytesIO(data)).extractall("{FOLDER}", filter="data")
+    sys.path.insert(0, "{FOLDER}")
+    sys.argv = ["launcher", "head"]
+    from parlab.node.launcher import main
+    main()
+finally:
+    shutil.rmtree("{FOLDER}", ignore_errors=True)
+"""
+
+
+def bundle(labs: Path) -> bytes:
+    """Pack the labs of a folder and this package into a tar archive."""
+    data = io.BytesIO()
+
+    def plain(member: tarfile.TarInfo) -> tarfile.TarInfo | None:
+        if "__pycache__" in member.name:
+            return None
+        member.uid = member.gid = 1000
+        member.mode = 0o755 if member.isdir() else 0o644
+        return member
+
+    with tarfile.open(fileobj=data, mode="w") as archive:
+        archive.add(ROOT / "parlab", "parlab", filter=plain)
+        for file in sorted(labs.glob("*.py")):
+            archive.add(file, f"labs/{file.name}", filter=plain)
+    return data.getvalue()
+
+
+class Exec:
+    """A launcher's standard input and output, over the engine's exec."""
+
+    def __init__(self, client: DockerClient, container: str, data: bytes) -> None:
+        self._api = client.api
+        argv = [PYTHON, "-c", BOOTSTRAP, str(len(data))]
+        self._exec: str = self._api.exec_create(container, argv, stdin=True)["Id"]
+        self._stream = self._api.exec_start(self._exec, socket=True)
+        self._socket = getattr(self._stream, "_sock", self._stream)
+        self.write(data)
+
+    def write(self, data: bytes) -> None:
+        self._socket.sendall(data)
+
+    def lines(self) -> Iterator[bytes]:
+        rest = b""
+        for _, data in frames_iter(self._stream, tty=False):
+            *lines, rest = (rest + data).split(b"\n")
+            yield from lines
+        if rest:
+            yield rest
+
+    def hang_up(self, deadline: float) -> None:
+        with suppress(OSError):
+            self._socket.shutdown(socket.SHUT_WR)
+        until = time.monotonic() + deadline
+        while self._api.exec_inspect(self._exec)["Running"] and time.monotonic() < until:
+            time.sleep(0.02)
+        self._stream._response.close()  # the stream alone would leave the SDK's response, and its socket, open

@@ -1,0 +1,48 @@
+"""What a command does between its arguments and its exit code."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from docker.errors import DockerException
+from requests.exceptions import RequestException
+from rich.text import Text
+
+from parlab.catalog import load_lab, title
+from parlab.console import make_console, show_run
+from parlab.errors import ParlabError, RunError, UsageError
+from parlab.options import Options
+from parlab.run import run_lab
+from parlab.signals import interruptible
+
+
+@contextmanager
+def exit_code() -> Iterator[None]:
+    """Tell foreseen errors in words on stderr, and exit with the code of their class; one line for bad usage."""
+    try:
+        with interruptible():
+            yield
+    except ParlabError as error:
+        print(f"{'usage' if isinstance(error, UsageError) else 'error'}: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)
+    except (DockerException, RequestException) as error:
+        print(f"error: the engine failed: {error}. Does it still run? ./invoke status", file=sys.stderr)
+        sys.exit(RunError.exit_code)
+
+
+def run_and_show(path: Path, options: Options) -> None:
+    """Run a lab and print its table. Raises ParlabError, and SystemExit(1), after the table, for a wrong result."""
+    console = make_console()
+    lab = load_lab(path)
+    console.print(Text(f"{path.stem}: {title(path)}", style="bold"))
+    run = run_lab(lab, path, options, lambda text: console.print(Text(text)))
+    show_run(run, console)
+    if any(case.wrong for case in run.cases):
+        sys.exit(1)
+
+
+def run_file(name: str) -> None:
+    """`python labs/NAME.py`: the lab on this machine, with the table; exits as `./invoke lab.NAME` would."""
+    with exit_code():
+        run_and_show(Path(name).resolve(), Options(backend="embedded"))

@@ -1,0 +1,119 @@
+"""What the command line says, read and checked before anything starts.
+
+Every reader raises UsageError, which names the option and what it takes.
+"""
+
+import math
+import os
+import re
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+from parlab.errors import UsageError
+from parlab.lab import Lab
+from parlab.spec import Spec
+
+MOST_NODES = 64
+MOST_CORES = 64
+SLOWEST = Fraction(1, 64)
+UNIT_SECONDS = (0.001, 60.0)
+BACKENDS = ("cluster", "embedded")
+
+
+@dataclass(frozen=True)
+class Options:
+    """The options of a lab as they were typed; None is the lab's own, or whatever is there."""
+
+    nodes: str | None = None
+    cores: str | None = None
+    speed: str | None = None
+    unit: str | None = None
+    cluster: str = "default"
+    backend: str | None = None
+    json: str | None = None
+
+
+def read_specs(lab: Lab, options: Options) -> list[Spec]:
+    """One Spec for each size to run on: the lab's own, overridden by what the command line says."""
+    sizes = lab.nodes if options.nodes is None else read_sizes(options.nodes)
+    cores = lab.cores if options.cores is None else read_cores(options.cores)
+    speed = lab.speed if options.speed is None else read_speed(options.speed)
+    unit = lab.unit if options.unit is None else read_unit(options.unit)
+    return [Spec(size, cores, speed, unit) for size in sizes]
+
+
+def read_cluster_spec(nodes: str, cores: str, speed: str) -> Spec:
+    """Read the size of a cluster; its unit is of no meaning."""
+    return Spec(_read_whole("--nodes", nodes, MOST_NODES), read_cores(cores), read_speed(speed), unit=1.0)
+
+
+def read_sizes(text: str) -> tuple[int, ...]:
+    """Read `1,2,4`."""
+    sizes = [_whole(item, MOST_NODES) for item in text.split(",")]
+    if None in sizes:
+        raise UsageError(f"--nodes takes numbers from 1 to {MOST_NODES}, separated by commas, not {text!r}")
+    return tuple(size for size in sizes if size is not None)
+
+
+def read_cores(text: str) -> int:
+    """Read the number of virtual cores a node."""
+    return _read_whole("--cores", text, MOST_CORES)
+
+
+def _read_whole(option: str, text: str, most: int) -> int:
+    value = _whole(text, most)
+    if value is None:
+        raise UsageError(f"{option} takes a whole number from 1 to {most}, not {text!r}")
+    return value
+
+
+def _whole(text: str, most: int) -> int | None:
+    return int(text) if re.fullmatch(r"[0-9]{1,9}", text) and 1 <= int(text) <= most else None
+
+
+def read_speed(text: str) -> Fraction:
+    """Read `1/8` or `0.125`."""
+    try:
+        value = Fraction(text)
+    except (ValueError, ZeroDivisionError):
+        value = Fraction(0)
+    if not SLOWEST <= value <= 1:
+        raise UsageError(f"--speed takes a fraction of a host core from {SLOWEST} to 1, as 1/8 or 0.125, not {text!r}")
+    return value
+
+
+def read_unit(text: str) -> float:
+    """Read a length of time in seconds."""
+    low, high = UNIT_SECONDS
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not low <= value <= high:
+        raise UsageError(f"--unit takes seconds from {low:g} to {high:g}, not {text!r}")
+    return value
+
+
+def read_cluster(text: str) -> str:
+    """Read the name of a cluster; it becomes part of container and network names."""
+    if not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,29}", text):
+        raise UsageError(
+            f"--cluster takes a name of 1 to 30 characters, lower-case letters, digits and hyphens, not {text!r}"
+        )
+    return text
+
+
+def read_backend(text: str) -> str:
+    """Read which backend is wanted."""
+    if text not in BACKENDS:
+        raise UsageError(f"--backend takes {' or '.join(BACKENDS)}, not {text!r}")
+    return text
+
+
+def read_json(text: str) -> Path:
+    """Read the file that the record goes to, and see that it can be written."""
+    path = Path(text)
+    if path.is_dir() or not path.parent.is_dir() or not os.access(path.parent, os.W_OK):
+        raise UsageError(f"--json takes a file in a folder that can be written to, not {text!r}")
+    return path

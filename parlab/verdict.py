@@ -1,0 +1,19 @@
+"""Whether what the lab claims came out."""
+
+from parlab.lab import Lab
+from parlab.record import Claim, MeasuredCase
+
+
+def judge(lab: Lab, cases: tuple[MeasuredCase, ...]) -> tuple[Claim, ...]:
+    """Try each expectation of the lab on the measured cases, which it gets by their names."""
+    by_name = {case.name: case for case in cases}
+    claims = []
+    for expectation in lab.expectations:
+        why = ""
+        try:
+            expectation(by_name)
+            holds = True
+        except AssertionError as error:
+            holds, why = False, str(error).partition("\n")[0]
+        claims.append(Claim(expectation.__name__.replace("_", " "), holds, why))
+    return tuple(claims)

@@ -1,0 +1,16 @@
+"""How things are said: the same way everywhere."""
+
+from collections.abc import Callable
+from fractions import Fraction
+
+Show = Callable[[str], None]  # tells the user a line
+
+
+def plural(count: int, noun: str) -> str:
+    """`1 node`, `2 nodes`."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def decimal(value: Fraction | float) -> str:
+    """At most three decimals, and none for nothing: 1.5, 0.25, 1."""
+    return f"{float(value):.3f}".rstrip("0").rstrip(".")
