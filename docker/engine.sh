@@ -35,7 +35,8 @@ install_packages() {
     need_root "installing an engine"
     export DEBIAN_FRONTEND=noninteractive
     release=
-    case "$ID-${VERSION_ID%%.*}" in
+    release_number=${VERSION_ID:-rolling}
+    case "$ID-${release_number%%.*}" in
         ubuntu-*) packages='docker.io docker-compose-v2 docker-buildx' ;;
         debian-12)                        # its own engine is too old, and it has no Compose v2
             packages='docker.io docker-compose docker-buildx' release="-t $SUITE"
@@ -75,11 +76,12 @@ start_daemon() {
         forget_dead_daemon
         say "starting dockerd, log in $ENGINE_LOG"
         setsid dockerd >>"$ENGINE_LOG" 2>&1 </dev/null &
+        daemon=$!
     fi
     deadline=$(($(date +%s) + 60))
     until engine_answers; do
-        [ "$(date +%s)" -lt "$deadline" ] ||
-            die "no answer from the daemon in 60 s; the end of $ENGINE_LOG: $(tail -n 5 "$ENGINE_LOG" 2>/dev/null)"
+        [ "$(date +%s)" -lt "$deadline" ] && { [ -z "${daemon:-}" ] || kill -0 "$daemon" 2>/dev/null; } ||
+            die "the daemon ended, or gave no answer in 60 s; the end of $ENGINE_LOG: $(tail -n 5 "$ENGINE_LOG" 2>/dev/null)"
         sleep 0.2
     done
 }

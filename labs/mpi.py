@@ -67,7 +67,8 @@ def pool_of_ranks(task=square):
 @lab.expect
 def time_is_whole_rounds_of_one_unit(cases):
     for case in cases.values():
-        assert case.units == approx(ceil(len(NUMBERS) / case.workers), rel=0.05)
+        rounds = ceil(len(NUMBERS) / case.workers)
+        assert case.units == approx(rounds, rel=0.05), f"{case.name} took {case.units:.2f} units, not {rounds}"
 
 
 if __name__ == "__main__":

@@ -20,12 +20,15 @@ LABS = ROOT / "labs"
 
 def lab_files() -> dict[str, Path]:
     """Every lab by its name."""
-    return {path.stem: path for path in sorted(LABS.glob("*.py"))}
+    return {path.stem: path for path in sorted(LABS.glob("*.py")) if path.stem.isidentifier()}
 
 
 def title(path: Path) -> str:
-    """The first line of a lab's handout, less the lab's own name."""
-    handout = ast.get_docstring(ast.parse(path.read_text("utf-8"))) or path.stem
+    """The first line of a lab's handout, less the lab's own name; a lab that cannot be read must not hide the menu."""
+    try:
+        handout = ast.get_docstring(ast.parse(path.read_text("utf-8"))) or path.stem
+    except (OSError, SyntaxError, ValueError) as error:
+        return f"cannot be read: {type(error).__name__}"
     first = handout.splitlines()[0]
     return first.partition(": ")[2] or first
 

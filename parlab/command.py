@@ -7,10 +7,9 @@ from pathlib import Path
 
 from docker.errors import DockerException
 from requests.exceptions import RequestException
-from rich.text import Text
 
 from parlab.catalog import load_lab, title
-from parlab.console import make_console, show_run
+from parlab.console import View, make_console
 from parlab.errors import ParlabError, RunError, UsageError
 from parlab.options import Options
 from parlab.run import run_lab
@@ -32,12 +31,11 @@ def exit_code() -> Iterator[None]:
 
 
 def run_and_show(path: Path, options: Options) -> None:
-    """Run a lab and print its table. Raises ParlabError, and SystemExit(1), after the table, for a wrong result."""
-    console = make_console()
+    """Run a lab and show it. Raises ParlabError, and SystemExit(1), in the end, for a wrong result."""
+    view = View(make_console())
     lab = load_lab(path)
-    console.print(Text(f"{path.stem}: {title(path)}", style="bold"))
-    run = run_lab(lab, path, options, lambda text: console.print(Text(text)))
-    show_run(run, console)
+    view.say(f"{path.stem}: {title(path)}", "bold")
+    run = run_lab(lab, path, options, view)
     if any(case.wrong for case in run.cases):
         sys.exit(1)
 

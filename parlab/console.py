@@ -1,4 +1,4 @@
-"""What a person sees of a Run: the table, what was wrong, what was claimed."""
+"""What a person sees of a run: the table, what was wrong, what was claimed."""
 
 import sys
 
@@ -7,10 +7,11 @@ from rich.table import Table
 from rich.text import Text
 
 from parlab.record import MeasuredCase, Run
-from parlab.spec import HEAD_CPUS
+from parlab.spec import HEAD_CPUS, Spec
 from parlab.words import decimal, plural
 
 WIDTH = 80  # of what is not a terminal
+ROW = "{:>5}  {:>7}  {:>8}  {:>8}  {:>8}  {}"
 
 
 def make_console() -> Console:
@@ -23,34 +24,38 @@ def plain_table(*headings: str) -> Table:
     return Table(*headings, box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
 
 
-def show_run(run: Run, console: Console) -> None:
-    """Print the table (ideal, measured, off by, speed-up, who did the work), wrong results and claims."""
-    spec = run.spec
-    limits = (
-        f"limit {decimal(spec.node_cpus)} CPU, head {decimal(HEAD_CPUS)}" if run.backend == "cluster" else "no limit"
-    )
-    console.print(
-        Text(f"a node: {plural(spec.cores, 'core')} of {spec.speed} host CPU, {limits}; unit {spec.unit:g} s")
-    )
-    table = plain_table()
-    for heading in ("nodes", "ideal", "measured", "off by", "speed-up"):
-        table.add_column(heading, justify="right", no_wrap=True)
-    table.add_column(f"tasks on {'worker' if run.backend == 'cluster' else 'simulated'}-1, -2 ...")
-    for case in run.cases:
-        table.add_row(
-            str(case.spec.nodes),
-            f"{case.ideal_s:.2f} s",
-            f"{case.measured_s:.2f} s",
-            f"{100 * case.off_by:+.1f} %",
-            f"{case.speedup:.2f} x",
-            shares(case),
+class View:
+    """Shows a run as it goes on: what it says, then a row a case as soon as it is measured, then the claims."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+
+    def say(self, text: str, style: str = "") -> None:
+        """Print a line as it is."""
+        self._console.print(Text(text, style=style))
+
+    def begin(self, backend: str, spec: Spec) -> None:
+        """Print what a node is, and the table's headings."""
+        node = f"a node: {plural(spec.cores, 'core')} of {spec.speed} host CPU"
+        limit = (
+            f"limit {decimal(spec.node_cpus)} CPU, head {decimal(HEAD_CPUS)}" if backend == "cluster" else "no limit"
         )
-    console.print(table)
-    for case in run.cases:
+        self.say(f"{node}, {limit}; unit {spec.unit:g} s")
+        names = "worker" if backend == "cluster" else "simulated"
+        self.say(ROW.format("nodes", "ideal", "measured", "off by", "speed-up", f"tasks on {names}-1, -2 ..."), "bold")
+
+    def case(self, case: MeasuredCase) -> None:
+        """Print the row of a case, and what was wrong with its result."""
+        ideal, measured = f"{case.ideal_s:.2f} s", f"{case.measured_s:.2f} s"
+        off, speedup = f"{100 * case.off_by:+.1f} %", f"{case.speedup:.2f} x"
+        self.say(ROW.format(case.spec.nodes, ideal, measured, off, speedup, shares(case)))
         if case.wrong:
-            console.print(Text(f"wrong result: {case.name}: {case.wrong}", style="bold red"))
-    for claim in run.claims:
-        console.print(Text(f"expected: {claim.name}: {'yes' if claim.holds else f'no {claim.why}'.rstrip()}"))
+            self.say(f"wrong result: {case.name}: {case.wrong}", "bold red")
+
+    def end(self, run: Run) -> None:
+        """Print which of the lab's claims hold."""
+        for claim in run.claims:
+            self.say(f"expected: {claim.name}: {'yes' if claim.holds else f'no: {claim.why}'}")
 
 
 def shares(case: MeasuredCase) -> str:

@@ -1,14 +1,17 @@
 """For those who change the project: all checks in one command, and the locks."""
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
 from parlab.environment import ROOT, ensure_installed
 from parlab.errors import ChecksFailed, ParlabError
+from parlab.signals import deferred, end
 
 BIN = Path(sys.executable).parent
+CLEAN_UP_SECONDS = 120
 LOCKS = ("host", "node", "dev")  # in this order: a later one keeps to the versions of the earlier
 UV_OPTIONS = (
     *("--quiet", "--upgrade", "--universal", "--python-version", "3.11"),
@@ -28,8 +31,20 @@ def test(require_engine: bool) -> None:
         ["pytest", *engine],
     ):
         print(f"$ {' '.join(command)}", flush=True)
-        if code := subprocess.call([str(BIN / command[0]), *command[1:]], cwd=ROOT):
+        if code := _run([str(BIN / command[0]), *command[1:]]):
             raise ChecksFailed(f"{command[0]} failed with exit code {code}")
+
+
+def _run(command: list[str]) -> int:
+    """Run a check and return its exit code; interrupted, let pytest take its clusters down before it ends."""
+    process = None
+    try:
+        with deferred():
+            process = subprocess.Popen(command, cwd=ROOT, start_new_session=True)
+        return process.wait()
+    finally:
+        if process is not None and process.poll() is None:
+            end(process, signal.SIGINT, CLEAN_UP_SECONDS)
 
 
 def lock() -> None:

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 from parlab.errors import ParlabError
@@ -27,4 +28,5 @@ def ensure_installed(lock: str, show: Show) -> None:
     if result.returncode:
         last = "\n  ".join(result.stdout.strip().splitlines()[-6:])
         raise ParlabError(f"pip failed on requirements/{lock}.txt with exit code {result.returncode}:\n  {last}")
-    stamp.write_bytes(wanted.read_bytes())
+    with suppress(OSError):  # an environment that is not ours to write to: pip looks again next time
+        stamp.write_bytes(wanted.read_bytes())

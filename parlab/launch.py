@@ -64,7 +64,7 @@ class Launch:
         self.backend, self.session, self.spec, self.what, self.show = backend, session, spec, what, show
         self.last: list[str] = []
         self.hosts: dict[int, str] = {}
-        self.started = False
+        self.held_back: list[str] | None = []  # standard output until the lab runs: it may be Open MPI complaining
 
     def run(self, lab: str, env: dict[str, str]) -> Outcome:
         """Boot, cap, check, start, check, end. Raises RunError or LimitError; the session is of no use after that."""
@@ -76,7 +76,7 @@ class Launch:
         self.session.send("launch", argv=argv, env=env)
         boot = BOOT_SECONDS + BOOT_SECONDS_A_NODE * spec.nodes
         (plan,) = self._gather("plan", 1, boot, "booting the ranks")
-        self.started = True
+        self._show_output()
         self._gather("ready", 1, boot, "starting the case, up to its first task")
 
         backend.set_limits(spec, spec.node_cpus)
@@ -144,8 +144,18 @@ class Launch:
     def _heard(self, event: Event) -> None:
         text = event["text"]
         self.last = [*self.last[-11:], text] if text.strip() else self.last
-        if self.started and event["stream"] == "stdout":  # what the lab prints; before that, Open MPI's own words
+        if event["stream"] != "stdout":
+            return
+        if self.held_back is None:
             self.show(text)
+        else:
+            self.held_back.append(text)
+
+    def _show_output(self) -> None:
+        """The lab runs: from here on, what comes on standard output is its own."""
+        for text in self.held_back or ():
+            self.show(text)
+        self.held_back = None
 
     def _failed(self, reason: str) -> RunError:
         parts = [f"{self.what}: {reason}."]

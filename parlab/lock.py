@@ -1,7 +1,6 @@
 """One command at a time per cluster: limits are shared state."""
 
 import os
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,7 +16,7 @@ WAIT_SECONDS = 120
 
 def lock_path(project: str) -> Path:
     """Where this user's lock on a cluster lies; beside it, a file with the ending .holder says who holds it."""
-    return Path(tempfile.gettempdir(), f"{project}-{os.getuid()}.lock")
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "parlab", f"{project}.lock")
 
 
 @contextmanager
@@ -25,14 +24,15 @@ def only_user(project: str, doing: str, show: Show) -> Iterator[None]:
     """Hold the cluster for one command of this user; wait for another's end, saying so. Raises ParlabError.
 
     Who else can reach the engine, another user or another machine, is kept out by a second lock on the head
-    (parlab/backend/cluster.py, BOOTSTRAP).
+    (parlab/backend/exec.py, BOOTSTRAP).
     """
     path = lock_path(project)
+    path.parent.mkdir(parents=True, exist_ok=True)
     lock, holder = FileLock(path), path.with_suffix(".holder")
     try:
         lock.acquire(timeout=0)
     except Timeout:
-        who = holder.read_text() if holder.exists() else "another command"
+        who = _read(holder) or "another command"
         show(f"cluster {project} is in use by {who}: waiting up to {WAIT_SECONDS} s; --cluster NAME gives another")
         try:
             lock.acquire(timeout=WAIT_SECONDS)
@@ -44,3 +44,10 @@ def only_user(project: str, doing: str, show: Show) -> Iterator[None]:
     finally:
         holder.unlink(missing_ok=True)
         lock.release()
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text()
+    except OSError:  # it was let go at this very moment
+        return ""

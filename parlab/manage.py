@@ -5,7 +5,7 @@ import sys
 
 from parlab.backend.cluster import Cluster
 from parlab.backend.engine import connect
-from parlab.backend.image import IMAGE, build_image, current_image
+from parlab.backend.image import build_image, current_image, image_name
 from parlab.console import make_console, plain_table
 from parlab.errors import UsageError
 from parlab.options import read_cluster, read_cluster_spec
@@ -14,8 +14,8 @@ from parlab.words import decimal, plural
 
 def up(nodes: str, cores: str, speed: str, cluster: str) -> None:
     """Start the cluster or change it; all input is read before anything starts. Raises ParlabError."""
-    spec = read_cluster_spec(nodes, cores, speed)
-    backend = Cluster(connect(), read_cluster(cluster))
+    spec, name = read_cluster_spec(nodes, cores, speed), read_cluster(cluster)
+    backend = Cluster(connect(), name)
     backend.check_fits(spec)
     with backend.hold("up", print):
         backend.up(spec.nodes, print)
@@ -26,7 +26,8 @@ def up(nodes: str, cores: str, speed: str, cluster: str) -> None:
 
 def down(cluster: str) -> None:
     """Remove the cluster, in use or not."""
-    backend = Cluster(connect(), read_cluster(cluster))
+    name = read_cluster(cluster)
+    backend = Cluster(connect(), name)
     there = len(backend.nodes())
     backend.down()
     print(f"cluster {cluster} is down: {plural(there, 'node')} removed" if there else f"cluster {cluster} was not up")
@@ -34,10 +35,11 @@ def down(cluster: str) -> None:
 
 def status(cluster: str) -> None:
     """Print the nodes with their state and what the engine says of their limits."""
-    backend = Cluster(connect(), read_cluster(cluster))
+    name = read_cluster(cluster)
+    backend = Cluster(connect(), name)
     nodes = backend.nodes()
     if not nodes:
-        print(f"cluster {cluster} is not up; ./invoke up starts it, and so does any lab")
+        print(f"cluster {cluster} is not up; {_how_to_start(cluster)} starts it, and so does any lab")
         return
     limits = backend.engine_limits(nodes)
     table = plain_table("node", "state", "limit", "container")
@@ -47,11 +49,16 @@ def status(cluster: str) -> None:
     make_console().print(table)
 
 
+def _how_to_start(cluster: str) -> str:
+    return "./invoke up" if cluster == "default" else f"./invoke up --cluster {cluster}"
+
+
 def shell(node: str, cluster: str) -> None:
-    """Hand the terminal to a shell on a node. Raises UsageError when there is no such node."""
-    nodes = {found.name: found for found in Cluster(connect(), read_cluster(cluster)).nodes() if found.well}
+    """Hand the terminal to a shell on a node, and exit with its code. Raises UsageError when there is no such node."""
+    name = read_cluster(cluster)
+    nodes = {found.name: found for found in Cluster(connect(), name).nodes() if found.well}
     if node not in nodes:
-        there = f"running are {', '.join(nodes)}" if nodes else "the cluster is not up: ./invoke up"
+        there = f"running are {', '.join(nodes)}" if nodes else f"the cluster is not up: {_how_to_start(cluster)}"
         raise UsageError(f"--node takes a node that is running, not {node!r}; {there}")
     terminal = ["--tty"] if sys.stdin.isatty() else []
     sys.exit(subprocess.call(["docker", "exec", "--interactive", *terminal, nodes[node].id, "bash"]))
@@ -62,4 +69,4 @@ def image() -> None:
     client = connect()
     built = current_image(client) or build_image(client)
     size = client.images.get(built).attrs["Size"]
-    print(f"image {IMAGE}: {built.removeprefix('sha256:')[:12]}, {size / 1e6:.0f} MB")
+    print(f"image {image_name()}: {built.removeprefix('sha256:')[:12]}, {size / 1e6:.0f} MB")

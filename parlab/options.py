@@ -6,6 +6,7 @@ Every reader raises UsageError, which names the option and what it takes.
 import math
 import os
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -53,7 +54,7 @@ def read_sizes(text: str) -> tuple[int, ...]:
     sizes = [_whole(item, MOST_NODES) for item in text.split(",")]
     if None in sizes:
         raise UsageError(f"--nodes takes numbers from 1 to {MOST_NODES}, separated by commas, not {text!r}")
-    return tuple(size for size in sizes if size is not None)
+    return tuple(dict.fromkeys(size for size in sizes if size is not None))
 
 
 def read_cores(text: str) -> int:
@@ -74,10 +75,10 @@ def _whole(text: str, most: int) -> int | None:
 
 def read_speed(text: str) -> Fraction:
     """Read `1/8` or `0.125`."""
-    try:
-        value = Fraction(text)
-    except (ValueError, ZeroDivisionError):
-        value = Fraction(0)
+    value = Fraction(0)
+    if re.fullmatch(r"[0-9.]{1,12}(e-[0-9]{1,2})?|[0-9]{1,6}/[0-9]{1,6}", text):  # short, or the number is a long one
+        with suppress(ValueError, ZeroDivisionError):
+            value = Fraction(text)
     if not SLOWEST <= value <= 1:
         raise UsageError(f"--speed takes a fraction of a host core from {SLOWEST} to 1, as 1/8 or 0.125, not {text!r}")
     return value
@@ -113,7 +114,8 @@ def read_backend(text: str) -> str:
 
 def read_json(text: str) -> Path:
     """Read the file that the record goes to, and see that it can be written."""
-    path = Path(text)
-    if path.is_dir() or not path.parent.is_dir() or not os.access(path.parent, os.W_OK):
+    path = Path(text).resolve()
+    special = path.exists() and not path.is_file()  # writing puts a new file in its place: never for a device
+    if not text or special or not path.parent.is_dir() or not os.access(path.parent, os.W_OK):
         raise UsageError(f"--json takes a file in a folder that can be written to, not {text!r}")
     return path

@@ -115,8 +115,12 @@ class VirtualCore:
             self._clocks.sleep(ahead)
 
     def wait(self, units: float) -> None:
-        """Sleep for `units`."""
+        """Sleep for `units`: idle time, which earns no lag."""
+        with self._lock:
+            for lead in self._leads():
+                lead.advance()
         self._clocks.sleep(units * self.scale.unit)
+        self.resume()
 
     def burn(self, units: float) -> None:
         """Compute for `units` on this core: `units x unit x speed` CPU seconds of the calling thread."""

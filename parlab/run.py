@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Protocol
 
 from parlab.backend.base import Backend
 from parlab.backend.cluster import Cluster
@@ -22,22 +23,43 @@ from parlab.verdict import judge
 from parlab.words import Show, plural
 
 
-def run_lab(lab: Lab, path: Path, options: Options, show: Show) -> Run:
+class Watcher(Protocol):
+    """Is told of a run as it goes on; it cannot change it."""
+
+    def say(self, text: str) -> None:
+        """Hear a line for the user."""
+
+    def begin(self, backend: str, spec: Spec) -> None:
+        """Hear where it runs, and the largest spec; launches follow."""
+
+    def case(self, case: MeasuredCase) -> None:
+        """Hear that a case was measured."""
+
+    def end(self, run: Run) -> None:
+        """Hear what came out."""
+
+
+def run_lab(lab: Lab, path: Path, options: Options, view: Watcher) -> Run:
     """Run every case of the lab in `path` on every size asked for; all input is read before anything starts.
 
     Raises UsageError for bad input, RunError and LimitError as parlab.launch does.
     """
     specs = read_specs(lab, options)
     record = None if options.json is None else read_json(options.json)
-    backend = choose_backend(options.backend, read_cluster(options.cluster), show)
+    backend = choose_backend(options.backend, read_cluster(options.cluster), view.say)
     largest = max(specs, key=lambda spec: spec.nodes)
-    with backend.hold(f"lab.{path.stem}", show):
-        backend.start(largest, show)
-        cases = tuple(_run_cases(backend, lab, path, specs, largest, show))
+    cases = []
+    with backend.hold(f"lab.{path.stem}", view.say):
+        backend.start(largest, view.say)
+        view.begin(backend.name, largest)
+        for case in _run_cases(backend, lab, path, specs, largest, view.say):
+            view.case(case)
+            cases.append(case)
         environment = backend.environment()
-    run = Run(path.stem, backend.name, largest, cases, judge(lab, cases), environment)
+    run = Run(path.stem, backend.name, largest, tuple(cases), judge(lab, cases), environment)
     if record is not None:
         write_json(run, record)
+    view.end(run)
     return run
 
 
@@ -46,9 +68,10 @@ def choose_backend(wanted: str | None, cluster: str, show: Show) -> Backend:
     if wanted is None or read_backend(wanted) == "cluster":
         try:
             return Cluster(connect(), cluster)
-        except NoEngine:
+        except NoEngine as error:
             if wanted is not None:
                 raise
+            show(f"no cluster: {error.reason}")
     show(CANNOT_SHOW)
     return Embedded()
 
@@ -59,9 +82,10 @@ def _run_cases(
     run_id = f"{time.strftime('%Y%m%dT%H%M%S')}-{secrets.token_hex(4)}"
     many_sizes = len(lab.nodes) > 1 or len(specs) > 1
     session = backend.session(path.parent)
-    done = False
+    held, done = False, False  # a cluster that was never ours is not to be touched
     try:
-        session.await_launcher()
+        session.await_launcher(show)
+        held = True
         for index, case in enumerate(lab.cases):
             for spec in specs:
                 env = {"PARLAB_RUN": run_id, "PARLAB_CASE": str(index)}
@@ -72,7 +96,7 @@ def _run_cases(
     finally:
         with undisturbed():
             session.close()
-            if not done:
+            if held and not done:
                 backend.stop()
                 with suppress(ParlabError):  # a node that is gone has no limit to put back
                     backend.set_limits(largest, largest.node_cpus)

@@ -1,6 +1,7 @@
 """Ctrl-C, SIGTERM, a lost terminal (SIGHUP): stop at once, clean up undisturbed."""
 
 import signal
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -12,20 +13,28 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 @contextmanager
 def _handled_by(handler: Any) -> Iterator[None]:
-    before = [signal.signal(number, handler) for number in SIGNALS]
+    ours = [number for number in SIGNALS if signal.getsignal(number) != signal.SIG_IGN]  # nohup's choice is kept
+    before = [signal.signal(number, handler) for number in ours]
     try:
         yield
     finally:
-        for number, previous in zip(SIGNALS, before, strict=True):
+        for number, previous in zip(ours, before, strict=True):
             signal.signal(number, previous)
+
+
+def _interrupted(number: int) -> Interrupted:
+    return Interrupted(f"interrupted by {signal.Signals(number).name}")
 
 
 @contextmanager
 def interruptible() -> Iterator[None]:
-    """Within the block the first signal raises Interrupted, so that what was started is ended on the way out."""
+    """Within the block the first signal raises Interrupted; later ones are ignored, for the sake of the clean-up."""
+    come: list[int] = []
 
     def interrupt(number: int, _frame: object) -> None:
-        raise Interrupted(f"interrupted by {signal.Signals(number).name}")
+        come.append(number)
+        if len(come) == 1:
+            raise _interrupted(number)
 
     with _handled_by(interrupt):
         yield
@@ -33,6 +42,27 @@ def interruptible() -> Iterator[None]:
 
 @contextmanager
 def undisturbed() -> Iterator[None]:
-    """Within the block, a clean-up with deadlines of its own, signals are ignored: a second Ctrl-C leaves no ranks."""
-    with _handled_by(signal.SIG_IGN):
+    """Within the block, a clean-up with deadlines of its own, signals are ignored."""
+    with _handled_by(lambda _number, _frame: None):
         yield
+
+
+@contextmanager
+def deferred() -> Iterator[None]:
+    """Within the block signals wait; the first is raised as Interrupted at its end. For what must not be torn apart."""
+    come: list[int] = []
+    with _handled_by(lambda number, _frame: come.append(number)):
+        yield
+    if come:
+        raise _interrupted(come[0])
+
+
+def end(process: subprocess.Popen[Any], number: int, seconds: float) -> None:
+    """Send a child process that signal, give it `seconds` to clean up, then kill it."""
+    with undisturbed():
+        process.send_signal(number)
+        try:
+            process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()

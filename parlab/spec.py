@@ -50,10 +50,11 @@ def quota_us(cpus: Fraction) -> int:
     return round(cpus * PERIOD_US)
 
 
-def check_fits(spec: Spec, host_cpus: int, where: str) -> None:
+def check_fits(spec: Spec, host_cpus: float, where: str) -> None:
     """Raise UsageError, with the arithmetic, when the cluster asks for more CPUs than `where` has."""
     if spec.cpus > host_cpus:
+        workers, head = decimal(spec.nodes * spec.node_cpus), decimal(HEAD_CPUS)
         raise UsageError(
-            f"{spec} = {decimal(spec.nodes * spec.node_cpus)} CPUs, and {decimal(HEAD_CPUS)} for the head, "
-            f"make {decimal(spec.cpus)}: more than the {host_cpus} of {where}. Lower --nodes, --cores or --speed."
+            f"{spec} = {workers} CPUs, and {head} for the head, make {decimal(spec.cpus)}: "
+            f"more than the {decimal(host_cpus)} of {where}. Lower --nodes, --cores or --speed."
         )

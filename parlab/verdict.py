@@ -1,10 +1,12 @@
 """Whether what the lab claims came out."""
 
+from collections.abc import Sequence
+
 from parlab.lab import Lab
 from parlab.record import Claim, MeasuredCase
 
 
-def judge(lab: Lab, cases: tuple[MeasuredCase, ...]) -> tuple[Claim, ...]:
+def judge(lab: Lab, cases: Sequence[MeasuredCase]) -> tuple[Claim, ...]:
     """Try each expectation of the lab on the measured cases, which it gets by their names."""
     by_name = {case.name: case for case in cases}
     claims = []
@@ -14,6 +16,6 @@ def judge(lab: Lab, cases: tuple[MeasuredCase, ...]) -> tuple[Claim, ...]:
             expectation(by_name)
             holds = True
         except AssertionError as error:
-            holds, why = False, str(error).partition("\n")[0]
+            holds, why = False, str(error).partition("\n")[0] or "its assertion has no message"
         claims.append(Claim(expectation.__name__.replace("_", " "), holds, why))
     return tuple(claims)

@@ -51,10 +51,17 @@ def invoke() -> Invoke:
     return run
 
 
-def start_invoke(*arguments: str) -> subprocess.Popen[str]:
+def start_invoke(*arguments: str, **env: str) -> subprocess.Popen[str]:
     """Start `invoke ARGUMENTS`; what it says on standard error can be read."""
     command = [sys.executable, "-m", "invoke", *arguments]
-    return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    return subprocess.Popen(
+        command,
+        cwd=ROOT,
+        env={**os.environ, **env},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
 
 
 def within(seconds: float, condition: Callable[[], bool]) -> None:

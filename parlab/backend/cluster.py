@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from fractions import Fraction
+from math import ceil
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -15,8 +16,8 @@ from docker.errors import APIError
 
 from parlab.backend.base import Placement
 from parlab.backend.engine import compose
-from parlab.backend.exec import FOLDER, PYTHON, Exec, bundle
-from parlab.backend.image import IMAGE, build_image, current_image
+from parlab.backend.exec import FOLDER, LOCK, PYTHON, Exec, bundle
+from parlab.backend.image import build_image, current_image, image_name
 from parlab.backend.session import Session
 from parlab.errors import Interrupted, LimitError, ParlabError, RunError
 from parlab.lock import only_user
@@ -25,6 +26,7 @@ from parlab.spec import HEAD_CPUS, PERIOD_US, Spec, check_fits, quota_us
 from parlab.words import Show, decimal, plural
 
 Result = TypeVar("Result")
+HEALTH = {"(unhealthy)": "unhealthy", "(health: starting)": "starting"}
 UP_SECONDS, UP_SECONDS_A_NODE = 60, 2
 EXACT = 1e-4  # CPUs; a quota is a whole number of microseconds in a period of 100 000
 
@@ -37,7 +39,7 @@ class Node:
     host: str
     id: str
     image: str
-    state: str  # as the engine says: running, paused, exited ...; a running node that fails its check is unhealthy
+    state: str  # as the engine says: running, paused, exited ...; of a running one, starting or unhealthy where it is
 
     @property
     def well(self) -> bool:
@@ -59,6 +61,7 @@ class Cluster:
         self.client = client
         self.project = "parlab" if cluster == "default" else f"parlab-{cluster}"
         self._nodes: list[Node] = []
+        self._rounds_up = False
 
     # Its life
 
@@ -70,8 +73,8 @@ class Cluster:
             service, number = (facts["Labels"][f"com.docker.compose.{key}"] for key in ("service", "container-number"))
             name = "head" if service == "head" else f"worker-{number}"
             order = 0 if service == "head" else int(number)
-            host, unhealthy = facts["Names"][0].lstrip("/"), "(unhealthy)" in facts["Status"]
-            state = "unhealthy" if unhealthy else facts["State"]
+            host, status = facts["Names"][0].lstrip("/"), facts["Status"]
+            state = next((text for mark, text in HEALTH.items() if mark in status), facts["State"])
             found.append((order, Node(name, host, facts["Id"], facts["ImageID"], state)))
         return [node for _, node in sorted(found, key=lambda pair: pair[0])]
 
@@ -83,21 +86,23 @@ class Cluster:
         """
         image = current_image(self.client) or build_image(self.client)
         before = self.nodes()
+        count = max(workers, len(before) - 1) if at_least else workers
+        if len(before) == count + 1 and before[0].is_head and all(node.well and node.image == image for node in before):
+            self._nodes = before
+            return
+        self._not_in_use(before)
         for node in before:
-            if not node.well:
+            if not node.well and node.state != "starting":
                 show(f"{node.name} is {node.state}: restarted")
                 if node.state == "paused":
                     self.client.api.unpause(node.id)
                 self.client.api.restart(node.id, timeout=1)
-        count = max(workers, len(before) - 1) if at_least else workers
-        if len(before) == count + 1 and all(node.well and node.image == image for node in before):
-            self._nodes = before
-            return
         deadline = UP_SECONDS + UP_SECONDS_A_NODE * count
-        show(f"starting the cluster: head and {plural(count, 'worker')}")
+        show(f"bringing up the cluster: head and {plural(count, 'worker')}")
         try:
             wait = ("--detach", "--wait", "--wait-timeout", str(deadline))
-            compose(self.project, "up", *wait, "--scale", f"worker={count}", deadline=deadline + 10)
+            env = {"PARLAB_IMAGE": image_name()}
+            compose(self.project, "up", *wait, "--scale", f"worker={count}", deadline=deadline + 10, env=env)
         except ParlabError as error:
             if not before or not isinstance(error, Interrupted):  # an interrupted change leaves what was there
                 with undisturbed():
@@ -105,12 +110,26 @@ class Cluster:
             raise
         self._nodes = self.nodes()
 
+    def _not_in_use(self, nodes: list[Node]) -> None:
+        """Raise ParlabError when another user, or a client on another machine, is running on this cluster."""
+        if nodes and nodes[0].is_head and nodes[0].well:
+            probe = self.client.api.exec_create(nodes[0].id, ["flock", "--nonblock", LOCK, "true"])["Id"]
+            self.client.api.exec_start(probe)
+            if self.client.api.exec_inspect(probe)["ExitCode"] == 1:
+                raise ParlabError(
+                    f"cluster {self.project} would have to be changed, and another user or machine is running on it. "
+                    "Wait for that run, or use --cluster NAME"
+                )
+
     def down(self) -> None:
-        """Remove containers, network and volume, and with the volume the keys."""
+        """Remove containers, network and volume, and with the volume the keys. Raises ParlabError if any is left."""
         for node in self.nodes():
             if not node.well:  # a paused node would take its whole grace period to stop
-                self.client.api.remove_container(node.id, force=True)
+                with suppress(APIError):  # gone meanwhile
+                    self.client.api.remove_container(node.id, force=True)
         compose(self.project, "down", "--volumes", "--remove-orphans", "--timeout", "2", deadline=120)
+        if left := [node.name for node in self.nodes()]:
+            raise ParlabError(f"{', '.join(left)} came back while the cluster was taken down. Run ./invoke down again.")
 
     # A backend for launches
 
@@ -126,6 +145,7 @@ class Cluster:
     def check_fits(self, spec: Spec) -> None:
         """Raise UsageError, with the arithmetic, when the spec asks for more CPUs than the engine has."""
         info = self.client.info()
+        self._rounds_up = info.get("CgroupDriver") == "systemd"
         check_fits(spec, info["NCPU"], f"the machine on which the engine runs ({info['Name']})")
 
     def session(self, labs: Path) -> Session:
@@ -172,7 +192,10 @@ class Cluster:
             _compare(name, "the engine", found, HEAD_CPUS if name == "head" else spec.node_cpus)
         for rank, found in inside.items():
             node = nodes[0] if rank == 0 else nodes[(rank - 1) // spec.cores + 1]
-            _compare(node.name, "its cgroup", found, HEAD_CPUS if rank == 0 else spec.node_cpus)
+            wanted = HEAD_CPUS if rank == 0 else spec.node_cpus
+            if self._rounds_up and found is not None and abs(found - ceil(100 * wanted) / 100) <= EXACT:
+                continue  # with the systemd driver the engine rounds up to whole percents (opencontainers/cgroups)
+            _compare(node.name, "its cgroup", found, wanted)
 
     def node_name(self, host: str, rank: int, spec: Spec) -> str:
         """Whoever did the work says which host it is: a worker's is its container's id, cut short."""
@@ -205,7 +228,7 @@ class Cluster:
 
     def stop(self) -> None:
         """End the ranks and Open MPI daemons that a launch has left in the nodes; limits stay as they are."""
-        running = [node for node in self.nodes() if node.well]
+        running = [node for node in self.nodes() if node.state in ("running", "starting", "unhealthy")]
 
         def sweep(node: Node) -> None:
             command = ["pkill", "-KILL", "-f", "parlab.node.rank|prted"]
@@ -223,7 +246,8 @@ class Cluster:
             "architecture": info["Architecture"],
             "cpus": info["NCPU"],
             "cgroup": info.get("CgroupVersion", "1"),
-            "image": self.client.images.get(IMAGE).id,
+            "cgroup_driver": info.get("CgroupDriver", ""),
+            "image": self._nodes[0].image,
         }
 
 

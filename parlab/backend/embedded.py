@@ -14,6 +14,7 @@ from parlab.backend.base import Placement
 from parlab.backend.session import Session
 from parlab.environment import ROOT, ensure_installed
 from parlab.errors import UsageError
+from parlab.node.cgroup import read_limit
 from parlab.spec import Spec, check_fits
 from parlab.words import Show
 
@@ -66,12 +67,13 @@ class Embedded:
         return {"platform": platform.platform(), "python": platform.python_version(), "cpus": usable_cpus()}
 
 
-def usable_cpus() -> int:
-    """CPUs that this process may run on."""
+def usable_cpus() -> float:
+    """CPUs that this process may use: those it may run on, or its cgroup's limit where that is less."""
     try:
-        return len(os.sched_getaffinity(0))
+        runs_on = len(os.sched_getaffinity(0))
     except AttributeError:  # macOS
-        return os.cpu_count() or 1
+        runs_on = os.cpu_count() or 1
+    return min(runs_on, read_limit() or runs_on)
 
 
 class Pipe:

@@ -1,17 +1,19 @@
 """The container engine: the Docker SDK's client for it, and the one command line that the SDK has no call for."""
 
 import os
+import signal
 import subprocess
 from collections.abc import Mapping
 
 from docker.client import DockerClient, from_env
-from docker.context import ContextAPI
 from docker.errors import DockerException
+from requests.exceptions import RequestException
 
 from parlab.environment import ROOT
 from parlab.errors import ParlabError, UsageError
+from parlab.signals import deferred, end
 
-OLDEST_API = (1, 44)  # Engine 25: the first with a health check's start_interval
+API = "1.44"  # Engine 25: the first with a health check's start_interval
 ANSWER_SECONDS = 30
 END_SECONDS = 10
 
@@ -22,7 +24,11 @@ HOW_TO_GET_ONE = (
 
 
 class NoEngine(UsageError):
-    """No container engine answers."""
+    """No container engine that could be used answers."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"{reason}. {HOW_TO_GET_ONE}")
+        self.reason = reason
 
 
 def connect() -> DockerClient:
@@ -30,23 +36,24 @@ def connect() -> DockerClient:
 
     Raises NoEngine when none answers or it is older than Engine 25.
     """
+    client = None
     try:
-        if os.environ.get("DOCKER_HOST"):
-            client = from_env(timeout=ANSWER_SECONDS)
-        else:
-            context = ContextAPI.get_current_context()
-            client = DockerClient(context.Host, tls=context.TLSConfig, timeout=ANSWER_SECONDS)
-        version = client.version()
-    except (DockerException, OSError, ValueError) as error:
-        raise NoEngine(f"no container engine answers ({_short(error)}). {HOW_TO_GET_ONE}") from error
-    if tuple(map(int, version["ApiVersion"].split("."))) < OLDEST_API:
-        raise NoEngine(f"Docker Engine {version['Version']} is too old: 25 or newer is needed. {HOW_TO_GET_ONE}")
+        client = from_env(timeout=ANSWER_SECONDS, use_ssh_client=True, version=API)
+        client.version()
+    except (DockerException, RequestException, OSError, ValueError) as error:
+        if client is not None:
+            client.close()
+        raise NoEngine(_why_not(error)) from error
     return client
 
 
-def _short(error: Exception) -> str:
-    text = str(error).strip().splitlines()
-    return text[0][:160] if text else type(error).__name__
+def _why_not(error: Exception) -> str:
+    where = os.environ.get("DOCKER_HOST") or "the socket of the current Docker context"
+    if "Permission denied" in str(error):
+        return f"permission denied on {where}: add yourself to the group docker, and log in again"
+    if "is too new" in str(error):  # what an older engine says of the API that we speak
+        return f"the container engine at {where} is too old, Docker Engine 25 or newer is needed"
+    return f"no container engine answers at {where}"
 
 
 def compose(
@@ -63,36 +70,28 @@ def compose(
     command = ["docker", "compose", "--project-name", project, "--file", str(ROOT / "compose.yaml"), *arguments]
     output = None if shown else subprocess.PIPE
     what = f"`docker compose {arguments[0]}`"
+    process = None
     try:
-        process = subprocess.Popen(
-            command,
-            env={**os.environ, **(env or {})},
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-            text=True,
-            start_new_session=True,  # a Ctrl-C is ours to pass on, once, and not in the middle of a clean-up
-        )
+        with deferred():
+            process = subprocess.Popen(
+                command,
+                env={**os.environ, **(env or {})},
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                text=True,
+                start_new_session=True,  # a Ctrl-C is ours to pass on, once, and not in the middle of a clean-up
+            )
+        text = "".join(part or "" for part in process.communicate(timeout=deadline))
     except FileNotFoundError as error:
         raise ParlabError(f"there is no `docker` command: Compose v2 is needed. {HOW_TO_GET_ONE}") from error
-    try:
-        text = "".join(part or "" for part in process.communicate(timeout=deadline))
     except subprocess.TimeoutExpired as error:
         raise ParlabError(
             f"{what} did not finish in {deadline:g} s. Look at `docker ps -a`, then try again."
         ) from error
     finally:
-        if process.poll() is None:
-            _end(process)
+        if process is not None and process.poll() is None:
+            end(process, signal.SIGTERM, END_SECONDS)
     if process.returncode:
         last = "\n  ".join(text.strip().splitlines()[-8:])
         raise ParlabError(f"{what} failed with exit code {process.returncode}" + (f":\n  {last}" if last else ""))
-
-
-def _end(process: subprocess.Popen[str]) -> None:
-    process.terminate()
-    try:
-        process.wait(END_SECONDS)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()

@@ -16,15 +16,25 @@ from parlab.environment import ROOT
 PYTHON = "/opt/parlab/bin/python"
 FOLDER = "/cluster/run"
 
-# Runs on the head: unpacks what the host sends and becomes the launcher. The lock keeps a second client, perhaps on
-# another machine, out of the limits and the folder; it waits here, and its host gives up after a while.
+LOCK = "/tmp/parlab.lock"
+
+# Runs on the head: unpacks what the host sends and becomes the launcher. The lock keeps a second client, another user's
+# or on another machine, out of the limits and the folder: it waits here until the lock is free or its host hangs up.
 BOOTSTRAP = f"""
-import fcntl, io, os, shutil, sys, tarfile
+import fcntl, io, os, select, shutil, sys, tarfile
 size, data = int(sys.argv[1]), b""
 while len(data) < size:
     data += os.read(0, size - len(data)) or sys.exit("the host hung up")
-lock = open("/tmp/parlab.lock", "w")
-fcntl.flock(lock, fcntl.LOCK_EX)
+lock, waiting = open("{LOCK}", "w"), False
+while True:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        break
+    except BlockingIOError:
+        if not waiting:
+            waiting = not print('{{"event": "waiting"}}', flush=True)
+        if select.select([0], [], [], 0.2)[0]:
+            sys.exit("the host hung up")
 shutil.rmtree("{FOLDER}", ignore_errors=True)
 try:
     tarfile.open(fileobj=io.BytesIO(data)).extractall("{FOLDER}", filter="data")
@@ -50,7 +60,7 @@ def bundle(labs: Path) -> bytes:
 
     with tarfile.open(fileobj=data, mode="w") as archive:
         archive.add(ROOT / "parlab", "parlab", filter=plain)
-        for file in sorted(labs.glob("*.py")):
+        for file in sorted(path for path in labs.glob("*.py") if path.stem.isidentifier()):
             archive.add(file, f"labs/{file.name}", filter=plain)
     return data.getvalue()
 
@@ -70,12 +80,11 @@ class Exec:
         self._socket.sendall(data)
 
     def lines(self) -> Iterator[bytes]:
-        rest = b""
-        for _, data in frames_iter(self._stream, tty=False):
-            *lines, rest = (rest + data).split(b"\n")
+        rest = {1: b"", 2: b""}  # standard output and standard error come in pieces of either
+        for stream, data in frames_iter(self._stream, tty=False):
+            *lines, rest[stream] = (rest[stream] + data).split(b"\n")
             yield from lines
-        if rest:
-            yield rest
+        yield from filter(None, rest.values())
 
     def hang_up(self, deadline: float) -> None:
         with suppress(OSError):

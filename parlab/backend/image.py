@@ -2,17 +2,18 @@
 
 import hashlib
 import os
+from contextlib import suppress
+from pathlib import Path
 
 from docker.client import DockerClient
-from docker.errors import ImageNotFound
+from docker.errors import APIError, ImageNotFound
 
 from parlab.backend.engine import compose
 from parlab.environment import ROOT
-from parlab.errors import ParlabError
+from parlab.errors import Interrupted, ParlabError, UsageError
 
 IMAGE = "parlab"
 BUILD_SECONDS = 3600  # some 70 MB of downloads, on bad Wi-Fi
-LABEL = "parlab.inputs"
 INPUTS = (  # keep with .dockerignore
     "compose.yaml",
     "docker/Dockerfile",
@@ -32,30 +33,37 @@ def inputs_digest() -> str:
     return digest.hexdigest()[:16]
 
 
+def image_name() -> str:
+    """The image's name; its tag is the digest, so that two checkouts do not take each other's for their own."""
+    return f"{IMAGE}:{inputs_digest()}"
+
+
 def current_image(client: DockerClient) -> str | None:
-    """The id of the image if it is there and up to date, else None."""
+    """The id of the image if it is there, else None."""
     try:
-        image = client.images.get(IMAGE)
+        return str(client.images.get(image_name()).id)
     except ImageNotFound:
         return None
-    return str(image.id) if image.labels.get(LABEL) == inputs_digest() else None
 
 
 def build_image(client: DockerClient) -> str:
     """Build the image, with progress shown, and return its id. Raises ParlabError where the build fails."""
-    bundle = next((os.environ[name] for name in BUNDLES if os.environ.get(name)), "/dev/null")
+    bundle = next((os.environ[name] for name in BUNDLES if os.environ.get(name)), os.devnull)
+    if not Path(bundle).exists():
+        raise UsageError(f"the CA bundle {bundle!r}, named by one of {', '.join(BUNDLES)}, is not there")
+    env = {"PARLAB_IMAGE": image_name(), "PARLAB_CA": str(Path(bundle).resolve())}
     try:
-        compose(
-            "parlab",
-            "build",
-            "head",
-            deadline=BUILD_SECONDS,
-            shown=True,
-            env={"PARLAB_INPUTS": inputs_digest(), "PARLAB_CA": bundle},
-        )
+        compose(IMAGE, "build", "head", deadline=BUILD_SECONDS, shown=True, env=env)
+    except Interrupted:
+        raise
     except ParlabError as error:
         raise ParlabError(
             f"the image could not be built: {error}; its log is above. Behind a TLS proxy set PARLAB_CA to its CA "
             "bundle; where no registry can be reached, docker/engine.sh makes the base image."
         ) from error
-    return str(client.images.get(IMAGE).id)
+    for image in client.images.list(IMAGE):
+        for tag in image.tags:
+            if tag != image_name():
+                with suppress(APIError):  # a cluster of another checkout still runs from it
+                    client.images.remove(tag)
+    return str(client.images.get(image_name()).id)

@@ -9,9 +9,11 @@ from contextlib import suppress
 from typing import Any, Protocol
 
 from parlab.errors import RunError
+from parlab.words import Show
 
 Event = dict[str, Any]
 OPEN_SECONDS = 20
+HELD_SECONDS = 120
 
 
 class Transport(Protocol):
@@ -38,19 +40,26 @@ class Session:
                 self._events.put(_event(line))
         self._events.put(None)
 
-    def await_launcher(self) -> None:
-        """Wait until the launcher listens. Raises RunError when it does not within OPEN_SECONDS, or dies."""
-        until, said = time.monotonic() + OPEN_SECONDS, ""
+    def await_launcher(self, show: Show) -> None:
+        """Wait until the launcher listens, and say so if that is because another client holds the cluster.
+
+        Raises RunError when it does not start in OPEN_SECONDS, when it does not get the cluster in HELD_SECONDS, or
+        when it dies.
+        """
+        until, why, said = time.monotonic() + OPEN_SECONDS, f"it did not start in {OPEN_SECONDS} s", ""
         try:
             while (event := self.next_event(until))["event"] != "listening":
+                if event["event"] == "waiting":
+                    show(f"another user or machine is running on this cluster: waiting up to {HELD_SECONDS} s")
+                    until, why = (
+                        time.monotonic() + HELD_SECONDS,
+                        "the cluster is still in use; --cluster NAME is another",
+                    )
                 said = event.get("text", said)
         except TimeoutError:
-            raise RunError(
-                f"the launcher did not start in {OPEN_SECONDS} s: another user's run may hold this cluster. "
-                "Wait for it, or use --cluster NAME"
-            ) from None
+            raise RunError(f"no launcher on the head: {why}") from None
         except EOFError:
-            raise RunError(f"the launcher did not start: {said or 'it said nothing'}") from None
+            raise RunError(f"no launcher on the head: {said or 'it ended without a word'}") from None
 
     def send(self, do: str, **facts: Any) -> None:
         """Send a command. A launcher that is gone is noticed by the next read, not here."""
@@ -78,7 +87,9 @@ class Session:
 def _event(line: bytes) -> Event:
     """What is no event is what a launcher says that cannot speak: a traceback, a shell's complaint."""
     try:
-        event: Event = json.loads(line)
-        return event
+        event = json.loads(line)
     except ValueError:
-        return {"event": "output", "stream": "stderr", "text": line.decode(errors="replace").rstrip()}
+        event = None
+    if isinstance(event, dict) and "event" in event:
+        return event
+    return {"event": "output", "stream": "stderr", "text": line.decode(errors="replace").rstrip()}

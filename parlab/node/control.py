@@ -6,6 +6,7 @@ A lab's `print` cannot disturb it, and a rank that waits on it uses no CPU, as i
 import json
 import os
 import socket
+from contextlib import suppress
 from functools import cache
 from typing import Any
 
@@ -41,10 +42,12 @@ class Control:
         self._tell_limit()
 
     def answer_checks(self) -> None:
-        """Tell the limit whenever asked, until the launcher hangs up; a thread that waits here uses no CPU."""
-        for line in self._lines:
-            if line.strip() == "check":
-                self._tell_limit()
+        """Tell the limit whenever asked; a thread that waits here uses no CPU. A rank without a launcher ends."""
+        with suppress(OSError):
+            for line in self._lines:
+                if line.strip() == "check":
+                    self._tell_limit()
+        os._exit(1)
 
     def _tell_limit(self) -> None:
         self.send("limit", cpus=read_limit())

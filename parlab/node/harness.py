@@ -5,6 +5,7 @@ import os
 import threading
 import time
 import traceback
+from contextlib import redirect_stdout
 from typing import Any
 
 from parlab.lab import Lab
@@ -37,7 +38,10 @@ def run_case(lab: Lab) -> None:
     gate = Gate(line)
     case = lab.cases[int(os.environ["PARLAB_CASE"])]
     try:
-        tasks, serial = lab.reference()
+        with redirect_stdout(None):  # what tasks print is wanted once, from the case
+            tasks, serial = lab.reference()
+        if not any(task.burned or task.waited for task in tasks):
+            raise ValueError("the serial solution burns and waits no units, so there is no ideal to compare with")
         line.send("plan", tasks=tasks)
         plain = inspect.signature(case.function).parameters["task"].default
         result = case.function(Task(plain, gate), **case.settings)

@@ -62,6 +62,7 @@ class Launcher:
         commands = asyncio.StreamReader(limit=LINE_LIMIT)
         await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(commands), sys.stdin)
         self.tell("listening")
+        probe: asyncio.Task[None] | None = None
         try:
             while line := await commands.readline():
                 command = json.loads(line)
@@ -71,8 +72,10 @@ class Launcher:
                     case "say":
                         self.say(**command)
                     case "probe":
-                        await self.probe(**command)
+                        probe = asyncio.create_task(self.probe(**command))  # a hang-up must not wait for it
         finally:
+            if probe is not None:
+                probe.cancel()
             await self.end()
 
     async def launch(self, argv: list[str], env: dict[str, str]) -> None:
@@ -132,8 +135,10 @@ class Launcher:
             try:
                 output, _ = await asyncio.wait_for(ssh.communicate(), PROBE_SECONDS)
             except TimeoutError:
-                ssh.kill()
                 return f"no answer over ssh in {PROBE_SECONDS} s"
+            finally:
+                if ssh.returncode is None:
+                    ssh.kill()
             return (
                 "" if ssh.returncode == 0 else output.decode(errors="replace").strip() or f"exit code {ssh.returncode}"
             )

@@ -11,6 +11,7 @@ import runpy
 import signal
 import socket
 import threading
+from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 
@@ -34,8 +35,9 @@ def end_leftovers() -> list[int]:
             continue  # gone meanwhile, or another user's
         runs = [item.partition(b"=")[2] for item in environment if item.startswith(b"PARLAB_RUN=")]
         if runs and runs != [ours]:
-            os.kill(int(folder.name), signal.SIGKILL)
-            ended.append(int(folder.name))
+            with suppress(ProcessLookupError):  # another rank of this node was faster
+                os.kill(int(folder.name), signal.SIGKILL)
+                ended.append(int(folder.name))
     return ended
 
 

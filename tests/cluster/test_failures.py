@@ -35,7 +35,7 @@ def launch(cluster: Cluster, spec: Spec = SPEC) -> None:
     """One launch of lab.mpi on a cluster that nobody has looked at since it came up."""
     session = cluster.session(LABS)
     try:
-        session.await_launcher()
+        session.await_launcher(print)
         Launch(cluster, session, spec, "the case", print).run("mpi.py", {"PARLAB_RUN": "test", "PARLAB_CASE": "0"})
     finally:
         session.close()
@@ -97,7 +97,7 @@ def replace_without_python(cluster: Cluster, node: Node) -> None:
     )
     api.remove_container(node.id, force=True)
     new = api.create_container(
-        "parlab", command=["worker"], name=node.host, labels=old["Config"]["Labels"], host_config=host
+        old["Image"], command=["worker"], name=node.host, labels=old["Config"]["Labels"], host_config=host
     )
     api.start(new["Id"])
 

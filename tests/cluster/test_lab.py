@@ -1,6 +1,8 @@
 """`lab.mpi` on the real cluster."""
 
 import json
+import signal
+import time
 from pathlib import Path
 
 import pytest
@@ -51,6 +53,21 @@ def test_a_second_run_waits_for_the_first(four: Cluster, invoke: Invoke) -> None
     assert first.returncode == 0
     assert second.returncode == 0, second.stderr
     assert f"cluster {four.project} is in use by lab.mpi (process {first.pid}" in second.stdout.replace("\n", " ")
+
+
+def test_another_users_run_is_waited_for_and_not_touched(four: Cluster, invoke: Invoke, tmp_path: Path) -> None:
+    with start_invoke("lab.mpi", "--cluster", NAME, "--nodes", "4", "--unit", "1.5") as first:
+        within(20, lambda: "parlab.node.launcher" in str(four.client.api.top(four.nodes()[0].id)))
+        hurried = start_invoke("lab.mpi", "--cluster", NAME, "--nodes", "2", XDG_CACHE_HOME=str(tmp_path))
+        time.sleep(2)  # long enough for it to stand at the head's lock
+        hurried.send_signal(signal.SIGINT)
+        hurried.communicate(timeout=30)
+        second = invoke("lab.mpi", "--cluster", NAME, "--nodes", "2", "--unit", "0.02", XDG_CACHE_HOME=str(tmp_path))
+        first.communicate(timeout=60)
+    assert first.returncode == 0
+    assert hurried.returncode == 130
+    assert second.returncode == 0, second.stderr
+    assert "another user or machine is running on this cluster" in second.stdout
 
 
 def test_a_second_cluster_runs_beside_the_first(four: Cluster, invoke: Invoke) -> None:

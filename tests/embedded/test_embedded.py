@@ -14,8 +14,9 @@ from parlab import launch
 from parlab.catalog import load_lab
 from parlab.errors import RunError
 from parlab.options import Options
-from parlab.record import MeasuredCase
+from parlab.record import MeasuredCase, Run
 from parlab.run import run_lab
+from parlab.spec import Spec
 from tests.conftest import ROOT, Invoke, start_invoke, within
 
 WriteLab = Callable[[str], Path]
@@ -41,9 +42,22 @@ if __name__ == "__main__":
 POOL = "with MPIPoolExecutor() as pool: return list(pool.map(task, range(4)))"
 
 
+class View:
+    """Keeps the lines that a run says."""
+
+    def __init__(self, said: list[str]) -> None:
+        self.say = said.append
+
+    def begin(self, backend: str, spec: Spec) -> None: ...
+
+    def case(self, case: MeasuredCase) -> None: ...
+
+    def end(self, run: Run) -> None: ...
+
+
 def embedded(path: Path, **options: str) -> tuple[MeasuredCase, list[str]]:
     said: list[str] = []
-    run = run_lab(load_lab(path), path, Options(backend="embedded", **options), said.append)
+    run = run_lab(load_lab(path), path, Options(backend="embedded", **options), View(said))
     assert run.backend == "embedded"
     return run.cases[0], said
 
@@ -82,6 +96,16 @@ def test_what_a_lab_prints_is_shown_and_disturbs_nothing(lab_file: WriteLab) -> 
     )
     assert case.wrong is None
     assert '{"event": "done"}' in said
+
+
+def test_a_lab_whose_tasks_ask_for_nothing_is_told_that_it_has_no_ideal(lab_file: WriteLab) -> None:
+    with pytest.raises(RunError, match=r"burns and waits no units, so there is no ideal"):
+        embedded(lab_file(LAB.format(body=POOL).replace("burn(1)", "pass")))
+
+
+def test_every_line_that_tasks_print_is_shown_once(lab_file: WriteLab) -> None:
+    _, said = embedded(lab_file(LAB.format(body=POOL).replace("burn(1)", "burn(1); print('task', number, flush=True)")))
+    assert sorted(line for line in said if line.startswith("task")) == [f"task {number}" for number in range(4)]
 
 
 def test_a_wrong_result_is_told(lab_file: WriteLab) -> None:

@@ -1,6 +1,7 @@
 """The command line: bad input is one line and exit code 2, and starts nothing."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -32,7 +33,9 @@ def test_the_menu_is_one_clear_line_a_task(invoke: Invoke) -> None:
         ("--unit", "nan", "from 0.001 to 60"),
         ("--cluster", "a b", "1 to 30 characters"),
         ("--backend", "cloud", "cluster or embedded"),
+        ("--speed", "1e-99999999", "from 1/64 to 1"),
         ("--json", "/nowhere/r.json", "a folder that can be written to"),
+        ("--json", "/dev/null", "a folder that can be written to"),
     ],
 )
 def test_bad_input_is_one_line_that_names_the_argument_and_its_range(
@@ -50,7 +53,8 @@ def test_bad_input_is_one_line_that_names_the_argument_and_its_range(
 def test_the_other_tasks_check_their_input_too(invoke: Invoke, task: str) -> None:
     done = invoke(task, "--cluster", "a b", DOCKER_HOST=NO_ENGINE)
     assert done.returncode == 2
-    assert len(done.stderr.splitlines()) == 1
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("usage: --cluster takes ")
 
 
 def test_a_cluster_that_does_not_fit_is_refused_with_the_arithmetic(invoke: Invoke) -> None:
@@ -66,7 +70,7 @@ def test_a_cluster_that_does_not_fit_is_refused_with_the_arithmetic(invoke: Invo
 def test_forcing_a_cluster_without_an_engine_tells_how_to_get_one(invoke: Invoke, task: list[str]) -> None:
     done = invoke(*task, DOCKER_HOST=NO_ENGINE)
     assert done.returncode == 2
-    assert "no container engine answers" in done.stderr
+    assert f"no container engine answers at {NO_ENGINE}. " in done.stderr
     assert "docker/engine.sh" in done.stderr
 
 
@@ -79,8 +83,27 @@ def test_a_missing_engine_fails_where_one_is_required() -> None:
     assert "no container engine answers" in done.stdout
 
 
-def test_the_wrapper_finds_its_project_from_any_folder(tmp_path: Path) -> None:
-    done = subprocess.run([ROOT / "invoke", "--list"], cwd=tmp_path, capture_output=True, text=True, check=False)
+def test_a_lab_that_cannot_be_read_does_not_hide_the_menu(tmp_path: Path) -> None:
+    for name in ("tasks.py", "parlab", "labs"):
+        copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
+        copy(ROOT / name, tmp_path / name)
+    (tmp_path / "labs/broken.py").write_text("burn(1\n")
+    (tmp_path / "labs/.#mpi.py").symlink_to("gone")
+    env = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    command = [sys.executable, "-m", "invoke"]
+
+    def run(*task: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run([*command, *task], cwd=tmp_path, env=env, capture_output=True, text=True, check=False)
+
+    assert "lab.broken   cannot be read: SyntaxError" in run("--list").stdout
+    done = run("lab.broken")
+    assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
+    assert "broken.py, line 1" in done.stderr
+
+
+def test_the_wrapper_finds_its_project_through_a_link_and_from_any_folder(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(ROOT / "invoke")
+    done = subprocess.run([tmp_path / "link", "--list"], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "lab.mpi" in done.stdout
 

@@ -130,6 +130,21 @@ def test_waiting_needs_no_core() -> None:
     assert host.cpu == used
 
 
+def test_waiting_earns_no_time_to_compute() -> None:
+    host = Host()
+    core = host.core()
+
+    def waits_and_loops() -> None:
+        for _ in range(10):
+            core.wait(0.2)
+            for _ in range(125):  # worth 0.1 s on a core of this speed
+                host.compute(1e-4)
+                core.pace()
+            core.pace(grain=0)
+
+    assert host.timed(waits_and_loops) == pytest.approx(10 * (0.2 * UNIT + 0.0125 / SPEED), rel=0.01)
+
+
 def test_metered_units_take_no_time() -> None:
     with pace.metered() as meter:
         pace.burn(1000)

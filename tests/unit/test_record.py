@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from parlab.console import shares, show_run
+from parlab.console import View, shares
 from parlab.lab import Lab
 from parlab.record import Claim, MeasuredCase, Repeat, Run, write_json
 from parlab.spans import Span
@@ -28,7 +28,7 @@ def measured(nodes: int, *, wrong: str | None = None) -> MeasuredCase:
 
 
 def run(*cases: MeasuredCase) -> Run:
-    return Run("sample", "cluster", cases[-1].spec, cases, (Claim("it halves", False, ""),), {"cpus": 2})
+    return Run("sample", "cluster", cases[-1].spec, cases, (Claim("it halves", False, "too slow"),), {"cpus": 2})
 
 
 def test_measured_is_from_first_submission_to_last_receipt() -> None:
@@ -49,7 +49,7 @@ def test_the_record_has_the_names_it_promises(tmp_path: Path) -> None:
     assert record["cases"][1]["by_node"] == {"worker-1": 1, "worker-2": 1}
     assert record["cases"][1]["repeats"][0]["measured_s"] == pytest.approx(2.02)
     assert len(record["cases"][1]["repeats"][0]["spans"]) == 2
-    assert record["claims"] == [{"name": "it halves", "holds": False, "why": ""}]
+    assert record["claims"] == [{"name": "it halves", "holds": False, "why": "too slow"}]
     assert [path.name for path in tmp_path.iterdir()] == ["r.json"]
 
 
@@ -79,11 +79,16 @@ def test_shares_show_idle_nodes_and_stay_short() -> None:
     assert shares(measured(32)) == "1 on each of 32"
 
 
-def test_the_table_fits_eighty_columns_and_names_a_wrong_result() -> None:
+def test_the_table_fits_eighty_columns_and_names_what_is_wrong() -> None:
     console = Console(width=80, file=io.StringIO(), record=True)
-    show_run(run(measured(8), measured(32, wrong="result 1 is 5")), console)
+    view = View(console)
+    whole = run(measured(8), measured(32, wrong="result 1 is 5"))
+    view.begin("cluster", whole.spec)
+    for case in whole.cases:
+        view.case(case)
+    view.end(whole)
     text = console.export_text()
     assert max(len(line.rstrip()) for line in text.splitlines()) <= 80
-    assert "wrong result: pool(nodes=32): result 1 is 5" in text
-    assert "expected: it halves: no\n" in text
-    assert "…" not in text
+    assert "wrong result: pool(nodes=32): result 1 is 5\n" in text
+    assert "expected: it halves: no: too slow\n" in text
+    assert len(text.splitlines()) == 6
