@@ -2,8 +2,8 @@
 
 import secrets
 import time
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Generator
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Protocol
 
@@ -52,9 +52,10 @@ def run_lab(lab: Lab, path: Path, options: Options, view: Watcher) -> Run:
     with backend.hold(f"lab.{path.stem}", view.say):
         backend.start(largest, view.say)
         view.begin(backend.name, largest)
-        for case in _run_cases(backend, lab, path, specs, largest, view.say):
-            view.case(case)
-            cases.append(case)
+        with closing(_run_cases(backend, lab, path, specs, largest, view.say)) as measured:
+            for case in measured:
+                view.case(case)
+                cases.append(case)
         environment = backend.environment()
     run = Run(path.stem, backend.name, largest, tuple(cases), judge(lab, cases), environment)
     if record is not None:
@@ -78,7 +79,7 @@ def choose_backend(wanted: str | None, cluster: str, show: Show) -> Backend:
 
 def _run_cases(
     backend: Backend, lab: Lab, path: Path, specs: list[Spec], largest: Spec, show: Show
-) -> Iterator[MeasuredCase]:
+) -> Generator[MeasuredCase, None, None]:
     run_id = f"{time.strftime('%Y%m%dT%H%M%S')}-{secrets.token_hex(4)}"
     many_sizes = len(lab.nodes) > 1 or len(specs) > 1
     session = backend.session(path.parent)

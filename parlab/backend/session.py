@@ -51,10 +51,8 @@ class Session:
             while (event := self.next_event(until))["event"] != "listening":
                 if event["event"] == "waiting":
                     show(f"another user or machine is running on this cluster: waiting up to {HELD_SECONDS} s")
-                    until, why = (
-                        time.monotonic() + HELD_SECONDS,
-                        "the cluster is still in use; --cluster NAME is another",
-                    )
+                    until = time.monotonic() + HELD_SECONDS
+                    why = "the cluster is still in use; --cluster NAME gives another"
                 said = event.get("text", said)
         except TimeoutError:
             raise RunError(f"no launcher on the head: {why}") from None

@@ -157,15 +157,18 @@ def test_metered_units_take_no_time() -> None:
 
 
 def seconds(action: Callable[[], object]) -> float:
-    start = time.perf_counter()
-    action()
-    return time.perf_counter() - start
+    """The fastest of three: noise of the host only ever adds."""
+    times = []
+    for _ in range(3):
+        start = time.perf_counter()
+        action()
+        times.append(time.perf_counter() - start)
+    return min(times)
 
 
 def in_threads(core: VirtualCore, count: int, units: float) -> float:
-    threads = [threading.Thread(target=core.burn, args=(units,)) for _ in range(count)]
-
     def run() -> None:
+        threads = [threading.Thread(target=core.burn, args=(units,)) for _ in range(count)]
         for thread in threads:
             thread.start()
         for thread in threads:
@@ -194,9 +197,10 @@ def test_threads_beyond_the_cores_wait_without_the_gil() -> None:
 
 def test_cpu_used_is_the_speed_times_the_time() -> None:
     core = VirtualCore(Scale(SPEED, unit=0.4))
-    used = time.process_time()
-    elapsed = seconds(lambda: core.burn(2))
-    assert (time.process_time() - used) / elapsed == pytest.approx(SPEED, rel=0.1)
+    used, start = time.process_time(), time.perf_counter()
+    core.burn(2)
+    share = (time.process_time() - used) / (time.perf_counter() - start)
+    assert 0.8 * SPEED <= share <= 1.02 * SPEED  # a busy host may give less; pacing never lets it be more
 
 
 def test_a_forked_child_has_a_core_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
