@@ -13,7 +13,8 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 @contextmanager
 def _handled_by(handler: Any) -> Iterator[None]:
-    ours = [number for number in SIGNALS if signal.getsignal(number) != signal.SIG_IGN]  # nohup's choice is kept
+    # Under nohup a lost terminal stays ignored. SIGINT does not: a script's shell ignores it for all it starts with &.
+    ours = [n for n in SIGNALS if n is not signal.SIGHUP or signal.getsignal(n) is not signal.SIG_IGN]
     before = [signal.signal(number, handler) for number in ours]
     try:
         yield
