@@ -19,10 +19,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--require-engine", action="store_true", help="fail, rather than skip, where no engine answers")
 
 
-@pytest.fixture(scope="session", autouse=True)
-def _engine_if_required(request: pytest.FixtureRequest) -> None:
-    if request.config.getoption("--require-engine"):
-        connect().close()
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("--require-engine"):
+        try:
+            connect().close()
+        except NoEngine as error:
+            raise pytest.UsageError(f"--require-engine: {error}") from error
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

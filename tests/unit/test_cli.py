@@ -79,8 +79,8 @@ def test_a_missing_engine_fails_where_one_is_required() -> None:
     done = subprocess.run(
         command, cwd=ROOT, env={**os.environ, "DOCKER_HOST": NO_ENGINE}, capture_output=True, text=True, check=False
     )
-    assert done.returncode == 1
-    assert "no container engine answers" in done.stdout
+    assert done.returncode == pytest.ExitCode.USAGE_ERROR
+    assert "--require-engine: no container engine answers" in done.stderr
 
 
 def test_a_lab_that_cannot_be_read_does_not_hide_the_menu(tmp_path: Path) -> None:
