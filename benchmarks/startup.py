@@ -18,7 +18,7 @@ from parlab.backend.engine import connect
 from parlab.backend.exec import PYTHON, bundle
 from parlab.catalog import LABS, load_lab
 from parlab.environment import ROOT
-from parlab.predict import ideal_units
+from parlab.predict import ideal_s
 from parlab.spec import Spec
 
 PLAIN = """
@@ -51,7 +51,7 @@ def main() -> None:
 
     lab = load_lab(LABS / "mpi.py")
     spec = Spec(options.nodes, lab.cores, lab.speed, lab.unit)
-    work = ideal_units(lab.reference()[0], spec.workers) * spec.unit
+    work = ideal_s(lab.reference()[0], spec, lab.cases[0])
     cluster = Cluster(connect())
     cluster.start(spec, print)
     head, *workers = cluster.nodes_for(spec)

@@ -12,11 +12,11 @@ from typing import Any
 from parlab.backend.base import Backend, Placement
 from parlab.backend.session import Event, Session
 from parlab.errors import RunError
-from parlab.lab import Units
-from parlab.predict import ideal_units
+from parlab.lab import Case, Units
+from parlab.predict import ideal_s
 from parlab.spans import Span
 from parlab.spec import Spec
-from parlab.words import Show
+from parlab.words import Show, plural
 
 # Measured on 2 cores: 9 ranks boot in under 1 s, 33 in 5 s. A laptop that is busy takes several times that.
 BOOT_SECONDS = 20.0
@@ -60,8 +60,9 @@ def mpiexec(placement: Placement, spec: Spec, lab: str, exported: Iterable[str])
 class Launch:
     """The steps of one launch, in order; each reads events until it has what it waits for."""
 
-    def __init__(self, backend: Backend, session: Session, spec: Spec, what: str, show: Show) -> None:
-        self.backend, self.session, self.spec, self.what, self.show = backend, session, spec, what, show
+    def __init__(self, backend: Backend, session: Session, spec: Spec, case: Case, show: Show) -> None:
+        self.backend, self.session, self.spec, self.case, self.show = backend, session, spec, case, show
+        self.what = f"{case.name} on {plural(spec.nodes, 'node')}"
         self.last: list[str] = []
         self.hosts: dict[int, str] = {}
         self.held_back: list[str] | None = []  # standard output until the lab runs: it may be Open MPI complaining
@@ -83,8 +84,8 @@ class Launch:
         self._check_limits()
         self.session.send("say", word="start")
         tasks = [Units(*task) for task in plan["tasks"]]
-        ideal = ideal_units(tasks, spec.workers) * spec.unit
-        (done,) = self._gather("done", 1, RUN_SECONDS + RUN_FACTOR * ideal, "running the case")
+        most = RUN_SECONDS + RUN_FACTOR * ideal_s(tasks, spec, self.case)
+        (done,) = self._gather("done", 1, most, "running the case")
         self._check_limits()
 
         backend.set_limits(spec, None)  # taking ranks down is as slow under a cap as booting them

@@ -1,18 +1,157 @@
-"""The ideal: how long a case takes when nothing is lost."""
+"""The ideal: the schedule that a case would have if nothing were lost.
+
+How it works. Tasks are handed out in the order in which they are submitted, in chunks, to whichever worker is free
+first: list scheduling (Graham, "Bounds on certain multiprocessing anomalies", 1966). A task first computes and then
+waits. Computing needs a virtual core: while more of a node's workers compute than it has cores, the kernel shares the
+cores out evenly, and each computes at `cores / computing` of full speed. Waiting needs none.
+
+That is processor sharing, so it is simulated event by event: a node keeps a clock of the units that each of its
+computing workers has done since the start, which runs at the shared speed; a worker is through when that clock has
+gone on by the units of its task. Nothing but the clock changes for the workers in between.
+"""
 
 import heapq
 from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import count
 
-from parlab.lab import Units
+from parlab.lab import Case, Units
+from parlab.spec import Spec
+
+SAME_INSTANT = 1e-9  # units; what floats make of two workers that are through at once
 
 
-def ideal_units(tasks: Sequence[Units], workers: int) -> float:
-    """Units until the last of `tasks` is done, handed out one by one to whichever of `workers` is free first.
+@dataclass(frozen=True)
+class Slot:
+    """One task's place in the ideal schedule; times in units from the start."""
 
-    Each worker has a virtual core of its own. This is list scheduling (Graham, "Bounds on certain multiprocessing
-    anomalies", 1966), in the order in which the tasks are submitted.
+    task: int
+    worker: int
+    started: float
+    finished: float
+
+
+def map_chunk(tasks: int, workers: int) -> int:
+    """The chunk size of `Pool.map` and pathos' `amap` where none is given: four chunks a worker, rounded up.
+
+    From CPython's Lib/multiprocessing/pool.py, `Pool._map_async`; multiprocess and pathos have the same.
     """
-    free_at = [0.0] * workers
-    for task in tasks:
-        heapq.heapreplace(free_at, free_at[0] + task.burned + task.waited)
-    return max(free_at)
+    return -(-tasks // (4 * workers))
+
+
+def ideal_s(tasks: Sequence[Units], spec: Spec, case: Case) -> float:
+    """Seconds that the case takes ideally: a worker a core, and the chunks that its setting `chunk` names."""
+    chunk = int(case.settings.get("chunk", 1))
+    return ideal_units(tasks, spec.workers, cores=spec.cores, nodes=spec.nodes, chunk=chunk) * spec.unit
+
+
+def serial_s(tasks: Sequence[Units], spec: Spec) -> float:
+    """Seconds that all tasks take one after another on one virtual core."""
+    return sum(task.burned + task.waited for task in tasks) * spec.unit
+
+
+def ideal_units(
+    tasks: Sequence[Units], workers: int, *, cores: int | None = None, nodes: int = 1, chunk: int = 1
+) -> float:
+    """Units until the last task is done; see `schedule`."""
+    return max((slot.finished for slot in schedule(tasks, workers, cores=cores, nodes=nodes, chunk=chunk)), default=0.0)
+
+
+def schedule(
+    tasks: Sequence[Units], workers: int, *, cores: int | None = None, nodes: int = 1, chunk: int = 1
+) -> list[Slot]:
+    """Where and when each task runs: on `workers` workers, dealt out evenly to `nodes` nodes of `cores` cores each.
+
+    Without `cores` every worker has a core of its own. Slots are in the order of the tasks. Raises ValueError for
+    fewer than one worker, node, core or task a chunk.
+    """
+    if min(workers, nodes, chunk, 1 if cores is None else cores) < 1:
+        raise ValueError("workers, nodes, cores and chunk are whole numbers from 1")
+    return _Simulation(tasks, workers, workers if cores is None else cores, nodes, chunk).run()
+
+
+class _Node:
+    """The workers of a node that compute, by the reading of the node's clock at which they are through."""
+
+    def __init__(self, cores: int) -> None:
+        self.cores = cores
+        self.computing: list[tuple[float, int]] = []
+        self.clock = 0.0  # units that each computing worker has done
+        self.read_at = 0.0
+        self.version = 0  # of the forecast that stands in the queue of events
+
+    def speed(self) -> float:
+        return min(1.0, self.cores / len(self.computing)) if self.computing else 0.0
+
+    def go_on_to(self, now: float) -> None:
+        self.clock += self.speed() * (now - self.read_at)
+        self.read_at = now
+
+    def next_through(self) -> float:
+        return self.read_at + (self.computing[0][0] - self.clock) / self.speed()
+
+
+class _Simulation:
+    """Events in the order of time: a node's first worker is through with computing, or a worker with waiting."""
+
+    def __init__(self, tasks: Sequence[Units], workers: int, cores: int, nodes: int, chunk: int) -> None:
+        self.tasks, self.chunk = tasks, chunk
+        self.nodes = [_Node(cores) for _ in range(nodes)]
+        self.node_of = [self.nodes[worker * nodes // workers] for worker in range(workers)]
+        self.next_task = 0
+        self.chunk_end = [0] * workers
+        self.current = [0] * workers
+        self.started = [0.0] * workers
+        self.slots: dict[int, Slot] = {}
+        self.events: list[tuple[float, int, _Node | int, int]] = []
+        self.order = count()
+
+    def run(self) -> list[Slot]:
+        for worker in range(len(self.current)):
+            self._take_chunk(worker, 0.0)
+        while self.events:
+            now, _, subject, version = heapq.heappop(self.events)
+            if isinstance(subject, int):
+                self._finish(subject, now)
+            elif version == subject.version:
+                self._through(subject, now)
+        return [self.slots[task] for task in range(len(self.tasks))]
+
+    def _take_chunk(self, worker: int, now: float) -> None:
+        first = self.next_task
+        self.next_task = min(first + self.chunk, len(self.tasks))
+        self.chunk_end[worker] = self.next_task
+        if first < self.next_task:
+            self._begin(worker, first, now)
+
+    def _begin(self, worker: int, task: int, now: float) -> None:
+        self.current[worker], self.started[worker] = task, now
+        if self.tasks[task].burned > 0:
+            node = self.node_of[worker]
+            node.go_on_to(now)
+            heapq.heappush(node.computing, (node.clock + self.tasks[task].burned, worker))
+            self._forecast(node)
+        else:
+            self._wait(worker, now)
+
+    def _wait(self, worker: int, now: float) -> None:
+        heapq.heappush(self.events, (now + self.tasks[self.current[worker]].waited, next(self.order), worker, 0))
+
+    def _forecast(self, node: _Node) -> None:
+        node.version += 1
+        if node.computing:
+            heapq.heappush(self.events, (node.next_through(), next(self.order), node, node.version))
+
+    def _through(self, node: _Node, now: float) -> None:
+        node.clock, node.read_at = node.computing[0][0], now
+        while node.computing and node.computing[0][0] <= node.clock + SAME_INSTANT:
+            self._wait(heapq.heappop(node.computing)[1], now)
+        self._forecast(node)
+
+    def _finish(self, worker: int, now: float) -> None:
+        task = self.current[worker]
+        self.slots[task] = Slot(task, worker, self.started[worker], now)
+        if task + 1 < self.chunk_end[worker]:
+            self._begin(worker, task + 1, now)
+        else:
+            self._take_chunk(worker, now)

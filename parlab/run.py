@@ -15,12 +15,12 @@ from parlab.errors import ParlabError
 from parlab.lab import Case, Lab
 from parlab.launch import Launch, Outcome
 from parlab.options import Options, read_backend, read_cluster, read_json, read_specs
-from parlab.predict import ideal_units
+from parlab.predict import ideal_s, serial_s
 from parlab.record import MeasuredCase, Repeat, Run, write_json
 from parlab.signals import undisturbed
 from parlab.spec import Spec
 from parlab.verdict import judge
-from parlab.words import Show, plural
+from parlab.words import Show
 
 
 class Watcher(Protocol):
@@ -90,8 +90,7 @@ def _run_cases(
         for index, case in enumerate(lab.cases):
             for spec in specs:
                 env = {"PARLAB_RUN": run_id, "PARLAB_CASE": str(index)}
-                what = f"{case.name} on {plural(spec.nodes, 'node')}"
-                outcome = Launch(backend, session, spec, what, show).run(path.name, env)
+                outcome = Launch(backend, session, spec, case, show).run(path.name, env)
                 yield _measured(case.on(spec.nodes) if many_sizes else case, spec, outcome)
         done = True
     finally:
@@ -108,7 +107,7 @@ def _measured(case: Case, spec: Spec, outcome: Outcome) -> MeasuredCase:
         name=case.name,
         settings=case.settings,
         spec=spec,
-        ideal_s=ideal_units(outcome.tasks, spec.workers) * spec.unit,
-        serial_s=ideal_units(outcome.tasks, 1) * spec.unit,
+        ideal_s=ideal_s(outcome.tasks, spec, case),
+        serial_s=serial_s(outcome.tasks, spec),
         repeats=(Repeat(tuple(outcome.spans), outcome.wrong),),
     )

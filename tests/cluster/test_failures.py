@@ -11,7 +11,7 @@ from fractions import Fraction
 import pytest
 
 from parlab.backend.cluster import Cluster, Node
-from parlab.catalog import LABS
+from parlab.catalog import LABS, load_lab
 from parlab.errors import LimitError, RunError
 from parlab.launch import Launch
 from parlab.spec import HEAD_CPUS, Spec
@@ -19,6 +19,7 @@ from tests.cluster.conftest import NAME, inside, strays
 from tests.conftest import Invoke, start_invoke, within
 
 SPEC = Spec(4, 2, Fraction(1, 8), 0.1)
+CASE = load_lab(LABS / "mpi.py").cases[0]
 DEADLINE = 60
 LIMITS = {float(HEAD_CPUS), float(SPEC.node_cpus)}
 
@@ -36,7 +37,7 @@ def launch(cluster: Cluster, spec: Spec = SPEC) -> None:
     session = cluster.session(LABS)
     try:
         session.await_launcher(print)
-        Launch(cluster, session, spec, "the case", print).run("mpi.py", {"PARLAB_RUN": "test", "PARLAB_CASE": "0"})
+        Launch(cluster, session, spec, CASE, print).run("mpi.py", {"PARLAB_RUN": "test", "PARLAB_CASE": "0"})
     finally:
         session.close()
         cluster.stop()
@@ -196,7 +197,7 @@ def test_leftovers_of_an_earlier_run_are_ended_and_told(four: Cluster) -> None:
     said: list[str] = []
     four.start(SPEC, said.append)
     session = four.session(LABS)
-    Launch(four, session, SPEC, "the case", said.append).run("mpi.py", {"PARLAB_RUN": "test", "PARLAB_CASE": "0"})
+    Launch(four, session, SPEC, CASE, said.append).run("mpi.py", {"PARLAB_RUN": "test", "PARLAB_CASE": "0"})
     session.close()
     assert any(line.startswith("worker-2: ended 1 processes") for line in said)
     assert "sleep" not in str(four.client.api.top(worker(four, 2).id))

@@ -1,18 +1,160 @@
-"""The ideal schedule."""
+"""The ideal schedule: the lessons' figures, bounds that no schedule escapes, and a slow simulation of the same."""
+
+import time
+from collections.abc import Sequence
+from fractions import Fraction
+from itertools import pairwise
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from parlab.lab import Units
-from parlab.predict import ideal_units
+from parlab.lab import FUTURES, Case, Units
+from parlab.predict import ideal_s, ideal_units, map_chunk, schedule, serial_s
+from parlab.spec import Spec
 
 WAITS = [Units(0, units) for units in (3, 5, 10, 15, 17, 20)]  # lesson 001
 
 
 @pytest.mark.parametrize(("workers", "units"), [(1, 70), (4, 25), (8, 20)])
 def test_the_waits_of_lesson_001_take_70_25_and_20_units(workers: int, units: float) -> None:
-    assert ideal_units(WAITS, workers) == units
+    assert ideal_units(WAITS, workers, cores=2) == units
+
+
+@pytest.mark.parametrize(("tasks", "workers", "units"), [(4, 1, 8), (6, 4, 4), (22, 32, 2.75), (22, 16, 4)])
+def test_lesson_003_on_16_cores(tasks: int, workers: int, units: float) -> None:
+    assert ideal_units([Units(2, 0)] * tasks, workers, cores=16) == units
 
 
 @pytest.mark.parametrize(("workers", "units"), [(2, 16), (4, 8), (8, 4), (5, 7), (100, 1)])
 def test_equal_tasks_take_whole_rounds(workers: int, units: float) -> None:
     assert ideal_units([Units(1, 0)] * 32, workers) == units
+
+
+def test_pathos_chunks_of_three_take_twelve_units_and_single_tasks_ten() -> None:
+    tasks = [Units(1, 0)] * 100
+    assert map_chunk(100, 10) == 3
+    assert ideal_units(tasks, 10, cores=10, chunk=3) == 12
+    assert ideal_units(tasks, 10, cores=10, chunk=1) == 10
+
+
+@pytest.mark.parametrize(("tasks", "workers", "chunk"), [(1, 4, 1), (16, 4, 1), (17, 4, 2), (100, 10, 3), (0, 3, 0)])
+def test_the_default_chunk_is_that_of_cpython(tasks: int, workers: int, chunk: int) -> None:
+    size, extra = divmod(tasks, workers * 4)  # as multiprocessing.pool writes it
+    assert map_chunk(tasks, workers) == size + bool(extra) == chunk
+
+
+def test_workers_of_one_node_do_not_slow_those_of_another() -> None:
+    tasks = [Units(1, 0)] * 4
+    assert ideal_units(tasks, 4, cores=1, nodes=1) == 4
+    assert ideal_units(tasks, 4, cores=1, nodes=2) == 2
+    assert ideal_units(tasks, 4, cores=1, nodes=4) == 1
+
+
+def test_waiting_leaves_the_core_to_others() -> None:
+    assert ideal_units([Units(1, 1), Units(1, 1)], 2, cores=1) == pytest.approx(3)
+    assert ideal_units([Units(1, 1), Units(0, 2)], 2, cores=1) == 2
+
+
+def test_a_case_is_predicted_from_its_spec_and_its_chunk() -> None:
+    spec, tasks = Spec(2, 2, Fraction(1, 8), 0.5), [Units(1, 0)] * 10
+    for settings, rounds in (({}, 3), ({"chunk": 2}, 4), ({"chunk": 5}, 5)):
+        assert ideal_s(tasks, spec, Case(len, FUTURES, settings)) == rounds * 0.5
+    assert serial_s(tasks, spec) == 5
+
+
+def test_no_tasks_take_no_time() -> None:
+    assert ideal_units([], 3, cores=2) == 0
+
+
+@pytest.mark.parametrize("bad", [{"workers": 0}, {"cores": 0}, {"nodes": 0}, {"chunk": 0}])
+def test_nothing_runs_on_nothing(bad: dict[str, int]) -> None:
+    with pytest.raises(ValueError, match=r"whole numbers from 1"):
+        ideal_units([Units(1, 0)], **{"workers": 1, "cores": 1, "nodes": 1, "chunk": 1, **bad})
+
+
+def test_ten_thousand_tasks_on_a_thousand_workers_stay_within_a_second() -> None:
+    tasks = [Units(1 + number % 7, number % 3) for number in range(10_000)]
+    start = time.process_time()
+    assert len(schedule(tasks, 1000, cores=8, nodes=50)) == 10_000
+    assert time.process_time() - start < 1
+
+
+# Any case at all.
+
+units = st.integers(0, 6)
+cases = st.tuples(
+    st.lists(st.builds(Units, units, units), max_size=12),
+    st.integers(1, 6),
+    st.integers(1, 4),
+    st.integers(1, 3),
+    st.integers(1, 4),
+)
+
+
+@given(cases)
+def test_no_schedule_beats_its_bounds_or_loses_to_a_single_worker(
+    case: tuple[list[Units], int, int, int, int],
+) -> None:
+    tasks, workers, cores, nodes, chunk = case
+    ideal = ideal_units(tasks, workers, cores=cores, nodes=nodes, chunk=chunk)
+    sizes = [task.burned + task.waited for task in tasks]
+    chunks = [sum(sizes[first : first + chunk]) for first in range(0, len(sizes), chunk)]
+    floor = max([0, *chunks, sum(task.burned for task in tasks) / (cores * nodes), sum(sizes) / workers])
+    assert floor - 1e-6 <= ideal <= sum(sizes) + 1e-6
+
+
+@given(cases)
+def test_each_task_runs_once_and_each_worker_does_one_thing_at_a_time(
+    case: tuple[list[Units], int, int, int, int],
+) -> None:
+    tasks, workers, cores, nodes, chunk = case
+    slots = schedule(tasks, workers, cores=cores, nodes=nodes, chunk=chunk)
+    assert [slot.task for slot in slots] == list(range(len(tasks)))
+    for worker in range(workers):
+        own = sorted((slot for slot in slots if slot.worker == worker), key=lambda slot: (slot.started, slot.task))
+        for earlier, later in pairwise(own):
+            assert earlier.finished <= later.started + 1e-6
+
+
+@given(cases)
+def test_it_is_what_a_step_by_step_simulation_gives(case: tuple[list[Units], int, int, int, int]) -> None:
+    tasks, workers, cores, nodes, chunk = case
+    slots = schedule(tasks, workers, cores=cores, nodes=nodes, chunk=chunk)
+    expected = stepped(tasks, workers, cores, nodes, chunk)
+    assert [slot.finished for slot in slots] == pytest.approx([float(time) for time in expected], abs=1e-6)
+
+
+def stepped(tasks: Sequence[Units], workers: int, cores: int, nodes: int, chunk: int) -> list[Fraction]:
+    """When each task ends, found the plain way: exact fractions, all speeds worked out anew at every step."""
+    queue = [list(range(first, min(first + chunk, len(tasks)))) for first in range(0, len(tasks), chunk)]
+    hands: list[list[int]] = [[] for _ in range(workers)]
+    burn, wait = [Fraction(task.burned) for task in tasks], [Fraction(task.waited) for task in tasks]
+    ends: dict[int, Fraction] = {}
+    now = Fraction(0)
+    while True:
+        changed = True
+        while changed:  # tasks of no length end as they begin
+            changed = False
+            for worker, hand in enumerate(hands):
+                if not hand and queue:
+                    hands[worker] = hand = queue.pop(0)
+                if hand and burn[hand[0]] == wait[hand[0]] == 0:
+                    ends[hand.pop(0)] = now
+                    changed = True
+        if not any(hands):
+            return [ends[task] for task in range(len(tasks))]
+        busy = [w for w in range(workers) if hands[w] and burn[hands[w][0]] > 0]
+        speed = {}
+        for worker in busy:
+            neighbours = sum(w * nodes // workers == worker * nodes // workers for w in busy)
+            speed[worker] = min(Fraction(1), Fraction(cores, neighbours))
+        left = [burn[hands[w][0]] / speed[w] for w in busy]
+        left += [wait[hands[w][0]] for w in range(workers) if hands[w] and w not in speed]
+        step = min(left)
+        for worker, hand in enumerate(hands):
+            if worker in speed:
+                burn[hand[0]] -= step * speed[worker]
+            elif hand:
+                wait[hand[0]] -= step
+        now += step
