@@ -38,7 +38,7 @@ UNPACK = "rm -rf /cluster/plain; mkdir /cluster/plain && tar -xC /cluster/plain 
 def seconds(command: list[str]) -> float:
     """How long a command takes, from start to exit. Raises CalledProcessError when it fails."""
     start = time.perf_counter()
-    subprocess.run(command, cwd=ROOT, capture_output=True, check=True)
+    subprocess.run(command, cwd=ROOT, stdout=subprocess.DEVNULL, check=True)
     return time.perf_counter() - start
 
 
@@ -66,13 +66,17 @@ def main() -> None:
     ]
     ours = [str(ROOT / "invoke"), "lab.mpi", "--nodes", str(options.nodes)]
     costs: dict[str, list[float]] = {"ours": [], "plain": []}
-    for number in range(options.repeat):
-        for name, command in (("ours", ours), ("plain", plain)):
-            cluster.set_limits(spec, spec.node_cpus)
-            took = seconds(command)
-            costs[name].append(took - work)
-            print(f"{number + 1}: {name:5} {took:6.2f} s, less {work:g} s of work: {took - work:5.2f} s", flush=True)
-    subprocess.run(["docker", "exec", head.id, "rm", "-r", "/cluster/plain"], check=True)
+    try:
+        for number in range(options.repeat):
+            for name, command in (("ours", ours), ("plain", plain)):
+                cluster.set_limits(spec, spec.node_cpus)
+                took = seconds(command)
+                costs[name].append(took - work)
+                print(
+                    f"{number + 1}: {name:5} {took:6.2f} s, less {work:g} s of work: {took - work:5.2f} s", flush=True
+                )
+    finally:
+        subprocess.run(["docker", "exec", head.id, "rm", "-r", "/cluster/plain"], check=True)
     medians = {name: statistics.median(values) for name, values in costs.items()}
     ratio = medians["ours"] / medians["plain"]
     print(f"median cost: ours {medians['ours']:.2f} s, plain {medians['plain']:.2f} s, ratio {ratio:.2f}")

@@ -20,7 +20,7 @@ CLUSTER = ["--cluster", "benchmark"]
 def invoke(*arguments: str) -> float:
     """How long `./invoke ARGUMENTS` takes, from start to exit. Raises CalledProcessError when it fails."""
     start = time.perf_counter()
-    subprocess.run([str(ROOT / "invoke"), *arguments, *CLUSTER], cwd=ROOT, check=True, capture_output=True)
+    subprocess.run([str(ROOT / "invoke"), *arguments, *CLUSTER], cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
     return time.perf_counter() - start
 
 
@@ -32,10 +32,12 @@ def main() -> None:
     late = False
     for workers, (size, most) in SIZES.items():
         times = []
-        for _ in range(repeat):
+        try:
+            for _ in range(repeat):
+                invoke("down")
+                times.append(invoke("up", *size))
+        finally:
             invoke("down")
-            times.append(invoke("up", *size))
-        invoke("down")
         median = statistics.median(times)
         late |= median > most
         print(

@@ -53,7 +53,9 @@ install_packages() {
     say "installing $packages"
     apt-get -qq update
     # shellcheck disable=SC2086  # word splitting is meant
-    apt-get -qq install --no-install-recommends $release $packages iptables ca-certificates >/dev/null
+    apt-get -qq install --no-remove --no-install-recommends $release $packages iptables ca-certificates >/dev/null ||
+        die "apt could not install $packages beside what is there; is it Docker's own packages that lack" \
+            "docker-compose-plugin and docker-buildx-plugin?"
 }
 
 # A daemon that was killed hard leaves its pid file; the number may be another program's by now.

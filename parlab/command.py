@@ -10,7 +10,7 @@ from requests.exceptions import RequestException
 
 from parlab.catalog import load_lab, title
 from parlab.console import View, make_console
-from parlab.errors import ParlabError, RunError, UsageError
+from parlab.errors import Interrupted, ParlabError, RunError, UsageError
 from parlab.options import Options
 from parlab.run import run_lab
 from parlab.signals import interruptible
@@ -22,7 +22,7 @@ def exit_code() -> Iterator[None]:
     try:
         with interruptible():
             yield
-    except ParlabError as error:
+    except (ParlabError, Interrupted) as error:
         print(f"{'usage' if isinstance(error, UsageError) else 'error'}: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
     except (DockerException, RequestException) as error:
@@ -42,5 +42,19 @@ def run_and_show(path: Path, options: Options) -> None:
 
 def run_file(name: str) -> None:
     """`python labs/NAME.py`: the lab on this machine, with the table; exits as `./invoke lab.NAME` would."""
+    _remove_own_segment()
     with exit_code():
         run_and_show(Path(name).resolve(), Options(backend="embedded"))
+
+
+def _remove_own_segment() -> None:
+    """Remove the shared memory of an MPI that nobody here uses.
+
+    A lab that imports mpi4py starts MPI in this very process, and Open MPI 5.0.11 leaves the file of such a singleton
+    behind for good. What is mapped stays mapped.
+    """
+    maps = Path("/proc/self/maps")
+    for line in maps.read_text().splitlines() if maps.exists() else ():
+        file = Path(line.split()[-1])
+        if file.name.startswith("sm_segment."):
+            file.unlink(missing_ok=True)

@@ -25,8 +25,8 @@ class LimitError(ParlabError):
     exit_code = 3
 
 
-class Interrupted(ParlabError):
-    """Ctrl-C, SIGTERM or a lost terminal."""
+class Interrupted(BaseException):
+    """Ctrl-C, SIGTERM or a lost terminal; like KeyboardInterrupt, nothing that handles failures may catch it."""
 
     exit_code = 130
 

@@ -137,7 +137,7 @@ class Launch:
                 self.hosts[event["rank"]] = event["host"]
             elif event["event"] == "leftovers" and event["pids"]:
                 node = self.backend.node_name(self.hosts[event["rank"]], event["rank"], self.spec)
-                self.show(f"{node}: ended {len(event['pids'])} processes that an earlier run had left behind")
+                self.show(f"{node}: ended {plural(len(event['pids']), 'process')} that an earlier run had left behind")
             elif event["event"] == "failed":
                 raise RunError(f"{self.what} raised {event['error']}\n{event['trace'].rstrip()}")
             yield event

@@ -27,7 +27,10 @@ def only_user(project: str, doing: str, show: Show) -> Iterator[None]:
     (parlab/backend/exec.py, BOOTSTRAP).
     """
     path = lock_path(project)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ParlabError(f"no place for a lock: {error}. XDG_CACHE_HOME names another folder") from error
     lock, holder = FileLock(path), path.with_suffix(".holder")
     try:
         lock.acquire(timeout=0)

@@ -7,7 +7,7 @@ from parlab.backend.cluster import Cluster
 from parlab.backend.engine import connect
 from parlab.backend.image import build_image, current_image, image_name
 from parlab.console import make_console, plain_table
-from parlab.errors import UsageError
+from parlab.errors import ParlabError, UsageError
 from parlab.options import read_cluster, read_cluster_spec
 from parlab.words import decimal, plural
 
@@ -18,9 +18,7 @@ def up(nodes: str, cores: str, speed: str, cluster: str) -> None:
     backend = Cluster(connect(), name)
     backend.check_fits(spec)
     with backend.hold("up", print):
-        backend.up(spec.nodes, print)
-        backend.set_limits(spec, spec.node_cpus)
-        backend.check_limits(spec, {})
+        backend.up_with_limits(spec, print)
     print(f"cluster {cluster} is up: head and {plural(spec.nodes, 'worker')}, {decimal(spec.node_cpus)} CPU each")
 
 
@@ -61,7 +59,10 @@ def shell(node: str, cluster: str) -> None:
         there = f"running are {', '.join(nodes)}" if nodes else f"the cluster is not up: {_how_to_start(cluster)}"
         raise UsageError(f"--node takes a node that is running, not {node!r}; {there}")
     terminal = ["--tty"] if sys.stdin.isatty() else []
-    sys.exit(subprocess.call(["docker", "exec", "--interactive", *terminal, nodes[node].id, "bash"]))
+    try:
+        sys.exit(subprocess.call(["docker", "exec", "--interactive", *terminal, nodes[node].id, "bash"]))
+    except FileNotFoundError as error:
+        raise ParlabError("there is no `docker` command, which opens the shell") from error
 
 
 def image() -> None:

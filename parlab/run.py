@@ -10,7 +10,8 @@ from typing import Protocol
 from parlab.backend.base import Backend
 from parlab.backend.cluster import Cluster
 from parlab.backend.embedded import CANNOT_SHOW, Embedded
-from parlab.backend.engine import NoEngine, connect
+from parlab.backend.engine import FAILURES, NoEngine, connect
+from parlab.backend.session import Session
 from parlab.errors import ParlabError
 from parlab.lab import Case, Lab
 from parlab.launch import Launch, Outcome
@@ -58,9 +59,12 @@ def run_lab(lab: Lab, path: Path, options: Options, view: Watcher) -> Run:
                 cases.append(case)
         environment = backend.environment()
     run = Run(path.stem, backend.name, largest, tuple(cases), judge(lab, cases), environment)
-    if record is not None:
-        write_json(run, record)
     view.end(run)
+    if record is not None:
+        try:
+            write_json(run, record)
+        except OSError as error:
+            raise ParlabError(f"the record could not be written to {record}: {error}") from error
     return run
 
 
@@ -95,11 +99,18 @@ def _run_cases(
         done = True
     finally:
         with undisturbed():
-            session.close()
-            if held and not done:
-                backend.stop()
-                with suppress(ParlabError):  # a node that is gone has no limit to put back
-                    backend.set_limits(largest, largest.node_cpus)
+            _clean_up(backend, session, largest, touched=held and not done)
+
+
+def _clean_up(backend: Backend, session: Session, spec: Spec, *, touched: bool) -> None:
+    """End what a session started, and if it ended badly what it left; one step's failure does not stop the next."""
+    with suppress(*FAILURES):  # a head that is gone cannot be hung up on, a node that is gone has no limit
+        session.close()
+    if touched:
+        with suppress(*FAILURES):
+            backend.stop()
+        with suppress(*FAILURES):
+            backend.set_limits(spec, spec.node_cpus)
 
 
 def _measured(case: Case, spec: Spec, outcome: Outcome) -> MeasuredCase:

@@ -23,10 +23,6 @@ def _handled_by(handler: Any) -> Iterator[None]:
             signal.signal(number, previous)
 
 
-def _interrupted(number: int) -> Interrupted:
-    return Interrupted(f"interrupted by {signal.Signals(number).name}")
-
-
 @contextmanager
 def interruptible() -> Iterator[None]:
     """Within the block the first signal raises Interrupted; later ones are ignored, for the sake of the clean-up."""
@@ -35,7 +31,7 @@ def interruptible() -> Iterator[None]:
     def interrupt(number: int, _frame: object) -> None:
         come.append(number)
         if len(come) == 1:
-            raise _interrupted(number)
+            raise Interrupted(f"interrupted by {signal.Signals(number).name}")
 
     with _handled_by(interrupt):
         yield
@@ -50,12 +46,12 @@ def undisturbed() -> Iterator[None]:
 
 @contextmanager
 def deferred() -> Iterator[None]:
-    """Within the block signals wait; the first is raised as Interrupted at its end. For what must not be torn apart."""
+    """Within the block signals wait; at its end the first is handled as ever. For what must not be torn apart."""
     come: list[int] = []
     with _handled_by(lambda number, _frame: come.append(number)):
         yield
     if come:
-        raise _interrupted(come[0])
+        signal.raise_signal(come[0])
 
 
 def end(process: subprocess.Popen[Any], number: int, seconds: float) -> None:

@@ -17,5 +17,7 @@ def judge(lab: Lab, cases: Sequence[MeasuredCase]) -> tuple[Claim, ...]:
             holds = True
         except AssertionError as error:
             holds, why = False, str(error).partition("\n")[0] or "its assertion has no message"
+        except Exception as error:  # it asked for a case that did not run, say; what was measured must not be lost
+            holds, why = False, f"{type(error).__name__}: {error}"
         claims.append(Claim(expectation.__name__.replace("_", " "), holds, why))
     return tuple(claims)

@@ -7,8 +7,8 @@ Show = Callable[[str], None]  # tells the user a line
 
 
 def plural(count: int, noun: str) -> str:
-    """`1 node`, `2 nodes`."""
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+    """`1 node`, `2 nodes`, `3 processes`."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}{'es' if noun.endswith('s') else 's'}"
 
 
 def decimal(value: Fraction | float) -> str:

@@ -2,9 +2,9 @@
 
 import platform
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from math import ceil
@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from docker.client import DockerClient
-from docker.errors import APIError
+from docker.errors import APIError, DockerException
+from requests.exceptions import RequestException
 
 from parlab.backend.base import Placement
-from parlab.backend.engine import compose
+from parlab.backend.engine import FAILURES, compose
 from parlab.backend.exec import FOLDER, LOCK, PYTHON, Exec, bundle
 from parlab.backend.image import build_image, current_image, image_name
 from parlab.backend.session import Session
@@ -28,6 +29,7 @@ from parlab.words import Show, decimal, plural
 Result = TypeVar("Result")
 HEALTH = {"(unhealthy)": "unhealthy", "(health: starting)": "starting"}
 UP_SECONDS, UP_SECONDS_A_NODE = 60, 2
+GRACE_SECONDS = 10
 EXACT = 1e-4  # CPUs; a quota is a whole number of microseconds in a period of 100 000
 
 
@@ -82,7 +84,7 @@ class Cluster:
         """Bring the cluster to `workers` workers, or `at_least` as many; recreate only what is out of date.
 
         Raises ParlabError when it does not come up; then none of it is left. What was there stays if the image
-        cannot be built.
+        cannot be built, or if it is interrupted.
         """
         image = current_image(self.client) or build_image(self.client)
         before = self.nodes()
@@ -91,35 +93,60 @@ class Cluster:
             self._nodes = before
             return
         self._not_in_use(before)
-        for node in before:
-            if not node.well and node.state != "starting":
-                show(f"{node.name} is {node.state}: restarted")
-                if node.state == "paused":
-                    self.client.api.unpause(node.id)
-                self.client.api.restart(node.id, timeout=1)
-        deadline = UP_SECONDS + UP_SECONDS_A_NODE * count
-        show(f"bringing up the cluster: head and {plural(count, 'worker')}")
-        try:
+        with self._none_left_of_a_failure(before, show):
+            for node in before:
+                if not node.well and node.state != "starting":
+                    show(f"{node.name} is {node.state}: restarted")
+                    if node.state == "paused":
+                        self.client.api.unpause(node.id)
+                    self.client.api.restart(node.id, timeout=1)
+            deadline = UP_SECONDS + UP_SECONDS_A_NODE * count
+            show(f"bringing up the cluster: head and {plural(count, 'worker')}")
             wait = ("--detach", "--wait", "--wait-timeout", str(deadline))
             env = {"PARLAB_IMAGE": image_name()}
             compose(self.project, "up", *wait, "--scale", f"worker={count}", deadline=deadline + 10, env=env)
-        except ParlabError as error:
-            if not before or not isinstance(error, Interrupted):  # an interrupted change leaves what was there
+            self._nodes = self.nodes()
+
+    def up_with_limits(self, spec: Spec, show: Show) -> None:
+        """Bring the cluster to this spec, limits included and read back. Raises ParlabError, as `up` and the limits."""
+        before = self.nodes()
+        self._not_in_use(before)
+        with self._none_left_of_a_failure(before, show):
+            self.up(spec.nodes, show)
+            self.set_limits(spec, spec.node_cpus)
+            self.check_limits(spec, {})
+
+    @contextmanager
+    def _none_left_of_a_failure(self, before: list[Node], show: Show) -> Iterator[None]:
+        """Take the cluster down when the block fails, or is interrupted and the cluster was not there `before`."""
+        try:
+            yield
+        except BaseException as error:
+            if not before or not isinstance(error, Interrupted):
                 with undisturbed():
-                    self.down()
+                    try:
+                        self.down()
+                    except FAILURES as second:  # the first error is the one to be told
+                        show(f"and it could not be taken down: {second}")
             raise
-        self._nodes = self.nodes()
 
     def _not_in_use(self, nodes: list[Node]) -> None:
-        """Raise ParlabError when another user, or a client on another machine, is running on this cluster."""
-        if nodes and nodes[0].is_head and nodes[0].well:
+        """Raise ParlabError when another user, or a client on another machine, is running on this cluster.
+
+        A launcher whose client was killed takes some seconds to end, so it looks for GRACE_SECONDS.
+        """
+        until = time.monotonic() + GRACE_SECONDS
+        while nodes and nodes[0].is_head and nodes[0].well:
             probe = self.client.api.exec_create(nodes[0].id, ["flock", "--nonblock", LOCK, "true"])["Id"]
             self.client.api.exec_start(probe)
-            if self.client.api.exec_inspect(probe)["ExitCode"] == 1:
+            if self.client.api.exec_inspect(probe)["ExitCode"] != 1:
+                return
+            if time.monotonic() > until:
                 raise ParlabError(
                     f"cluster {self.project} would have to be changed, and another user or machine is running on it. "
                     "Wait for that run, or use --cluster NAME"
                 )
+            time.sleep(0.5)
 
     def down(self) -> None:
         """Remove containers, network and volume, and with the volume the keys. Raises ParlabError if any is left."""
@@ -231,8 +258,8 @@ class Cluster:
         running = [node for node in self.nodes() if node.state in ("running", "starting", "unhealthy")]
 
         def sweep(node: Node) -> None:
-            command = ["pkill", "-KILL", "-f", "parlab.node.rank|prted"]
-            with suppress(APIError):  # a node that has gone meanwhile has no ranks
+            command = ["sh", "-c", "pkill -KILL -f 'parlab.node.ran[k]|prte[d]'; rm -f /dev/shm/sm_segment.*"]
+            with suppress(DockerException, RequestException):  # a node that has gone meanwhile has no ranks
                 self.client.api.exec_start(self.client.api.exec_create(node.id, command)["Id"])
 
         _on_each(running, sweep)
@@ -254,7 +281,8 @@ class Cluster:
 def _on_each(nodes: list[Node], do: Callable[[Node], Result]) -> list[Result]:
     """Do a thing on all nodes, eight at a time: an engine on two cores gains nothing from more."""
     with ThreadPoolExecutor(8) as pool:
-        return list(pool.map(do, nodes))
+        futures = [pool.submit(do, node) for node in nodes]
+    return [future.result() for future in futures]  # only now: a node that fails must not keep the others from it
 
 
 def _compare(node: str, where: str, found: float | None, wanted: Fraction) -> None:

@@ -15,6 +15,7 @@ from parlab.backend.session import Session
 from parlab.environment import ROOT, ensure_installed
 from parlab.errors import UsageError
 from parlab.node.cgroup import read_limit
+from parlab.node.launcher import LOOPBACK
 from parlab.spec import Spec, check_fits
 from parlab.words import Show
 
@@ -46,7 +47,7 @@ class Embedded:
 
     def session(self, labs: Path) -> Session:
         """A launcher as a child process in a session of its own: a Ctrl-C is ours to pass on."""
-        return Session(Pipe([sys.executable, "-m", "parlab.node.launcher", "127.0.0.1"]), str(labs))
+        return Session(Pipe([sys.executable, "-m", "parlab.node.launcher", LOOPBACK]), str(labs))
 
     def set_limits(self, spec: Spec, cpus: Fraction | None) -> None:
         """There is nothing to set."""

@@ -13,6 +13,7 @@ from parlab.environment import ROOT
 from parlab.errors import ParlabError, UsageError
 from parlab.signals import deferred, end
 
+FAILURES = (ParlabError, DockerException, RequestException)  # what a call of an engine can end in
 API = "1.44"  # Engine 25: the first with a health check's start_interval
 ANSWER_SECONDS = 30
 END_SECONDS = 10

@@ -87,9 +87,11 @@ class Exec:
         yield from filter(None, rest.values())
 
     def hang_up(self, deadline: float) -> None:
-        with suppress(OSError):
-            self._socket.shutdown(socket.SHUT_WR)
-        until = time.monotonic() + deadline
-        while self._api.exec_inspect(self._exec)["Running"] and time.monotonic() < until:
-            time.sleep(0.02)
-        self._stream._response.close()  # the stream alone would leave the SDK's response, and its socket, open
+        try:
+            with suppress(OSError):
+                self._socket.shutdown(socket.SHUT_WR)
+            until = time.monotonic() + deadline
+            while self._api.exec_inspect(self._exec)["Running"] and time.monotonic() < until:
+                time.sleep(0.02)
+        finally:
+            self._stream._response.close()  # the stream alone would leave the SDK's response, and its socket, open

@@ -10,7 +10,7 @@ from docker.errors import APIError, ImageNotFound
 
 from parlab.backend.engine import compose
 from parlab.environment import ROOT
-from parlab.errors import Interrupted, ParlabError, UsageError
+from parlab.errors import ParlabError, UsageError
 
 IMAGE = "parlab"
 BUILD_SECONDS = 3600  # some 70 MB of downloads, on bad Wi-Fi
@@ -54,8 +54,6 @@ def build_image(client: DockerClient) -> str:
     env = {"PARLAB_IMAGE": image_name(), "PARLAB_CA": str(Path(bundle).resolve())}
     try:
         compose(IMAGE, "build", "head", deadline=BUILD_SECONDS, shown=True, env=env)
-    except Interrupted:
-        raise
     except ParlabError as error:
         raise ParlabError(
             f"the image could not be built: {error}; its log is above. Behind a TLS proxy set PARLAB_CA to its CA "

@@ -47,11 +47,14 @@ def run_case(lab: Lab) -> None:
         result = case.function(Task(plain, gate), **case.settings)
         if not gate.open:
             raise RuntimeError(f"{case.name} ran no task: it must hand its parameter `task` to the workers")
+        spans = [span.to_json() for span in take_recorded()]  # before `same`: the clock has stopped
+        if not spans:
+            raise RuntimeError(f"no task of {case.name} came back")
+        wrong = None if lab.same(result, serial) else difference(result, serial)
     except BaseException as error:
         line.send("failed", error=traceback.format_exception_only(error)[-1].strip(), trace=traceback.format_exc())
         raise
-    spans = [span.to_json() for span in take_recorded()]  # before `same`: the clock has stopped
-    line.send("done", spans=spans, wrong=None if lab.same(result, serial) else difference(result, serial))
+    line.send("done", spans=spans, wrong=wrong)
     line.answer_check()
     line.await_word("end")
 

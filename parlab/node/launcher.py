@@ -29,11 +29,15 @@ import contextlib
 import json
 import os
 import secrets
+import shutil
 import signal
 import socket
 import sys
+import tempfile
+from pathlib import Path
 from typing import Any
 
+LOOPBACK = "127.0.0.1"
 GRACE_SECONDS = 2
 PROBE_SECONDS = 8
 LINE_LIMIT = 64 * 1024 * 1024  # bytes; one message holds all the spans of a case
@@ -48,6 +52,7 @@ class Launcher:
         self._ranks: dict[asyncio.StreamWriter, int | None] = {}  # with the pid of those on this node
         self._process: asyncio.subprocess.Process | None = None
         self._watch: asyncio.Task[None] | None = None
+        self._scratch: str | None = None
 
     def tell(self, event: str, **facts: Any) -> None:
         """Send the host an event."""
@@ -56,7 +61,7 @@ class Launcher:
 
     async def serve(self) -> None:
         """Obey commands until standard input ends; then end what is left."""
-        listen = "127.0.0.1" if self.host == "127.0.0.1" else None
+        listen = LOOPBACK if self.host == LOOPBACK else None
         server = await asyncio.start_server(self._hear_rank, listen, 0, limit=LINE_LIMIT, family=socket.AF_INET)
         self._port = server.sockets[0].getsockname()[1]
         commands = asyncio.StreamReader(limit=LINE_LIMIT)
@@ -81,7 +86,7 @@ class Launcher:
     async def launch(self, argv: list[str], env: dict[str, str]) -> None:
         """Start mpiexec; the event `exit` follows when it ends."""
         await self.end()
-        env = env | {"PARLAB_CONTROL": f"{self.host}:{self._port}:{self._token}"}
+        env = env | self._scratch_env() | {"PARLAB_CONTROL": f"{self.host}:{self._port}:{self._token}"}
         self._process = await asyncio.create_subprocess_exec(
             *argv,
             env=os.environ | env,
@@ -92,6 +97,16 @@ class Launcher:
             limit=LINE_LIMIT,
         )
         self._watch = asyncio.create_task(self._watch_process(self._process))
+
+    def _scratch_env(self) -> dict[str, str]:
+        """On the user's own machine, a folder for what killed ranks leave: session files, shared memory.
+
+        A node is swept instead (parlab/backend/cluster.py, stop): its ranks share no folder with the head's.
+        """
+        if self.host != LOOPBACK:
+            return {}
+        self._scratch = tempfile.mkdtemp(prefix="parlab-", dir="/dev/shm" if Path("/dev/shm").is_dir() else None)
+        return {"TMPDIR": self._scratch, "OMPI_MCA_btl_sm_backing_directory": self._scratch}
 
     async def _watch_process(self, process: asyncio.subprocess.Process) -> None:
         async def relay(stream: asyncio.StreamReader | None, name: str) -> None:
@@ -162,6 +177,9 @@ class Launcher:
                     os.kill(pid, signal.SIGKILL)
             writer.close()
         self._ranks.clear()
+        if self._scratch is not None:
+            shutil.rmtree(self._scratch, ignore_errors=True)
+            self._scratch = None
         if self._watch is not None:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._watch, GRACE_SECONDS)

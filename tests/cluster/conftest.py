@@ -48,3 +48,14 @@ def strays(cluster: Cluster) -> dict[str, list[str]]:
         if lines:
             found[node.name] = lines
     return found
+
+
+def left_of(project: str) -> str:
+    """Everything of a Compose project that the engine still has."""
+    label = f"label=com.docker.compose.project={project}"
+    kinds = (["ps", "--all"], ["network", "ls"], ["volume", "ls"])
+    found = [
+        subprocess.run(["docker", *kind, "--quiet", "--filter", label], capture_output=True, text=True, check=True)
+        for kind in kinds
+    ]
+    return "".join(done.stdout for done in found)

@@ -15,7 +15,7 @@ from parlab.catalog import LABS, load_lab
 from parlab.errors import LimitError, RunError
 from parlab.launch import Launch
 from parlab.spec import HEAD_CPUS, Spec
-from tests.cluster.conftest import NAME, inside, strays
+from tests.cluster.conftest import NAME, inside, left_of, strays
 from tests.conftest import Invoke, start_invoke, within
 
 SPEC = Spec(4, 2, Fraction(1, 8), 0.1)
@@ -180,15 +180,36 @@ def test_an_interrupted_run_leaves_the_cluster_up_and_no_rank_in_it(
     assert four.nodes() == before
 
 
-def test_an_interrupted_up_leaves_nothing(cluster: Cluster) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("moment", ["first thing there", "some nodes", "all nodes"])
+def test_an_interrupted_up_leaves_nothing(cluster: Cluster, number: signal.Signals, moment: str) -> None:
     cluster.down()
-    process = start_invoke("up", "--cluster", NAME, "--nodes", "16", "--speed", "1/32")
-    within(20, lambda: len(cluster.nodes()) > 3)
-    process.send_signal(signal.SIGINT)
+    process = start_invoke("up", "--cluster", NAME, "--nodes", "12", "--speed", "1/32")
+    enough = {"first thing there": 0, "some nodes": 3, "all nodes": 13}[moment]
+    within(30, lambda: left_of(cluster.project) != "" and len(cluster.nodes()) >= enough)
+    process.send_signal(number)
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert errors == "error: interrupted by SIGINT\n"
-    assert cluster.nodes() == []
+    assert errors == f"error: interrupted by {number.name}\n"
+    assert left_of(cluster.project) == ""
+
+
+def test_an_up_whose_limits_do_not_hold_leaves_nothing(cluster: Cluster) -> None:
+    cluster.down()
+    backend = Tampered(cluster.client, NAME)
+    with pytest.raises(LimitError, match=r"worker-3"):
+        backend.up_with_limits(SPEC, print)
+    assert left_of(cluster.project) == ""
+
+
+def test_down_in_the_middle_of_a_run_is_told_as_such(four: Cluster, invoke: Invoke) -> None:
+    process = start_invoke("lab.mpi", "--cluster", NAME, "--nodes", "4", "--unit", "2")
+    within(20, lambda: strays(four) != {})
+    assert invoke("down", "--cluster", NAME).returncode == 0
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 4
+    assert "head is gone." in errors
+    assert left_of(four.project) == ""
 
 
 def test_leftovers_of_an_earlier_run_are_ended_and_told(four: Cluster) -> None:
@@ -199,5 +220,5 @@ def test_leftovers_of_an_earlier_run_are_ended_and_told(four: Cluster) -> None:
     session = four.session(LABS)
     Launch(four, session, SPEC, CASE, said.append).run("mpi.py", {"PARLAB_RUN": "test", "PARLAB_CASE": "0"})
     session.close()
-    assert any(line.startswith("worker-2: ended 1 processes") for line in said)
+    assert any(line.startswith("worker-2: ended 1 process that") for line in said)
     assert "sleep" not in str(four.client.api.top(worker(four, 2).id))

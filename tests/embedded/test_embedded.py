@@ -5,7 +5,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -108,6 +108,11 @@ def test_every_line_that_tasks_print_is_shown_once(lab_file: WriteLab) -> None:
     assert sorted(line for line in said if line.startswith("task")) == [f"task {number}" for number in range(4)]
 
 
+def test_a_comparison_that_fails_is_told_as_the_labs(lab_file: WriteLab) -> None:
+    with pytest.raises(RunError, match=r"raised ZeroDivisionError"):
+        embedded(lab_file(LAB.format(body=POOL).replace("cores=1,", "cores=1, same=lambda ours, serial: 1 / 0,")))
+
+
 def test_a_wrong_result_is_told(lab_file: WriteLab) -> None:
     case, _ = embedded(lab_file(LAB.format(body=POOL.replace("range(4)))", "[0, 1, 7, 3]))"))))
     assert case.wrong == "result 2 is 7, the serial solution's is 2"
@@ -141,6 +146,18 @@ def test_an_interrupted_run_leaves_no_rank(number: signal.Signals) -> None:
         assert process.returncode == 130
         assert errors == f"error: interrupted by {number.name}\n"
     within(10, lambda: ranks() == [])
+
+
+@pytest.fixture(autouse=True)
+def _no_shared_memory_left() -> Iterator[None]:
+    before = shared_memory()
+    yield
+    within(10, lambda: shared_memory() <= before)
+
+
+def shared_memory() -> set[str]:
+    """What MPI may leave on this machine; other runs' may go meanwhile, but none of ours may come."""
+    return {path.name for path in Path("/dev/shm").glob("*") if path.name.startswith(("sm_segment", "parlab-"))}
 
 
 def ranks() -> list[str]:

@@ -68,8 +68,16 @@ def test_expectations_find_cases_by_name_and_are_judged() -> None:
     def it_halves(cases):  # type: ignore[no-untyped-def]
         raise AssertionError("far too slow\nand more")
 
+    @lab.expect
+    def it_runs_on_eight(cases):  # type: ignore[no-untyped-def]
+        assert cases["pool(nodes=8)"]
+
     claims = judge(lab, (measured(1), measured(2)))
-    assert claims == (Claim("workers are counted", True, ""), Claim("it halves", False, "far too slow"))
+    assert claims == (
+        Claim("workers are counted", True, ""),
+        Claim("it halves", False, "far too slow"),
+        Claim("it runs on eight", False, "KeyError: 'pool(nodes=8)'"),
+    )
 
 
 def test_shares_show_idle_nodes_and_stay_short() -> None:
