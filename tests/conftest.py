@@ -44,7 +44,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def invoke() -> Invoke:
     """Run `invoke ARGUMENTS` as a user does, and return the finished process."""
 
-    def run(*arguments: str, seconds: float = 120, **env: str) -> subprocess.CompletedProcess[str]:
+    def run(*arguments: str, seconds: float = 180, **env: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "invoke", *arguments]
         return subprocess.run(
             command, cwd=ROOT, env={**os.environ, **env}, capture_output=True, text=True, timeout=seconds, check=False
