@@ -7,13 +7,13 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cached_property
 from math import ceil
 from pathlib import Path
 from typing import Any, TypeVar
 
 from docker.client import DockerClient
-from docker.errors import APIError, DockerException
-from requests.exceptions import RequestException
+from docker.errors import APIError
 
 from parlab.backend.base import Placement
 from parlab.backend.engine import FAILURES, compose
@@ -63,7 +63,12 @@ class Cluster:
         self.client = client
         self.project = "parlab" if cluster == "default" else f"parlab-{cluster}"
         self._nodes: list[Node] = []
-        self._rounds_up = False
+
+    @cached_property
+    def info(self) -> dict[str, Any]:
+        """What the engine says of its machine; asked once."""
+        found: dict[str, Any] = self.client.info()
+        return found
 
     # Its life
 
@@ -111,8 +116,8 @@ class Cluster:
         """Bring the cluster to this spec, limits included and read back. Raises ParlabError, as `up` and the limits."""
         before = self.nodes()
         self._not_in_use(before)
+        self.up(spec.nodes, show)
         with self._none_left_of_a_failure(before, show):
-            self.up(spec.nodes, show)
             self.set_limits(spec, spec.node_cpus)
             self.check_limits(spec, {})
 
@@ -171,9 +176,7 @@ class Cluster:
 
     def check_fits(self, spec: Spec) -> None:
         """Raise UsageError, with the arithmetic, when the spec asks for more CPUs than the engine has."""
-        info = self.client.info()
-        self._rounds_up = info.get("CgroupDriver") == "systemd"
-        check_fits(spec, info["NCPU"], f"the machine on which the engine runs ({info['Name']})")
+        check_fits(spec, self.info["NCPU"], f"the machine on which the engine runs ({self.info['Name']})")
 
     def session(self, labs: Path) -> Session:
         """A launcher on the head, with the labs and this package as they are now."""
@@ -215,12 +218,13 @@ class Cluster:
     def check_limits(self, spec: Spec, inside: Mapping[int, float | None]) -> None:
         """Compare what the engine says and what the ranks read inside with the spec. Raises LimitError."""
         nodes = self.nodes_for(spec)
+        rounds_up = self.info.get("CgroupDriver") == "systemd"
         for name, found in self.engine_limits(nodes).items():
             _compare(name, "the engine", found, HEAD_CPUS if name == "head" else spec.node_cpus)
         for rank, found in inside.items():
             node = nodes[0] if rank == 0 else nodes[(rank - 1) // spec.cores + 1]
             wanted = HEAD_CPUS if rank == 0 else spec.node_cpus
-            if self._rounds_up and found is not None and abs(found - ceil(100 * wanted) / 100) <= EXACT:
+            if rounds_up and found is not None and abs(found - ceil(100 * wanted) / 100) <= EXACT:
                 continue  # with the systemd driver the engine rounds up to whole percents (opencontainers/cgroups)
             _compare(node.name, "its cgroup", found, wanted)
 
@@ -259,16 +263,16 @@ class Cluster:
 
         def sweep(node: Node) -> None:
             command = ["sh", "-c", "pkill -KILL -f 'parlab.node.ran[k]|prte[d]'; rm -f /dev/shm/sm_segment.*"]
-            with suppress(DockerException, RequestException):  # a node that has gone meanwhile has no ranks
+            with suppress(*FAILURES):  # a node that has gone meanwhile has no ranks
                 self.client.api.exec_start(self.client.api.exec_create(node.id, command)["Id"])
 
         _on_each(running, sweep)
 
     def environment(self) -> dict[str, Any]:
-        version, info = self.client.version(), self.client.info()
+        info = self.info
         return {
             "platform": platform.platform(),
-            "engine": version["Version"],
+            "engine": info["ServerVersion"],
             "kernel": info["KernelVersion"],
             "architecture": info["Architecture"],
             "cpus": info["NCPU"],

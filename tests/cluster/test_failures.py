@@ -12,7 +12,7 @@ import pytest
 
 from parlab.backend.cluster import Cluster, Node
 from parlab.catalog import LABS, load_lab
-from parlab.errors import LimitError, RunError
+from parlab.errors import LimitError, ParlabError, RunError
 from parlab.launch import Launch
 from parlab.spec import HEAD_CPUS, Spec
 from tests.cluster.conftest import NAME, inside, left_of, strays
@@ -200,6 +200,20 @@ def test_an_up_whose_limits_do_not_hold_leaves_nothing(cluster: Cluster) -> None
     with pytest.raises(LimitError, match=r"worker-3"):
         backend.up_with_limits(SPEC, print)
     assert left_of(cluster.project) == ""
+
+
+def test_an_image_that_cannot_be_built_leaves_the_cluster_as_it_was(
+    four: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(client: object) -> str:
+        raise ParlabError("no image")
+
+    before = four.nodes()
+    monkeypatch.setattr("parlab.backend.cluster.current_image", lambda client: None)
+    monkeypatch.setattr("parlab.backend.cluster.build_image", fail)
+    with pytest.raises(ParlabError, match="no image"):
+        four.up_with_limits(SPEC, print)
+    assert four.nodes() == before
 
 
 def test_down_in_the_middle_of_a_run_is_told_as_such(four: Cluster, invoke: Invoke) -> None:

@@ -18,7 +18,7 @@ class Recorded(Cluster):
 
     def __init__(self, driver: str) -> None:
         super().__init__(cast(Any, None))
-        self._nodes, self._rounds_up = NODES, driver == "systemd"
+        self._nodes, self.info = NODES, {"CgroupDriver": driver}
 
     def engine_limits(self, nodes: list[Node]) -> dict[str, float | None]:
         return {"head": 0.5, "worker-1": 0.03125, "worker-2": 0.03125}
