@@ -5,9 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from docker.errors import DockerException
-from requests.exceptions import RequestException
-
+from parlab.backend.engine import FAILURES
 from parlab.catalog import load_lab, title
 from parlab.console import View, make_console
 from parlab.errors import Interrupted, ParlabError, RunError, UsageError
@@ -25,7 +23,7 @@ def exit_code() -> Iterator[None]:
     except (ParlabError, Interrupted) as error:
         print(f"{'usage' if isinstance(error, UsageError) else 'error'}: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
-    except (DockerException, RequestException) as error:
+    except FAILURES as error:
         print(f"error: the engine failed: {error}. Does it still run? ./invoke status", file=sys.stderr)
         sys.exit(RunError.exit_code)
 

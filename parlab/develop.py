@@ -8,7 +8,7 @@ from pathlib import Path
 
 from parlab.environment import ROOT, ensure_installed
 from parlab.errors import ChecksFailed, ParlabError
-from parlab.signals import deferred, end
+from parlab.signals import child
 
 BIN = Path(sys.executable).parent
 CLEAN_UP_SECONDS = 120
@@ -31,20 +31,11 @@ def test(require_engine: bool) -> None:
         ["pytest", *engine],
     ):
         print(f"$ {' '.join(command)}", flush=True)
-        if code := _run([str(BIN / command[0]), *command[1:]]):
+        # Interrupted, pytest takes its clusters down before it ends.
+        with child([str(BIN / command[0]), *command[1:]], signal.SIGINT, CLEAN_UP_SECONDS, cwd=ROOT) as process:
+            code = process.wait()
+        if code:
             raise ChecksFailed(f"{command[0]} failed with exit code {code}")
-
-
-def _run(command: list[str]) -> int:
-    """Run a check and return its exit code; interrupted, let pytest take its clusters down before it ends."""
-    process = None
-    try:
-        with deferred():
-            process = subprocess.Popen(command, cwd=ROOT, start_new_session=True)
-        return process.wait()
-    finally:
-        if process is not None and process.poll() is None:
-            end(process, signal.SIGINT, CLEAN_UP_SECONDS)
 
 
 def lock() -> None:

@@ -54,12 +54,24 @@ def deferred() -> Iterator[None]:
         signal.raise_signal(come[0])
 
 
-def end(process: subprocess.Popen[Any], number: int, seconds: float) -> None:
-    """Send a child process that signal, give it `seconds` to clean up, then kill it."""
-    with undisturbed():
-        process.send_signal(number)
-        try:
-            process.wait(seconds)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+@contextmanager
+def child(command: list[str], number: int, seconds: float, **options: Any) -> Iterator[subprocess.Popen[str]]:
+    """Run a command (options as of Popen) for the length of the block.
+
+    One that outlives the block, for an interruption or a failure, gets the signal `number` and `seconds` to clean up,
+    then is killed. It has a session of its own: a Ctrl-C is ours to pass on, once, and not in the middle of a clean-up.
+    """
+    process = None
+    try:
+        with deferred():
+            process = subprocess.Popen(command, start_new_session=True, text=True, **options)
+        yield process
+    finally:
+        if process is not None and process.poll() is None:
+            with undisturbed():
+                process.send_signal(number)
+                try:
+                    process.wait(seconds)
+                except subprocess.TimeoutExpired:
+                    process.kill()
+                    process.wait()

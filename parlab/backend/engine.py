@@ -11,7 +11,7 @@ from requests.exceptions import RequestException
 
 from parlab.environment import ROOT
 from parlab.errors import ParlabError, UsageError
-from parlab.signals import deferred, end
+from parlab.signals import child
 
 FAILURES = (ParlabError, DockerException, RequestException)  # what a call of an engine can end in
 API = "1.44"  # Engine 25: the first with a health check's start_interval
@@ -71,28 +71,16 @@ def compose(
     command = ["docker", "compose", "--project-name", project, "--file", str(ROOT / "compose.yaml"), *arguments]
     output = None if shown else subprocess.PIPE
     what = f"`docker compose {arguments[0]}`"
-    process = None
+    options = {"env": {**os.environ, **(env or {})}, "stdin": subprocess.DEVNULL, "stdout": output, "stderr": output}
     try:
-        with deferred():
-            process = subprocess.Popen(
-                command,
-                env={**os.environ, **(env or {})},
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                text=True,
-                start_new_session=True,  # a Ctrl-C is ours to pass on, once, and not in the middle of a clean-up
-            )
-        text = "".join(part or "" for part in process.communicate(timeout=deadline))
+        with child(command, signal.SIGTERM, END_SECONDS, **options) as process:
+            text = "".join(part or "" for part in process.communicate(timeout=deadline))
     except FileNotFoundError as error:
         raise ParlabError(f"there is no `docker` command: Compose v2 is needed. {HOW_TO_GET_ONE}") from error
     except subprocess.TimeoutExpired as error:
         raise ParlabError(
             f"{what} did not finish in {deadline:g} s. Look at `docker ps -a`, then try again."
         ) from error
-    finally:
-        if process is not None and process.poll() is None:
-            end(process, signal.SIGTERM, END_SECONDS)
     if process.returncode:
         last = "\n  ".join(text.strip().splitlines()[-8:])
         raise ParlabError(f"{what} failed with exit code {process.returncode}" + (f":\n  {last}" if last else ""))
