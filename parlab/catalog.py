@@ -18,9 +18,9 @@ from parlab.lab import Lab
 LABS = ROOT / "labs"
 
 
-def lab_files() -> dict[str, Path]:
-    """Every lab by its name."""
-    return {path.stem: path for path in sorted(LABS.glob("*.py")) if path.stem.isidentifier()}
+def lab_files(folder: Path = LABS) -> dict[str, Path]:
+    """Every lab of a folder by its name."""
+    return {path.stem: path for path in sorted(folder.glob("*.py")) if path.stem.isidentifier()}
 
 
 def title(path: Path) -> str:

@@ -50,7 +50,6 @@ class Case:
     function: Callable[..., Any]
     launch: str
     settings: dict[str, Any] = field(default_factory=dict)
-
     nodes: int | None = None  # the size it ran on, where there were several
 
     def on(self, nodes: int) -> "Case":

@@ -64,7 +64,6 @@ class Launch:
         self.backend, self.session, self.spec, self.case, self.show = backend, session, spec, case, show
         self.what = f"{case.name} on {plural(spec.nodes, 'node')}"
         self.last: list[str] = []
-        self.hosts: dict[int, str] = {}
         self.held_back: list[str] | None = []  # standard output until the lab runs: it may be Open MPI complaining
 
     def run(self, lab: str, env: dict[str, str]) -> Outcome:
@@ -133,11 +132,9 @@ class Launch:
                 raise self._failed("the launcher on the head is gone") from None
             if event["event"] == "output":
                 self._heard(event)
-            elif event["event"] == "hello":
-                self.hosts[event["rank"]] = event["host"]
-            elif event["event"] == "leftovers" and event["pids"]:
-                node = self.backend.node_name(self.hosts[event["rank"]], event["rank"], self.spec)
-                self.show(f"{node}: ended {plural(len(event['pids']), 'process')} that an earlier run had left behind")
+            elif event["event"] == "hello" and event["ended"]:
+                node = self.backend.node_name(event["host"], event["rank"], self.spec)
+                self.show(f"{node}: ended {plural(len(event['ended']), 'process')} that an earlier run had left behind")
             elif event["event"] == "failed":
                 raise RunError(f"{self.what} raised {event['error']}\n{event['trace'].rstrip()}")
             yield event

@@ -11,11 +11,11 @@ from pathlib import Path
 from docker.client import DockerClient
 from docker.utils.socket import frames_iter
 
+from parlab.catalog import lab_files
 from parlab.environment import ROOT
 
 PYTHON = "/opt/parlab/bin/python"
 FOLDER = "/cluster/run"
-
 LOCK = "/tmp/parlab.lock"
 
 # Runs on the head: unpacks what the host sends and becomes the launcher. The lock keeps a second client, another user's
@@ -60,7 +60,7 @@ def bundle(labs: Path) -> bytes:
 
     with tarfile.open(fileobj=data, mode="w") as archive:
         archive.add(ROOT / "parlab", "parlab", filter=plain)
-        for file in sorted(path for path in labs.glob("*.py") if path.stem.isidentifier()):
+        for file in lab_files(labs).values():
             archive.add(file, f"labs/{file.name}", filter=plain)
     return data.getvalue()
 

@@ -10,8 +10,7 @@ standard input and reads events from its standard output, both JSON, one object 
 Events, with what they carry; those of a rank have its `rank` too:
 
     listening                               ready for commands
-    hello {host, pid}                       a rank lives
-    leftovers {pids}                        it ended these processes of earlier runs
+    hello {host, pid, ended}                a rank lives; it has ended these processes of earlier runs
     plan {tasks}                            rank 0: [burned, waited] units of each task
     ready                                   rank 0: the first task is about to go out
     limit {cpus}                            answer to the word "check"; null is no limit

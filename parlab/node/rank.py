@@ -44,9 +44,9 @@ def end_leftovers() -> list[int]:
 def main() -> None:
     """Boot, then become mpi4py.futures; rank 0 answers the host from the harness, the others from a thread."""
     line = control()
-    line.send("hello", host=socket.gethostname(), pid=os.getpid())
-    if os.environ.get("PARLAB_OWN_NODE"):  # a simulated node shares its machine with other people's runs
-        line.send("leftovers", pids=end_leftovers())
+    # A simulated node shares its machine with other people's runs: there, none is ours to end.
+    ended = end_leftovers() if os.environ.get("PARLAB_OWN_NODE") else []
+    line.send("hello", host=socket.gethostname(), pid=os.getpid(), ended=ended)
     for name in PRELOADED:
         import_module(name)
     if line.rank > 0:
