@@ -87,6 +87,7 @@ class VirtualCore:
         self.scale = scale
         self._clocks = clocks or Clocks()
         self._lock = threading.Lock()
+        self._waited = threading.local()
         rate = scale.speed if gil else scale.speed * scale.cores
         self._process = Lead(rate, self._clocks.process_time, self._clocks.now)
         self._threads = None if gil else threading.local()
@@ -119,8 +120,15 @@ class VirtualCore:
         with self._lock:
             for lead in self._leads():
                 lead.advance()
+        began = self._clocks.now()
         self._clocks.sleep(units * self.scale.unit)
+        self._waited.seconds = self.waited_s() + self._clocks.now() - began
         self.resume()
+
+    def waited_s(self) -> float:
+        """Seconds that the calling thread has spent in `wait` so far."""
+        seconds: float = getattr(self._waited, "seconds", 0.0)
+        return seconds
 
     def burn(self, units: float) -> None:
         """Compute for `units` on this core: `units x unit x speed` CPU seconds of the calling thread."""

@@ -3,69 +3,196 @@
 The harness hands a case a `Task` in place of the plain function. Whichever interface then runs it, pickling does the
 book-keeping: the callable is stamped *submitted* as it is pickled; in the worker it returns an `Envelope`, which
 takes itself off as it is unpickled, stamps *received*, leaves the span with the recorder and hands the case the bare
-result. In a thread or a plain loop nothing is pickled, and the span is recorded on the spot.
+result. An exception is pickled such that it does the same. In a thread or a plain loop nothing is pickled, and the span
+is recorded on the spot.
 
-All stamps are `time.monotonic()`: one clock for all processes under one kernel, so for all nodes of one engine.
+All stamps are `time.monotonic()`: one clock for all processes under one kernel, so for all nodes of one engine. Where
+nodes have kernels of their own, the host brings their stamps to one clock (parlab/clocks.py).
 """
 
 import os
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from functools import cache
 from typing import Any
 
-from parlab.pace import resume
+from parlab.pace import core, resume
+
+OK = "ok"
+LOCK_WAIT, LOCK_HELD = "lock wait", "lock held"
+Stamps = tuple[tuple[float, float, float], tuple[Any, ...]]  # a Span's fields before and after `received`
+SCHEDSTAT = "/proc/thread-self/schedstat"
+
+
+@dataclass(frozen=True)
+class Phase:
+    """A named stretch of a task; times as of its span."""
+
+    name: str
+    started: float
+    finished: float
 
 
 @dataclass(frozen=True)
 class Span:
-    """Times in seconds of the monotonic clock; `node` is the host name that the worker saw, `rank` its MPI rank."""
+    """Times in seconds of the monotonic clock; `node` is the host name that the worker saw, `rank` its MPI rank.
+
+    `cpu_s` is CPU time of the thread, `process_cpu_s` that of its whole process. `waited_s` was spent in `wait`.
+    `stalled_s` is how long the thread was ready to run and did not: it was throttled, or others ran (the kernel's
+    Documentation/scheduler/sched-stats.rst); None where the kernel does not say.
+    """
 
     submitted: float
     started: float
     finished: float
     received: float
     cpu_s: float
+    process_cpu_s: float
+    waited_s: float
+    stalled_s: float | None
     node: str
     rank: int
     pid: int
     thread: int
+    outcome: str = OK  # or the name of the exception that it raised
+    phases: tuple[Phase, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """As it travels on the control channel."""
         return asdict(self)
 
+    @classmethod
+    def from_json(cls, facts: dict[str, Any]) -> "Span":
+        """The span that `to_json` described."""
+        return cls(**facts | {"phases": tuple(Phase(**phase) for phase in facts["phases"])})
 
-_recorded: list[Span] = []
+
+_recorded: deque[Span] = deque()
+_here = threading.local()
 
 
 def take_recorded() -> list[Span]:
     """Return the spans recorded in this process since the last call, and forget them."""
-    spans = _recorded.copy()
-    _recorded.clear()
-    return spans
+    return [_recorded.popleft() for _ in range(len(_recorded))]
 
 
-def _rank() -> int:
-    return int(os.environ.get("OMPI_COMM_WORLD_RANK", "-1"))
+@contextmanager
+def phase(name: str) -> Iterator[None]:
+    """Name a stretch of the task that runs in this thread, as `with phase("lock held"): ...`.
+
+    The time of a phase "lock wait" counts as waiting: a core cannot save it for later.
+    """
+    began = time.monotonic()
+    try:
+        yield
+    finally:
+        if name == LOCK_WAIT:
+            resume()
+        if (phases := getattr(_here, "phases", None)) is not None:
+            phases.append(Phase(name, began, time.monotonic()))
 
 
-def _open(result: Any, stamps: tuple[Any, ...]) -> Any:
-    submitted, started, finished, *where = stamps
-    _recorded.append(Span(submitted, started, finished, time.monotonic(), *where))
+@cache
+def _place() -> tuple[str, int, int]:
+    """This process's node, rank and pid."""
+    return socket.gethostname(), int(os.environ.get("OMPI_COMM_WORLD_RANK", "-1")), os.getpid()
+
+
+os.register_at_fork(after_in_child=_place.cache_clear)
+
+
+class _Stalls:
+    """The kernel's account of a thread, kept open: opening it costs four times what reading it does."""
+
+    def __init__(self) -> None:
+        self.pid = os.getpid()
+        self._file = os.open(SCHEDSTAT, os.O_RDONLY)
+
+    def seconds(self) -> float:
+        """How long the thread that made this has been ready to run and has not run."""
+        return int(os.pread(self._file, 64, 0).split()[1]) / 1e9
+
+    def __del__(self) -> None:
+        if hasattr(self, "_file"):
+            os.close(self._file)
+
+
+def _stalled_s() -> float | None:
+    """Seconds that this thread has been ready to run and has not run; None where the kernel does not say."""
+    stalls = getattr(_here, "stalls", None)
+    if stalls is None or stalls.pid != _place()[2]:  # forked: the file tells of the parent's thread
+        try:
+            stalls = _here.stalls = _Stalls()
+        except OSError:
+            return None
+    return stalls.seconds()
+
+
+class _Measurement:
+    """The part of a span that is measured in the worker, between its making and `stamps`."""
+
+    def __init__(self, submitted: float) -> None:
+        self._submitted = submitted
+        self._outer, _here.phases = getattr(_here, "phases", None), []
+        resume()
+        self._waited, self._stalled = core().waited_s(), _stalled_s()
+        self._started, self._process, self._thread = time.monotonic(), time.process_time(), time.thread_time()
+
+    def stamps(self, outcome: str) -> Stamps:
+        """What has been measured of the task, which is over."""
+        cpu_s, process_cpu_s = time.thread_time() - self._thread, time.process_time() - self._process
+        finished, stalled = time.monotonic(), _stalled_s()
+        stalled_s = None if stalled is None or self._stalled is None else stalled - self._stalled
+        phases, _here.phases = tuple(_here.phases), self._outer
+        spent = cpu_s, process_cpu_s, core().waited_s() - self._waited, stalled_s
+        place = *_place(), threading.get_ident(), outcome, phases
+        return (self._submitted, self._started, finished), spent + place
+
+
+def _open(result: Any, before: tuple[float, float, float], after: tuple[Any, ...]) -> Any:
+    _recorded.append(Span(*before, time.monotonic(), *after))
     return result
 
 
 class Envelope:
     """A result on its way back; unpickles as the bare result."""
 
-    def __init__(self, result: Any, stamps: tuple[Any, ...]) -> None:
+    def __init__(self, result: Any, stamps: Stamps) -> None:
         self.result, self.stamps = result, stamps
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _open, (self.result, self.stamps)
+        return _open, (self.result, *self.stamps)
+
+
+def _send_along(error: BaseException, stamps: Stamps) -> None:
+    """Have the exception leave the span where it is unpickled.
+
+    An attribute would not do: an exception with a `__reduce__` of its own, as json's, leaves its attributes behind.
+    Pickle and dill look `__reduce_ex__` up on the instance first.
+    """
+
+    def reduce_ex(protocol: int) -> tuple[Any, ...]:
+        reduced: Any = type(error).__reduce_ex__(error, protocol)
+        make, arguments, *rest = reduced
+        state = dict(rest[0]) if rest and rest[0] else {}
+        state.pop("__reduce_ex__", None)
+        return _open_error, (make, arguments, state, *stamps)
+
+    error.__reduce_ex__ = reduce_ex  # type: ignore[method-assign,assignment]
+
+
+def _open_error(
+    make: Callable[..., BaseException], arguments: tuple[Any, ...], state: dict[str, Any], *stamps: Any
+) -> Any:
+    error = make(*arguments)
+    if state:
+        error.__setstate__(state)
+    return _open(error, *stamps)
 
 
 class Task:
@@ -86,12 +213,16 @@ class Task:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Call the function. Returns its result, in an Envelope where it has to travel back."""
-        submitted = self._submit() if self.submitted is None else self.submitted
-        resume()
-        started, cpu = time.monotonic(), time.thread_time()
-        result = self.function(*args, **kwargs)
-        cpu, finished = time.thread_time() - cpu, time.monotonic()
-        stamps = submitted, started, finished, cpu, socket.gethostname(), _rank(), os.getpid(), threading.get_ident()
-        if self.submitted is None:  # never pickled: the caller is in this process
-            return _open(result, stamps)
-        return Envelope(result, stamps)
+        travels = self.submitted is not None
+        measured = _Measurement(self._submit() if self.submitted is None else self.submitted)
+        try:
+            result = self.function(*args, **kwargs)
+        except BaseException as error:
+            stamps = measured.stamps(type(error).__name__)
+            if travels:
+                _send_along(error, stamps)
+            else:
+                _open(None, *stamps)
+            raise
+        stamps = measured.stamps(OK)
+        return Envelope(result, stamps) if travels else _open(result, *stamps)

@@ -1,0 +1,52 @@
+"""Spans: what leaving one costs a task, in microseconds; at most 20 are wanted.
+
+    .venv/bin/python -m benchmarks.spans [--repeat 9]
+
+A task goes the way that a pool sends it: pickled, unpickled and called in the worker, its result pickled and unpickled
+again. The same way is gone by the bare function; the difference is the span's. Both in turn, in one process.
+"""
+
+import argparse
+import pickle
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+from parlab.spans import Task, take_recorded
+
+CALLS = 2000
+MOST = 20.0
+
+
+def identity(value: int) -> int:
+    """Do nothing: the cost is all there is."""
+    return value
+
+
+def seconds_a_call(function: Callable[..., Any]) -> float:
+    """Send calls there and back, and return the mean time of one."""
+    start = time.perf_counter()
+    for number in range(CALLS):
+        task, argument = pickle.loads(pickle.dumps((function, number)))
+        pickle.loads(pickle.dumps(task(argument)))
+    return (time.perf_counter() - start) / CALLS
+
+
+def main() -> None:
+    """Time both in turn and print the difference of each turn."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--repeat", type=int, default=9)
+    options = parser.parse_args()
+    task, costs = Task(identity), []
+    for _ in range(options.repeat):
+        costs.append(1e6 * (seconds_a_call(task) - seconds_a_call(identity)))
+        assert len(take_recorded()) == CALLS
+    print("us a task:", "  ".join(f"{cost:.1f}" for cost in costs))
+    print(f"median {statistics.median(costs):.1f} us, wanted at most {MOST:g}")
+    sys.exit(statistics.median(costs) > MOST)
+
+
+if __name__ == "__main__":
+    main()
