@@ -6,21 +6,27 @@ standard input and reads events from its standard output, both JSON, one object 
     {"do": "launch", "argv": [...], "env": {...}}   start mpiexec; the ranks' events follow, each with its rank
     {"do": "say", "word": "start"}                  pass a word on to every rank
     {"do": "probe", "nodes": [...], "argv": [...]}  try a command on each node over ssh -> {"event": "probe", ...}
+    {"do": "clocks", "ranks": [...]}                ask these ranks for the time, over and over -> {"event": "clocks"}
 
 Events, with what they carry; those of a rank have its `rank` too:
 
-    listening                               ready for commands
-    hello {host, pid, ended}                a rank lives; it has ended these processes of earlier runs
-    plan {tasks}                            rank 0: [burned, waited] units of each task
-    ready                                   rank 0: the first task is about to go out
-    limit {cpus}                            answer to the word "check"; null is no limit
-    done {spans, wrong}                     rank 0: the case's spans, and what is wrong with its result or null
-    failed {error, trace}                   rank 0: the case raised
-    output {stream, text}, exit {code}      of mpiexec
-    probe {complaints}                      by node; '' where there is none
+    listening                                   ready for commands
+    hello {host, pid, boot, ended}              a rank lives, under the kernel of that boot; it has ended these
+                                                processes of earlier runs
+    plan {tasks, software, cpu}                 rank 0: [burned, waited] units of each task; versions; the CPU's name
+    ready                                       rank 0: the first task is about to go out
+    limit {usage}                               answer to "check" of the first rank of a node (parlab/usage.py)
+    burned {cpus}                               answer to "burn" of the same; null: it has no limit
+    usage {usage}                               of the same, several times a second from "start" to "end"
+    spans {spans}                               rank 0: what came in since the last time
+    done {outcome, wrong, returned}             rank 0: what the case came to; what is wrong with that, or null; when
+    failed {error, trace}                       rank 0: the case raised what it does not declare
+    output {stream, text}, exit {code}          of mpiexec
+    probe {complaints}                          by node; '' where there is none
+    clocks {exchanges}                          by rank: [sent, the rank's time, received], several times
 
-Words to the ranks are check (all answer), start and end (rank 0 waits for them). When standard input ends, because the
-host is done, was interrupted or died, everything it started is ended.
+Words to the ranks are check, burn and clock, which are answered at once, and start and end, for which rank 0 waits.
+When standard input ends, because the host is done, was interrupted or died, everything it started is ended.
 """
 
 import asyncio
@@ -33,13 +39,24 @@ import signal
 import socket
 import sys
 import tempfile
+import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 LOOPBACK = "127.0.0.1"
 GRACE_SECONDS = 2
 PROBE_SECONDS = 8
-LINE_LIMIT = 64 * 1024 * 1024  # bytes; one message holds all the spans of a case
+EXCHANGES = 16  # of the time, with one rank: the quickest counts
+LINE_LIMIT = 64 * 1024 * 1024  # bytes; one message may hold all the spans of a case
+
+
+@dataclass
+class Rank:
+    """What is known of a rank that has a connection: its number; its pid when it is on this node."""
+
+    number: int
+    pid: int | None = None
 
 
 class Launcher:
@@ -48,7 +65,8 @@ class Launcher:
     def __init__(self, host: str) -> None:
         self.host = host  # where ranks reach this process
         self._token = secrets.token_hex(16)
-        self._ranks: dict[asyncio.StreamWriter, int | None] = {}  # with the pid of those on this node
+        self._ranks: dict[asyncio.StreamWriter, Rank] = {}
+        self._times: asyncio.Queue[float] = asyncio.Queue()
         self._process: asyncio.subprocess.Process | None = None
         self._watch: asyncio.Task[None] | None = None
         self._scratch: str | None = None
@@ -66,7 +84,7 @@ class Launcher:
         commands = asyncio.StreamReader(limit=LINE_LIMIT)
         await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(commands), sys.stdin)
         self.tell("listening")
-        probe: asyncio.Task[None] | None = None
+        aside: set[asyncio.Task[None]] = set()  # what takes its time: a hang-up must not wait for it
         try:
             while line := await commands.readline():
                 command = json.loads(line)
@@ -76,10 +94,12 @@ class Launcher:
                     case "say":
                         self.say(**command)
                     case "probe":
-                        probe = asyncio.create_task(self.probe(**command))  # a hang-up must not wait for it
+                        aside.add(asyncio.create_task(self.probe(**command)))
+                    case "clocks":
+                        aside.add(asyncio.create_task(self.clocks(**command)))
         finally:
-            if probe is not None:
-                probe.cancel()
+            for task in aside:
+                task.cancel()
             await self.end()
 
     async def launch(self, argv: list[str], env: dict[str, str]) -> None:
@@ -120,11 +140,14 @@ class Launcher:
         with contextlib.suppress(ConnectionError, ValueError):  # whoever does not speak as a rank does is not one
             while line := await reader.readline():
                 message = json.loads(line)
-                if message.pop("token", None) != self._token:
+                if not isinstance(message, dict) or message.pop("token", None) != self._token:
                     break
-                self._ranks.setdefault(writer)
+                rank = self._ranks.setdefault(writer, Rank(message["rank"]))
+                if message["event"] == "clock":
+                    self._times.put_nowait(message["at"])
+                    continue
                 if message["event"] == "hello" and message["host"] == socket.gethostname():
-                    self._ranks[writer] = message["pid"]
+                    rank.pid = message["pid"]
                 self.tell(**message)
         self._ranks.pop(writer, None)
         writer.close()
@@ -133,6 +156,19 @@ class Launcher:
         """Pass a word on to every rank."""
         for writer in self._ranks:
             writer.write(word.encode() + b"\n")
+
+    async def clocks(self, ranks: list[int]) -> None:
+        """Ask ranks for their time, one after another; the host makes offsets of it (parlab/clocks.py)."""
+        exchanges: dict[int, list[tuple[float, float, float]]] = {}
+        for writer, rank in list(self._ranks.items()):
+            if rank.number in ranks:
+                found = exchanges[rank.number] = []
+                for _ in range(EXCHANGES):
+                    sent = time.monotonic()
+                    writer.write(b"clock\n")
+                    at = await self._times.get()
+                    found.append((sent, at, time.monotonic()))
+        self.tell("clocks", exchanges=exchanges)
 
     async def probe(self, nodes: list[str], argv: list[str]) -> None:
         """Try a command on every node at once; report what each answered wrongly, '' where it did not."""
@@ -170,10 +206,10 @@ class Launcher:
                 process.send_signal(number)
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(process.wait(), GRACE_SECONDS)
-        for writer, pid in self._ranks.items():  # a rank that has ended has hung up, and is not in here
-            if pid is not None:
+        for writer, rank in self._ranks.items():  # a rank that has ended has hung up, and is not in here
+            if rank.pid is not None:
                 with contextlib.suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)
+                    os.kill(rank.pid, signal.SIGKILL)
             writer.close()
         self._ranks.clear()
         if self._scratch is not None:
