@@ -1,31 +1,54 @@
-"""The CPU limit that the kernel enforces on this node, read from inside it.
+"""The kernel's files on the CPU of this process's cgroup, found from inside; parlab/usage.py understands them."""
 
-Files as documented in the kernel's Documentation/admin-guide/cgroup-v2.rst (cpu.max) and
-Documentation/scheduler/sched-bwc.rst (cpu.cfs_quota_us, cpu.cfs_period_us).
-"""
-
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
+V1_MOUNTS = ("cpu", "cpuacct", "cpu,cpuacct", "cpuacct,cpu")  # one a controller, or two in one
+V1_FILES = {
+    "cpu.cfs_quota_us": "cpu",
+    "cpu.cfs_period_us": "cpu",
+    "cpu.stat": "cpu",
+    "cpuacct.usage": "cpuacct",
+}
+V2_FILES = ("cpu.max", "cpu.stat")
+MOST_BYTES = 4096
 
-def read_limit(root: Path = Path("/sys/fs/cgroup"), membership: Path = Path("/proc/self/cgroup")) -> float | None:
-    """Host CPUs that this process's cgroup may use; None where no limit is set or no cgroup is mounted.
+
+class Cgroup:
+    """Finds the files once and keeps them open: a reading then costs microseconds.
 
     `root` is where cgroups are mounted, `membership` lists this process's path in each hierarchy.
-    Raises ValueError where a file does not read as the kernel documents it.
     """
-    paths = _cgroup_paths(membership)
+
+    def __init__(self, root: Path = Path("/sys/fs/cgroup"), membership: Path = Path("/proc/self/cgroup")) -> None:
+        self._files = {path.name: path.open("rb", buffering=0) for path in _files(root, _cgroup_paths(membership))}
+
+    def texts(self) -> dict[str, str]:
+        """What the files say now, by their names; {} where no cgroup is mounted."""
+        return {name: os.pread(file.fileno(), MOST_BYTES, 0).decode() for name, file in self._files.items()}
+
+    def close(self) -> None:
+        """Close the files."""
+        for file in self._files.values():
+            file.close()
+
+
+def _files(root: Path, paths: dict[str, str]) -> Iterator[Path]:
     if (root / "cgroup.controllers").exists():  # version 2: one hierarchy
-        fields = _read(root, paths.get("", "/"), "cpu.max").split()
-        if not fields:  # the root cgroup has no limit, and no such file
-            return None
-        quota, period = fields
-        return None if quota == "max" else int(quota) / int(period)
-    for name in ("cpu", "cpu,cpuacct", "cpuacct,cpu"):  # version 1: one mount a controller, or two in one
-        quota = _read(root / name, paths.get("cpu", "/"), "cpu.cfs_quota_us").strip()
-        if quota:
-            period = _read(root / name, paths.get("cpu", "/"), "cpu.cfs_period_us")
-            return None if int(quota) < 0 else int(quota) / int(period)
-    return None
+        for name in V2_FILES:
+            yield from _at(root, paths.get("", "/"), name)
+        return
+    for name, controller in V1_FILES.items():
+        for mount in V1_MOUNTS:
+            if found := _at(root / mount, paths.get(controller, "/"), name):
+                yield found[0]
+                break
+
+
+def _at(mount: Path, path: str, name: str) -> list[Path]:
+    """A container usually sees its own cgroup at the mount's root; without a namespace of its own, at its path."""
+    return [file for file in (mount / path.lstrip("/") / name, mount / name) if file.exists()][:1]
 
 
 def _cgroup_paths(membership: Path) -> dict[str, str]:
@@ -35,11 +58,3 @@ def _cgroup_paths(membership: Path) -> dict[str, str]:
         _, controllers, path = line.split(":", 2)
         paths.update(dict.fromkeys(controllers.split(","), path))
     return paths
-
-
-def _read(mount: Path, path: str, name: str) -> str:
-    """A container usually sees its own cgroup at the mount's root; without a namespace of its own, at its path."""
-    for folder in (mount / path.lstrip("/"), mount):
-        if (folder / name).exists():
-            return (folder / name).read_text()
-    return ""
