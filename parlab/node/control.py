@@ -1,56 +1,81 @@
 """A rank's line to the launcher: JSON objects, one a line, on a TCP connection of its own.
 
-A lab's `print` cannot disturb it, and a rank that waits on it uses no CPU, as it would in an MPI call.
+A lab's `print` cannot disturb it, and a thread that waits on it uses no CPU, as it would in an MPI call.
 """
 
 import json
 import os
+import queue
 import socket
+import threading
+import time
+from collections.abc import Callable
 from contextlib import suppress
 from functools import cache
 from typing import Any
 
-from parlab.node.cgroup import read_limit
+from parlab.node.meter import Meter
 
 CONNECT_SECONDS = 10
+SAMPLE_SECONDS = 0.45  # at least twice a second, even when a sample comes late
 
 
 class Control:
-    """The connection of one rank; `PARLAB_CONTROL` in its environment says where to: host:port:token."""
+    """The connection of one rank; `PARLAB_CONTROL` in its environment says where to: host:port:token.
+
+    The first rank of each node speaks for the node: it alone reads the node's limit and usage, and burns.
+    """
 
     def __init__(self) -> None:
+        get = os.environ.get
         host, port, self._token = os.environ["PARLAB_CONTROL"].split(":")
         self._socket = socket.create_connection((host, int(port)), timeout=CONNECT_SECONDS)
         self._socket.settimeout(None)  # from here on the launcher decides how long is too long
-        self._lines = self._socket.makefile("r", encoding="utf-8")
-        self.rank = int(os.environ.get("OMPI_COMM_WORLD_RANK", "0"))
+        self._sending = threading.Lock()
+        self._words: queue.SimpleQueue[str] = queue.SimpleQueue()
+        self._measured = threading.Event()
+        self.rank = int(get("OMPI_COMM_WORLD_RANK", "0"))
+        self._speaks = get("OMPI_COMM_WORLD_LOCAL_RANK", "0") == "0"
+        self._meter = Meter(get("PARLAB_RUN", ""), own_node="PARLAB_OWN_NODE" in os.environ, host=self.rank == 0)
+        self.each_sample: Callable[[], None] = lambda: None
 
     def send(self, event: str, **facts: Any) -> None:
         """Report an event of this rank."""
         message = {"event": event, "rank": self.rank, "token": self._token, **facts}
-        self._socket.sendall(json.dumps(message).encode() + b"\n")
+        with self._sending:
+            self._socket.sendall(json.dumps(message).encode() + b"\n")
+
+    def listen(self) -> None:
+        """From here on answer the launcher's words in a thread; a rank whose launcher is gone ends."""
+        threading.Thread(target=self._answer, daemon=True).start()
 
     def await_word(self, word: str) -> None:
-        """Wait until the launcher says `word`. Raises SystemExit when it says anything else, or hangs up."""
-        line = self._lines.readline()
-        if line.strip() != word:
-            raise SystemExit(f"rank {self.rank}: the launcher said {line.strip() or 'nothing more'!r}, not {word!r}")
+        """Wait until the launcher says `word`, one of those that are not answered at once."""
+        while self._words.get() != word:
+            pass
 
-    def answer_check(self) -> None:
-        """Wait to be asked, then tell the limit that this node's kernel enforces."""
-        self.await_word("check")
-        self._tell_limit()
-
-    def answer_checks(self) -> None:
-        """Tell the limit whenever asked; a thread that waits here uses no CPU. A rank without a launcher ends."""
+    def _answer(self) -> None:
         with suppress(OSError):
-            for line in self._lines:
-                if line.strip() == "check":
-                    self._tell_limit()
+            for line in self._socket.makefile("r", encoding="utf-8"):
+                match word := line.strip():
+                    case "clock":
+                        self.send("clock", at=time.monotonic())
+                    case "check" if self._speaks:
+                        self.send("limit", usage=self._meter.read(in_full=True))
+                    case "burn" if self._speaks:
+                        self.send("burned", cpus=self._meter.burn())
+                    case "start" if self._speaks:
+                        threading.Thread(target=self._sample, daemon=True).start()
+                    case "end":
+                        self._measured.set()
+                self._words.put(word)
         os._exit(1)
 
-    def _tell_limit(self) -> None:
-        self.send("limit", cpus=read_limit())
+    def _sample(self) -> None:
+        with suppress(OSError):
+            while not self._measured.wait(SAMPLE_SECONDS):
+                self.send("usage", usage=self._meter.read())
+                self.each_sample()
 
 
 @cache

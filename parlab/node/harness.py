@@ -6,12 +6,17 @@ import threading
 import time
 import traceback
 from contextlib import redirect_stdout
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from platform import python_version
 from typing import Any
 
-from parlab.lab import Lab
+from parlab.lab import RIGHT, WRONG, Case, Lab
 from parlab.node.control import Control, control
 from parlab.pace import PERIOD
 from parlab.spans import Task, take_recorded
+
+PACKAGES = ("openmpi", "mpi4py", "numpy", "pathos")
 
 
 class Gate:
@@ -21,42 +26,99 @@ class Gate:
         self._line, self._lock, self.open = line, threading.Lock(), False
 
     def __call__(self) -> None:
-        """Say that all is booted, have this node's limit read, wait for the start."""
+        """Say that all is booted, wait for the start."""
         with self._lock:
             if self.open:
                 return
             self._line.send("ready")
-            self._line.answer_check()
             self._line.await_word("start")
-            time.sleep(PERIOD)  # what booting used of the first capped period is then no longer owed
+            time.sleep(PERIOD)  # what was used of the first capped period is then no longer owed
             self.open = True
 
 
+class SpanStream:
+    """Sends spans as they come in; whoever flushes has the line until they are sent."""
+
+    def __init__(self, line: Control) -> None:
+        self._line, self._lock, self.count = line, threading.Lock(), 0
+
+    def flush(self) -> None:
+        """Send what was recorded since the last time."""
+        with self._lock:
+            if spans := take_recorded():
+                self._line.send("spans", spans=[span.to_json() for span in spans])
+                self.count += len(spans)
+
+
 def run_case(lab: Lab) -> None:
-    """Run the case that PARLAB_CASE numbers. What it raises is reported and ends the launch."""
+    """Run the case that PARLAB_CASE numbers. What it raises undeclared is reported and ends the launch."""
     line = control()
     gate = Gate(line)
     case = lab.cases[int(os.environ["PARLAB_CASE"])]
+
+    stream = SpanStream(line)
+    line.each_sample = stream.flush
     try:
         with redirect_stdout(None):  # what tasks print is wanted once, from the case
             tasks, serial = lab.reference()
         if not any(task.burned or task.waited for task in tasks):
             raise ValueError("the serial solution burns and waits no units, so there is no ideal to compare with")
-        line.send("plan", tasks=tasks)
-        plain = inspect.signature(case.function).parameters["task"].default
-        result = case.function(Task(plain, gate), **case.settings)
-        if not gate.open:
-            raise RuntimeError(f"{case.name} ran no task: it must hand its parameter `task` to the workers")
-        spans = [span.to_json() for span in take_recorded()]  # before `same`: the clock has stopped
-        if not spans:
+        line.send("plan", tasks=tasks, software=software(), cpu=cpu_model())
+        outcome, result = attempt(case, gate)
+        returned = time.monotonic()
+        stream.flush()
+        if not stream.count and outcome == RIGHT:
             raise RuntimeError(f"no task of {case.name} came back")
-        wrong = None if lab.same(result, serial) else difference(result, serial)
+        if outcome == RIGHT:
+            outcome, found = (RIGHT, "") if lab.same(result, serial) else (WRONG, difference(result, serial))
+        else:
+            found = f"{case.name} raised {outcome}"
     except BaseException as error:
         line.send("failed", error=traceback.format_exception_only(error)[-1].strip(), trace=traceback.format_exc())
         raise
-    line.send("done", spans=spans, wrong=wrong)
-    line.answer_check()
+    line.send("done", outcome=outcome, wrong=complaint(case, outcome, found), returned=returned)
     line.await_word("end")
+
+
+def attempt(case: Case, gate: Gate) -> tuple[str, Any]:
+    """Run the case; return what it gave, or the name of the exception that it declares and raised."""
+    plain = inspect.signature(case.function).parameters["task"].default
+    try:
+        result = case.function(Task(plain, gate), **case.settings)
+    except Exception as error:
+        if not case.declares(error):
+            raise
+        gate()  # what fails before its first task, as a lambda that cannot be pickled, is still a launch
+        return case.outcome, None
+    if not gate.open:
+        raise RuntimeError(f"{case.name} ran no task: it must hand its parameter `task` to the workers")
+    return RIGHT, result
+
+
+def complaint(case: Case, outcome: str, found: str) -> str | None:
+    """What is not as the case declares it, in words; None where all is."""
+    if outcome == case.outcome:
+        return None
+    if outcome == RIGHT:
+        return f"declared to be {case.outcome}, but each result equals the serial one"
+    return found if case.outcome == RIGHT else f"declared to be {case.outcome}, but {found}"
+
+
+def software() -> dict[str, str]:
+    """Versions of what the ranks run on; a package that is not there has none."""
+    found = {"python": python_version()}
+    for name in PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def cpu_model(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
+    """What the kernel calls this machine's CPU; '' where it does not say."""
+    lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "")
 
 
 def difference(result: Any, serial: Any) -> str:

@@ -7,10 +7,10 @@ while the host puts the limits on and has every rank read them back; then the ta
 """
 
 import os
+import random
 import runpy
 import signal
 import socket
-import threading
 from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
@@ -20,6 +20,7 @@ from parlab.node.control import control
 # Imported before the rank goes on, in all ranks at once. The first starts MPI; the rest is what mpi4py.futures and a
 # lab would otherwise load one after another.
 PRELOADED = ("mpi4py.MPI", "mpi4py.futures._core", "mpi4py.run", "parlab.node.harness")
+BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
 def end_leftovers() -> list[int]:
@@ -41,16 +42,21 @@ def end_leftovers() -> list[int]:
     return ended
 
 
+def boot_id() -> str:
+    """What tells one running kernel from another, and so one monotonic clock; '' where there is no such file."""
+    return BOOT_ID.read_text().strip() if BOOT_ID.exists() else ""
+
+
 def main() -> None:
-    """Boot, then become mpi4py.futures; rank 0 answers the host from the harness, the others from a thread."""
+    """Boot, then become mpi4py.futures; a thread answers the launcher."""
     line = control()
     # A simulated node shares its machine with other people's runs: there, none is ours to end.
     ended = end_leftovers() if os.environ.get("PARLAB_OWN_NODE") else []
-    line.send("hello", host=socket.gethostname(), pid=os.getpid(), ended=ended)
+    line.send("hello", host=socket.gethostname(), pid=os.getpid(), boot=boot_id(), ended=ended)
+    random.seed(int(os.environ.get("PARLAB_SEED", "0")))
     for name in PRELOADED:
         import_module(name)
-    if line.rank > 0:
-        threading.Thread(target=line.answer_checks, daemon=True).start()
+    line.listen()
     runpy.run_module("mpi4py.futures", run_name="__main__", alter_sys=True)
 
 
