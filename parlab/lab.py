@@ -29,11 +29,17 @@ from itertools import product
 from typing import Any, NamedTuple, TypeVar
 
 from parlab.pace import burn, metered, pace, wait
+from parlab.spans import phase
 
-__all__ = ["Case", "Lab", "approx", "burn", "pace", "wait"]
+__all__ = ["CannotBeShown", "Case", "Lab", "approx", "burn", "pace", "phase", "wait"]
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 FUTURES = "mpi4py.futures"
+RIGHT, WRONG = "right", "wrong"  # outcomes of a case; another is the name of the exception that it raises
+
+
+class CannotBeShown(Exception):
+    """Raised by an expectation that needs what is not there: more CPUs, a case that did not run."""
 
 
 class Units(NamedTuple):
@@ -51,10 +57,16 @@ class Case:
     launch: str
     settings: dict[str, Any] = field(default_factory=dict)
     nodes: int | None = None  # the size it ran on, where there were several
+    outcome: str = RIGHT
+    raises: tuple[type[BaseException], ...] = ()
 
     def on(self, nodes: int) -> "Case":
         """The same case with the size in its name."""
         return replace(self, nodes=nodes)
+
+    def declares(self, error: BaseException) -> bool:
+        """Whether the case is to raise such an exception."""
+        return isinstance(error, self.raises)
 
     @property
     def name(self) -> str:
@@ -86,6 +98,7 @@ class Lab:
     """One lesson: its unit in seconds, its default spec, its cases and what is expected of them.
 
     `nodes` is one size or several; each case runs on each. `same(result, serial_result)` decides on correctness.
+    `seed` is what `random` is seeded with in every rank, and what strings hash by.
     """
 
     def __init__(
@@ -96,12 +109,14 @@ class Lab:
         cores: int = 1,
         speed: float | Fraction = Fraction(1, 8),
         same: Callable[[Any, Any], bool] = operator.eq,
+        seed: int = 0,
     ) -> None:
         self.unit = float(unit)
         self.nodes: tuple[int, ...] = (nodes,) if isinstance(nodes, int) else tuple(nodes)
         self.cores = cores
         self.speed = Fraction(speed).limit_denominator(64)
         self.same = same
+        self.seed = seed
         self.cases: list[Case] = []
         self.expectations: list[Callable[..., None]] = []
         self._serial: Callable[..., Any] | None = None
@@ -111,25 +126,34 @@ class Lab:
         self._serial = function
         return function
 
-    def case(self, *, launch: str, **settings: Any) -> Callable[[Function], Function]:
+    def case(
+        self, *, launch: str, outcome: str | type[BaseException] = RIGHT, **settings: Any
+    ) -> Callable[[Function], Function]:
         """Declare a case; each list among the settings is one case a value.
 
         `launch` says how its processes are started; `"mpi4py.futures"` is
         `mpiexec -n WORKERS+1 ... python -m mpi4py.futures`, with the case itself on the head.
+        `outcome` is what it is to come to when that is not the serial results: `"wrong"`, or an exception's class.
         """
         if launch != FUTURES:
             raise ValueError(f"launch={launch!r}: known is {FUTURES!r}")
+        if isinstance(outcome, str) and outcome not in (RIGHT, WRONG):
+            raise ValueError(f"outcome={outcome!r}: known are {RIGHT!r}, {WRONG!r} and classes of exceptions")
+        # On a host without the library, its exceptions are stand-ins (parlab/catalog.py): no classes, but with names.
+        raises = (outcome,) if isinstance(outcome, type) else ()
+        named = outcome if isinstance(outcome, str) else outcome.__name__.rpartition(".")[2]
 
         def declare(function: Function) -> Function:
             values: Iterable[list[Any]] = (v if isinstance(v, list) else [v] for v in settings.values())
             for chosen in product(*values):
-                self.cases.append(Case(function, launch, dict(zip(settings, chosen, strict=True))))
+                chosen_settings = dict(zip(settings, chosen, strict=True))
+                self.cases.append(Case(function, launch, chosen_settings, outcome=named, raises=raises))
             return function
 
         return declare
 
     def expect(self, function: Function) -> Function:
-        """Declare an expectation: a function of the measured cases that asserts."""
+        """Declare an expectation: a function of the measured cases that asserts, or raises CannotBeShown."""
         self.expectations.append(function)
         return function
 
