@@ -11,11 +11,13 @@ gone on by the units of its task. Nothing but the clock changes for the workers 
 """
 
 import heapq
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
+from typing import Any
 
-from parlab.lab import Case, Units
+from parlab.lab import Units
+from parlab.spans import Span
 from parlab.spec import Spec
 
 SAME_INSTANT = 1e-9  # units; what floats make of two workers that are through at once
@@ -39,10 +41,42 @@ def map_chunk(tasks: int, workers: int) -> int:
     return -(-tasks // (4 * workers))
 
 
-def ideal_s(tasks: Sequence[Units], spec: Spec, case: Case) -> float:
-    """Seconds that the case takes ideally: a worker a core, and the chunks that its setting `chunk` names."""
-    chunk = int(case.settings.get("chunk", 1))
-    return ideal_units(tasks, spec.workers, cores=spec.cores, nodes=spec.nodes, chunk=chunk) * spec.unit
+def ideal_s(tasks: Sequence[Units], spec: Spec, settings: Mapping[str, Any]) -> float:
+    """Seconds that a case takes ideally: a worker a core, and the chunks that its setting `chunk` names."""
+    return max((slot.finished for slot in _slots(tasks, spec, settings)), default=0.0) * spec.unit
+
+
+def ideal_spans(tasks: Sequence[Units], spec: Spec, settings: Mapping[str, Any]) -> list[Span]:
+    """The ideal schedule as spans, in the order of the tasks, in seconds from the start; all is submitted at once.
+
+    What a task lacks of a core of its own, while its node is shared, is time that it is ready and does not run.
+    """
+    found = []
+    for slot in _slots(tasks, spec, settings):
+        task, speed = tasks[slot.task], float(spec.speed)
+        started, finished = slot.started * spec.unit, slot.finished * spec.unit
+        burned_s, waited_s = task.burned * spec.unit, task.waited * spec.unit
+        found.append(
+            Span(
+                submitted=0.0,
+                started=started,
+                finished=finished,
+                received=finished,
+                cpu_s=burned_s * speed,
+                process_cpu_s=burned_s * speed,
+                waited_s=waited_s,
+                stalled_s=max(0.0, finished - started - burned_s - waited_s),
+                node=f"worker-{slot.worker * spec.nodes // spec.workers + 1}",
+                rank=slot.worker + 1,
+                pid=0,
+                thread=slot.worker,
+            )
+        )
+    return found
+
+
+def _slots(tasks: Sequence[Units], spec: Spec, settings: Mapping[str, Any]) -> list[Slot]:
+    return schedule(tasks, spec.workers, cores=spec.cores, nodes=spec.nodes, chunk=int(settings.get("chunk", 1)))
 
 
 def serial_s(tasks: Sequence[Units], spec: Spec) -> float:

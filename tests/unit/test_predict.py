@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from parlab.lab import FUTURES, Case, Units
-from parlab.predict import ideal_s, ideal_units, map_chunk, schedule, serial_s
+from parlab.account import account, by_worker
+from parlab.lab import Units
+from parlab.predict import ideal_s, ideal_spans, ideal_units, map_chunk, schedule, serial_s
 from parlab.spec import Spec
 
 WAITS = [Units(0, units) for units in (3, 5, 10, 15, 17, 20)]  # lesson 001
@@ -58,8 +59,27 @@ def test_waiting_leaves_the_core_to_others() -> None:
 def test_a_case_is_predicted_from_its_spec_and_its_chunk() -> None:
     spec, tasks = Spec(2, 2, Fraction(1, 8), 0.5), [Units(1, 0)] * 10
     for settings, rounds in (({}, 3), ({"chunk": 2}, 4), ({"chunk": 5}, 5)):
-        assert ideal_s(tasks, spec, Case(len, FUTURES, settings)) == rounds * 0.5
+        assert ideal_s(tasks, spec, settings) == rounds * 0.5
     assert serial_s(tasks, spec) == 5
+
+
+def test_the_ideal_comes_as_spans_that_can_be_drawn_beside_the_real() -> None:
+    spec, tasks = Spec(2, 2, Fraction(1, 8), 0.5), [Units(1, 0)] * 6 + [Units(1, 1)] * 4
+    spans = ideal_spans(tasks, spec, {})
+    assert [(span.node, span.rank) for span in spans[:4]] == [
+        *(("worker-1", rank) for rank in (1, 2)),
+        *(("worker-2", rank) for rank in (3, 4)),
+    ]
+    assert max(span.finished for span in spans) == ideal_s(tasks, spec, {})
+    for own in by_worker(spans).values():
+        spent = account(own, spans, 1 / 8)
+        assert spent.unexplained == spent.on_the_way == spent.held_back == 0
+        assert spent.computing == pytest.approx(sum(1 for span in own) * 0.5)
+
+
+def test_in_the_ideal_a_crowded_node_holds_its_tasks_back() -> None:
+    slots = schedule([Units(1, 0)] * 4, 4, cores=2)
+    assert {slot.finished for slot in slots} == {2}
 
 
 def test_no_tasks_take_no_time() -> None:
