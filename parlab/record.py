@@ -1,39 +1,105 @@
-"""The record of one invocation: what was asked, what came out, where it ran.
+"""The record of one invocation: what was asked, what came out, where it ran, what it is worth. Times in seconds.
 
-Schema 1, times in seconds:
+    schema, id, started (local time), lab, backend, spec of the largest cluster, environment,
+    failure   {text, exit_code}, or null
+    cases[]   {name, settings, spec, tasks [[burned, waited], ...] in units, declared, ideal_s, serial_s, repeats[]
+              {startup_s, shutdown_s, outcome, wrong, spans[], nodes{}, clocks{}}}
+    verdict   {correct, held, quiet, reproduced: {answer, evidence}, claims[] {name, answer, why}}
 
-    schema, lab, backend, environment
-    spec      {nodes, cores, speed, unit} of the largest cluster of the invocation
-    cases[]   {name, settings, spec, workers, ideal_s, measured_s (median), off_by (0.02 is 2 % slower), speedup,
-              by_node {node: tasks, in the first repeat}, repeats[] {measured_s, by_node, wrong, spans[]}}
-    claims[]  {name, holds, why}: the lab's expectations
+What follows from these is written beside them for other readers, and worked out anew on reading: of a case
+`workers, measured_s` (median)`, off_by, speedup, by_node`, of a repeat `measured_s, by_node, account`.
 """
 
-import json
-import os
 import statistics
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from dataclasses import dataclass, field
+from enum import Enum
+from functools import cached_property
 from typing import Any
 
+from parlab.account import Account, account, last_to_finish
+from parlab.clocks import Clock
+from parlab.lab import RIGHT, Units
+from parlab.predict import ideal_spans
 from parlab.spans import Span
 from parlab.spec import Spec
+from parlab.usage import Usage
 
-SCHEMA = 1
+# 1  spans without phases, claims without a verdict; never kept in results/
+# 2  one file a run in results/; readings of nodes, clocks, verdict, fingerprint
+SCHEMA = 2
+
+
+class Answer(Enum):
+    """To each of the verdict's questions, and to each claim."""
+
+    YES = "yes"
+    NO = "no"
+    CANNOT = "cannot be shown here"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """An answer and, in a line, what it rests on; of a no, what to do about it."""
+
+    answer: Answer
+    evidence: str
+    cure: str = ""
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One of the lab's expectations: whether it holds, and if not, why."""
+
+    name: str
+    answer: Answer
+    why: str = ""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The four answers; see parlab/verdict.py."""
+
+    correct: Finding
+    held: Finding
+    quiet: Finding
+    reproduced: Finding
+    claims: tuple[Claim, ...]
+
+    @property
+    def is_measurement(self) -> bool:
+        """Whether the figures mean anything: no answer to held or quiet is a no."""
+        return Answer.NO not in (self.held.answer, self.quiet.answer)
+
+
+@dataclass(frozen=True)
+class NodeUse:
+    """What one node was given, and what it used, in one repeat."""
+
+    wanted: float | None  # its limit in host CPUs; None where the backend has none
+    engine: tuple[float | None, ...] = ()  # what the engine said of it, before and after
+    burned: float | None = None  # host CPUs that an unpaced burn got, where one was made
+    readings: tuple[Usage, ...] = ()  # the first before the first task, the last after the last
 
 
 @dataclass(frozen=True)
 class Repeat:
-    """One launch of a case, by its spans. Times in seconds."""
+    """One launch of a case."""
 
     spans: tuple[Span, ...]
-    wrong: str | None = None
+    outcome: str = RIGHT
+    wrong: str | None = None  # what is not as the case declares it
+    startup_s: float = 0.0  # from mpiexec to the first task
+    shutdown_s: float = 0.0  # from the last receipt to the end of mpiexec; limits are read in between, and not counted
+    nodes: Mapping[str, NodeUse] = field(default_factory=dict)
+    clocks: Mapping[str, Clock] = field(default_factory=dict)  # of nodes with a kernel of their own
 
     @property
-    def measured_s(self) -> float:
-        """From the first submission to the last receipt; start-up and shut-down of the ranks lie outside."""
+    def measured_s(self) -> float | None:
+        """From the first submission to the last receipt; None where no task came back."""
+        if not self.spans:
+            return None
         return max(span.received for span in self.spans) - min(span.submitted for span in self.spans)
 
     @property
@@ -41,11 +107,6 @@ class Repeat:
         """How many tasks each node did, of those that did any; in the order of their numbers."""
         counts = Counter(span.node for span in self.spans)
         return {node: counts[node] for node in sorted(counts, key=lambda node: (len(node), node))}
-
-    def to_json(self) -> dict[str, Any]:
-        """As in the record."""
-        spans = [span.to_json() for span in self.spans]
-        return {"measured_s": self.measured_s, "by_node": self.by_node, "wrong": self.wrong, "spans": spans}
 
 
 @dataclass(frozen=True)
@@ -55,18 +116,39 @@ class MeasuredCase:
     name: str
     settings: Mapping[str, Any]
     spec: Spec
+    tasks: tuple[Units, ...]
     ideal_s: float
     serial_s: float  # all tasks one after another on one virtual core
     repeats: tuple[Repeat, ...]
+    declared: str = RIGHT  # the outcome that it is to come to
 
     @property
     def workers(self) -> int:
         return self.spec.workers
 
+    @cached_property
+    def times(self) -> tuple[float, ...]:
+        """The measured time of each repeat that has one, in ascending order."""
+        return tuple(sorted(r.measured_s for r in self.repeats if r.measured_s is not None))
+
     @property
     def measured_s(self) -> float:
-        """The median of the repeats."""
-        return statistics.median(repeat.measured_s for repeat in self.repeats)
+        """The median of the repeats; not a number where no task came back, as of a case that is to raise."""
+        return statistics.median(self.times) if self.times else float("nan")
+
+    @property
+    def spread(self) -> float:
+        """From the quickest to the slowest repeat, as a fraction of the median."""
+        return (self.times[-1] - self.times[0]) / self.measured_s if self.times else 0.0
+
+    @property
+    def typical(self) -> Repeat:
+        """The repeat that took the median time, or the one just below."""
+        timed = [repeat for repeat in self.repeats if repeat.measured_s is not None]
+        if not timed:
+            return self.repeats[0]
+        middle = statistics.median_low(self.times)
+        return next(repeat for repeat in timed if repeat.measured_s == middle)
 
     @property
     def units(self) -> float:
@@ -85,66 +167,47 @@ class MeasuredCase:
 
     @property
     def by_node(self) -> dict[str, int]:
-        """How many tasks each node did in the first repeat."""
-        return self.repeats[0].by_node
+        """How many tasks each node did in the typical repeat."""
+        return self.typical.by_node
 
     @property
     def wrong(self) -> str | None:
         """The first complaint about a result, of whichever repeat; None where all are right."""
         return next((repeat.wrong for repeat in self.repeats if repeat.wrong), None)
 
-    def to_json(self) -> dict[str, Any]:
-        return {
-            "name": self.name,
-            "settings": dict(self.settings),
-            "spec": self.spec.to_json(),
-            "workers": self.workers,
-            "ideal_s": self.ideal_s,
-            "measured_s": self.measured_s,
-            "off_by": self.off_by,
-            "speedup": self.speedup,
-            "by_node": self.by_node,
-            "repeats": [repeat.to_json() for repeat in self.repeats],
-        }
+    def ideal(self) -> list[Span]:
+        """The schedule that the case would have if nothing were lost, in seconds from the start."""
+        return ideal_spans(self.tasks, self.spec, self.settings)
+
+    def account(self, repeat: Repeat | None = None) -> Account:
+        """Where the time of the last-finishing worker went; of the typical repeat unless another is named."""
+        spans = (repeat or self.typical).spans
+        return account(last_to_finish(spans), spans, float(self.spec.speed)) if spans else Account()
 
 
 @dataclass(frozen=True)
-class Claim:
-    """One of the lab's expectations: whether it holds, and if not, why."""
+class Failure:
+    """Why a run broke off, and with which exit code."""
 
-    name: str
-    holds: bool
-    why: str
+    text: str
+    exit_code: int
 
 
 @dataclass(frozen=True)
 class Run:
-    """Everything about one invocation."""
+    """Everything about one invocation. A run that broke off has the cases that were measured, and its failure."""
 
+    id: str
+    started: str
     lab: str
     backend: str
     spec: Spec
     cases: tuple[MeasuredCase, ...]
-    claims: tuple[Claim, ...]
+    verdict: Verdict
     environment: Mapping[str, Any]
+    failure: Failure | None = None
 
-    def to_json(self) -> dict[str, Any]:
-        return {
-            "schema": SCHEMA,
-            "lab": self.lab,
-            "backend": self.backend,
-            "spec": self.spec.to_json(),
-            "cases": [case.to_json() for case in self.cases],
-            "claims": [asdict(claim) for claim in self.claims],
-            "environment": dict(self.environment),
-        }
-
-
-def write_json(run: Run, path: Path) -> None:
-    """Write the record; a reader sees the old file or the new one, never half of it."""
-    part = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        part.write_text(json.dumps(run.to_json(), indent=2) + "\n", encoding="utf-8")
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+    @property
+    def wrong(self) -> bool:
+        """Whether any result was not as its case declares it."""
+        return any(case.wrong for case in self.cases)
