@@ -1,23 +1,202 @@
-"""Whether what the lab claims came out."""
+"""The verdict: four questions, each answered yes, no, or cannot be shown here, with its evidence.
 
-from collections.abc import Sequence
+    correct      each case gave the serial results, or the outcome that it declares
+    held         the limits were in force and delivered
+    quiet        the host had the CPU to give (parlab/quiet.py)
+    reproduced   what the lab expects holds
 
-from parlab.lab import Lab
-from parlab.record import Claim, MeasuredCase
+A run that is not held or not quiet is not a measurement: its claims are not judged, so that noise never fails one. A
+wrong result is wrong in any noise.
+"""
+
+import statistics
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from math import ceil
+from typing import Any
+
+from parlab.lab import CannotBeShown, Lab
+from parlab.pace import PERIOD
+from parlab.quiet import disturbances, disturbed, load, undelivered, used_s
+from parlab.record import Answer, Claim, Finding, MeasuredCase, NodeUse, Run, Verdict
+from parlab.thresholds import BURN_WITHIN, LIMIT_EXACT, LIMIT_PERIODS, LIMIT_SLACK
+from parlab.words import decimal, percent, plural
+
+WRONG, NOT_A_MEASUREMENT, CLAIM_FAILED = 1, 3, 1  # exit codes
+TAMPERED = (
+    "something else changes limits, or this engine ignores them: ./invoke status shows what it says; "
+    "./invoke down, then run again"
+)
+NOTHING = "no case was measured"
+BUSY = "the host had not that much to give: close what else runs on it, and run again"
 
 
-def judge(lab: Lab, cases: Sequence[MeasuredCase]) -> tuple[Claim, ...]:
-    """Try each expectation of the lab on the measured cases, which it gets by their names."""
-    by_name = {case.name: case for case in cases}
+def judge(lab: Lab, cases: Sequence[MeasuredCase], environment: Mapping[str, Any]) -> Verdict:
+    """Answer the four questions from what was measured."""
+    if not cases:
+        nothing = Finding(Answer.CANNOT, NOTHING)
+        claims = tuple(Claim(_words(expectation), Answer.CANNOT, NOTHING) for expectation in lab.expectations)
+        return Verdict(nothing, nothing, nothing, nothing, claims)
+    held, quiet = _held(cases, environment), _quiet(cases)
+    trusted = Answer.NO not in (held.answer, quiet.answer)
+    claims = _claims(lab, cases, trusted=trusted)
+    return Verdict(_correct(cases), held, quiet, _reproduced(claims, trusted=trusted), claims)
+
+
+def exit_code(run: Run, *, check: bool) -> int:
+    """The first that applies; without `check` only what broke off or came out wrong is told by the code."""
+    if run.failure is not None:
+        return run.failure.exit_code
+    if run.wrong:
+        return WRONG
+    if not check:
+        return 0
+    if not run.verdict.is_measurement:
+        return NOT_A_MEASUREMENT
+    return CLAIM_FAILED if run.verdict.reproduced.answer is Answer.NO else 0
+
+
+def _correct(cases: Sequence[MeasuredCase]) -> Finding:
+    wrong = [f"{case.name}: {case.wrong}" for case in cases if case.wrong]
+    if wrong:
+        return Finding(Answer.NO, _first(wrong), "correct the case, or the serial solution that it is compared with")
+    launches = sum(len(case.repeats) for case in cases)
+    return Finding(Answer.YES, f"{plural(launches, 'launch')} of {plural(len(cases), 'case')} came out as declared")
+
+
+def _held(cases: Sequence[MeasuredCase], environment: Mapping[str, Any]) -> Finding:
+    uses = [
+        (f"{case.name}: {node}", use)
+        for case in cases
+        for repeat in case.repeats
+        for node, use in repeat.nodes.items()
+        if use.wanted is not None
+    ]
+    if not uses:
+        return Finding(Answer.CANNOT, "no kernel limits these nodes: pacing alone holds a process to its virtual core")
+    found = [f"{name}: {complaint}" for name, use in uses for complaint in _breaches(use, _allowed(use, environment))]
+    if found:
+        return Finding(Answer.NO, _first(found), TAMPERED)
+    if missing := [f"{name}: {short}" for name, use in uses if (short := _shortfall(use, _allowed(use, environment)))]:
+        return Finding(Answer.NO, _first(missing), BUSY)
+    if uncounted := [name for name, use in uses if used_s(use.readings) is None]:
+        return Finding(Answer.CANNOT, f"{uncounted[0]}: its kernel does not count what it uses")
+    readings = sum(len(use.readings) + len(use.engine) for _, use in uses)
+    burns = [use.burned / _allowed(use, environment) for _, use in uses if use.burned is not None]
+    got = f"; an unpaced burn got {percent(min(burns), 0)} to {percent(max(burns), 0)} of it" if burns else ""
+    return Finding(Answer.YES, f"read {readings} times, each as asked for{got}")
+
+
+def _allowed(use: NodeUse, environment: Mapping[str, Any]) -> float:
+    """Host CPUs that the kernel is to enforce: with the systemd driver the engine rounds up to whole percents.
+
+    As opencontainers/cgroups does, for systemd's CPUQuotaPerSecUSec.
+    """
+    wanted = use.wanted or 0.0
+    return ceil(100 * wanted - LIMIT_EXACT) / 100 if environment.get("cgroup_driver") == "systemd" else wanted
+
+
+def _breaches(use: NodeUse, allowed: float) -> Iterator[str]:
+    """In what a node's limit was not in force."""
+    wanted = use.wanted or 0.0
+    for found in use.engine:
+        if not _is(found, wanted):
+            yield f"the engine says {_cpus(found)}, asked for was {_cpus(wanted)}"
+    for reading in use.readings:
+        if not (_is(reading.limit, wanted) or _is(reading.limit, allowed)):
+            yield f"its cgroup says {_cpus(reading.limit)}, asked for was {_cpus(wanted)}"
+    used = used_s(use.readings)
+    if used is None:  # no proof either way; _held says so
+        return
+    first, last = use.readings[0], use.readings[-1]
+    most = allowed * (last.at - first.at + LIMIT_PERIODS * PERIOD)
+    if used > most * (1 + LIMIT_SLACK):
+        yield f"it used {decimal(used)} CPU seconds where its limit allows {decimal(most)}"
+    if used > allowed * PERIOD and last.periods == first.periods:
+        yield f"it used {decimal(used)} CPU seconds, and its kernel counted no quota period"
+    if use.burned is not None and use.burned > allowed * (1 + BURN_WITHIN):
+        yield f"an unpaced burn got {_cpus(use.burned)}, asked for was {_cpus(wanted)}"
+
+
+def _shortfall(use: NodeUse, allowed: float) -> str:
+    """How far a node's limit was not delivered; '' where it was."""
+    if use.burned is None or use.burned >= allowed * (1 - BURN_WITHIN):
+        return ""
+    return f"an unpaced burn got no more than {_cpus(use.burned)} of {_cpus(use.wanted)}"
+
+
+def _is(found: float | None, wanted: float) -> bool:
+    return found is not None and abs(found - wanted) <= LIMIT_EXACT
+
+
+def _cpus(value: float | None) -> str:
+    return "no limit" if value is None else f"{decimal(value)} CPU"
+
+
+def _quiet(cases: Sequence[MeasuredCase]) -> Finding:
+    noise = [found for case in cases for found in disturbed(case)]
+    if noise:
+        return Finding(Answer.NO, _first([what for what, _ in noise]), noise[0][1])
+    repeats = [(repeat, case.spec) for case in cases for repeat in case.repeats]
+    loads = [found for repeat, _ in repeats if (found := load(repeat)) is not None]
+    if not loads:
+        return Finding(Answer.CANNOT, "the kernel does not say how busy this machine is")
+    idle, others = (
+        statistics.median(values) for values in zip(*((found.idle, found.others) for found in loads), strict=True)
+    )
+    lacking = [share for repeat, spec in repeats if (share := undelivered(repeat, spec)) is not None]
+    delivered = f"; {percent(1 - statistics.median(lacking))} of the CPU owed was delivered" if lacking else ""
+    spoiled = sum(any(disturbances(repeat, spec)) for repeat, spec in repeats)
+    aside = f"; {plural(spoiled, 'launch')} disturbed, which moves no median" if spoiled else ""
+    return Finding(
+        Answer.YES, f"the host was {percent(idle, 0)} idle, others used {percent(others, 0)} of it{delivered}{aside}"
+    )
+
+
+class _Cases(dict[str, MeasuredCase]):
+    """The cases by name, for expectations; one that was not run is nothing to fail for."""
+
+    def __missing__(self, name: str) -> MeasuredCase:
+        raise CannotBeShown(f"{name} was not run")
+
+
+def _claims(lab: Lab, cases: Sequence[MeasuredCase], *, trusted: bool) -> tuple[Claim, ...]:
+    by_name = _Cases({case.name: case for case in cases})
     claims = []
     for expectation in lab.expectations:
-        why = ""
+        answer, why = Answer.YES, ""
         try:
+            if not trusted:
+                raise CannotBeShown("this is not a measurement")
             expectation(by_name)
-            holds = True
+        except CannotBeShown as error:
+            answer, why = Answer.CANNOT, str(error)
         except AssertionError as error:
-            holds, why = False, str(error).partition("\n")[0] or "its assertion has no message"
-        except Exception as error:  # it asked for a case that did not run, say; what was measured must not be lost
-            holds, why = False, f"{type(error).__name__}: {error}"
-        claims.append(Claim(expectation.__name__.replace("_", " "), holds, why))
+            answer, why = Answer.NO, str(error).partition("\n")[0] or "its assertion has no message"
+        except Exception as error:  # what was measured must not be lost for it
+            answer, why = Answer.NO, f"{type(error).__name__}: {error}"
+        claims.append(Claim(_words(expectation), answer, why))
     return tuple(claims)
+
+
+def _words(expectation: Callable[..., None]) -> str:
+    return expectation.__name__.replace("_", " ")
+
+
+def _reproduced(claims: Sequence[Claim], *, trusted: bool) -> Finding:
+    if not claims:
+        return Finding(Answer.CANNOT, "the lab claims nothing")
+    if not trusted:
+        return Finding(Answer.CANNOT, "claims are judged on a measurement only")
+    failed = [f"{claim.name}: {claim.why}" for claim in claims if claim.answer is Answer.NO]
+    if failed:
+        return Finding(Answer.NO, _first(failed), "look where the time went, above")
+    unshown = [f"{claim.name}: {claim.why}" for claim in claims if claim.answer is Answer.CANNOT]
+    shown = f"{len(claims) - len(unshown)} of {plural(len(claims), 'claim')}"
+    if not unshown:
+        return Finding(Answer.YES, shown)
+    answer = Answer.YES if len(unshown) < len(claims) else Answer.CANNOT
+    return Finding(answer, f"{shown}; not to be shown here: {_first(unshown)}")
+
+
+def _first(found: Sequence[str]) -> str:
+    return found[0] if len(found) == 1 else f"{found[0]}; and {len(found) - 1} more"
