@@ -1,0 +1,55 @@
+"""A run as JUnit XML, for CI systems: each case is a test, and so are the other questions and each claim."""
+
+import re
+from collections.abc import Iterator
+
+from junitparser import Error, Failure, JUnitXml, Skipped, TestCase, TestSuite
+
+from parlab.record import Answer, Finding, MeasuredCase, Run
+
+NOT_XML = re.compile(r"[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # the Char of XML 1.0
+NOTHING = Finding(Answer.YES, "")
+
+
+def to_junit(run: Run) -> str:
+    """The XML document. A test that cannot be shown here is skipped; a run that broke off is an error."""
+    suite = TestSuite(f"lab.{run.lab}")
+    suite.timestamp = run.started
+    for name, value in {"run": run.id, "backend": run.backend, "spec": str(run.spec), **run.environment}.items():
+        suite.add_property(_plain(name), _plain(value))
+    for test in _tests(run):
+        suite.add_testcase(test)
+    document = JUnitXml()
+    document.add_testsuite(suite)
+    text: bytes = document.tostring()  # type: ignore[no-untyped-call]
+    return text.decode()
+
+
+def _tests(run: Run) -> Iterator[TestCase]:
+    for case in run.cases:
+        finding = NOTHING if case.wrong is None else Finding(Answer.NO, case.wrong)
+        yield _test(run, "correct", case.name, finding, case)
+    for name in ("held", "quiet"):
+        yield _test(run, "measurement", name, getattr(run.verdict, name))
+    for claim in run.verdict.claims:
+        yield _test(run, "reproduced", claim.name, Finding(claim.answer, claim.why))
+    if run.failure is not None:
+        broken = TestCase("run", f"lab.{run.lab}")
+        broken.result = [Error(_plain(run.failure.text))]
+        yield broken
+
+
+def _test(run: Run, kind: str, name: str, finding: Finding, case: MeasuredCase | None = None) -> TestCase:
+    test = TestCase(_plain(name), f"lab.{run.lab}.{kind}", sum(case.times) if case else 0.0)
+    if finding.answer is Answer.NO:
+        test.result = [Failure(_plain(". ".join(filter(None, (finding.evidence, finding.cure)))))]
+    elif finding.answer is Answer.CANNOT:
+        test.result = [Skipped(_plain(finding.evidence))]
+    elif finding.evidence:
+        test.system_out = _plain(finding.evidence)
+    return test
+
+
+def _plain(value: object) -> str:
+    """As text that XML can hold: no escape sequences of a terminal, say."""
+    return NOT_XML.sub("?", str(value))
