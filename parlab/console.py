@@ -1,17 +1,32 @@
-"""What a person sees of a run: the table, what was wrong, what was claimed."""
+"""What a person sees of a Run: the table, where the time went, the four answers; a list of runs; two side by side."""
 
+import math
 import sys
+from collections.abc import Mapping
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from parlab.record import MeasuredCase, Run
-from parlab.spec import HEAD_CPUS, Spec
-from parlab.words import decimal, plural
+from parlab.record import Answer, MeasuredCase, Run
+from parlab.thresholds import UNEXPLAINED
+from parlab.words import percent
 
 WIDTH = 80  # of what is not a terminal
-ROW = "{:>5}  {:>7}  {:>8}  {:>8}  {:>8}  {}"
+CATEGORIES = {
+    "computing": "computing",
+    "waiting": "waiting",
+    "held_back": "held back",
+    "on_the_way": "on the way",
+    "idle_queued": "idle though work was queued",
+    "idle_no_work": "idle since none was left",
+    "unexplained": "unexplained",
+}
+SHOWN_FROM = 0.0005  # of the time; less is 0.0 %
+STYLES = {Answer.YES: "green", Answer.NO: "bold red", Answer.CANNOT: "yellow"}
+QUESTIONS = ("correct", "held", "quiet", "reproduced")
+HOST = ("platform", "kernel", "cpu", "cpus", "architecture", "engine", "cgroup", "cgroup_driver")
 
 
 def make_console() -> Console:
@@ -19,50 +34,153 @@ def make_console() -> Console:
     return Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH)
 
 
-def plain_table(*headings: str) -> Table:
-    """A table without lines, its headings bold."""
-    return Table(*headings, box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+def plain_table(*headings: str, right: bool = False) -> Table:
+    """A table without lines, its headings bold; with `right` all columns but the first hold numbers."""
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    for index, heading in enumerate(headings):
+        table.add_column(heading, justify="right" if right and index else "left", overflow="fold")
+    return table
 
 
-class View:
-    """Shows a run as it goes on: what it says, then a row a case as soon as it is measured, then the claims."""
+def show_run(console: Console, run: Run) -> None:
+    """Print everything that there is to say of a run, save why it broke off."""
+    if run.cases:
+        console.print(times(run))
+        console.print()
+        console.print(whereabouts(run))
+        for case in run.cases:
+            if (share := _shares(case).get("unexplained", 0.0)) > UNEXPLAINED:
+                what = "its last worker neither computed, nor was ready to, nor was in wait()"
+                console.print(Text(f"unexplained: {case.name}: in {percent(share)} of the time {what}", "yellow"))
+        console.print()
+    console.print(answers(run))
+    if not run.verdict.is_measurement:
+        console.print("This is not a measurement: the figures above say nothing about the lab.", style="bold red")
 
-    def __init__(self, console: Console) -> None:
-        self._console = console
 
-    def say(self, text: str, style: str = "") -> None:
-        """Print a line as it is."""
-        self._console.print(Text(text, style=style))
-
-    def begin(self, backend: str, spec: Spec) -> None:
-        """Print what a node is, and the table's headings."""
-        node = f"a node: {plural(spec.cores, 'core')} of {spec.speed} host CPU"
-        limit = (
-            f"limit {decimal(spec.node_cpus)} CPU, head {decimal(HEAD_CPUS)}" if backend == "cluster" else "no limit"
-        )
-        self.say(f"{node}, {limit}; unit {spec.unit:g} s")
-        names = "worker" if backend == "cluster" else "simulated"
-        self.say(ROW.format("nodes", "ideal", "measured", "off by", "speed-up", f"tasks on {names}-1, -2 ..."), "bold")
-
-    def case(self, case: MeasuredCase) -> None:
-        """Print the row of a case, and what was wrong with its result."""
-        ideal, measured = f"{case.ideal_s:.2f} s", f"{case.measured_s:.2f} s"
+def times(run: Run) -> Table:
+    """A row a case: ideal beside measured."""
+    repeated = any(len(case.repeats) > 1 for case in run.cases)
+    spread = ["spread"] if repeated else []
+    table = plain_table(
+        "case", "ideal", "median" if repeated else "measured", *spread, "off by", "speed-up", right=True
+    )
+    table.add_column("tasks by node")
+    for case in run.cases:
+        if not case.times:
+            table.add_row(Text(case.name), *["-"] * (len(table.columns) - 2), Text(case.typical.outcome))
+            continue
         off, speedup = f"{100 * case.off_by:+.1f} %", f"{case.speedup:.2f} x"
-        self.say(ROW.format(case.spec.nodes, ideal, measured, off, speedup, shares(case)))
-        if case.wrong:
-            self.say(f"wrong result: {case.name}: {case.wrong}", "bold red")
-
-    def end(self, run: Run) -> None:
-        """Print which of the lab's claims hold."""
-        for claim in run.claims:
-            self.say(f"expected: {claim.name}: {'yes' if claim.holds else f'no: {claim.why}'}")
+        width = [percent(case.spread)] if repeated else []
+        table.add_row(
+            Text(case.name), _seconds(case.ideal_s), _seconds(case.measured_s), *width, off, speedup, tasks(case)
+        )
+    return table
 
 
-def shares(case: MeasuredCase) -> str:
+def tasks(case: MeasuredCase) -> str:
     """How many tasks each node did: `8 8 8 8`; of more than eight nodes, the range."""
-    counts = list(case.by_node.values())
-    counts += [0] * (case.spec.nodes - len(counts))
+    done = {node.rpartition("-")[2]: count for node, count in case.by_node.items()}
+    counts = [done.get(str(number), 0) for number in range(1, case.spec.nodes + 1)]
     if len(counts) <= 8:
         return " ".join(map(str, counts))
     low, high = min(counts), max(counts)
     return f"{low if low == high else f'{low} to {high}'} on each of {len(counts)}"
+
+
+def whereabouts(run: Run) -> Table:
+    """A row a case: where the time of its last-finishing worker went, and what lay before and after."""
+    table = plain_table("where the time went", "")
+    for case in run.cases:
+        parts = [f"{CATEGORIES[name]} {percent(share)}" for name, share in _shares(case).items() if share >= SHOWN_FROM]
+        beside = [f"start-up {_seconds(case.typical.startup_s)}", f"shut-down {_seconds(case.typical.shutdown_s)}"]
+        table.add_row(Text(case.name), f"{', '.join(parts)}; {', '.join(beside)}" if parts else ", ".join(beside))
+    return table
+
+
+def _shares(case: MeasuredCase) -> dict[str, float]:
+    return case.account().shares() if case.times else {}
+
+
+def answers(run: Run) -> Table:
+    """The four answers, each with its evidence and, of a no, the cure."""
+    table = plain_table("verdict", "")
+    for question in QUESTIONS:
+        finding = getattr(run.verdict, question)
+        text = Text.assemble((finding.answer.value, STYLES[finding.answer]), f": {finding.evidence}")
+        if finding.cure:
+            text.append(f". {finding.cure[0].upper()}{finding.cure[1:]}.")
+        table.add_row(question, text)
+    return table
+
+
+def _seconds(value: float) -> str:
+    return "-" if math.isnan(value) else f"{value:.2f} s"
+
+
+def show_line(console: Console, number: int, run: Run) -> None:
+    """Print one run as a line of the list."""
+    offs = [case.off_by for case in run.cases if case.times]
+    off = f"{100 * min(offs):+.1f} to {100 * max(offs):+.1f} %" if offs else "nothing measured"
+    console.print(Text.assemble(f"{number:3}  {run.id}  {run.backend:8}  {off:16}  ", _in_short(run)), soft_wrap=True)
+
+
+def _in_short(run: Run) -> Text:
+    if run.failure is not None:
+        return Text("broke off", "bold red")
+    if run.wrong:
+        return Text("wrong", "bold red")
+    if not run.verdict.is_measurement:
+        return Text("no measurement", "bold red")
+    answer = run.verdict.reproduced.answer
+    return Text("reproduced" if answer is Answer.YES else f"reproduced: {answer.value}", STYLES[answer])
+
+
+def show_comparison(console: Console, first: Run, second: Run) -> None:
+    """Print two runs side by side, A beside B, and plainly what does not let them be compared."""
+    for letter, run in (("A", first), ("B", second)):
+        console.print(Text.assemble(f"{letter}  {run.id}  {run.backend}  ", _in_short(run)))
+    for what in differences(first, second):
+        console.print(Text(what, "yellow"))
+    table = plain_table("case", "ideal", "A", "B", "B / A", "A off by", "B off by", right=True)
+    ours, theirs = ({case.name: case for case in run.cases} for run in (first, second))
+    for name in {**ours, **theirs}:
+        table.add_row(Text(name), *_side_by_side(ours.get(name), theirs.get(name)))
+    console.print(table)
+
+
+def differences(first: Run, second: Run) -> list[str]:
+    """What two runs do not have in common, a line each; the specs and hosts first."""
+    found = []
+    if first.lab != second.lab:
+        found.append(f"different labs: {first.lab} and {second.lab}")
+    if first.backend != second.backend:
+        found.append(f"different backends: {first.backend} and {second.backend}")
+    if first.spec != second.spec:
+        specs = (f"{spec} with units of {spec.unit:g} s" for spec in (first.spec, second.spec))
+        found.append(f"different specs: {', and '.join(specs)}")
+    hosts = _unlike(first.environment, second.environment, HOST)
+    if hosts:
+        found.append(f"different hosts: {'; '.join(hosts)}")
+    rest = sorted((first.environment.keys() | second.environment.keys()) - set(HOST))
+    if others := _unlike(first.environment, second.environment, rest):
+        found.append(f"also different: {'; '.join(others)}")
+    return found
+
+
+def _unlike(first: Mapping[str, Any], second: Mapping[str, Any], names: Any) -> list[str]:
+    pairs = ((name, first.get(name), second.get(name)) for name in names)
+    return [f"{name} {one} and {other}" for name, one, other in pairs if one != other]
+
+
+def _side_by_side(one: MeasuredCase | None, other: MeasuredCase | None) -> list[str]:
+    ideals = dict.fromkeys(f"{case.ideal_s:.2f}" for case in (one, other) if case is not None)
+    measured = [math.nan if case is None else case.measured_s for case in (one, other)]
+    offs = [math.nan if case is None else case.off_by for case in (one, other)]
+    ratio = measured[1] / measured[0]
+    return [
+        f"{', '.join(ideals)} s",
+        *map(_seconds, measured),
+        "-" if math.isnan(ratio) else f"{ratio:.3f}",
+        *("-" if math.isnan(off) else f"{100 * off:+.1f} %" for off in offs),
+    ]

@@ -8,9 +8,14 @@ Show = Callable[[str], None]  # tells the user a line
 
 def plural(count: int, noun: str) -> str:
     """`1 node`, `2 nodes`, `3 processes`."""
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}{'es' if noun.endswith('s') else 's'}"
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}{'es' if noun.endswith(('s', 'ch')) else 's'}"
 
 
 def decimal(value: Fraction | float) -> str:
     """At most three decimals, and none for nothing: 1.5, 0.25, 1."""
     return f"{float(value):.3f}".rstrip("0").rstrip(".")
+
+
+def percent(share: float, decimals: int = 1) -> str:
+    """`2.5 %` of 0.025."""
+    return f"{100 * share:.{decimals}f} %"

@@ -1,0 +1,153 @@
+"""What a person sees while a run goes on: a live board on a terminal, plain lines elsewhere, or nothing."""
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from parlab.console import plain_table
+from parlab.record import MeasuredCase
+from parlab.spans import Span
+from parlab.spec import HEAD_CPUS, Spec
+from parlab.usage import Usage
+from parlab.watcher import Started, Watcher
+from parlab.words import decimal, plural
+
+REFRESHES = 8  # a second
+MOST_ROWS = 8  # nodes on the board; of more, the sum is shown
+
+
+@contextmanager
+def watching(console: Console, heading: str, *, quiet: bool) -> Iterator[Watcher]:
+    """A watcher for the length of the block, of the kind that the console asks for."""
+    if quiet:
+        yield Silence()
+        return
+    console.print(Text(heading, style="bold"))
+    if not console.is_terminal:
+        yield Lines(console)
+        return
+    board = Board(console)
+    with Live(board, console=console, refresh_per_second=REFRESHES, transient=True):
+        yield board
+
+
+class Silence:
+    """Hears, and says nothing."""
+
+    def say(self, text: str) -> None: ...
+
+    def begin(self, backend: str, spec: Spec) -> None: ...
+
+    def started(self, started: Started) -> None: ...
+
+    def spans(self, spans: Sequence[Span]) -> None: ...
+
+    def usage(self, node: str, usage: Usage) -> None: ...
+
+    def case(self, case: MeasuredCase) -> None: ...
+
+
+class Lines(Silence):
+    """A line when a case starts, and one when it is done."""
+
+    def __init__(self, console: Console) -> None:
+        self.console = console
+
+    def say(self, text: str) -> None:
+        """Print a line as it is."""
+        self.console.print(Text(text))
+
+    def begin(self, backend: str, spec: Spec) -> None:
+        """Print what a node is."""
+        node = f"a node: {plural(spec.cores, 'core')} of {spec.speed} host CPU"
+        limit = (
+            f"limit {decimal(spec.node_cpus)} CPU, head {decimal(HEAD_CPUS)}" if backend == "cluster" else "no limit"
+        )
+        self.say(f"{node}, {limit}; unit {spec.unit:g} s")
+
+    def started(self, started: Started) -> None:
+        """Print which case begins, and what it should take."""
+        workers = plural(started.spec.workers, "worker")
+        self.say(f"{_name(started)}: {plural(started.tasks, 'task')} on {workers}, ideally {started.ideal_s:.2f} s")
+
+    def case(self, case: MeasuredCase) -> None:
+        """Print what it took."""
+        if case.times:
+            times = ", ".join(f"{repeat.measured_s:.2f}" for repeat in case.repeats if repeat.measured_s is not None)
+            self.say(f"{case.name}: {times} s")
+        if case.wrong:
+            self.console.print(Text(f"{case.name}: wrong result: {case.wrong}", style="bold red"))
+
+
+class Board(Lines):
+    """A board that is drawn anew several times a second, below the lines of the cases that are done."""
+
+    def __init__(self, console: Console) -> None:
+        super().__init__(console)
+        self._started: Started | None = None
+        self._since = 0.0
+        self._done: dict[str, int] = {}
+        self._last: dict[str, Usage] = {}
+        self._using: dict[str, float] = {}
+
+    def started(self, started: Started) -> None:
+        """Clear the board for a case."""
+        self._started, self._since = started, time.monotonic()
+        self._done, self._last, self._using = {}, {}, {}
+
+    def spans(self, spans: Sequence[Span]) -> None:
+        """Count tasks that are done."""
+        for span in spans:
+            self._done[span.node] = self._done.get(span.node, 0) + 1
+
+    def usage(self, node: str, usage: Usage) -> None:
+        """Work out what a node uses, from one reading to the next."""
+        before = self._last.get(node)
+        if before is not None and usage.used_s is not None and before.used_s is not None and usage.at > before.at:
+            self._using[node] = (usage.used_s - before.used_s) / (usage.at - before.at)
+        self._last[node] = usage
+
+    def case(self, case: MeasuredCase) -> None:
+        """Print what the case took, and clear the board."""
+        self._started = None
+        super().case(case)
+
+    def __rich__(self) -> Group | Text:
+        if self._started is None:
+            return Text("starting ...", style="dim")
+        started, elapsed = self._started, time.monotonic() - self._since
+        done = sum(self._done.values())
+        progress = Table.grid(padding=(0, 2))
+        bar = ProgressBar(total=started.tasks, completed=done, width=20)
+        clock = f"{elapsed:.1f} s of ideally {started.ideal_s:.1f} s"
+        progress.add_row(bar, f"{done} of {plural(started.tasks, 'task')}", clock)
+        return Group(Text(_name(started), style="bold"), progress, self._nodes(started.spec))
+
+    def _nodes(self, spec: Spec) -> Table:
+        """Who is busy: of each node, or of all together, what it uses of its limit and how many tasks it has done."""
+        table = plain_table("node", "uses", "", "tasks done")
+        names = [f"worker-{number}" for number in range(1, spec.nodes + 1)]
+        if not self._using:  # simulated nodes have no usage of their own
+            names = sorted(self._done, key=lambda name: (len(name), name))
+        limit = float(spec.node_cpus)
+        if len(names) > MOST_ROWS:
+            using, limit = sum(self._using.get(name, 0.0) for name in names), limit * len(names)
+            self._row(table, f"{len(names)} nodes", using, limit, sum(self._done.values()))
+            return table
+        for name in names:
+            self._row(table, name, self._using.get(name), limit, self._done.get(name, 0))
+        return table
+
+    def _row(self, table: Table, name: str, using: float | None, limit: float, done: int) -> None:
+        uses = "-" if using is None else f"{using:.2f} of {decimal(limit)} CPU"
+        table.add_row(name, uses, ProgressBar(total=limit, completed=using or 0.0, width=20), str(done))
+
+
+def _name(started: Started) -> str:
+    return started.name if started.repeats == 1 else f"{started.name}, {started.repeat} of {started.repeats}"

@@ -1,0 +1,44 @@
+"""Who looks on while a run goes on: a subscriber to its spans and readings, no more."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from parlab.record import MeasuredCase
+from parlab.spans import Span
+from parlab.spec import Spec
+from parlab.usage import Usage
+
+
+@dataclass(frozen=True)
+class Started:
+    """A case whose first task is going out."""
+
+    name: str
+    spec: Spec
+    tasks: int
+    ideal_s: float
+    repeat: int  # from 1
+    repeats: int
+
+
+class Watcher(Protocol):
+    """Is told of a run as it goes on; it cannot change it."""
+
+    def say(self, text: str) -> None:
+        """Hear a line for the user."""
+
+    def begin(self, backend: str, spec: Spec) -> None:
+        """Hear where it runs, and the largest spec; launches follow."""
+
+    def started(self, started: Started) -> None:
+        """Hear that a case runs."""
+
+    def spans(self, spans: Sequence[Span]) -> None:
+        """Hear of tasks of this case that are done."""
+
+    def usage(self, node: str, usage: Usage) -> None:
+        """Hear what a node uses."""
+
+    def case(self, case: MeasuredCase) -> None:
+        """Hear that a case was measured, with all its repeats."""
