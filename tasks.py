@@ -10,7 +10,8 @@ from invoke.tasks import Task, task
 
 from parlab import develop, manage
 from parlab.catalog import lab_files, title
-from parlab.command import exit_code, run_and_show
+from parlab.command import compare as compare_runs
+from parlab.command import exiting, list_results, run_and_show
 from parlab.options import Options
 
 CLUSTER = {"cluster": "name of the cluster, for a second one beside the first"}
@@ -32,17 +33,25 @@ def lab_task(path: Path) -> Task[Callable[..., Any]]:
         unit: str | None = None,
         cluster: str = "default",
         backend: str | None = None,
+        repeat: str = "1",
         json: str | None = None,
+        junit: str | None = None,
+        check: bool = False,
+        quiet: bool = False,
     ) -> None:
-        with exit_code():
-            run_and_show(path, Options(nodes, cores, speed, unit, cluster, backend, json))
+        with exiting():
+            run_and_show(path, Options(nodes, cores, speed, unit, cluster, backend, repeat, json, junit, check, quiet))
 
     run.__doc__ = title(path)
     texts = {
         "nodes": "sizes to run on, as 1,2,4",
         "unit": "seconds that a unit of work takes",
         "backend": "cluster or embedded; default: the cluster, where an engine answers",
-        "json": "file to write the record to",
+        "repeat": "how often each case is launched; shown is the median",
+        "json": "file to write the record to, besides results/",
+        "junit": "file to write the answers to, as JUnit XML",
+        "check": "exit 3 when it is not a measurement, 1 when a claim does not hold",
+        "quiet": "say nothing while it runs",
     }
     made: Task[Callable[..., Any]] = task(name=path.stem, auto_shortflags=False, help=SIZE | CLUSTER | texts)(run)
     return made
@@ -51,53 +60,67 @@ def lab_task(path: Path) -> Task[Callable[..., Any]]:
 @task(auto_shortflags=False, help=SIZE | CLUSTER)
 def up(_: Context, nodes: str = "4", cores: str = "2", speed: str = "1/8", cluster: str = "default") -> None:
     """Start the cluster, or bring it to another size."""
-    with exit_code():
+    with exiting():
         manage.up(nodes, cores, speed, cluster)
 
 
 @task(auto_shortflags=False, help=CLUSTER)
 def down(_: Context, cluster: str = "default") -> None:
     """Remove the cluster and its keys."""
-    with exit_code():
+    with exiting():
         manage.down(cluster)
 
 
 @task(auto_shortflags=False, help=CLUSTER)
 def status(_: Context, cluster: str = "default") -> None:
     """Show the nodes, their state and their limits."""
-    with exit_code():
+    with exiting():
         manage.status(cluster)
 
 
 @task(auto_shortflags=False, help=CLUSTER | {"node": "head, worker-1 ..."})
 def shell(_: Context, node: str = "head", cluster: str = "default") -> None:
     """Open a shell on a node."""
-    with exit_code():
+    with exiting():
         manage.shell(node, cluster)
+
+
+@task
+def results(_: Context) -> None:
+    """List the runs in results/, the newest first."""
+    with exiting():
+        list_results()
+
+
+@task(auto_shortflags=False, help={"a": "a run: its number in `results`, its id or a file", "b": "another"})
+def compare(_: Context, a: str, b: str) -> None:
+    """Show two runs side by side."""
+    with exiting():
+        compare_runs(a, b)
 
 
 @task
 def image(_: Context) -> None:
     """Build the nodes' image if it is out of date."""
-    with exit_code():
+    with exiting():
         manage.image()
 
 
 @task(name="test", auto_shortflags=False, help={"require-engine": "a missing engine is a failure, not a skip"})
 def check(_: Context, require_engine: bool = False) -> None:
     """Run linter, type checker and tests."""
-    with exit_code():
+    with exiting():
         develop.test(require_engine)
 
 
 @task
 def lock(_: Context) -> None:
     """Write the hashed locks in requirements/ anew."""
-    with exit_code():
+    with exiting():
         develop.lock()
 
 
-namespace = Collection(up, down, status, shell, image, check, lock)
+namespace = Collection(up, down, status, shell, results, compare, image, check, lock)
 labs = Collection("lab")
 for file in lab_files().values():
     labs.add_task(lab_task(file))

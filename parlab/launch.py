@@ -4,19 +4,24 @@ Every step has a deadline; a step that fails ends in an error that names the nod
 """
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from parlab.backend.base import Backend, Placement
 from parlab.backend.session import Event, Session
+from parlab.clocks import Clock, by_the_heads_clock, estimate
 from parlab.errors import RunError
 from parlab.lab import Case, Units
 from parlab.predict import ideal_s
+from parlab.record import NodeUse, Repeat
 from parlab.spans import Span
 from parlab.spec import Spec
-from parlab.words import Show, plural
+from parlab.usage import Usage
+from parlab.watcher import Started, Watcher
+from parlab.words import plural
 
 # Measured on 2 cores: 9 ranks boot in under 1 s, 33 in 5 s. A laptop that is busy takes several times that.
 BOOT_SECONDS = 20.0
@@ -37,11 +42,12 @@ OPEN_MPI = {
 
 @dataclass(frozen=True)
 class Outcome:
-    """What one launch gave; `spans` carry the nodes' own names."""
+    """What one launch gave: the tasks that the case is made of, what came of them, and what the ranks ran on."""
 
-    tasks: list[Units]
-    spans: list[Span]
-    wrong: str | None
+    tasks: tuple[Units, ...]
+    repeat: Repeat
+    software: dict[str, str]
+    cpu: str
 
 
 def mpiexec(placement: Placement, spec: Spec, lab: str, exported: Iterable[str]) -> list[str]:
@@ -60,84 +66,141 @@ def mpiexec(placement: Placement, spec: Spec, lab: str, exported: Iterable[str])
 class Launch:
     """The steps of one launch, in order; each reads events until it has what it waits for."""
 
-    def __init__(self, backend: Backend, session: Session, spec: Spec, case: Case, show: Show) -> None:
-        self.backend, self.session, self.spec, self.case, self.show = backend, session, spec, case, show
-        self.what = f"{case.name} on {plural(spec.nodes, 'node')}"
+    def __init__(self, backend: Backend, session: Session, spec: Spec, case: Case, watcher: Watcher) -> None:
+        self.backend, self.session, self.spec, self.case, self.watcher = backend, session, spec, case, watcher
+        self.what = case.name if case.nodes else f"{case.name} on {plural(spec.nodes, 'node')}"
         self.last: list[str] = []
         self.held_back: list[str] | None = []  # standard output until the lab runs: it may be Open MPI complaining
+        self._come: dict[str, list[Event]] = defaultdict(list)
+        self._nodes: dict[int, str] = {}  # by rank
+        self._clocks: dict[int, Clock] = {}
+        self._readings: dict[str, list[Usage]] = defaultdict(list)
+        self._spans: list[Span] = []
 
-    def run(self, lab: str, env: dict[str, str]) -> Outcome:
-        """Boot, cap, check, start, check, end. Raises RunError or LimitError; the session is of no use after that."""
+    def run(self, lab: str, env: dict[str, str], *, number: int = 1, of: int = 1, burn: bool = True) -> Outcome:
+        """Boot, cap, check, start, check, end; with `burn`, see first what an unpaced burn gets under the limits.
+
+        `number` of so many is told to the watcher. Raises RunError; the session is of no use after that.
+        """
         backend, spec = self.backend, self.spec
         placement = backend.placement(spec)
         env = {**OPEN_MPI, **placement.env, **self._scale(), **env}
         backend.set_limits(spec, None)
         argv = mpiexec(placement, spec, f"{self.session.labs}/{lab}", (*env, "PARLAB_CONTROL"))
+        launched = time.monotonic()
         self.session.send("launch", argv=argv, env=env)
         boot = BOOT_SECONDS + BOOT_SECONDS_A_NODE * spec.nodes
+        hellos = self._gather("hello", spec.workers + 1, boot, "booting the ranks")
         (plan,) = self._gather("plan", 1, boot, "booting the ranks")
         self._show_output()
         self._gather("ready", 1, boot, "starting the case, up to its first task")
+        startup_s = time.monotonic() - launched
+        self._compare_clocks(hellos)
 
         backend.set_limits(spec, spec.node_cpus)
-        self._check_limits()
+        speakers = len({event["host"] for event in hellos})
+        engine = [backend.engine_limits(spec)]
+        burned = self._burn(speakers) if burn else {}
+        self._check_limits(speakers)
+        tasks = tuple(Units(*task) for task in plan["tasks"])
+        ideal = ideal_s(tasks, spec, self.case.settings)
+        self.watcher.started(Started(self.case.name, spec, len(tasks), ideal, number, of))
         self.session.send("say", word="start")
-        tasks = [Units(*task) for task in plan["tasks"]]
-        most = RUN_SECONDS + RUN_FACTOR * ideal_s(tasks, spec, self.case)
-        (done,) = self._gather("done", 1, most, "running the case")
-        self._check_limits()
+        (done,) = self._gather("done", 1, RUN_SECONDS + RUN_FACTOR * ideal, "running the case")
+        self._check_limits(speakers)
+        engine.append(backend.engine_limits(spec))
 
         backend.set_limits(spec, None)  # taking ranks down is as slow under a cap as booting them
+        ending = time.monotonic()
         self.session.send("say", word="end")
         (end,) = self._gather("exit", 1, STEP_SECONDS, "ending mpiexec")
         if end["code"] != 0:
             raise self._failed(f"the case was done, but mpiexec ended with exit code {end['code']}")
+        returning_s = done["returned"] - max((span.received for span in self._spans), default=done["returned"])
+        shutdown_s = returning_s + time.monotonic() - ending
         backend.set_limits(spec, spec.node_cpus)
-        return Outcome(tasks, [self._named(span) for span in done["spans"]], done["wrong"])
+        nodes = {
+            node: NodeUse(
+                backend.wanted(node, spec),
+                tuple(limits[node] for limits in engine if node in limits),
+                burned.get(node),
+                tuple(readings),
+            )
+            for node, readings in self._readings.items()
+        }
+        clocks = {self._nodes[rank]: clock for rank, clock in self._clocks.items()}
+        repeat = Repeat(tuple(self._spans), done["outcome"], done["wrong"], startup_s, shutdown_s, nodes, clocks)
+        return Outcome(tasks, repeat, plan["software"], plan["cpu"])
 
     def _scale(self) -> dict[str, str]:
         speed, cores, unit = float(self.spec.speed), self.spec.cores, self.spec.unit
         return {"PARLAB_SPEED": str(speed), "PARLAB_CORES": str(cores), "PARLAB_UNIT": str(unit)}
 
-    def _named(self, facts: dict[str, Any]) -> Span:
-        return Span(**facts | {"node": self.backend.node_name(facts["node"], facts["rank"], self.spec)})
+    def _compare_clocks(self, hellos: list[Event]) -> None:
+        """Where a rank runs under another kernel than the first, find out how far its clock is ahead."""
+        boots = {event["rank"]: event["boot"] for event in hellos}
+        others = [rank for rank, boot in boots.items() if boot != boots[0]]
+        if others:
+            self.session.send("clocks", ranks=others)
+            (event,) = self._gather("clocks", 1, STEP_SECONDS, "comparing the clocks of the nodes")
+            self._clocks = {int(rank): estimate(found) for rank, found in event["exchanges"].items()}
 
-    def _check_limits(self) -> None:
+    def _burn(self, speakers: int) -> dict[str, float | None]:
+        self.session.send("say", word="burn")
+        found = self._gather("burned", speakers, STEP_SECONDS, "an unpaced burn in the nodes")
+        return {self._nodes[event["rank"]]: event["cpus"] for event in found}
+
+    def _check_limits(self, speakers: int) -> None:
         self.session.send("say", word="check")
-        found = self._gather("limit", self.spec.workers + 1, STEP_SECONDS, "reading the limits inside the nodes")
-        self.backend.check_limits(self.spec, {event["rank"]: event["cpus"] for event in found})
+        for event in self._gather("limit", speakers, STEP_SECONDS, "reading the limits inside the nodes"):
+            self._readings[self._nodes[event["rank"]]].append(Usage.from_node(event["usage"]))
 
     def _gather(self, wanted: str, count: int, seconds: float, what: str) -> list[Event]:
-        """The next `count` events of one kind, within `seconds`."""
-        found: list[Event] = []
-        for event in self._events(seconds, lambda: f"{what}: {len(found)} of {count} done after {seconds:g} s"):
-            if event["event"] == wanted:
-                found.append(event)
-                if len(found) == count:
-                    return found
-            elif event["event"] == "exit":
-                raise self._failed(
-                    f"{what}: {len(found)} of {count} done when mpiexec ended with exit code {event['code']}"
-                )
-        raise AssertionError("events end only by an exception")
-
-    def _events(self, seconds: float, progress: Callable[[], str]) -> Iterator[Event]:
-        until = time.monotonic() + seconds
-        while True:
+        """The next `count` events of one kind, within `seconds`; others that come meanwhile are kept."""
+        until, found = time.monotonic() + seconds, self._come[wanted]
+        while len(found) < count:
+            progress = f"{what}: {len(found)} of {count} done"
             try:
                 event = self.session.next_event(until)
             except TimeoutError:
-                raise self._failed(progress()) from None
+                raise self._failed(f"{progress} after {seconds:g} s") from None
             except EOFError:
                 raise self._failed("the launcher on the head is gone") from None
-            if event["event"] == "output":
+            if event["event"] == "exit" != wanted:
+                silent = event["code"] == 0 and wanted == "plan"
+                hint = ": does the lab end with a main guard and `lab.main()`?" if silent else ""
+                raise self._failed(f"{progress} when mpiexec ended with exit code {event['code']}{hint}")
+            self._take(event)
+        return self._come.pop(wanted)
+
+    def _take(self, event: Event) -> None:
+        match event["event"]:
+            case "output":
                 self._heard(event)
-            elif event["event"] == "hello" and event["ended"]:
-                node = self.backend.node_name(event["host"], event["rank"], self.spec)
-                self.show(f"{node}: ended {plural(len(event['ended']), 'process')} that an earlier run had left behind")
-            elif event["event"] == "failed":
+            case "failed":
                 raise RunError(f"{self.what} raised {event['error']}\n{event['trace'].rstrip()}")
-            yield event
+            case "spans":
+                spans = [self._span(facts) for facts in event["spans"]]
+                self._spans += spans
+                self.watcher.spans(spans)
+            case "usage":
+                node, usage = self._nodes[event["rank"]], Usage.from_node(event["usage"])
+                self._readings[node].append(usage)
+                self.watcher.usage(node, usage)
+            case "hello":
+                node = self.backend.node_name(event["host"], event["rank"], self.spec)
+                self._nodes[event["rank"]] = node
+                if ended := event["ended"]:
+                    what = plural(len(ended), "process")
+                    self.watcher.say(f"{node}: ended {what} that an earlier run had left behind")
+                self._come["hello"].append(event)
+            case kind:
+                self._come[kind].append(event)
+
+    def _span(self, facts: dict[str, Any]) -> Span:
+        span = Span.from_json(facts | {"node": self.backend.node_name(facts["node"], facts["rank"], self.spec)})
+        clock = self._clocks.get(span.rank)
+        return span if clock is None else by_the_heads_clock(span, clock)
 
     def _heard(self, event: Event) -> None:
         text = event["text"]
@@ -145,14 +208,14 @@ class Launch:
         if event["stream"] != "stdout":
             return
         if self.held_back is None:
-            self.show(text)
+            self.watcher.say(text)
         else:
             self.held_back.append(text)
 
     def _show_output(self) -> None:
         """The lab runs: from here on, what comes on standard output is its own."""
         for text in self.held_back or ():
-            self.show(text)
+            self.watcher.say(text)
         self.held_back = None
 
     def _failed(self, reason: str) -> RunError:

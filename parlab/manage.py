@@ -39,7 +39,7 @@ def status(cluster: str) -> None:
     if not nodes:
         print(f"cluster {cluster} is not up; {_how_to_start(cluster)} starts it, and so does any lab")
         return
-    limits = backend.engine_limits(nodes)
+    limits = backend.limits_of(nodes)
     table = plain_table("node", "state", "limit", "container")
     for node in nodes:
         cpus = limits[node.name]

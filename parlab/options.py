@@ -17,6 +17,7 @@ from parlab.spec import Spec
 
 MOST_NODES = 64
 MOST_CORES = 64
+MOST_REPEATS = 100
 SLOWEST = Fraction(1, 64)
 UNIT_SECONDS = (0.001, 60.0)
 BACKENDS = ("cluster", "embedded")
@@ -32,7 +33,11 @@ class Options:
     unit: str | None = None
     cluster: str = "default"
     backend: str | None = None
+    repeat: str = "1"
     json: str | None = None
+    junit: str | None = None
+    check: bool = False
+    quiet: bool = False
 
 
 def read_specs(lab: Lab, options: Options) -> list[Spec]:
@@ -112,10 +117,17 @@ def read_backend(text: str) -> str:
     return text
 
 
-def read_json(text: str) -> Path:
-    """Read the file that the record goes to, and see that it can be written."""
+def read_repeat(text: str) -> int:
+    """Read how many times each case is to be launched."""
+    return _read_whole("--repeat", text, MOST_REPEATS)
+
+
+def read_file(option: str, text: str | None) -> Path | None:
+    """Read the file that an option names, and see that it can be written; None where it was not given."""
+    if text is None:
+        return None
     path = Path(text).resolve()
     special = path.exists() and not path.is_file()  # writing puts a new file in its place: never for a device
     if not text or special or not path.parent.is_dir() or not os.access(path.parent, os.W_OK):
-        raise UsageError(f"--json takes a file in a folder that can be written to, not {text!r}")
+        raise UsageError(f"{option} takes a file in a folder that can be written to, not {text!r}")
     return path

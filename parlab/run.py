@@ -1,71 +1,107 @@
 """One invocation: from a lab and its options to a Run."""
 
 import secrets
-import time
+import subprocess
 from collections.abc import Generator
 from contextlib import closing, suppress
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
-from typing import Protocol
+from typing import Any
 
 from parlab.backend.base import Backend
 from parlab.backend.cluster import Cluster
 from parlab.backend.embedded import CANNOT_SHOW, Embedded
 from parlab.backend.engine import FAILURES, NoEngine, connect
 from parlab.backend.session import Session
-from parlab.errors import ParlabError
+from parlab.environment import ROOT
+from parlab.errors import Interrupted, ParlabError, RunError
 from parlab.lab import Case, Lab
 from parlab.launch import Launch, Outcome
-from parlab.options import Options, read_backend, read_cluster, read_json, read_specs
+from parlab.options import Options, read_backend, read_cluster, read_repeat, read_specs
 from parlab.predict import ideal_s, serial_s
-from parlab.record import MeasuredCase, Repeat, Run, write_json
+from parlab.record import Failure, MeasuredCase, Run
 from parlab.signals import undisturbed
 from parlab.spec import Spec
 from parlab.verdict import judge
+from parlab.watcher import Watcher
 from parlab.words import Show
 
-
-class Watcher(Protocol):
-    """Is told of a run as it goes on; it cannot change it."""
-
-    def say(self, text: str) -> None:
-        """Hear a line for the user."""
-
-    def begin(self, backend: str, spec: Spec) -> None:
-        """Hear where it runs, and the largest spec; launches follow."""
-
-    def case(self, case: MeasuredCase) -> None:
-        """Hear that a case was measured."""
-
-    def end(self, run: Run) -> None:
-        """Hear what came out."""
+GIT_SECONDS = 5
 
 
-def run_lab(lab: Lab, path: Path, options: Options, view: Watcher) -> Run:
+def run_lab(lab: Lab, path: Path, options: Options, watcher: Watcher) -> Run:
     """Run every case of the lab in `path` on every size asked for; all input is read before anything starts.
 
-    Raises UsageError for bad input, RunError and LimitError as parlab.launch does.
+    A run that breaks off, or is interrupted, is returned with its failure and with what was measured until then.
+    Raises UsageError for bad input, and ParlabError for a cluster that does not come up.
     """
-    specs = read_specs(lab, options)
-    record = None if options.json is None else read_json(options.json)
-    backend = choose_backend(options.backend, read_cluster(options.cluster), view.say)
-    largest = max(specs, key=lambda spec: spec.nodes)
-    cases = []
-    with backend.hold(f"lab.{path.stem}", view.say):
-        backend.start(largest, view.say)
-        view.begin(backend.name, largest)
-        with closing(_run_cases(backend, lab, path, specs, largest, view.say)) as measured:
-            for case in measured:
-                view.case(case)
-                cases.append(case)
-        environment = backend.environment()
-    run = Run(path.stem, backend.name, largest, tuple(cases), judge(lab, cases), environment)
-    view.end(run)
-    if record is not None:
+    plan = _Plan(lab, path, read_specs(lab, options), read_repeat(options.repeat))
+    backend = choose_backend(options.backend, read_cluster(options.cluster), watcher.say)
+    now = datetime.now().astimezone()
+    run_id = f"{now:%Y%m%dT%H%M%S}-{path.stem}-{secrets.token_hex(3)}"
+    cases: list[MeasuredCase] = []
+    software: dict[str, Any] = {}
+    failure: Failure | None = None
+    with backend.hold(f"lab.{path.stem}", watcher.say):
+        backend.start(plan.largest, watcher.say)
+        watcher.begin(backend.name, plan.largest)
         try:
-            write_json(run, record)
-        except OSError as error:
-            raise ParlabError(f"the record could not be written to {record}: {error}") from error
-    return run
+            with closing(_run_cases(backend, plan, run_id, watcher, software)) as measured:
+                for case in measured:
+                    watcher.case(case)
+                    cases.append(case)
+        except (ParlabError, Interrupted) as error:
+            failure = Failure(str(error), error.exit_code)
+        except FAILURES as error:
+            failure = Failure(f"the engine failed: {error}. Does it still run? ./invoke status", RunError.exit_code)
+        with undisturbed():
+            environment = {**_environment(backend), **software, "seed": lab.seed, "git": git_state()}
+    return Run(
+        id=run_id,
+        started=now.isoformat(timespec="seconds"),
+        lab=path.stem,
+        backend=backend.name,
+        spec=plan.largest,
+        cases=tuple(cases),
+        verdict=judge(lab, cases, environment),
+        environment=environment,
+        failure=failure,
+    )
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """What is to be run: each case of the lab on each size, so many times."""
+
+    lab: Lab
+    path: Path
+    specs: list[Spec]
+    repeats: int
+
+    @property
+    def largest(self) -> Spec:
+        return max(self.specs, key=lambda spec: spec.nodes)
+
+    @property
+    def many_sizes(self) -> bool:
+        return len(self.lab.nodes) > 1 or len(self.specs) > 1
+
+
+def _environment(backend: Backend) -> dict[str, Any]:
+    with suppress(*FAILURES):  # an engine that is gone has nothing more to tell
+        return backend.environment()
+    return {}
+
+
+def git_state() -> str | None:
+    """The commit of this checkout, `-dirty` where it was changed; None where it is none."""
+    command = ["git", "-C", str(ROOT), "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=GIT_SECONDS, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.strip() or None
 
 
 def choose_backend(wanted: str | None, cluster: str, show: Show) -> Backend:
@@ -82,24 +118,36 @@ def choose_backend(wanted: str | None, cluster: str, show: Show) -> Backend:
 
 
 def _run_cases(
-    backend: Backend, lab: Lab, path: Path, specs: list[Spec], largest: Spec, show: Show
+    backend: Backend, plan: _Plan, run_id: str, watcher: Watcher, software: dict[str, Any]
 ) -> Generator[MeasuredCase, None, None]:
-    run_id = f"{time.strftime('%Y%m%dT%H%M%S')}-{secrets.token_hex(4)}"
-    many_sizes = len(lab.nodes) > 1 or len(specs) > 1
-    session = backend.session(path.parent)
+    """Measure the cases, one after another; what the ranks run on goes into `software`."""
+    session = backend.session(plan.path.parent)
     held, done = False, False  # a cluster that was never ours is not to be touched
     try:
-        session.await_launcher(show)
+        session.await_launcher(watcher.say)
         held = True
-        for index, case in enumerate(lab.cases):
-            for spec in specs:
-                env = {"PARLAB_RUN": run_id, "PARLAB_CASE": str(index)}
-                outcome = Launch(backend, session, spec, case, show).run(path.name, env)
-                yield _measured(case.on(spec.nodes) if many_sizes else case, spec, outcome)
+        burned: set[Spec] = set()
+        for index, declared in enumerate(plan.lab.cases):
+            for spec in plan.specs:
+                case = declared.on(spec.nodes) if plan.many_sizes else declared
+                env = {
+                    "PARLAB_RUN": run_id,
+                    "PARLAB_CASE": str(index),
+                    "PARLAB_SEED": str(plan.lab.seed),
+                    "PYTHONHASHSEED": str(plan.lab.seed),
+                }
+                outcomes = []
+                for number in range(1, plan.repeats + 1):
+                    launch = Launch(backend, session, spec, case, watcher)
+                    burn = spec not in burned  # once a size shows what the engine delivers
+                    outcomes.append(launch.run(plan.path.name, env, number=number, of=plan.repeats, burn=burn))
+                    burned.add(spec)
+                software |= {**outcomes[-1].software, "cpu": outcomes[-1].cpu}
+                yield _measured(case, spec, outcomes)
         done = True
     finally:
         with undisturbed():
-            _clean_up(backend, session, largest, touched=held and not done)
+            _clean_up(backend, session, plan.largest, touched=held and not done)
 
 
 def _clean_up(backend: Backend, session: Session, spec: Spec, *, touched: bool) -> None:
@@ -113,12 +161,15 @@ def _clean_up(backend: Backend, session: Session, spec: Spec, *, touched: bool) 
             backend.set_limits(spec, spec.node_cpus)
 
 
-def _measured(case: Case, spec: Spec, outcome: Outcome) -> MeasuredCase:
+def _measured(case: Case, spec: Spec, outcomes: list[Outcome]) -> MeasuredCase:
+    tasks = outcomes[0].tasks
     return MeasuredCase(
         name=case.name,
         settings=case.settings,
         spec=spec,
-        ideal_s=ideal_s(outcome.tasks, spec, case),
-        serial_s=serial_s(outcome.tasks, spec),
-        repeats=(Repeat(tuple(outcome.spans), outcome.wrong),),
+        tasks=tasks,
+        ideal_s=ideal_s(tasks, spec, case.settings),
+        serial_s=serial_s(tasks, spec),
+        repeats=tuple(outcome.repeat for outcome in outcomes),
+        declared=case.outcome,
     )

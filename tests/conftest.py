@@ -40,6 +40,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item.add_marker(pytest.mark.skip(reason=str(error)))
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _results_of_tests_are_kept_apart(tmp_path_factory: pytest.TempPathFactory) -> None:
+    os.environ["PARLAB_RESULTS"] = str(tmp_path_factory.mktemp("results"))
+
+
 @pytest.fixture(scope="session")
 def invoke() -> Invoke:
     """Run `invoke ARGUMENTS` as a user does, and return the finished process."""

@@ -41,8 +41,11 @@ class Backend(Protocol):
     def set_limits(self, spec: Spec, cpus: Fraction | None) -> None:
         """Limit each worker of the spec to `cpus` host CPUs and the head to its own, or lift all (None)."""
 
-    def check_limits(self, spec: Spec, inside: Mapping[int, float | None]) -> None:
-        """Compare the limits with those that each rank read inside its node. Raises LimitError."""
+    def wanted(self, node: str, spec: Spec) -> float | None:
+        """The limit of a node, in host CPUs, that `set_limits` sets; None where this backend has no limits."""
+
+    def engine_limits(self, spec: Spec) -> dict[str, float | None]:
+        """What the engine says of each node's limit, in host CPUs, by the node's name; None is no limit."""
 
     def node_name(self, host: str, rank: int, spec: Spec) -> str:
         """Name the node on which this rank, by its own account, runs."""

@@ -2,13 +2,12 @@
 
 import platform
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
-from math import ceil
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -24,13 +23,13 @@ from parlab.errors import Interrupted, LimitError, ParlabError, RunError
 from parlab.lock import only_user
 from parlab.signals import undisturbed
 from parlab.spec import HEAD_CPUS, PERIOD_US, Spec, check_fits, quota_us
+from parlab.thresholds import LIMIT_EXACT
 from parlab.words import Show, decimal, plural
 
 Result = TypeVar("Result")
 HEALTH = {"(unhealthy)": "unhealthy", "(health: starting)": "starting"}
 UP_SECONDS, UP_SECONDS_A_NODE = 60, 2
 GRACE_SECONDS = 10
-EXACT = 1e-4  # CPUs; a quota is a whole number of microseconds in a period of 100 000
 
 
 @dataclass(frozen=True)
@@ -119,7 +118,7 @@ class Cluster:
         self.up(spec.nodes, show)
         with self._none_left_of_a_failure(before, show):
             self.set_limits(spec, spec.node_cpus)
-            self.check_limits(spec, {})
+            self.check_limits(spec)
 
     @contextmanager
     def _none_left_of_a_failure(self, before: list[Node], show: Show) -> Iterator[None]:
@@ -204,7 +203,15 @@ class Cluster:
 
         _on_each(self.nodes_for(spec), update)
 
-    def engine_limits(self, nodes: list[Node]) -> dict[str, float | None]:
+    def wanted(self, node: str, spec: Spec) -> float | None:
+        """The head has a limit of its own."""
+        return float(HEAD_CPUS if node == "head" else spec.node_cpus)
+
+    def engine_limits(self, spec: Spec) -> dict[str, float | None]:
+        """As the engine has them for the nodes of the spec."""
+        return self.limits_of(self.nodes_for(spec))
+
+    def limits_of(self, nodes: list[Node]) -> dict[str, float | None]:
         """What the engine says of each node's limit, in host CPUs, by the node's name; None is no limit."""
 
         def read(node: Node) -> float | None:
@@ -215,18 +222,16 @@ class Cluster:
 
         return dict(zip((node.name for node in nodes), _on_each(nodes, read), strict=True))
 
-    def check_limits(self, spec: Spec, inside: Mapping[int, float | None]) -> None:
-        """Compare what the engine says and what the ranks read inside with the spec. Raises LimitError."""
-        nodes = self.nodes_for(spec)
-        rounds_up = self.info.get("CgroupDriver") == "systemd"
-        for name, found in self.engine_limits(nodes).items():
-            _compare(name, "the engine", found, HEAD_CPUS if name == "head" else spec.node_cpus)
-        for rank, found in inside.items():
-            node = nodes[0] if rank == 0 else nodes[(rank - 1) // spec.cores + 1]
-            wanted = HEAD_CPUS if rank == 0 else spec.node_cpus
-            if rounds_up and found is not None and abs(found - ceil(100 * wanted) / 100) <= EXACT:
-                continue  # with the systemd driver the engine rounds up to whole percents (opencontainers/cgroups)
-            _compare(node.name, "its cgroup", found, wanted)
+    def check_limits(self, spec: Spec) -> None:
+        """Raise LimitError when the engine does not have the limits of the spec."""
+        for node, found in self.engine_limits(spec).items():
+            wanted = self.wanted(node, spec) or 0.0
+            if found is None or abs(found - wanted) > LIMIT_EXACT:
+                got = "no limit" if found is None else f"{decimal(found)} CPU"
+                raise LimitError(
+                    f"{node}: the engine says {got}, asked for was {decimal(wanted)} CPU: something else changed the "
+                    "limit, or this engine ignores it. ./invoke status shows them; ./invoke down makes a fresh start."
+                )
 
     def node_name(self, host: str, rank: int, spec: Spec) -> str:
         """Whoever did the work says which host it is: a worker's is its container's id, cut short."""
@@ -287,13 +292,3 @@ def _on_each(nodes: list[Node], do: Callable[[Node], Result]) -> list[Result]:
     with ThreadPoolExecutor(8) as pool:
         futures = [pool.submit(do, node) for node in nodes]
     return [future.result() for future in futures]  # only now: a node that fails must not keep the others from it
-
-
-def _compare(node: str, where: str, found: float | None, wanted: Fraction) -> None:
-    if found is not None and abs(found - float(wanted)) <= EXACT:
-        return
-    got = "no limit" if found is None else f"{decimal(found)} CPU"
-    raise LimitError(
-        f"{node}: {where} says {got}, asked for was {decimal(wanted)} CPU. Not a measurement: something else changed "
-        "the limit, or this engine ignores it. ./invoke status shows them; ./invoke down makes a fresh start."
-    )

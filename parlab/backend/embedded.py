@@ -4,7 +4,7 @@ import os
 import platform
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext, suppress
 from fractions import Fraction
 from pathlib import Path
@@ -14,9 +14,10 @@ from parlab.backend.base import Placement
 from parlab.backend.session import Session
 from parlab.environment import ROOT, ensure_installed
 from parlab.errors import UsageError
-from parlab.node.cgroup import read_limit
+from parlab.node.cgroup import Cgroup
 from parlab.node.launcher import LOOPBACK
 from parlab.spec import Spec, check_fits
+from parlab.usage import read_limit
 from parlab.words import Show
 
 CANNOT_SHOW = (
@@ -52,8 +53,11 @@ class Embedded:
     def set_limits(self, spec: Spec, cpus: Fraction | None) -> None:
         """There is nothing to set."""
 
-    def check_limits(self, spec: Spec, inside: Mapping[int, float | None]) -> None:
-        """There is nothing to hold."""
+    def wanted(self, node: str, spec: Spec) -> float | None:
+        return None
+
+    def engine_limits(self, spec: Spec) -> dict[str, float | None]:
+        return {}
 
     def node_name(self, host: str, rank: int, spec: Spec) -> str:
         return "head" if rank == 0 else f"simulated-{(rank - 1) // spec.cores + 1}"
@@ -74,7 +78,16 @@ def usable_cpus() -> float:
         runs_on = len(os.sched_getaffinity(0))
     except AttributeError:  # macOS
         runs_on = os.cpu_count() or 1
-    return min(runs_on, read_limit() or runs_on)
+    return min(runs_on, own_limit() or runs_on)
+
+
+def own_limit() -> float | None:
+    """The limit of the cgroup that this process runs in, in host CPUs; None where it has none."""
+    cgroup = Cgroup()
+    try:
+        return read_limit(cgroup.texts())
+    finally:
+        cgroup.close()
 
 
 class Pipe:

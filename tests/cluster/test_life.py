@@ -37,13 +37,13 @@ def test_limits_are_what_the_engine_and_the_node_say(four: Cluster) -> None:
     spec = Spec(4, 2, Fraction(1, 8), 1)
     nodes = four.nodes()
     four.set_limits(spec, spec.node_cpus)
-    said = four.engine_limits(nodes)
+    said = four.limits_of(nodes)
     assert said == {"head": float(HEAD_CPUS), **{f"worker-{number + 1}": 0.25 for number in range(4)}}
     for node in nodes:
         text = inside(node, "sh", "-c", f"cat {V1} 2>/dev/null || cat {V2}").split()[0]
         assert int(text) == (50_000 if node.name == "head" else 25_000)
     four.set_limits(spec, None)
-    assert set(four.engine_limits(nodes).values()) == {None}
+    assert set(four.limits_of(nodes).values()) == {None}
 
 
 def test_status_shows_nodes_and_limits(four: Cluster, invoke: Invoke) -> None:
@@ -117,7 +117,7 @@ def test_plain_compose_gives_the_default_cluster(cluster: Cluster) -> None:
     try:
         subprocess.run([*command, "up", "--detach", "--wait"], cwd=ROOT, check=True, capture_output=True, timeout=120)
         plain = Cluster(cluster.client, "tests-plain")
-        assert plain.engine_limits(plain.nodes()) == {"head": 0.5, **{f"worker-{n + 1}": 0.25 for n in range(4)}}
+        assert plain.limits_of(plain.nodes()) == {"head": 0.5, **{f"worker-{n + 1}": 0.25 for n in range(4)}}
     finally:
         subprocess.run([*command, "down", "--volumes"], cwd=ROOT, check=True, capture_output=True, timeout=120)
     assert left_of("parlab-tests-plain") == ""

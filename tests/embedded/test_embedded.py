@@ -5,18 +5,20 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
 from parlab import launch
 from parlab.catalog import load_lab
-from parlab.errors import RunError
+from parlab.console import QUESTIONS
+from parlab.live import Silence
 from parlab.options import Options
-from parlab.record import MeasuredCase, Run
+from parlab.record import Answer, Failure, MeasuredCase, Run
+from parlab.results import find, read_json
 from parlab.run import run_lab
-from parlab.spec import Spec
+from parlab.spans import Span
 from tests.conftest import ROOT, Invoke, start_invoke, within
 
 WriteLab = Callable[[str], Path]
@@ -42,24 +44,42 @@ if __name__ == "__main__":
 POOL = "with MPIPoolExecutor() as pool: return list(pool.map(task, range(4)))"
 
 
-class View:
-    """Keeps the lines that a run says."""
+class Listener(Silence):
+    """Keeps the lines that a run says, and counts the spans that it hears of."""
 
-    def __init__(self, said: list[str]) -> None:
-        self.say = said.append
+    def __init__(self) -> None:
+        self.said: list[str] = []
+        self.heard = 0
 
-    def begin(self, backend: str, spec: Spec) -> None: ...
+    def say(self, text: str) -> None:
+        self.said.append(text)
 
-    def case(self, case: MeasuredCase) -> None: ...
+    def spans(self, spans: Sequence[Span]) -> None:
+        self.heard += len(spans)
 
-    def end(self, run: Run) -> None: ...
 
-
-def embedded(path: Path, **options: str) -> tuple[MeasuredCase, list[str]]:
-    said: list[str] = []
-    run = run_lab(load_lab(path), path, Options(backend="embedded", **options), View(said))
+def run_embedded(path: Path) -> tuple[Run, Listener]:
+    listener = Listener()
+    run = run_lab(load_lab(path), path, Options(backend="embedded"), listener)
     assert run.backend == "embedded"
-    return run.cases[0], said
+    return run, listener
+
+
+def embedded(path: Path) -> tuple[MeasuredCase, list[str]]:
+    run, listener = run_embedded(path)
+    assert run.failure is None
+    (case,) = run.cases
+    assert listener.heard == len(case.repeats[0].spans)
+    return case, listener.said
+
+
+def failure(path: Path) -> str:
+    """What a run that broke off says of it."""
+    run, _ = run_embedded(path)
+    assert run.failure is not None
+    assert run.failure.exit_code == 4
+    assert run.cases == ()
+    return run.failure.text
 
 
 def test_more_simulated_nodes_take_less_time(tmp_path: Path, invoke: Invoke) -> None:
@@ -99,8 +119,8 @@ def test_what_a_lab_prints_is_shown_and_disturbs_nothing(lab_file: WriteLab) -> 
 
 
 def test_a_lab_whose_tasks_ask_for_nothing_is_told_that_it_has_no_ideal(lab_file: WriteLab) -> None:
-    with pytest.raises(RunError, match=r"burns and waits no units, so there is no ideal"):
-        embedded(lab_file(LAB.format(body=POOL).replace("burn(1)", "pass")))
+    text = failure(lab_file(LAB.format(body=POOL).replace("burn(1)", "pass")))
+    assert "burns and waits no units, so there is no ideal" in text
 
 
 def test_every_line_that_tasks_print_is_shown_once(lab_file: WriteLab) -> None:
@@ -109,8 +129,8 @@ def test_every_line_that_tasks_print_is_shown_once(lab_file: WriteLab) -> None:
 
 
 def test_a_comparison_that_fails_is_told_as_the_labs(lab_file: WriteLab) -> None:
-    with pytest.raises(RunError, match=r"raised ZeroDivisionError"):
-        embedded(lab_file(LAB.format(body=POOL).replace("cores=1,", "cores=1, same=lambda ours, serial: 1 / 0,")))
+    code = LAB.format(body=POOL).replace("cores=1,", "cores=1, same=lambda ours, serial: 1 / 0,")
+    assert "raised ZeroDivisionError" in failure(lab_file(code))
 
 
 def test_a_wrong_result_is_told(lab_file: WriteLab) -> None:
@@ -119,21 +139,131 @@ def test_a_wrong_result_is_told(lab_file: WriteLab) -> None:
 
 
 def test_a_case_that_raises_ends_the_run_with_its_traceback(lab_file: WriteLab) -> None:
-    with pytest.raises(RunError, match=r"raised ZeroDivisionError: division by zero") as error:
-        embedded(lab_file(LAB.format(body="return 1 / 0")))
-    assert "sample.py" in str(error.value)
+    text = failure(lab_file(LAB.format(body="return 1 / 0")))
+    assert "raised ZeroDivisionError: division by zero" in text
+    assert "sample.py" in text
 
 
 def test_a_rank_that_dies_ends_the_run_with_mpiexecs_last_lines(lab_file: WriteLab) -> None:
-    with pytest.raises(RunError, match=r"up to its first task: 0 of 1 done when mpiexec ended with exit code 3"):
-        embedded(lab_file(LAB.format(body="os._exit(3)")))
+    text = failure(lab_file(LAB.format(body="os._exit(3)")))
+    assert "up to its first task: 0 of 1 done when mpiexec ended with exit code 3" in text
+
+
+def test_a_lab_that_does_not_run_itself_is_told_so(lab_file: WriteLab) -> None:
+    text = failure(lab_file(LAB.format(body=POOL).replace("    lab.main()", "    pass")))
+    assert "does the lab end with a main guard and `lab.main()`?" in text
 
 
 def test_a_case_that_hangs_ends_at_its_deadline(lab_file: WriteLab, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(launch, "RUN_SECONDS", 1.0)
-    with pytest.raises(RunError, match=r"running the case: 0 of 1 done after"):
-        embedded(lab_file(LAB.format(body=POOL.replace("return list", "list") + "; time.sleep(1000)")))
+    text = failure(lab_file(LAB.format(body=POOL.replace("return list", "list") + "; time.sleep(1000)")))
+    assert "running the case: 0 of 1 done after" in text
     assert ranks() == []
+
+
+DECLARED = LAB.replace('@lab.case(launch="mpi4py.futures")', '@lab.case(launch="mpi4py.futures", outcome={outcome})')
+
+
+@pytest.mark.parametrize(
+    ("outcome", "body", "found"),
+    [
+        ("'wrong'", POOL.replace("range(4)))", "[0, 1, 7, 3]))"), "wrong"),
+        ("ValueError", POOL, "right"),
+        ("ZeroDivisionError", POOL.replace("return list", "list") + "; 1 / 0", "ZeroDivisionError"),
+        ("AttributeError", "task.nothing", "AttributeError"),
+    ],
+)
+def test_a_declared_outcome_is_correct(lab_file: WriteLab, outcome: str, body: str, found: str) -> None:
+    run, _ = run_embedded(lab_file(DECLARED.format(outcome=outcome, body=body)))
+    (case,) = run.cases
+    assert case.typical.outcome == found
+    assert (case.wrong is None) == (found in outcome)
+    assert (run.verdict.correct.answer is Answer.YES) == (found in outcome)
+
+
+def test_what_is_declared_wrong_and_comes_out_right_is_not_correct(lab_file: WriteLab) -> None:
+    case, _ = embedded(lab_file(DECLARED.format(outcome="'wrong'", body=POOL)))
+    assert case.wrong == "declared to be wrong, but each result equals the serial one"
+
+
+def test_a_run_that_breaks_off_keeps_what_was_measured(lab_file: WriteLab) -> None:
+    second = "\n@lab.case(launch='mpi4py.futures')\ndef broken(task=task):\n    return 1 / 0\n"
+    run, _ = run_embedded(lab_file(LAB.format(body=POOL).replace("if __name__", f"{second}if __name__")))
+    assert run.failure is not None
+    assert [case.name for case in run.cases] == ["case"]
+
+
+def test_every_run_is_kept_and_can_be_read(invoke: Invoke, tmp_path: Path) -> None:
+    short = ("lab.mpi", "--backend", "embedded", "--nodes", "1", "--unit", "0.01")
+    for _ in range(2):
+        assert invoke(*short, PARLAB_RESULTS=str(tmp_path)).returncode == 0
+    run = read_json(find("1", tmp_path))
+    assert (run.lab, run.backend, len(run.cases[0].repeats[0].spans)) == ("mpi", "embedded", 32)
+    assert run.environment.keys() >= {"python", "openmpi", "mpi4py", "numpy", "pathos", "cpus", "git", "seed"}
+    listed = invoke("results", PARLAB_RESULTS=str(tmp_path)).stdout.splitlines()
+    assert len(listed) == 2
+    assert run.id in listed[0]
+    compared = invoke("compare", "1", "2", PARLAB_RESULTS=str(tmp_path))
+    assert compared.returncode == 0, compared.stderr
+    assert "pool_of_ranks(nodes=1)" in compared.stdout
+
+
+def test_an_interrupted_run_is_kept_as_such(tmp_path: Path) -> None:
+    process = start_invoke("lab.mpi", "--backend", "embedded", "--unit", "5", PARLAB_RESULTS=str(tmp_path))
+    within(20, lambda: len(ranks()) == 3)
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=20)
+    run = read_json(find("1", tmp_path))
+    assert run.failure == Failure("interrupted by SIGINT", 130)
+
+
+def test_quiet_says_nothing_while_it_runs(invoke: Invoke) -> None:
+    done = invoke("lab.mpi", "--backend", "embedded", "--nodes", "1", "--unit", "0.01", "--repeat", "2", "--quiet")
+    assert done.returncode == 0
+    assert done.stdout.startswith("case  ")
+    assert "median" in done.stdout.splitlines()[0]
+    assert [question for question in QUESTIONS if f"\n{question} " in done.stdout] == list(QUESTIONS)
+
+
+DELAYS = {
+    "unexplained": ("burn(1)", "burn(1); time.sleep(0.05)", "pass"),
+    "waiting": ("burn(1)", "burn(1); wait(1)", "pass"),
+    "on_the_way": ("return number", "return Slow(number)", "pass"),
+    "idle_queued": ("burn(1)", "burn(1)", "time.sleep(0.05)"),
+}
+ONE_BY_ONE = """
+    with MPIPoolExecutor() as pool:
+        for number in range(4):
+            results.append(pool.submit(task, number).result())
+            {pause}
+    return results"""
+SLOW = """
+def slowly(number):
+    time.sleep(0.05)
+    return number
+class Slow:
+    def __init__(self, number): self.number = number
+    def __reduce__(self): return slowly, (self.number,)
+"""
+
+
+@pytest.mark.parametrize("category", DELAYS)
+def test_a_delay_is_found_where_it_was_put(lab_file: WriteLab, category: str) -> None:
+    before, after, pause = DELAYS[category]
+    code = LAB.format(body="results = []" + ONE_BY_ONE.format(pause=pause)).replace("nodes=2", "nodes=1")
+    code = code.replace("import Lab, burn", "import Lab, burn, wait").replace(before, after, 1)
+    code = code.replace("def task(", f"{SLOW}def task(", 1)
+    code = code.replace("cores=1,", "cores=1, same=lambda ours, serial: len(ours) == len(serial),")
+    case, _ = embedded(lab_file(code))
+    account = case.account()
+    assert account.total == pytest.approx(case.measured_s)
+    delayed = account.by_category()
+    del delayed["computing"]
+    found = max(delayed, key=lambda name: delayed[name])
+    assert found == category
+    pauses = 3 if category == "idle_queued" else 4  # the last pause is after the last receipt
+    assert delayed[found] == pytest.approx(pauses * 0.05, rel=0.25)
+    assert sum(delayed.values()) - delayed[found] < 0.5 * delayed[found]
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])

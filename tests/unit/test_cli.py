@@ -11,7 +11,7 @@ import pytest
 from tests.conftest import ROOT, Invoke
 
 NO_ENGINE = "unix:///nowhere/docker.sock"
-MENU = {"up", "down", "status", "shell", "image", "test", "lock", "lab.mpi"}
+MENU = {"up", "down", "status", "shell", "image", "test", "lock", "results", "compare", "lab.mpi"}
 
 
 def test_the_menu_is_one_clear_line_a_task(invoke: Invoke) -> None:
@@ -36,6 +36,8 @@ def test_the_menu_is_one_clear_line_a_task(invoke: Invoke) -> None:
         ("--speed", "1e-99999999", "from 1/64 to 1"),
         ("--json", "/nowhere/r.json", "a folder that can be written to"),
         ("--json", "/dev/null", "a folder that can be written to"),
+        ("--junit", "/nowhere/r.xml", "a folder that can be written to"),
+        ("--repeat", "0", "from 1 to 100"),
     ],
 )
 def test_bad_input_is_one_line_that_names_the_argument_and_its_range(
@@ -55,6 +57,26 @@ def test_the_other_tasks_check_their_input_too(invoke: Invoke, task: str) -> Non
     assert done.returncode == 2
     (line,) = done.stderr.splitlines()
     assert line.startswith("usage: --cluster takes ")
+
+
+@pytest.mark.parametrize("wanted", ["9", "nothing", "", "/nowhere/r.json", "../.."])
+def test_a_run_that_is_not_there_is_one_line(invoke: Invoke, wanted: str, tmp_path: Path) -> None:
+    done = invoke("compare", wanted, wanted, PARLAB_RESULTS=str(tmp_path))
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("usage: ")
+    assert "required a" in line
+
+
+def test_a_damaged_record_is_listed_as_such_and_hides_no_other(invoke: Invoke, tmp_path: Path) -> None:
+    whole = (ROOT / "tests/unit/run-schema-2.json").read_text()
+    (tmp_path / "20260101T000000-mpi-000001.json").write_text(whole)
+    (tmp_path / "20260101T000000-mpi-000002.json").write_text(whole[:1000])
+    done = invoke("results", PARLAB_RESULTS=str(tmp_path))
+    assert done.returncode == 0
+    assert "required a whole JSON document, found one that is cut off" in done.stdout.replace("\n", " ")
+    assert "lab.mpi" in done.stdout or "cluster" in done.stdout
+    assert "Traceback" not in done.stderr
 
 
 def test_a_cluster_that_does_not_fit_is_refused_with_the_arithmetic(invoke: Invoke) -> None:
