@@ -1,6 +1,6 @@
 """The prediction of 10 000 tasks on 1 000 workers of 50 nodes takes less than a second.
 
-.venv/bin/python benchmarks/prediction.py
+.venv/bin/python -m benchmarks.prediction
 """
 
 import sys

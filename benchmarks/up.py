@@ -1,6 +1,6 @@
 """`./invoke up` from nothing, with the image there: 4 workers in at most 4 s, 32 in at most 15 s.
 
-    .venv/bin/python benchmarks/up.py [--repeat 3]
+    .venv/bin/python -m benchmarks.up [--repeat 3]
 
 It uses a cluster of its own, named benchmark, and takes it down.
 """

@@ -1,0 +1,73 @@
+"""The instrument: `lab.mpi` with everything that is measured, and without, in turn, on the same cluster in one run.
+
+    .venv/bin/python -m benchmarks.instrument [--repeat 11] [--nodes 1,4]
+
+With: the measured time of `./invoke lab.mpi`: spans, readings of every node, the live stream. Without: a plain program
+of the same tasks and the same pace under the same limits, from its first submission to its last result, started by
+mpiexec with the settings that a launch uses. On each size the medians may differ by 2 %.
+"""
+
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from benchmarks import plain
+from parlab.backend.cluster import Cluster
+from parlab.backend.engine import connect
+from parlab.catalog import LABS, load_lab
+from parlab.environment import ROOT
+from parlab.launch import OPEN_MPI
+from parlab.spec import Spec
+
+MOST = 0.02
+
+
+def with_it(nodes: int) -> float:
+    """The measured time, in seconds, of `./invoke lab.mpi`."""
+    with tempfile.TemporaryDirectory() as folder:
+        record = Path(folder, "record.json")
+        command = [str(ROOT / "invoke"), "lab.mpi", "--nodes", str(nodes), "--quiet", "--json", str(record)]
+        subprocess.run(command, cwd=ROOT, stdout=subprocess.DEVNULL, check=True)
+        measured: float = json.loads(record.read_text())["cases"][0]["measured_s"]
+    return measured
+
+
+def without_it(cluster: Cluster, spec: Spec) -> float:
+    """The time, in seconds, of the plain program under the same limits."""
+    cluster.set_limits(spec, spec.node_cpus)
+    settings = [word for name, value in OPEN_MPI.items() for word in ("-x", f"{name}={value}")]
+    command = plain.command(cluster, spec, *settings)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    return float(done.stdout)
+
+
+def main() -> None:
+    """Time both in turn and print what the instrument costs on each size."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--repeat", type=int, default=11)
+    parser.add_argument("--nodes", default="1,4")
+    options = parser.parse_args()
+    lab, worst = load_lab(LABS / "mpi.py"), 0.0
+    for nodes in map(int, options.nodes.split(",")):
+        spec = Spec(nodes, lab.cores, lab.speed, lab.unit)
+        cluster = Cluster(connect())
+        cluster.start(spec, print)
+        times: dict[str, list[float]] = {"with": [], "without": []}
+        with plain.program(cluster):
+            for _ in range(options.repeat):
+                times["with"].append(with_it(nodes))
+                times["without"].append(without_it(cluster, spec))
+        medians = {name: statistics.median(values) for name, values in times.items()}
+        cost = medians["with"] / medians["without"] - 1
+        worst = max(worst, cost)
+        shown = ", ".join(f"{name} {median:.3f} s" for name, median in medians.items())
+        print(f"{nodes} nodes: {shown}: the instrument costs {100 * cost:+.1f} %", flush=True)
+    sys.exit(worst > MOST)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,56 @@
+"""The work of `lab.mpi` the plain way, for other benchmarks.
+
+It is mpiexec in the same containers, with nothing of parlab's but the pace that makes a core a virtual one.
+"""
+
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from parlab.backend.cluster import Cluster
+from parlab.backend.exec import PYTHON, bundle
+from parlab.catalog import LABS
+from parlab.spec import Spec
+
+PROGRAM = """
+import sys, time; sys.path.insert(0, "/cluster/plain")
+from mpi4py.futures import MPIPoolExecutor
+from parlab.pace import burn
+def square(number):
+    burn(1)
+    return number * number
+if __name__ == "__main__":
+    with MPIPoolExecutor() as pool:
+        pool.bootup()
+        time.sleep(1)  # booting under the limits has used the quota of the next periods up
+        start = time.monotonic()
+        assert list(pool.map(square, range(32))) == [n * n for n in range(32)]
+        print(time.monotonic() - start)
+"""
+UNPACK = "rm -rf /cluster/plain; mkdir /cluster/plain && tar -xC /cluster/plain && cat >/cluster/plain/plain.py <<'E'\n"
+
+
+@contextmanager
+def program(cluster: Cluster) -> Iterator[None]:
+    """Have the plain program at hand on all nodes for the length of the block."""
+    head = cluster.nodes()[0]
+    subprocess.run(
+        ["docker", "exec", "-i", head.id, "sh", "-c", f"{UNPACK}{PROGRAM}\nE"], input=bundle(LABS), check=True
+    )
+    try:
+        yield
+    finally:
+        subprocess.run(["docker", "exec", head.id, "rm", "-r", "/cluster/plain"], check=True)
+
+
+def command(cluster: Cluster, spec: Spec, *options: str) -> list[str]:
+    """What a user would type, with these options of mpiexec; it prints the seconds from first submission to the end."""
+    workers = cluster.nodes_for(spec)[1:]
+    hosts = ",".join(["head:1", *(f"{node.host}:{spec.cores}" for node in workers)])
+    scale = {"PARLAB_SPEED": float(spec.speed), "PARLAB_CORES": spec.cores, "PARLAB_UNIT": spec.unit}
+    return [
+        *("docker", "compose", "exec", "-T", *(word for k, v in scale.items() for word in ("-e", f"{k}={v}")), "head"),
+        *("mpiexec", "--host", hosts, "--map-by", "slot:OVERSUBSCRIBE", "--bind-to", "none", *options),
+        *("-n", str(spec.workers + 1), *(word for key in scale for word in ("-x", key))),
+        *(PYTHON, "-m", "mpi4py.futures", "/cluster/plain/plain.py"),
+    ]
