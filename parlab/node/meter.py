@@ -81,31 +81,38 @@ class Meter:
         return facts
 
     def burn(self) -> float | None:
-        """Host CPUs that an unpaced burn gets; None where there is no limit to get the better of.
+        """Host CPUs that a burn without pacing gets; None where there is no limit to get the better of.
 
-        The kernel refills a quota once a period, so a window of any length would count a period too many or too few.
-        A throttled node runs on at the beginning of a period: the rate is taken from one such moment to another.
+        The kernel refills a quota once a period, so a window of any length would hold a refill too many or too few.
+        It also counts the periods: what was used from one refill to another, over the periods between, is the rate,
+        however late this process gets to look.
         """
-        now = Usage.from_node(self.read())
+        now = first = Usage.from_node(self.read())
         if now.limit is None or now.used_s is None:
             return None
-        until, threads = now.at + (BURN_PERIODS + 2) * PERIOD, math.ceil(now.limit)
-        stop_s = PERIOD * (1 - now.limit / threads)  # how long a period finds the node stopped
-        helpers = [threading.Thread(target=_hash_until, args=(until,)) for _ in range(threads - 1)]
+        until = now.at + (BURN_PERIODS + 2) * PERIOD  # the first and the last are not whole
+        helpers = [threading.Thread(target=_hash_until, args=(until,)) for _ in range(math.ceil(now.limit) - 1)]
         for helper in helpers:
             helper.start()
-        marks = [(now.at, now.used_s)]
-        resumed = []
+        refills = []
         while now.at < until:
             hashlib.sha256(BLOCK)
-            now = Usage.from_node(self.read())
-            marks.append((now.at, now.used_s or 0.0))
-            if marks[-1][0] - marks[-2][0] > max(stop_s / 2, PERIOD / 20):
-                resumed.append(marks[-1])
+            before, now = now, Usage.from_node(self.read())
+            if now.periods != before.periods:
+                refills.append(now)
         for helper in helpers:
             helper.join()
-        first, last = (resumed[0], resumed[-1]) if len(resumed) > 2 else (marks[0], marks[-1])
-        return (last[1] - first[1]) / (last[0] - first[0])
+        if len(refills) < 2:  # a limit that is set, and that the kernel does not enforce
+            return _used_s(first, now) / (now.at - first.at)
+        return _used_s(refills[0], refills[-1]) / (_periods(refills[0], refills[-1]) * PERIOD)
+
+
+def _used_s(before: Usage, after: Usage) -> float:
+    return (after.used_s or 0.0) - (before.used_s or 0.0)
+
+
+def _periods(before: Usage, after: Usage) -> int:
+    return (after.periods or 0) - (before.periods or 0)
 
 
 def _hash_until(until: float) -> None:
