@@ -40,7 +40,22 @@ def lab_task(path: Path) -> Task[Callable[..., Any]]:
         quiet: bool = False,
     ) -> None:
         with exiting():
-            run_and_show(path, Options(nodes, cores, speed, unit, cluster, backend, repeat, json, junit, check, quiet))
+            run_and_show(
+                path,
+                Options(
+                    nodes=nodes,
+                    cores=cores,
+                    speed=speed,
+                    unit=unit,
+                    cluster=cluster,
+                    backend=backend,
+                    repeat=repeat,
+                    json=json,
+                    junit=junit,
+                    check=check,
+                    quiet=quiet,
+                ),
+            )
 
     run.__doc__ = title(path)
     texts = {

@@ -8,7 +8,6 @@ mpiexec with the settings that a launch uses. On each size the medians may diffe
 """
 
 import argparse
-import json
 import statistics
 import subprocess
 import sys
@@ -21,6 +20,7 @@ from parlab.backend.engine import connect
 from parlab.catalog import LABS, load_lab
 from parlab.environment import ROOT
 from parlab.launch import OPEN_MPI
+from parlab.results import read_json
 from parlab.spec import Spec
 
 MOST = 0.02
@@ -32,15 +32,14 @@ def with_it(nodes: int) -> float:
         record = Path(folder, "record.json")
         command = [str(ROOT / "invoke"), "lab.mpi", "--nodes", str(nodes), "--quiet", "--json", str(record)]
         subprocess.run(command, cwd=ROOT, stdout=subprocess.DEVNULL, check=True)
-        measured: float = json.loads(record.read_text())["cases"][0]["measured_s"]
-    return measured
+        return read_json(record).cases[0].measured_s
 
 
 def without_it(cluster: Cluster, spec: Spec) -> float:
     """The time, in seconds, of the plain program under the same limits."""
     cluster.set_limits(spec, spec.node_cpus)
     settings = [word for name, value in OPEN_MPI.items() for word in ("-x", f"{name}={value}")]
-    command = plain.command(cluster, spec, *settings)
+    command = plain.command(cluster, spec, *settings, settle_s=1.0)
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     return float(done.stdout)
 

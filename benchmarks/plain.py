@@ -22,7 +22,7 @@ def square(number):
 if __name__ == "__main__":
     with MPIPoolExecutor() as pool:
         pool.bootup()
-        time.sleep(1)  # booting under the limits has used the quota of the next periods up
+        time.sleep(float(sys.argv[1]))  # booting under the limits has used the quota of the next periods up
         start = time.monotonic()
         assert list(pool.map(square, range(32))) == [n * n for n in range(32)]
         print(time.monotonic() - start)
@@ -43,7 +43,7 @@ def program(cluster: Cluster) -> Iterator[None]:
         subprocess.run(["docker", "exec", head.id, "rm", "-r", "/cluster/plain"], check=True)
 
 
-def command(cluster: Cluster, spec: Spec, *options: str) -> list[str]:
+def command(cluster: Cluster, spec: Spec, *options: str, settle_s: float = 0.0) -> list[str]:
     """What a user would type, with these options of mpiexec; it prints the seconds from first submission to the end."""
     workers = cluster.nodes_for(spec)[1:]
     hosts = ",".join(["head:1", *(f"{node.host}:{spec.cores}" for node in workers)])
@@ -52,5 +52,5 @@ def command(cluster: Cluster, spec: Spec, *options: str) -> list[str]:
         *("docker", "compose", "exec", "-T", *(word for k, v in scale.items() for word in ("-e", f"{k}={v}")), "head"),
         *("mpiexec", "--host", hosts, "--map-by", "slot:OVERSUBSCRIBE", "--bind-to", "none", *options),
         *("-n", str(spec.workers + 1), *(word for key in scale for word in ("-x", key))),
-        *(PYTHON, "-m", "mpi4py.futures", "/cluster/plain/plain.py"),
+        *(PYTHON, "-m", "mpi4py.futures", "/cluster/plain/plain.py", str(settle_s)),
     ]

@@ -1,9 +1,9 @@
 """Where the time went: each instant of a worker, between the first submission and the last receipt, in one category.
 
 How it works. Within a task a virtual core that is never held back turns `speed` CPU seconds into a second, so CPU time
-over speed is computing; what the task waited for by itself is waiting. What is left, the task was either held back,
-ready to run while the kernel did not let it (the node's quota was used up, others ran) or a thread of its own process
-did (the interpreter's lock); or nothing explains it.
+over speed is computing; what the task waited for by itself is waiting. In what is left the task was held back: it was
+ready to run, but the kernel did not let it (the node's quota was used up, others ran), or another thread of its process
+held the interpreter's lock. What neither explains is unexplained.
 
 Between two tasks of a worker the next one is on its way from its submission, and the last result until its receipt.
 The rest is idle: though work was queued, as long as a task of the case had still to start on any worker; since no work
@@ -13,7 +13,7 @@ was left, from then on.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 
-from parlab.spans import LOCK_WAIT, Span
+from parlab.spans import Span
 
 Worker = tuple[str, int, int]
 
@@ -76,8 +76,7 @@ def _task(span: Span, speed: float) -> Account:
     left = length = span.finished - span.started
     computing = min(length, span.cpu_s / speed)
     left -= computing
-    for_locks = sum(phase.finished - phase.started for phase in span.phases if phase.name == LOCK_WAIT)
-    waiting = min(left, span.waited_s + for_locks)
+    waiting = min(left, span.waiting_s)
     left -= waiting
     other_threads = max(0.0, span.process_cpu_s - span.cpu_s) / speed
     held_back = min(left, (span.stalled_s or 0.0) + other_threads)

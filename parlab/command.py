@@ -2,19 +2,20 @@
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from rich.text import Text
 
-from parlab.backend.engine import FAILURES
+from parlab.backend.engine import FAILURES, told
 from parlab.catalog import load_lab, title
 from parlab.console import make_console, show_comparison, show_line, show_run
 from parlab.errors import Interrupted, ParlabError, RunError, UsageError
 from parlab.junit import to_junit
 from parlab.live import watching
-from parlab.options import Options, read_file
+from parlab.options import Options, read_output
+from parlab.record import Run
 from parlab.results import RESULTS, find, keep, kept, read_json, write_json, write_whole
 from parlab.run import run_lab
 from parlab.signals import deferred, interruptible
@@ -31,52 +32,60 @@ def exiting() -> Iterator[None]:
         print(f"{'usage' if isinstance(error, UsageError) else 'error'}: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
     except FAILURES as error:
-        print(f"error: the engine failed: {error}. Does it still run? ./invoke status", file=sys.stderr)
+        print(f"error: {told(error)}", file=sys.stderr)
         sys.exit(RunError.exit_code)
 
 
 def run_and_show(path: Path, options: Options) -> None:
     """Run a lab, show it, keep its record; exit with the code of its verdict. Raises ParlabError."""
-    record, report = read_file("--json", options.json), read_file("--junit", options.junit)
+    record, report = read_output("--json", options.json), read_output("--junit", options.junit)
     console = make_console()
     lab = load_lab(path)
     with watching(console, f"{path.stem}: {title(path)}", quiet=options.quiet) as watcher:
         run = run_lab(lab, path, options, watcher)
     with deferred():  # a Ctrl-C now must not lose what was measured
+        where = _kept(run)
         show_run(console, run)
-        try:
-            console.print(Text(f"kept as {os.path.relpath(keep(run))}", style="dim"), soft_wrap=True)
-        except OSError as error:
-            console.print(Text(f"not kept in {RESULTS}: {error}", style="yellow"), soft_wrap=True)
+        console.print(where, soft_wrap=True)
+        unwritten = []
         if record is not None:
-            with _told("record", record):
-                write_json(run, record)
+            unwritten += _unwritten(record, lambda path: write_json(run, path))
         if report is not None:
-            with _told("JUnit report", report):
-                write_whole(report, to_junit(run))
+            unwritten += _unwritten(report, lambda path: write_whole(path, to_junit(run)))
+    if unwritten:
+        raise ParlabError("; ".join(unwritten))
     if run.failure is not None:
         print(f"error: {run.failure.text}", file=sys.stderr)
     sys.exit(exit_code(run, check=options.check))
 
 
-@contextmanager
-def _told(what: str, path: Path) -> Iterator[None]:
+def _kept(run: Run) -> Text:
+    """Keep the record; where it is, or why it is not, to be said after the run's figures."""
     try:
-        yield
+        return Text(f"kept as {os.path.relpath(keep(run))}", style="dim")
     except OSError as error:
-        raise ParlabError(f"the {what} could not be written to {path}: {error}") from error
+        return Text(f"not kept in {RESULTS}: {error}", style="yellow")
+
+
+def _unwritten(path: Path, write: Callable[[Path], None]) -> list[str]:
+    try:
+        write(path)
+    except OSError as error:
+        return [f"{path} could not be written: {error}"]
+    return []
 
 
 def list_results() -> None:
     """Show the runs in results/, the newest first; one that cannot be read says why, and hides no other."""
     console = make_console()
-    for number, path in enumerate(kept(), 1):
+    paths = kept()
+    for number, path in enumerate(paths, 1):
         try:
             show_line(console, number, read_json(path))
         except UsageError as error:
             console.print(Text(f"{number:3}  {error}", "red"), soft_wrap=True)
-    if not kept():
-        console.print("results/ is empty: every run of a lab is kept there")
+    if not paths:
+        console.print(Text(f"{RESULTS} is empty: every run of a lab is kept there"), soft_wrap=True)
 
 
 def compare(first: str, second: str) -> None:

@@ -20,12 +20,11 @@ CATEGORIES = {
     "held_back": "held back",
     "on_the_way": "on the way",
     "idle_queued": "idle though work was queued",
-    "idle_no_work": "idle since none was left",
+    "idle_no_work": "idle since no work was left",
     "unexplained": "unexplained",
 }
 SHOWN_FROM = 0.0005  # of the time; less is 0.0 %
 STYLES = {Answer.YES: "green", Answer.NO: "bold red", Answer.CANNOT: "yellow"}
-QUESTIONS = ("correct", "held", "quiet", "reproduced")
 HOST = ("platform", "kernel", "cpu", "cpus", "architecture", "engine", "cgroup", "cgroup_driver")
 
 
@@ -45,12 +44,16 @@ def plain_table(*headings: str, right: bool = False) -> Table:
 def show_run(console: Console, run: Run) -> None:
     """Print everything that there is to say of a run, save why it broke off."""
     if run.cases:
-        console.print(times(run))
+        console.print(ideal_and_measured(run))
         console.print()
-        console.print(whereabouts(run))
+        console.print(accounts(run))
         for case in run.cases:
+            for surprise in case.surprises():
+                console.print(Text(f"not as predicted: {case.name}: {surprise}", "yellow"))
             if (share := _shares(case).get("unexplained", 0.0)) > UNEXPLAINED:
-                what = "its last worker neither computed, nor was ready to, nor was in wait()"
+                what = "the worker that finished last neither computed, nor was ready to, nor was in wait()"
+                if any(span.stalled_s is None for span in case.typical.spans):
+                    what = "nothing tells what its last worker did: this kernel does not say when it is ready to run"
                 console.print(Text(f"unexplained: {case.name}: in {percent(share)} of the time {what}", "yellow"))
         console.print()
     console.print(answers(run))
@@ -58,7 +61,7 @@ def show_run(console: Console, run: Run) -> None:
         console.print("This is not a measurement: the figures above say nothing about the lab.", style="bold red")
 
 
-def times(run: Run) -> Table:
+def ideal_and_measured(run: Run) -> Table:
     """A row a case: ideal beside measured."""
     repeated = any(len(case.repeats) > 1 for case in run.cases)
     spread = ["spread"] if repeated else []
@@ -73,12 +76,18 @@ def times(run: Run) -> Table:
         off, speedup = f"{100 * case.off_by:+.1f} %", f"{case.speedup:.2f} x"
         width = [percent(case.spread)] if repeated else []
         table.add_row(
-            Text(case.name), _seconds(case.ideal_s), _seconds(case.measured_s), *width, off, speedup, tasks(case)
+            Text(case.name),
+            _seconds(case.ideal_s),
+            _seconds(case.measured_s),
+            *width,
+            off,
+            speedup,
+            tasks_by_node(case),
         )
     return table
 
 
-def tasks(case: MeasuredCase) -> str:
+def tasks_by_node(case: MeasuredCase) -> str:
     """How many tasks each node did: `8 8 8 8`; of more than eight nodes, the range."""
     done = {node.rpartition("-")[2]: count for node, count in case.by_node.items()}
     counts = [done.get(str(number), 0) for number in range(1, case.spec.nodes + 1)]
@@ -88,7 +97,7 @@ def tasks(case: MeasuredCase) -> str:
     return f"{low if low == high else f'{low} to {high}'} on each of {len(counts)}"
 
 
-def whereabouts(run: Run) -> Table:
+def accounts(run: Run) -> Table:
     """A row a case: where the time of its last-finishing worker went, and what lay before and after."""
     table = plain_table("where the time went", "")
     for case in run.cases:
@@ -105,8 +114,7 @@ def _shares(case: MeasuredCase) -> dict[str, float]:
 def answers(run: Run) -> Table:
     """The four answers, each with its evidence and, of a no, the cure."""
     table = plain_table("verdict", "")
-    for question in QUESTIONS:
-        finding = getattr(run.verdict, question)
+    for question, finding in run.verdict.findings().items():
         text = Text.assemble((finding.answer.value, STYLES[finding.answer]), f": {finding.evidence}")
         if finding.cure:
             text.append(f". {finding.cure[0].upper()}{finding.cure[1:]}.")
@@ -121,8 +129,9 @@ def _seconds(value: float) -> str:
 def show_line(console: Console, number: int, run: Run) -> None:
     """Print one run as a line of the list."""
     offs = [case.off_by for case in run.cases if case.times]
-    off = f"{100 * min(offs):+.1f} to {100 * max(offs):+.1f} %" if offs else "nothing measured"
-    console.print(Text.assemble(f"{number:3}  {run.id}  {run.backend:8}  {off:16}  ", _in_short(run)), soft_wrap=True)
+    shown = dict.fromkeys(f"{100 * off:+.1f}" for off in (min(offs, default=0), max(offs, default=0)))
+    off = f"off by {' to '.join(shown)} %" if offs else "nothing measured"
+    console.print(Text.assemble(f"{number:3}  {run.id}  {run.backend:8}  {off:23}  ", _in_short(run)), soft_wrap=True)
 
 
 def _in_short(run: Run) -> Text:
@@ -131,7 +140,7 @@ def _in_short(run: Run) -> Text:
     if run.wrong:
         return Text("wrong", "bold red")
     if not run.verdict.is_measurement:
-        return Text("no measurement", "bold red")
+        return Text("not a measurement", "bold red")
     answer = run.verdict.reproduced.answer
     return Text("reproduced" if answer is Answer.YES else f"reproduced: {answer.value}", STYLES[answer])
 
@@ -170,7 +179,8 @@ def differences(first: Run, second: Run) -> list[str]:
 
 def _unlike(first: Mapping[str, Any], second: Mapping[str, Any], names: Any) -> list[str]:
     pairs = ((name, first.get(name), second.get(name)) for name in names)
-    return [f"{name} {one} and {other}" for name, one, other in pairs if one != other]
+    known = ((name, *("unknown" if value is None else value for value in values)) for name, *values in pairs)
+    return [f"{name} {one} and {other}" for name, one, other in known if one != other]
 
 
 def _side_by_side(one: MeasuredCase | None, other: MeasuredCase | None) -> list[str]:

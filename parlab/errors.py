@@ -1,5 +1,7 @@
 """What can go wrong, by exit code. Each message says what happened, where, and what to do next."""
 
+EXIT_WRONG, EXIT_NOT_A_MEASUREMENT, EXIT_CLAIM_FAILED = 1, 3, 1  # of runs that went through (parlab/verdict.py)
+
 
 class ParlabError(Exception):
     """A failure that is told in words, without a traceback."""
@@ -20,9 +22,9 @@ class RunError(ParlabError):
 
 
 class LimitError(ParlabError):
-    """A node's limit is not the one that was asked for: not a measurement."""
+    """A node's limit is not the one that was asked for."""
 
-    exit_code = 3
+    exit_code = EXIT_NOT_A_MEASUREMENT
 
 
 class Interrupted(BaseException):

@@ -27,10 +27,10 @@ def to_junit(run: Run) -> str:
 
 def _tests(run: Run) -> Iterator[TestCase]:
     for case in run.cases:
-        finding = NOTHING if case.wrong is None else Finding(Answer.NO, case.wrong)
+        finding = NOTHING if case.complaint is None else Finding(Answer.NO, case.complaint)
         yield _test(run, "correct", case.name, finding, case)
-    for name in ("held", "quiet"):
-        yield _test(run, "measurement", name, getattr(run.verdict, name))
+    for name, finding in (("held", run.verdict.held), ("quiet", run.verdict.quiet)):
+        yield _test(run, "measurement", name, finding)
     for claim in run.verdict.claims:
         yield _test(run, "reproduced", claim.name, Finding(claim.answer, claim.why))
     if run.failure is not None:

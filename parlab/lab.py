@@ -5,7 +5,7 @@
     @lab.serial                         # the problem itself: its tasks and its results, in plain Python
     def one_after_another(task=work): ...
 
-    @lab.case(launch="mpi4py.futures")  # one way of doing the same; lists among the settings make several cases
+    @lab.case(launch="mpi4py.futures", chunk=[1, 4])  # one way of doing the same; each value of a list makes a case
     def pool(task=work, *, chunk): ...
 
     @lab.expect                         # what must come out, with its tolerance
@@ -17,6 +17,9 @@
 A case's first parameter is the task, and its default is the plain function: the harness hands in one that leaves
 spans (parlab/spans.py). The serial function is run once with `burn` and `wait` merely counted, which takes no time:
 that gives the results that every case must equal, and the tasks that the prediction is computed from.
+
+A setting called `chunk` is how many tasks are handed out at a time: the ideal reads it. Workers are one a virtual core.
+`burn` and `wait` spend units, `pace` holds a loop of your own to a virtual core, `phase` names a stretch of a task.
 """
 
 import inspect
@@ -28,7 +31,7 @@ from fractions import Fraction
 from itertools import product
 from typing import Any, NamedTuple, TypeVar
 
-from parlab.pace import burn, metered, pace, wait
+from parlab.pace import burn, counted, pace, wait
 from parlab.spans import phase
 
 __all__ = ["CannotBeShown", "Case", "Lab", "approx", "burn", "pace", "phase", "wait"]
@@ -39,7 +42,10 @@ RIGHT, WRONG = "right", "wrong"  # outcomes of a case; another is the name of th
 
 
 class CannotBeShown(Exception):
-    """Raised by an expectation that needs what is not there: more CPUs, a case that did not run."""
+    """Raise it in an expectation that needs what is not there, as more CPUs: the message is shown, no claim fails.
+
+    Asking for a case that was not run raises it by itself.
+    """
 
 
 class Units(NamedTuple):
@@ -58,13 +64,13 @@ class Case:
     settings: dict[str, Any] = field(default_factory=dict)
     nodes: int | None = None  # the size it ran on, where there were several
     outcome: str = RIGHT
-    raises: tuple[type[BaseException], ...] = ()
+    raises: tuple[type[Exception], ...] = ()
 
     def on(self, nodes: int) -> "Case":
         """The same case with the size in its name."""
         return replace(self, nodes=nodes)
 
-    def declares(self, error: BaseException) -> bool:
+    def declares(self, error: Exception) -> bool:
         """Whether the case is to raise such an exception."""
         return isinstance(error, self.raises)
 
@@ -98,7 +104,8 @@ class Lab:
     """One lesson: its unit in seconds, its default spec, its cases and what is expected of them.
 
     `nodes` is one size or several; each case runs on each. `same(result, serial_result)` decides on correctness.
-    `seed` is what `random` is seeded with in every rank, and what strings hash by.
+    `speed` is taken as the nearest fraction with a denominator of at most 64. `seed` seeds `random` in every rank alike
+    (all draw the same numbers: mix in the task's argument) and how strings hash; NumPy's generators are the lab's own.
     """
 
     def __init__(
@@ -116,6 +123,8 @@ class Lab:
         self.cores = cores
         self.speed = Fraction(speed).limit_denominator(64)
         self.same = same
+        if not 0 <= seed < 2**32:  # what PYTHONHASHSEED takes
+            raise ValueError(f"seed={seed}: from 0 to {2**32 - 1}")
         self.seed = seed
         self.cases: list[Case] = []
         self.expectations: list[Callable[..., None]] = []
@@ -127,18 +136,21 @@ class Lab:
         return function
 
     def case(
-        self, *, launch: str, outcome: str | type[BaseException] = RIGHT, **settings: Any
+        self, *, launch: str, outcome: str | type[Exception] = RIGHT, **settings: Any
     ) -> Callable[[Function], Function]:
         """Declare a case; each list among the settings is one case a value.
 
         `launch` says how its processes are started; `"mpi4py.futures"` is
         `mpiexec -n WORKERS+1 ... python -m mpi4py.futures`, with the case itself on the head.
-        `outcome` is what it is to come to when that is not the serial results: `"wrong"`, or an exception's class.
+        `outcome` is what it must come to instead of the serial results: `"wrong"`, any result that `same` refuses; or
+        the class of an exception that it must raise, be it before the first task.
         """
         if launch != FUTURES:
             raise ValueError(f"launch={launch!r}: known is {FUTURES!r}")
         if isinstance(outcome, str) and outcome not in (RIGHT, WRONG):
             raise ValueError(f"outcome={outcome!r}: known are {RIGHT!r}, {WRONG!r} and classes of exceptions")
+        if isinstance(outcome, type) and not issubclass(outcome, Exception):
+            raise ValueError(f"outcome={outcome.__name__}: a case cannot declare what ends its process")
         # On a host without the library, its exceptions are stand-ins (parlab/catalog.py): no classes, but with names.
         raises = (outcome,) if isinstance(outcome, type) else ()
         named = outcome if isinstance(outcome, str) else outcome.__name__.rpartition(".")[2]
@@ -153,7 +165,12 @@ class Lab:
         return declare
 
     def expect(self, function: Function) -> Function:
-        """Declare an expectation: a function of the measured cases that asserts, or raises CannotBeShown."""
+        """Declare an expectation: a function of the cases by name, as `cases["pool(chunk=1, nodes=2)"]`, that asserts.
+
+        Where there are several sizes, `nodes` stands in the name. Each is a MeasuredCase (parlab/record.py): `units`,
+        `measured_s`, `speedup`, `workers`, `by_node`, `account()`. The function's name, in words, is the claim; the
+        message of a failed assertion is the reason. It is called on a measurement only.
+        """
         self.expectations.append(function)
         return function
 
@@ -164,13 +181,13 @@ class Lab:
         task = inspect.signature(self._serial).parameters["task"].default
         tasks: list[Units] = []
 
-        def metered_task(*args: Any, **kwargs: Any) -> Any:
-            with metered() as meter:
+        def counted_task(*args: Any, **kwargs: Any) -> Any:
+            with counted() as tally:
                 result = task(*args, **kwargs)
-            tasks.append(Units(meter.burned, meter.waited))
+            tasks.append(Units(tally.burned, tally.waited))
             return result
 
-        results = self._serial(metered_task)
+        results = self._serial(counted_task)
         return tasks, results
 
     def main(self) -> None:

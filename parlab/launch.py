@@ -19,6 +19,7 @@ from parlab.predict import ideal_s
 from parlab.record import NodeUse, Repeat
 from parlab.spans import Span
 from parlab.spec import Spec
+from parlab.thresholds import BURN_WITHIN
 from parlab.usage import Usage
 from parlab.watcher import Started, Watcher
 from parlab.words import plural
@@ -41,7 +42,7 @@ OPEN_MPI = {
 
 
 @dataclass(frozen=True)
-class Outcome:
+class Result:
     """What one launch gave: the tasks that the case is made of, what came of them, and what the ranks ran on."""
 
     tasks: tuple[Units, ...]
@@ -69,15 +70,15 @@ class Launch:
     def __init__(self, backend: Backend, session: Session, spec: Spec, case: Case, watcher: Watcher) -> None:
         self.backend, self.session, self.spec, self.case, self.watcher = backend, session, spec, case, watcher
         self.what = case.name if case.nodes else f"{case.name} on {plural(spec.nodes, 'node')}"
-        self.last: list[str] = []
-        self.held_back: list[str] | None = []  # standard output until the lab runs: it may be Open MPI complaining
+        self._last_lines: list[str] = []
+        self._unshown: list[str] | None = []  # standard output until the lab runs: it may be Open MPI complaining
         self._come: dict[str, list[Event]] = defaultdict(list)
         self._nodes: dict[int, str] = {}  # by rank
         self._clocks: dict[int, Clock] = {}
         self._readings: dict[str, list[Usage]] = defaultdict(list)
         self._spans: list[Span] = []
 
-    def run(self, lab: str, env: dict[str, str], *, number: int = 1, of: int = 1, burn: bool = True) -> Outcome:
+    def run(self, lab: str, env: dict[str, str], *, number: int = 1, of: int = 1, burn: bool = True) -> Result:
         """Boot, cap, check, start, check, end; with `burn`, see first what an unpaced burn gets under the limits.
 
         `number` of so many is told to the watcher. Raises RunError; the session is of no use after that.
@@ -101,6 +102,8 @@ class Launch:
         speakers = len({event["host"] for event in hellos})
         engine = [backend.engine_limits(spec)]
         burned = self._burn(speakers) if burn else {}
+        if any(self._fell_short(node, cpus) for node, cpus in burned.items()):
+            burned = self._burn(speakers)  # a spell of something else on the host: once is no proof
         self._check_limits(speakers)
         tasks = tuple(Units(*task) for task in plan["tasks"])
         ideal = ideal_s(tasks, spec, self.case.settings)
@@ -129,8 +132,8 @@ class Launch:
             for node, readings in self._readings.items()
         }
         clocks = {self._nodes[rank]: clock for rank, clock in self._clocks.items()}
-        repeat = Repeat(tuple(self._spans), done["outcome"], done["wrong"], startup_s, shutdown_s, nodes, clocks)
-        return Outcome(tasks, repeat, plan["software"], plan["cpu"])
+        repeat = Repeat(tuple(self._spans), done["outcome"], done["complaint"], startup_s, shutdown_s, nodes, clocks)
+        return Result(tasks, repeat, plan["software"], plan["cpu"])
 
     def _scale(self) -> dict[str, str]:
         speed, cores, unit = float(self.spec.speed), self.spec.cores, self.spec.unit
@@ -149,6 +152,10 @@ class Launch:
         self.session.send("say", word="burn")
         found = self._gather("burned", speakers, STEP_SECONDS, "an unpaced burn in the nodes")
         return {self._nodes[event["rank"]]: event["cpus"] for event in found}
+
+    def _fell_short(self, node: str, cpus: float | None) -> bool:
+        wanted = self.backend.wanted(node, self.spec)
+        return cpus is not None and wanted is not None and cpus < (1 - BURN_WITHIN) * wanted
 
     def _check_limits(self, speakers: int) -> None:
         self.session.send("say", word="check")
@@ -174,6 +181,12 @@ class Launch:
         return self._come.pop(wanted)
 
     def _take(self, event: Event) -> None:
+        try:
+            self._understand(event)
+        except ValueError as error:
+            raise self._failed(f"its kernel's files do not read as they are documented: {error}") from error
+
+    def _understand(self, event: Event) -> None:
         match event["event"]:
             case "output":
                 self._heard(event)
@@ -204,25 +217,25 @@ class Launch:
 
     def _heard(self, event: Event) -> None:
         text = event["text"]
-        self.last = [*self.last[-11:], text] if text.strip() else self.last
+        self._last_lines = [*self._last_lines[-11:], text] if text.strip() else self._last_lines
         if event["stream"] != "stdout":
             return
-        if self.held_back is None:
+        if self._unshown is None:
             self.watcher.say(text)
         else:
-            self.held_back.append(text)
+            self._unshown.append(text)
 
     def _show_output(self) -> None:
         """The lab runs: from here on, what comes on standard output is its own."""
-        for text in self.held_back or ():
+        for text in self._unshown or ():
             self.watcher.say(text)
-        self.held_back = None
+        self._unshown = None
 
     def _failed(self, reason: str) -> RunError:
         parts = [f"{self.what}: {reason}."]
         if diagnosis := self.backend.diagnosis(self.session, self.spec):
             parts.append(diagnosis)
-        if self.last:
-            parts.append("The last lines of mpiexec:\n  " + "\n  ".join(self.last))
+        if self._last_lines:
+            parts.append("The last lines of mpiexec:\n  " + "\n  ".join(self._last_lines))
         parts.append("Try again; if it stays, ./invoke down and run it once more.")
         return RunError("\n".join(parts))

@@ -18,7 +18,7 @@ from parlab.usage import Usage
 from parlab.watcher import Started, Watcher
 from parlab.words import decimal, plural
 
-REFRESHES = 8  # a second
+REFRESHES = 4  # a second
 MOST_ROWS = 8  # nodes on the board; of more, the sum is shown
 
 
@@ -29,12 +29,14 @@ def watching(console: Console, heading: str, *, quiet: bool) -> Iterator[Watcher
         yield Silence()
         return
     console.print(Text(heading, style="bold"))
-    if not console.is_terminal:
+    if not console.file.isatty():  # rich would draw in a log, too, where FORCE_COLOR is set
         yield Lines(console)
         return
     board = Board(console)
-    with Live(board, console=console, refresh_per_second=REFRESHES, transient=True):
+    try:
         yield board
+    finally:
+        board.live.stop()
 
 
 class Silence:
@@ -42,7 +44,7 @@ class Silence:
 
     def say(self, text: str) -> None: ...
 
-    def begin(self, backend: str, spec: Spec) -> None: ...
+    def begin(self, spec: Spec, limit: float | None) -> None: ...
 
     def started(self, started: Started) -> None: ...
 
@@ -61,15 +63,13 @@ class Lines(Silence):
 
     def say(self, text: str) -> None:
         """Print a line as it is."""
-        self.console.print(Text(text))
+        self.console.print(Text(text), soft_wrap=True)  # a lab's own output is not ours to break
 
-    def begin(self, backend: str, spec: Spec) -> None:
+    def begin(self, spec: Spec, limit: float | None) -> None:
         """Print what a node is."""
-        node = f"a node: {plural(spec.cores, 'core')} of {spec.speed} host CPU"
-        limit = (
-            f"limit {decimal(spec.node_cpus)} CPU, head {decimal(HEAD_CPUS)}" if backend == "cluster" else "no limit"
-        )
-        self.say(f"{node}, {limit}; unit {spec.unit:g} s")
+        limited = "no limit" if limit is None else f"limit {decimal(limit)} CPU, head {decimal(HEAD_CPUS)}"
+        cores = plural(spec.cores, "virtual core")
+        self.say(f"a node: {cores} of {spec.speed} host core, {limited}; unit {spec.unit:g} s")
 
     def started(self, started: Started) -> None:
         """Print which case begins, and what it should take."""
@@ -81,8 +81,8 @@ class Lines(Silence):
         if case.times:
             times = ", ".join(f"{repeat.measured_s:.2f}" for repeat in case.repeats if repeat.measured_s is not None)
             self.say(f"{case.name}: {times} s")
-        if case.wrong:
-            self.console.print(Text(f"{case.name}: wrong result: {case.wrong}", style="bold red"))
+        if case.complaint:
+            self.console.print(Text(f"{case.name}: {case.complaint}", style="bold red"))
 
 
 class Board(Lines):
@@ -90,11 +90,17 @@ class Board(Lines):
 
     def __init__(self, console: Console) -> None:
         super().__init__(console)
+        self.live = Live(self, console=console, refresh_per_second=REFRESHES, transient=True)
         self._started: Started | None = None
         self._since = 0.0
         self._done: dict[str, int] = {}
         self._last: dict[str, Usage] = {}
         self._using: dict[str, float] = {}
+
+    def begin(self, spec: Spec, limit: float | None) -> None:
+        """Print what a node is, and start to draw: until now the engine may have had something to print."""
+        super().begin(spec, limit)
+        self.live.start()
 
     def started(self, started: Started) -> None:
         """Clear the board for a case."""

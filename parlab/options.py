@@ -122,7 +122,7 @@ def read_repeat(text: str) -> int:
     return _read_whole("--repeat", text, MOST_REPEATS)
 
 
-def read_file(option: str, text: str | None) -> Path | None:
+def read_output(option: str, text: str | None) -> Path | None:
     """Read the file that an option names, and see that it can be written; None where it was not given."""
     if text is None:
         return None

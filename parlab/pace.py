@@ -143,7 +143,7 @@ class VirtualCore:
 
 
 @dataclass
-class Meter:
+class Tally:
     """Adds up units instead of spending them, for a run that only wants to know what the tasks ask for."""
 
     burned: float = 0.0
@@ -151,7 +151,7 @@ class Meter:
 
 
 _core: VirtualCore | None = None
-_meter: Meter | None = None
+_tally: Tally | None = None
 
 
 def _forget_core() -> None:
@@ -172,19 +172,19 @@ def core() -> VirtualCore:
 
 
 @contextmanager
-def metered() -> Iterator[Meter]:
-    """Within the block `burn` and `wait` return at once and only add their units to the meter."""
-    global _meter
-    _meter = Meter()
+def counted() -> Iterator[Tally]:
+    """Within the block `burn` and `wait` return at once and only add their units to the tally."""
+    global _tally
+    _tally = Tally()
     try:
-        yield _meter
+        yield _tally
     finally:
-        _meter = None
+        _tally = None
 
 
 def pace() -> None:
     """Keep this process to one virtual core: call it between small pieces (well under a millisecond) of real work."""
-    if _meter is None:
+    if _tally is None:
         core().pace()
 
 
@@ -195,15 +195,15 @@ def resume() -> None:
 
 def burn(units: float = 1) -> None:
     """Compute for `units` (of the lab's unit, in seconds): needs a core, and contends for it."""
-    if _meter is not None:
-        _meter.burned += units
+    if _tally is not None:
+        _tally.burned += units
     else:
         core().burn(units)
 
 
 def wait(units: float = 1) -> None:
     """Wait for `units` (of the lab's unit, in seconds), as for a disk or a network: needs no core."""
-    if _meter is not None:
-        _meter.waited += units
+    if _tally is not None:
+        _tally.waited += units
     else:
         core().wait(units)

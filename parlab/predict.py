@@ -76,7 +76,7 @@ def ideal_spans(tasks: Sequence[Units], spec: Spec, settings: Mapping[str, Any])
 
 
 def _slots(tasks: Sequence[Units], spec: Spec, settings: Mapping[str, Any]) -> list[Slot]:
-    return schedule(tasks, spec.workers, cores=spec.cores, nodes=spec.nodes, chunk=int(settings.get("chunk", 1)))
+    return schedule(tasks, spec.workers, cores=spec.cores, nodes=spec.nodes, chunk=int(settings.get("chunk") or 1))
 
 
 def serial_s(tasks: Sequence[Units], spec: Spec) -> float:

@@ -3,15 +3,16 @@
 Nothing here looks at when tasks were handed out: a slow dispatcher leaves workers idle, not short of CPU.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import NamedTuple
 
-from parlab.account import by_worker
 from parlab.record import MeasuredCase, NodeUse, Repeat
-from parlab.spans import LOCK_WAIT, Span
+from parlab.spans import Span
 from parlab.spec import Spec
-from parlab.thresholds import FULL_READINGS, IDLE_NONE, OTHERS, STOLEN, STRANGERS, UNDELIVERED, UNDELIVERED_S
+from parlab.thresholds import FEW_TICKS_S, FULL, IDLE_NONE, OTHERS, STOLEN, STRANGERS, UNDELIVERED, UNDELIVERED_S
 from parlab.usage import Host, Usage
 from parlab.words import decimal, percent
 
@@ -24,7 +25,8 @@ class Load:
     idle: float
     stolen: float
     others: float  # used by what is not in a node
-    full: float  # of the readings: none was idle
+    full: float  # of the time: none was idle
+    seconds: float  # how long that was
 
 
 def load(repeat: Repeat) -> Load | None:
@@ -34,12 +36,14 @@ def load(repeat: Repeat) -> Load | None:
         return None
     first, last = readings[0], readings[-1]
     steps = [(_passed(earlier, later), later.idle_s - earlier.idle_s) for earlier, later in pairwise(readings)]
+    steps = [(cpu_s, idle) for cpu_s, idle in steps if cpu_s > FEW_TICKS_S * last.cpus]
     return Load(
         cpus=last.cpus,
         idle=(last.idle_s - first.idle_s) / passed,
         stolen=(last.stolen_s - first.stolen_s) / passed,
         others=max(0.0, last.busy_s - first.busy_s - _ours(repeat)) / passed,
-        full=sum(idle < IDLE_NONE * cpu_s for cpu_s, idle in steps) / len(steps),
+        full=sum(cpu_s for cpu_s, idle in steps if idle < IDLE_NONE * cpu_s) / passed,
+        seconds=passed / last.cpus,
     )
 
 
@@ -89,16 +93,14 @@ def undelivered(repeat: Repeat, spec: Spec) -> float | None:
 
 def _owed_s(spans: Sequence[Span], spec: Spec) -> float:
     """CPU seconds: `speed` for each process with a task, up to `cores` of them, less what the tasks waited."""
-    edges = []
-    for own in by_worker(spans).values():
-        edges += [edge for span in own for edge in ((span.started, 1), (span.finished, -1))]
-    busy, last, core_s = 0, 0.0, 0.0
-    for at, change in sorted(edges):
-        core_s += min(busy, spec.cores) * (at - last)
-        busy, last = busy + change, at
-    waited = sum(span.waited_s for span in spans)
-    locks = sum(p.finished - p.started for span in spans for p in span.phases if p.name == LOCK_WAIT)
-    return max(0.0, core_s - waited - locks) * float(spec.speed)
+    edges = [edge for span in spans for edge in ((span.started, 1, span.pid), (span.finished, -1, span.pid))]
+    tasks: Counter[int] = Counter()  # that each process has at the moment: its threads share one virtual core
+    last, core_s = 0.0, 0.0
+    for at, change, pid in sorted(edges):
+        core_s += min(sum(count > 0 for count in tasks.values()), spec.cores) * (at - last)
+        tasks[pid] += change
+        last = at
+    return max(0.0, core_s - sum(span.waiting_s for span in spans)) * float(spec.speed)
 
 
 def _room_s(use: NodeUse | None, spans: Sequence[Span]) -> float:
@@ -112,7 +114,7 @@ def _room_s(use: NodeUse | None, spans: Sequence[Span]) -> float:
     return use.wanted * busy_s - used
 
 
-def strangers(nodes: Mapping[str, NodeUse]) -> Iterator[str]:
+def strange_use(nodes: Mapping[str, NodeUse]) -> Iterator[str]:
     """Processes that took more than their bit of a node and are none of the run's, in words."""
     for name, use in nodes.items():
         if use.wanted is None or len(use.readings) < 2:
@@ -121,36 +123,43 @@ def strangers(nodes: Mapping[str, NodeUse]) -> Iterator[str]:
         given = use.wanted * (after.at - before.at)
         for pid, process in after.strangers.items():
             took = process.cpu_s - (before.strangers[pid].cpu_s if pid in before.strangers else 0.0)
-            if took > STRANGERS * given:
+            if took > max(STRANGERS * given, FEW_TICKS_S):
                 yield f"{process.name} (process {pid}) used {decimal(took)} of {name}'s {decimal(given)} CPU seconds"
 
 
-def disturbances(repeat: Repeat, spec: Spec) -> Iterator[tuple[str, str]]:
+class Disturbance(NamedTuple):
     """Why a repeat was not measured on a quiet host: what was seen, and what to do about it."""
-    close = "close what else runs on it, and run again"
-    for stranger in strangers(repeat.nodes):
-        yield stranger, "./invoke down ends it; then run again"
+
+    what: str
+    cure: str
+
+
+def disturbances(repeat: Repeat, spec: Spec) -> Iterator[Disturbance]:
+    """Everything that disturbed a repeat."""
+    close = "close other programs on the host, and run again"
+    for stranger in strange_use(repeat.nodes):
+        yield Disturbance(stranger, "./invoke down ends it; then run again")
     found = load(repeat)
-    if found is not None and found.stolen > STOLEN:
-        yield (
+    if found is not None and found.stolen > STOLEN and found.stolen * found.seconds > FEW_TICKS_S:
+        yield Disturbance(
             f"the hypervisor gave {percent(found.stolen, 0)} of the host's CPU time to other machines",
             "run it when they are idle, or on another machine",
         )
-    if found is not None and found.full > FULL_READINGS and found.others > OTHERS:
-        yield (
+    if found is not None and found.full > FULL and found.others > OTHERS:
+        yield Disturbance(
             f"something else used {decimal(found.others * found.cpus)} of the host's {found.cpus} CPUs; none was idle "
-            f"in {percent(found.full, 0)} of the readings",
+            f"in {percent(found.full, 0)} of the time",
             close,
         )
     lacking = undelivered(repeat, spec)
     if lacking is not None and lacking > UNDELIVERED and lacking * (repeat.measured_s or 0.0) > UNDELIVERED_S:
-        yield f"{percent(lacking)} of the CPU time that tasks were owed was not delivered", close
+        yield Disturbance(f"{percent(lacking)} of the CPU time that tasks were owed was not delivered", close)
 
 
-def disturbed(case: MeasuredCase) -> list[tuple[str, str]]:
+def disturbed(case: MeasuredCase) -> list[Disturbance]:
     """The disturbances of a case, when so many of its repeats had one that the median may be one of them; else []."""
     found = [list(disturbances(repeat, case.spec)) for repeat in case.repeats]
     spoiled = [reasons for reasons in found if reasons]
     if len(spoiled) <= (len(found) - 1) // 2:
         return []
-    return [(f"{case.name}: {what}", cure) for reasons in spoiled for what, cure in reasons]
+    return [Disturbance(f"{case.name}: {what}", cure) for reasons in spoiled for what, cure in reasons]

@@ -2,12 +2,13 @@
 
     schema, id, started (local time), lab, backend, spec of the largest cluster, environment,
     failure   {text, exit_code}, or null
-    cases[]   {name, settings, spec, tasks [[burned, waited], ...] in units, declared, ideal_s, serial_s, repeats[]
-              {startup_s, shutdown_s, outcome, wrong, spans[], nodes{}, clocks{}}}
-    verdict   {correct, held, quiet, reproduced: {answer, evidence}, claims[] {name, answer, why}}
+    cases[]   {name, settings, spec, tasks [[burned, waited], ...] in units, declared, ideal_s, serial_s, repeats[]}
+    repeats[] {startup_s, shutdown_s, outcome, complaint, spans[], nodes{}, clocks{}}
+    nodes{}   {wanted, engine[], burned, readings[]} by name; clocks{} {offset_s, uncertainty_s}, too
+    verdict   {correct, held, quiet, reproduced: {answer, evidence, cure}, claims[] {name, answer, why}}
 
-What follows from these is written beside them for other readers, and worked out anew on reading: of a case
-`workers, measured_s` (median)`, off_by, speedup, by_node`, of a repeat `measured_s, by_node, account`.
+What follows from these is written beside them for other readers, and worked out anew on reading: of a case `workers`,
+`measured_s` (the median), `off_by`, `speedup`, `by_node`; of a repeat `measured_s`, `by_node`, `account`.
 """
 
 import statistics
@@ -18,16 +19,17 @@ from enum import Enum
 from functools import cached_property
 from typing import Any
 
-from parlab.account import Account, account, last_to_finish
+from parlab.account import Account, account, by_worker, last_to_finish
 from parlab.clocks import Clock
 from parlab.lab import RIGHT, Units
 from parlab.predict import ideal_spans
 from parlab.spans import Span
 from parlab.spec import Spec
 from parlab.usage import Usage
+from parlab.words import plural
 
 # 1  spans without phases, claims without a verdict; never kept in results/
-# 2  one file a run in results/; readings of nodes, clocks, verdict, fingerprint
+# 2  one file a run in results/; readings of nodes, clocks, verdict, environment (the fingerprint)
 SCHEMA = 2
 
 
@@ -67,6 +69,10 @@ class Verdict:
     reproduced: Finding
     claims: tuple[Claim, ...]
 
+    def findings(self) -> dict[str, Finding]:
+        """The four answers by their questions, in the order in which they are told."""
+        return {"correct": self.correct, "held": self.held, "quiet": self.quiet, "reproduced": self.reproduced}
+
     @property
     def is_measurement(self) -> bool:
         """Whether the figures mean anything: no answer to held or quiet is a no."""
@@ -89,7 +95,7 @@ class Repeat:
 
     spans: tuple[Span, ...]
     outcome: str = RIGHT
-    wrong: str | None = None  # what is not as the case declares it
+    complaint: str | None = None  # what is not as the case declares it
     startup_s: float = 0.0  # from mpiexec to the first task
     shutdown_s: float = 0.0  # from the last receipt to the end of mpiexec; limits are read in between, and not counted
     nodes: Mapping[str, NodeUse] = field(default_factory=dict)
@@ -171,9 +177,18 @@ class MeasuredCase:
         return self.typical.by_node
 
     @property
-    def wrong(self) -> str | None:
-        """The first complaint about a result, of whichever repeat; None where all are right."""
-        return next((repeat.wrong for repeat in self.repeats if repeat.wrong), None)
+    def complaint(self) -> str | None:
+        """The first complaint about a result, of whichever repeat; None where all came out as declared."""
+        return next((repeat.complaint for repeat in self.repeats if repeat.complaint), None)
+
+    def surprises(self) -> list[str]:
+        """In what the work that was seen is not the work that was predicted, in words."""
+        found = []
+        if self.typical.outcome == RIGHT and (seen := len(self.typical.spans)) != len(self.tasks):
+            found.append(f"{plural(seen, 'task')} left a span, the ideal is made of {len(self.tasks)}")
+        if (workers := len(by_worker(self.typical.spans))) > self.workers:
+            found.append(f"{plural(workers, 'worker')} did something, the ideal is made for {self.workers}")
+        return found
 
     def ideal(self) -> list[Span]:
         """The schedule that the case would have if nothing were lost, in seconds from the start."""
@@ -210,4 +225,4 @@ class Run:
     @property
     def wrong(self) -> bool:
         """Whether any result was not as its case declares it."""
-        return any(case.wrong for case in self.cases)
+        return any(case.complaint for case in self.cases)

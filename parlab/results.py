@@ -107,6 +107,7 @@ def _check(run: Run) -> None:
     specs = [run.spec, *(case.spec for case in run.cases)]
     figures = {"spec": [value for spec in specs for value in (spec.nodes, spec.cores, spec.speed, spec.unit)]}
     figures["ideal_s, serial_s"] = [value for case in run.cases for value in (case.ideal_s, case.serial_s)]
+    figures["measured_s"] = [seconds for case in run.cases for seconds in case.times]
     for name, values in figures.items():
         if min(values, default=1) <= 0:
             raise ValueError(f"Expected figures above 0, got {float(min(values)):g} - at {name}")

@@ -1,23 +1,24 @@
 """One invocation: from a lab and its options to a Run."""
 
+import itertools
 import secrets
 import subprocess
 from collections.abc import Generator
 from contextlib import closing, suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from parlab.backend.base import Backend
 from parlab.backend.cluster import Cluster
 from parlab.backend.embedded import CANNOT_SHOW, Embedded
-from parlab.backend.engine import FAILURES, NoEngine, connect
+from parlab.backend.engine import FAILURES, NoEngine, connect, told
 from parlab.backend.session import Session
 from parlab.environment import ROOT
 from parlab.errors import Interrupted, ParlabError, RunError
 from parlab.lab import Case, Lab
-from parlab.launch import Launch, Outcome
+from parlab.launch import Launch, Result
 from parlab.options import Options, read_backend, read_cluster, read_repeat, read_specs
 from parlab.predict import ideal_s, serial_s
 from parlab.record import Failure, MeasuredCase, Run
@@ -33,28 +34,29 @@ GIT_SECONDS = 5
 def run_lab(lab: Lab, path: Path, options: Options, watcher: Watcher) -> Run:
     """Run every case of the lab in `path` on every size asked for; all input is read before anything starts.
 
-    A run that breaks off, or is interrupted, is returned with its failure and with what was measured until then.
+    A run that breaks off, or is interrupted, is returned with its failure and the cases that were complete by then.
     Raises UsageError for bad input, and ParlabError for a cluster that does not come up.
     """
     plan = _Plan(lab, path, read_specs(lab, options), read_repeat(options.repeat))
     backend = choose_backend(options.backend, read_cluster(options.cluster), watcher.say)
     now = datetime.now().astimezone()
-    run_id = f"{now:%Y%m%dT%H%M%S}-{path.stem}-{secrets.token_hex(3)}"
+    run_id = f"{now.astimezone(UTC):%Y%m%dT%H%M%SZ}-{path.stem}-{secrets.token_hex(3)}"
     cases: list[MeasuredCase] = []
     software: dict[str, Any] = {}
     failure: Failure | None = None
     with backend.hold(f"lab.{path.stem}", watcher.say):
         backend.start(plan.largest, watcher.say)
-        watcher.begin(backend.name, plan.largest)
+        watcher.begin(plan.largest, backend.wanted("worker-1", plan.largest))
         try:
-            with closing(_run_cases(backend, plan, run_id, watcher, software)) as measured:
-                for case in measured:
+            with closing(_run_cases(backend, plan, run_id, watcher)) as measured:
+                for case, ran_on in measured:
+                    software |= ran_on
                     watcher.case(case)
                     cases.append(case)
         except (ParlabError, Interrupted) as error:
             failure = Failure(str(error), error.exit_code)
         except FAILURES as error:
-            failure = Failure(f"the engine failed: {error}. Does it still run? ./invoke status", RunError.exit_code)
+            failure = Failure(told(error), RunError.exit_code)
         with undisturbed():
             environment = {**_environment(backend), **software, "seed": lab.seed, "git": git_state()}
     return Run(
@@ -64,7 +66,7 @@ def run_lab(lab: Lab, path: Path, options: Options, watcher: Watcher) -> Run:
         backend=backend.name,
         spec=plan.largest,
         cases=tuple(cases),
-        verdict=judge(lab, cases, environment),
+        verdict=judge(lab, cases, environment, broke_off=failure is not None),
         environment=environment,
         failure=failure,
     )
@@ -95,8 +97,9 @@ def _environment(backend: Backend) -> dict[str, Any]:
 
 
 def git_state() -> str | None:
-    """The commit of this checkout, `-dirty` where it was changed; None where it is none."""
-    command = ["git", "-C", str(ROOT), "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
+    """The commit of this checkout, `-dirty` where it was changed; None outside of a git checkout."""
+    commit_itself = ("--always", "--dirty", "--abbrev=40", "--exclude=*")  # and not its distance from a tag
+    command = ["git", "-C", str(ROOT), "describe", *commit_itself]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=GIT_SECONDS, check=False)
     except (OSError, subprocess.TimeoutExpired):
@@ -118,32 +121,32 @@ def choose_backend(wanted: str | None, cluster: str, show: Show) -> Backend:
 
 
 def _run_cases(
-    backend: Backend, plan: _Plan, run_id: str, watcher: Watcher, software: dict[str, Any]
-) -> Generator[MeasuredCase, None, None]:
-    """Measure the cases, one after another; what the ranks run on goes into `software`."""
+    backend: Backend, plan: _Plan, run_id: str, watcher: Watcher
+) -> Generator[tuple[MeasuredCase, dict[str, str]], None, None]:
+    """Measure the cases, one after another; each comes with what its ranks ran on."""
     session = backend.session(plan.path.parent)
     held, done = False, False  # a cluster that was never ours is not to be touched
     try:
         session.await_launcher(watcher.say)
         held = True
         burned: set[Spec] = set()
+        launches = itertools.count()
         for index, declared in enumerate(plan.lab.cases):
             for spec in plan.specs:
                 case = declared.on(spec.nodes) if plan.many_sizes else declared
                 env = {
-                    "PARLAB_RUN": run_id,
                     "PARLAB_CASE": str(index),
                     "PARLAB_SEED": str(plan.lab.seed),
                     "PYTHONHASHSEED": str(plan.lab.seed),
                 }
-                outcomes = []
+                results = []
                 for number in range(1, plan.repeats + 1):
                     launch = Launch(backend, session, spec, case, watcher)
                     burn = spec not in burned  # once a size shows what the engine delivers
-                    outcomes.append(launch.run(plan.path.name, env, number=number, of=plan.repeats, burn=burn))
+                    env["PARLAB_RUN"] = f"{run_id}.{next(launches)}"  # what one launch leaves, the next is to find
+                    results.append(launch.run(plan.path.name, env, number=number, of=plan.repeats, burn=burn))
                     burned.add(spec)
-                software |= {**outcomes[-1].software, "cpu": outcomes[-1].cpu}
-                yield _measured(case, spec, outcomes)
+                yield _measured(case, spec, results), {**results[-1].software, "cpu": results[-1].cpu}
         done = True
     finally:
         with undisturbed():
@@ -161,8 +164,8 @@ def _clean_up(backend: Backend, session: Session, spec: Spec, *, touched: bool) 
             backend.set_limits(spec, spec.node_cpus)
 
 
-def _measured(case: Case, spec: Spec, outcomes: list[Outcome]) -> MeasuredCase:
-    tasks = outcomes[0].tasks
+def _measured(case: Case, spec: Spec, results: list[Result]) -> MeasuredCase:
+    tasks = results[0].tasks
     return MeasuredCase(
         name=case.name,
         settings=case.settings,
@@ -170,6 +173,6 @@ def _measured(case: Case, spec: Spec, outcomes: list[Outcome]) -> MeasuredCase:
         tasks=tasks,
         ideal_s=ideal_s(tasks, spec, case.settings),
         serial_s=serial_s(tasks, spec),
-        repeats=tuple(outcome.repeat for outcome in outcomes),
+        repeats=tuple(result.repeat for result in results),
         declared=case.outcome,
     )

@@ -4,7 +4,7 @@ The harness hands a case a `Task` in place of the plain function. Whichever inte
 book-keeping: the callable is stamped *submitted* as it is pickled; in the worker it returns an `Envelope`, which
 takes itself off as it is unpickled, stamps *received*, leaves the span with the recorder and hands the case the bare
 result. An exception is pickled such that it does the same. In a thread or a plain loop nothing is pickled, and the span
-is recorded on the spot.
+is recorded on the spot; when it was submitted to a pool of threads cannot be seen: that is taken for its start.
 
 All stamps are `time.monotonic()`: one clock for all processes under one kernel, so for all nodes of one engine. Where
 nodes have kernels of their own, the host brings their stamps to one clock (parlab/clocks.py).
@@ -16,8 +16,8 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -62,9 +62,14 @@ class Span:
     outcome: str = OK  # or the name of the exception that it raised
     phases: tuple[Phase, ...] = ()
 
+    @property
+    def waiting_s(self) -> float:
+        """Seconds in `wait`, or in a phase "lock wait"."""
+        return self.waited_s + sum(phase.finished - phase.started for phase in self.phases if phase.name == LOCK_WAIT)
+
     def to_json(self) -> dict[str, Any]:
         """As it travels on the control channel."""
-        return asdict(self)
+        return {**vars(self), "phases": [vars(phase) for phase in self.phases]}  # asdict takes ten times as long
 
     @classmethod
     def from_json(cls, facts: dict[str, Any]) -> "Span":
@@ -85,7 +90,8 @@ def take_recorded() -> list[Span]:
 def phase(name: str) -> Iterator[None]:
     """Name a stretch of the task that runs in this thread, as `with phase("lock held"): ...`.
 
-    The time of a phase "lock wait" counts as waiting: a core cannot save it for later.
+    Two names have a meaning: time in "lock wait" counts as waiting, which a core cannot make good later; "lock held" is
+    the stretch under the lock. Any other is only recorded. Outside of a task it does nothing.
     """
     began = time.monotonic()
     try:
@@ -179,16 +185,16 @@ def _send_along(error: BaseException, stamps: Stamps) -> None:
     def reduce_ex(protocol: int) -> tuple[Any, ...]:
         reduced: Any = type(error).__reduce_ex__(error, protocol)
         make, arguments, *rest = reduced
-        state = dict(rest[0]) if rest and rest[0] else {}
-        state.pop("__reduce_ex__", None)
+        state = rest[0] if rest else None
+        if isinstance(state, dict):
+            state = {name: value for name, value in state.items() if name != "__reduce_ex__"}
         return _open_error, (make, arguments, state, *stamps)
 
-    error.__reduce_ex__ = reduce_ex  # type: ignore[method-assign,assignment]
+    with suppress(AttributeError, TypeError):  # one that takes no attributes arrives without a span
+        object.__setattr__(error, "__reduce_ex__", reduce_ex)
 
 
-def _open_error(
-    make: Callable[..., BaseException], arguments: tuple[Any, ...], state: dict[str, Any], *stamps: Any
-) -> Any:
+def _open_error(make: Callable[..., BaseException], arguments: tuple[Any, ...], state: Any, *stamps: Any) -> Any:
     error = make(*arguments)
     if state:
         error.__setstate__(state)

@@ -5,27 +5,32 @@
 # A quota is a whole number of microseconds in a period of 100 000, and is read back as such.
 LIMIT_EXACT = 1e-4  # host CPUs
 
-# A burn is measured over whole periods. What is left is when exactly the kernel stops a node that has used its quota up,
-# some milliseconds in four periods: 175 burns at 0.25 to 1.5 CPU were off by 1 %, one of them by 3 %.
+# A burn is measured over whole periods. What is left is when exactly the kernel stops a node that has used its quota
+# up, some milliseconds in four periods: 175 burns at 0.25 to 1.5 CPU were off by less than 1 %, 25 at 0.016 by 2.4 %.
 BURN_WITHIN = 0.10  # of the limit
+BURN_TICK = 0.01  # host CPUs: a tick of 4 ms in four periods; of limits below 0.1 CPU that is more than a tenth
 
 # A quota is refilled once a period, so any window may hold one refill more than its length; and the kernel hands a
 # quota out in slices of 5 ms a CPU, which may be used after the period that they were taken from.
 LIMIT_PERIODS = 1
 LIMIT_SLACK = 0.02  # of the limit
+LIMIT_SLACK_S = 0.02  # CPU seconds: the same slices, where a run is over in tenths of a second
 
 # quiet: the host had the CPU to give
 
-# Whoever wants CPU gets it as long as some is idle. Readings of 0.4 s hold 40 ticks of 10 ms a CPU, so that one in
-# twenty is within what can be read at all.
+# Whoever wants CPU gets it as long as some is idle. Readings 0.4 s apart hold 40 ticks of 10 ms a CPU: one in twenty
+# is about what can be read at all.
 IDLE_NONE = 0.05  # of the host's CPUs; less idle than this is none
-# A short spell of contention is made good within a period (parlab/pace.py); one in ten readings moves no figure by more
+# A short spell of contention is made good within a period (parlab/pace.py); a tenth of the time moves no figure by more
 # than the 5 % that labs claim, even when it halves the CPU.
-FULL_READINGS = 0.10  # of all readings of a case
+FULL = 0.10  # of the time of a launch
 # A cluster as large as its host leaves nothing idle by itself; then others must have used something, too.
 OTHERS = 0.05  # of the host's CPUs
 # Time that a hypervisor gave away is lost to everyone; the labs' claims have 5 %.
 STOLEN = 0.02  # of the host's CPUs
+
+# The kernel counts idle, stolen and each process's time in ticks of 10 ms. Shares of less than a few say nothing.
+FEW_TICKS_S = 0.05  # seconds
 
 # On an idle host the CPU that busy workers were owed and did not get was 0.2 to 0.5 % in 250 launches. A spell of
 # contention that kept back 2.3 % made its case 4.8 % slower, and labs claim 5 %.

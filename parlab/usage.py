@@ -1,6 +1,7 @@
 """What a node's kernel says of its CPU at one instant.
 
-Nodes send the kernel's files as they are, since every millisecond of their CPU is measured; they are understood here.
+Nodes send the kernel's files as they are, since every millisecond of their CPU counts; the host understands them here,
+and so does a node for a burn.
 Files as documented in the kernel's Documentation/admin-guide/cgroup-v2.rst (cpu.max, cpu.stat),
 Documentation/scheduler/sched-bwc.rst (cpu.cfs_quota_us, cpu.cfs_period_us, cpu.stat) and
 Documentation/admin-guide/cgroup-v1/cpuacct.rst (cpuacct.usage).

@@ -14,32 +14,34 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from math import ceil
 from typing import Any
 
+from parlab.errors import EXIT_CLAIM_FAILED, EXIT_NOT_A_MEASUREMENT, EXIT_WRONG
 from parlab.lab import CannotBeShown, Lab
 from parlab.pace import PERIOD
 from parlab.quiet import disturbances, disturbed, load, undelivered, used_s
 from parlab.record import Answer, Claim, Finding, MeasuredCase, NodeUse, Run, Verdict
-from parlab.thresholds import BURN_WITHIN, LIMIT_EXACT, LIMIT_PERIODS, LIMIT_SLACK
+from parlab.thresholds import BURN_TICK, BURN_WITHIN, LIMIT_EXACT, LIMIT_PERIODS, LIMIT_SLACK, LIMIT_SLACK_S
 from parlab.words import decimal, percent, plural
 
-WRONG, NOT_A_MEASUREMENT, CLAIM_FAILED = 1, 3, 1  # exit codes
 TAMPERED = (
-    "something else changes limits, or this engine ignores them: ./invoke status shows what it says; "
+    "something else changes limits, or this engine ignores them. ./invoke status shows those that the engine has; "
     "./invoke down, then run again"
 )
-NOTHING = "no case was measured"
-BUSY = "the host had not that much to give: close what else runs on it, and run again"
+BUSY = "the host did not have that much CPU to give: close other programs on it, and run again"
 
 
-def judge(lab: Lab, cases: Sequence[MeasuredCase], environment: Mapping[str, Any]) -> Verdict:
-    """Answer the four questions from what was measured."""
+def judge(
+    lab: Lab, cases: Sequence[MeasuredCase], environment: Mapping[str, Any], *, broke_off: bool = False
+) -> Verdict:
+    """Answer the four questions from what was measured; no claim is judged by the cases of a run that broke off."""
     if not cases:
-        nothing = Finding(Answer.CANNOT, NOTHING)
-        claims = tuple(Claim(_words(expectation), Answer.CANNOT, NOTHING) for expectation in lab.expectations)
-        return Verdict(nothing, nothing, nothing, nothing, claims)
+        nothing = Finding(Answer.CANNOT, "no case was measured")
+        return Verdict(nothing, nothing, nothing, nothing, _claims(lab, cases, "no case was measured"))
     held, quiet = _held(cases, environment), _quiet(cases)
-    trusted = Answer.NO not in (held.answer, quiet.answer)
-    claims = _claims(lab, cases, trusted=trusted)
-    return Verdict(_correct(cases), held, quiet, _reproduced(claims, trusted=trusted), claims)
+    why_not = "the run broke off" if broke_off else ""
+    if Answer.NO in (held.answer, quiet.answer):
+        why_not = "this is not a measurement"
+    claims = _claims(lab, cases, why_not)
+    return Verdict(_correct(cases), held, quiet, _reproduced(claims, why_not), claims)
 
 
 def exit_code(run: Run, *, check: bool) -> int:
@@ -47,18 +49,18 @@ def exit_code(run: Run, *, check: bool) -> int:
     if run.failure is not None:
         return run.failure.exit_code
     if run.wrong:
-        return WRONG
+        return EXIT_WRONG
     if not check:
         return 0
     if not run.verdict.is_measurement:
-        return NOT_A_MEASUREMENT
-    return CLAIM_FAILED if run.verdict.reproduced.answer is Answer.NO else 0
+        return EXIT_NOT_A_MEASUREMENT
+    return EXIT_CLAIM_FAILED if run.verdict.reproduced.answer is Answer.NO else 0
 
 
 def _correct(cases: Sequence[MeasuredCase]) -> Finding:
-    wrong = [f"{case.name}: {case.wrong}" for case in cases if case.wrong]
+    wrong = [f"{case.name}: {case.complaint}" for case in cases if case.complaint]
     if wrong:
-        return Finding(Answer.NO, _first(wrong), "correct the case, or the serial solution that it is compared with")
+        return Finding(Answer.NO, _first_of(wrong), "correct the case, or the serial solution that it is compared with")
     launches = sum(len(case.repeats) for case in cases)
     return Finding(Answer.YES, f"{plural(launches, 'launch')} of {plural(len(cases), 'case')} came out as declared")
 
@@ -75,24 +77,31 @@ def _held(cases: Sequence[MeasuredCase], environment: Mapping[str, Any]) -> Find
         return Finding(Answer.CANNOT, "no kernel limits these nodes: pacing alone holds a process to its virtual core")
     found = [f"{name}: {complaint}" for name, use in uses for complaint in _breaches(use, _allowed(use, environment))]
     if found:
-        return Finding(Answer.NO, _first(found), TAMPERED)
+        return Finding(Answer.NO, _first_of(found), TAMPERED)
     if missing := [f"{name}: {short}" for name, use in uses if (short := _shortfall(use, _allowed(use, environment)))]:
-        return Finding(Answer.NO, _first(missing), BUSY)
+        return Finding(Answer.NO, _first_of(missing), BUSY)
     if uncounted := [name for name, use in uses if used_s(use.readings) is None]:
         return Finding(Answer.CANNOT, f"{uncounted[0]}: its kernel does not count what it uses")
     readings = sum(len(use.readings) + len(use.engine) for _, use in uses)
     burns = [use.burned / _allowed(use, environment) for _, use in uses if use.burned is not None]
-    got = f"; an unpaced burn got {percent(min(burns), 0)} to {percent(max(burns), 0)} of it" if burns else ""
-    return Finding(Answer.YES, f"read {readings} times, each as asked for{got}")
+    evidence = f"the limits were read {readings} times, each as asked for"
+    if burns:
+        evidence += f"; a burn without pacing got {100 * min(burns):.0f} to {percent(max(burns), 0)} of a node's limit"
+    return Finding(Answer.YES, evidence)
 
 
 def _allowed(use: NodeUse, environment: Mapping[str, Any]) -> float:
-    """Host CPUs that the kernel is to enforce: with the systemd driver the engine rounds up to whole percents.
+    """Host CPUs that the kernel is to enforce.
 
-    As opencontainers/cgroups does, for systemd's CPUQuotaPerSecUSec.
+    With the systemd driver recent engines round up to whole percents (opencontainers/cgroups, for CPUQuotaPerSecUSec),
+    older ones do not: it is what is in force, as long as it is either.
     """
     wanted = use.wanted or 0.0
-    return ceil(100 * wanted - LIMIT_EXACT) / 100 if environment.get("cgroup_driver") == "systemd" else wanted
+    if environment.get("cgroup_driver") == "systemd" and use.readings:
+        rounded = ceil(100 * wanted - LIMIT_EXACT) / 100
+        if _is(use.readings[0].limit, rounded):
+            return rounded
+    return wanted
 
 
 def _breaches(use: NodeUse, allowed: float) -> Iterator[str]:
@@ -102,26 +111,26 @@ def _breaches(use: NodeUse, allowed: float) -> Iterator[str]:
         if not _is(found, wanted):
             yield f"the engine says {_cpus(found)}, asked for was {_cpus(wanted)}"
     for reading in use.readings:
-        if not (_is(reading.limit, wanted) or _is(reading.limit, allowed)):
+        if not _is(reading.limit, allowed):
             yield f"its cgroup says {_cpus(reading.limit)}, asked for was {_cpus(wanted)}"
+    if use.burned is not None and use.burned > allowed + max(BURN_WITHIN * allowed, BURN_TICK):
+        yield f"a burn without pacing got {_cpus(use.burned)}, asked for was {_cpus(wanted)}"
     used = used_s(use.readings)
     if used is None:  # no proof either way; _held says so
         return
     first, last = use.readings[0], use.readings[-1]
     most = allowed * (last.at - first.at + LIMIT_PERIODS * PERIOD)
-    if used > most * (1 + LIMIT_SLACK):
+    if used > most * (1 + LIMIT_SLACK) + LIMIT_SLACK_S:
         yield f"it used {decimal(used)} CPU seconds where its limit allows {decimal(most)}"
     if used > allowed * PERIOD and last.periods == first.periods:
         yield f"it used {decimal(used)} CPU seconds, and its kernel counted no quota period"
-    if use.burned is not None and use.burned > allowed * (1 + BURN_WITHIN):
-        yield f"an unpaced burn got {_cpus(use.burned)}, asked for was {_cpus(wanted)}"
 
 
 def _shortfall(use: NodeUse, allowed: float) -> str:
     """How far a node's limit was not delivered; '' where it was."""
-    if use.burned is None or use.burned >= allowed * (1 - BURN_WITHIN):
+    if use.burned is None or use.burned >= allowed - max(BURN_WITHIN * allowed, BURN_TICK):
         return ""
-    return f"an unpaced burn got no more than {_cpus(use.burned)} of {_cpus(use.wanted)}"
+    return f"a burn without pacing got no more than {_cpus(use.burned)} of {_cpus(use.wanted)}"
 
 
 def _is(found: float | None, wanted: float) -> bool:
@@ -135,7 +144,7 @@ def _cpus(value: float | None) -> str:
 def _quiet(cases: Sequence[MeasuredCase]) -> Finding:
     noise = [found for case in cases for found in disturbed(case)]
     if noise:
-        return Finding(Answer.NO, _first([what for what, _ in noise]), noise[0][1])
+        return Finding(Answer.NO, _first_of([found.what for found in noise]), noise[0].cure)
     repeats = [(repeat, case.spec) for case in cases for repeat in case.repeats]
     loads = [found for repeat, _ in repeats if (found := load(repeat)) is not None]
     if not loads:
@@ -159,14 +168,15 @@ class _Cases(dict[str, MeasuredCase]):
         raise CannotBeShown(f"{name} was not run")
 
 
-def _claims(lab: Lab, cases: Sequence[MeasuredCase], *, trusted: bool) -> tuple[Claim, ...]:
+def _claims(lab: Lab, cases: Sequence[MeasuredCase], why_not: str) -> tuple[Claim, ...]:
+    """Try each expectation, unless there is a reason why not."""
     by_name = _Cases({case.name: case for case in cases})
     claims = []
     for expectation in lab.expectations:
         answer, why = Answer.YES, ""
         try:
-            if not trusted:
-                raise CannotBeShown("this is not a measurement")
+            if why_not:
+                raise CannotBeShown(why_not)
             expectation(by_name)
         except CannotBeShown as error:
             answer, why = Answer.CANNOT, str(error)
@@ -182,21 +192,21 @@ def _words(expectation: Callable[..., None]) -> str:
     return expectation.__name__.replace("_", " ")
 
 
-def _reproduced(claims: Sequence[Claim], *, trusted: bool) -> Finding:
+def _reproduced(claims: Sequence[Claim], why_not: str) -> Finding:
     if not claims:
         return Finding(Answer.CANNOT, "the lab claims nothing")
-    if not trusted:
-        return Finding(Answer.CANNOT, "claims are judged on a measurement only")
+    if why_not:
+        return Finding(Answer.CANNOT, f"no claim is judged: {why_not}")
     failed = [f"{claim.name}: {claim.why}" for claim in claims if claim.answer is Answer.NO]
     if failed:
-        return Finding(Answer.NO, _first(failed), "look where the time went, above")
+        return Finding(Answer.NO, _first_of(failed), "look where the time went, above")
     unshown = [f"{claim.name}: {claim.why}" for claim in claims if claim.answer is Answer.CANNOT]
-    shown = f"{len(claims) - len(unshown)} of {plural(len(claims), 'claim')}"
+    shown = f"{len(claims) - len(unshown)} of {plural(len(claims), 'claim')} shown"
     if not unshown:
         return Finding(Answer.YES, shown)
     answer = Answer.YES if len(unshown) < len(claims) else Answer.CANNOT
-    return Finding(answer, f"{shown}; not to be shown here: {_first(unshown)}")
+    return Finding(answer, f"{shown}; not to be shown here: {_first_of(unshown)}")
 
 
-def _first(found: Sequence[str]) -> str:
+def _first_of(found: Sequence[str]) -> str:
     return found[0] if len(found) == 1 else f"{found[0]}; and {len(found) - 1} more"

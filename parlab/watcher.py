@@ -28,8 +28,8 @@ class Watcher(Protocol):
     def say(self, text: str) -> None:
         """Hear a line for the user."""
 
-    def begin(self, backend: str, spec: Spec) -> None:
-        """Hear where it runs, and the largest spec; launches follow."""
+    def begin(self, spec: Spec, limit: float | None) -> None:
+        """Hear the largest spec, and the limit of a node in host CPUs, None where there is none; launches follow."""
 
     def started(self, started: Started) -> None:
         """Hear that a case runs."""

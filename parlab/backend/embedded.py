@@ -69,7 +69,12 @@ class Embedded:
         """Closing the session ended everything."""
 
     def environment(self) -> dict[str, Any]:
-        return {"platform": platform.platform(), "python": platform.python_version(), "cpus": usable_cpus()}
+        return {
+            "platform": platform.platform(),
+            "kernel": platform.release(),
+            "architecture": platform.machine(),
+            "cpus": usable_cpus(),
+        }
 
 
 def usable_cpus() -> float:

@@ -24,6 +24,11 @@ HOW_TO_GET_ONE = (
 )
 
 
+def told(error: Exception) -> str:
+    """What a failure of the engine itself is to the user."""
+    return f"the engine failed: {error}. Does it still run? ./invoke status"
+
+
 class NoEngine(UsageError):
     """No container engine that could be used answers."""
 

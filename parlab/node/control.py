@@ -17,7 +17,7 @@ from typing import Any
 from parlab.node.meter import Meter
 
 CONNECT_SECONDS = 10
-SAMPLE_SECONDS = 0.45  # at least twice a second, even when a sample comes late
+SAMPLE_SECONDS = 0.4  # at least twice a second, even when a sample comes late
 
 
 class Control:
@@ -34,6 +34,7 @@ class Control:
         self._sending = threading.Lock()
         self._words: queue.SimpleQueue[str] = queue.SimpleQueue()
         self._measured = threading.Event()
+        self._sampler: threading.Thread | None = None
         self.rank = int(get("OMPI_COMM_WORLD_RANK", "0"))
         self._speaks = get("OMPI_COMM_WORLD_LOCAL_RANK", "0") == "0"
         self._meter = Meter(get("PARLAB_RUN", ""), own_node="PARLAB_OWN_NODE" in os.environ, host=self.rank == 0)
@@ -61,21 +62,29 @@ class Control:
                     case "clock":
                         self.send("clock", at=time.monotonic())
                     case "check" if self._speaks:
+                        self._stop_sampling()
                         self.send("limit", usage=self._meter.read(in_full=True))
                     case "burn" if self._speaks:
                         self.send("burned", cpus=self._meter.burn())
                     case "start" if self._speaks:
-                        threading.Thread(target=self._sample, daemon=True).start()
-                    case "end":
-                        self._measured.set()
+                        self._sampler = threading.Thread(target=self._sample, daemon=True)
+                        self._sampler.start()
                 self._words.put(word)
         os._exit(1)
 
     def _sample(self) -> None:
+        due = time.monotonic()
         with suppress(OSError):
-            while not self._measured.wait(SAMPLE_SECONDS):
+            while not self._measured.wait(max(0.0, due - time.monotonic())):
                 self.send("usage", usage=self._meter.read())
                 self.each_sample()
+                due = max(due + SAMPLE_SECONDS, time.monotonic())
+
+    def _stop_sampling(self) -> None:
+        """The check after the case is its last reading: the limits are lifted next."""
+        if self._sampler is not None:
+            self._measured.set()
+            self._sampler.join()
 
 
 @cache

@@ -6,9 +6,7 @@ import threading
 import time
 import traceback
 from contextlib import redirect_stdout
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from platform import python_version
 from typing import Any
 
 from parlab.lab import RIGHT, WRONG, Case, Lab
@@ -69,14 +67,13 @@ def run_case(lab: Lab) -> None:
         stream.flush()
         if not stream.count and outcome == RIGHT:
             raise RuntimeError(f"no task of {case.name} came back")
-        if outcome == RIGHT:
-            outcome, found = (RIGHT, "") if lab.same(result, serial) else (WRONG, difference(result, serial))
-        else:
-            found = f"{case.name} raised {outcome}"
+        found = ""
+        if outcome == RIGHT and not lab.same(result, serial):
+            outcome, found = WRONG, difference(result, serial)
     except BaseException as error:
         line.send("failed", error=traceback.format_exception_only(error)[-1].strip(), trace=traceback.format_exc())
         raise
-    line.send("done", outcome=outcome, wrong=complaint(case, outcome, found), returned=returned)
+    line.send("done", outcome=outcome, complaint=complaint(case, outcome, found), returned=returned)
     line.await_word("end")
 
 
@@ -99,13 +96,17 @@ def complaint(case: Case, outcome: str, found: str) -> str | None:
     """What is not as the case declares it, in words; None where all is."""
     if outcome == case.outcome:
         return None
-    if outcome == RIGHT:
-        return f"declared to be {case.outcome}, but each result equals the serial one"
-    return found if case.outcome == RIGHT else f"declared to be {case.outcome}, but {found}"
+    if case.outcome == RIGHT:
+        return found
+    declared = "declared to be wrong" if case.outcome == WRONG else f"declared to raise {case.outcome}"
+    return f"{declared}, but {found or 'each result equals the serial one'}"
 
 
 def software() -> dict[str, str]:
     """Versions of what the ranks run on; a package that is not there has none."""
+    from importlib.metadata import PackageNotFoundError, version  # here: every rank imports this module, one asks
+    from platform import python_version
+
     found = {"python": python_version()}
     for name in PACKAGES:
         try:
@@ -116,9 +117,10 @@ def software() -> dict[str, str]:
 
 
 def cpu_model(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
-    """What the kernel calls this machine's CPU; '' where it does not say."""
+    """What the kernel calls this machine's CPU; on Arm its implementer and part; '' where it does not say."""
     lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
-    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "")
+    facts = {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in lines)}
+    return facts.get("model name") or " ".join(facts[key] for key in ("CPU implementer", "CPU part") if key in facts)
 
 
 def difference(result: Any, serial: Any) -> str:

@@ -17,9 +17,9 @@ Events, with what they carry; those of a rank have its `rank` too:
     ready                                       rank 0: the first task is about to go out
     limit {usage}                               answer to "check" of the first rank of a node (parlab/usage.py)
     burned {cpus}                               answer to "burn" of the same; null: it has no limit
-    usage {usage}                               of the same, several times a second from "start" to "end"
+    usage {usage}                               of the same, more than twice a second, from "start" to "check"
     spans {spans}                               rank 0: what came in since the last time
-    done {outcome, wrong, returned}             rank 0: what the case came to; what is wrong with that, or null; when
+    done {outcome, complaint, returned}         rank 0: what the case came to; what is wrong with that, or null; when
     failed {error, trace}                       rank 0: the case raised what it does not declare
     output {stream, text}, exit {code}          of mpiexec
     probe {complaints}                          by node; '' where there is none
@@ -48,7 +48,7 @@ LOOPBACK = "127.0.0.1"
 GRACE_SECONDS = 2
 PROBE_SECONDS = 8
 EXCHANGES = 16  # of the time, with one rank: the quickest counts
-LINE_LIMIT = 64 * 1024 * 1024  # bytes; one message may hold all the spans of a case
+LINE_LIMIT = 64 * 1024 * 1024  # bytes; one message may hold all the spans of half a second
 
 
 @dataclass

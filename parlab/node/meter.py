@@ -44,16 +44,23 @@ def strangers(run: str, proc: Path = Path("/proc")) -> dict[str, dict[str, Any]]
             name, _, rest = (folder / "stat").read_text(errors="replace").partition("(")[2].rpartition(")")
             fields = rest.split()
             parents[folder.name] = fields[1]
-            if ours in (folder / "environ").read_bytes().split(b"\0"):
+            if ours in _environ(folder):
                 continue
             ticks = int(fields[11]) + int(fields[12])  # utime and stime, fields 14 and 15 of proc_pid_stat(5)
             found[folder.name] = {"name": name, "cpu_s": ticks / os.sysconf("SC_CLK_TCK")}
         except OSError:
-            continue  # gone meanwhile, or another user's
+            continue  # gone meanwhile
     pid = str(os.getpid())
     while (pid := parents.get(pid, "0")) != "0":
         found.pop(pid, None)
     return found
+
+
+def _environ(folder: Path) -> list[bytes]:
+    try:
+        return (folder / "environ").read_bytes().split(b"\0")
+    except PermissionError:  # another user's, and so none of the run's
+        return []
 
 
 class Meter:
@@ -116,5 +123,6 @@ def _periods(before: Usage, after: Usage) -> int:
 
 
 def _hash_until(until: float) -> None:
+    large = 16 * BLOCK  # the interpreter's lock is asked for once a block
     while time.monotonic() < until:
-        hashlib.sha256(BLOCK)
+        hashlib.sha256(large)

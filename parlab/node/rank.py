@@ -3,7 +3,8 @@
 Boot first, cap afterwards: starting Python, MPI and a pool of ranks needs real CPU, which a capped node does not have,
 and ranks that wait for each other in MPI spin. So each rank says hello and boots, and all go on as
 `python -m mpi4py.futures LAB.py` until the case submits its first task. There rank 0 stops (parlab/node/harness.py)
-while the host puts the limits on and has every rank read them back; then the task goes out and the clock starts.
+while the host puts the limits on and has the first rank of every node read them back; then the task goes out and the
+clock starts.
 """
 
 import os

@@ -139,14 +139,14 @@ def took(seconds: float, **facts: Any) -> Repeat:
     return repeat([span(seconds=seconds)], **facts)
 
 
-def raised(error: str = "ValueError", *, wrong: str | None = None) -> Repeat:
+def raised(error: str = "ValueError", *, complaint: str | None = None) -> Repeat:
     """A launch whose case raised before any task came back."""
-    return repeat((), outcome=error, wrong=wrong)
+    return repeat((), outcome=error, complaint=complaint)
 
 
 def case(*repeats: Repeat, name: str = "pool(nodes=1)", spec: Spec = SPEC, **facts: Any) -> MeasuredCase:
-    """Eight tasks of two units each, ideally done in SECONDS on one node."""
-    tasks = (Units(2.0, 0.0),) * 8
+    """As many tasks of two units as left a span, ideally done in SECONDS on one node."""
+    tasks = (Units(2.0, 0.0),) * max([1, *(len(repeat.spans) for repeat in repeats)])
     given: dict[str, Any] = {"settings": {}, "tasks": tasks, "ideal_s": SECONDS, "serial_s": 8.0} | facts
     return MeasuredCase(name=name, spec=spec, repeats=repeats or (repeat(),), **given)
 

@@ -10,6 +10,7 @@ import pytest
 from rich.console import Console
 
 from parlab.console import differences, make_console, show_comparison, show_line, show_run
+from parlab.lab import Units
 from parlab.live import Board, Lines, Silence, watching
 from parlab.record import Answer, MeasuredCase, Run
 from parlab.watcher import Started, Watcher
@@ -35,8 +36,14 @@ LONG = "amap(chunk=1, order='longest first', initializer=None, method='forkserve
 UNBROKEN = f"{'very_' * 20}long"
 
 
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
 def recording(*, terminal: bool = False) -> Console:
-    return Console(width=80, file=io.StringIO(), record=True, highlight=False, force_terminal=terminal)
+    file = Terminal() if terminal else io.StringIO()
+    return Console(width=80, file=file, record=True, highlight=False, force_terminal=terminal)
 
 
 def shown(show: Callable[..., object], *arguments: object, wide: bool = False) -> str:
@@ -64,7 +71,7 @@ RUNS = {
     "three sizes, three repeats": run(*(case_on(nodes, repeats=3) for nodes in (1, 2, 4))),
     "32 nodes": run(case_on(32)),
     "raised as declared": run(case(raised("PicklingError"), name="lambda"), case()),
-    "wrong": run(case(took(4.0, outcome="wrong", wrong="result 1 is 5, the serial solution's is 4"))),
+    "wrong": run(case(took(4.0, outcome="wrong", complaint="result 1 is 5, the serial solution's is 4"))),
     "not a measurement": run(case(noisy_repeat())),
     "broken off": failed_run(case()),
     "broken off without a case": failed_run(),
@@ -97,6 +104,11 @@ def test_what_looks_like_markup_is_shown_as_it_is() -> None:
 def test_an_ordinary_name_stands_in_one_line() -> None:
     text = shown(show_run, run(*(case_on(nodes, repeats=3) for nodes in (1, 2, 4))))
     assert text.count("pool(nodes=4)") == 2
+
+
+def test_work_that_is_not_the_predicted_is_pointed_out() -> None:
+    text = shown(show_run, run(replace(case(took(4.0)), tasks=(Units(2, 0),) * 8)))
+    assert "not as predicted: pool(nodes=1): 1 task left a span, the ideal is made of 8" in text
 
 
 def test_ideal_measured_and_off_by_stand_side_by_side() -> None:
@@ -153,15 +165,15 @@ def test_more_than_three_percent_without_an_explanation_is_said(missing: float, 
 @pytest.mark.parametrize(
     ("made", "words"),
     [
-        (run(case(took(4.2))), "+5.0 to +5.0 %"),
+        (run(case(took(4.2))), "off by +5.0 %"),
         (run(case(took(4.0)), case(took(5.0))), "+0.0 to +25.0 %"),
         (run(case(), verdict=verdict()), "reproduced"),
         (run(case(), verdict=verdict(reproduced=Answer.NO)), "reproduced: no"),
         (run(case()), "reproduced: cannot be shown here"),
-        (run(case(noisy_repeat())), "no measurement"),
-        (run(case(took(4.0, wrong="result 1 is 5"))), "wrong"),
-        (run(case(noisy_repeat(), took(4.0, wrong="result 1 is 5"))), "wrong"),
-        (failed_run(case(took(4.0, wrong="result 1 is 5"))), "broke off"),
+        (run(case(noisy_repeat())), "not a measurement"),
+        (run(case(took(4.0, complaint="result 1 is 5"))), "wrong"),
+        (run(case(noisy_repeat(), took(4.0, complaint="result 1 is 5"))), "wrong"),
+        (failed_run(case(took(4.0, complaint="result 1 is 5"))), "broke off"),
         (failed_run(), "nothing measured"),
         (run(case(raised())), "nothing measured"),
         (embedded_run(), "embedded"),
@@ -210,7 +222,7 @@ def test_runs_of_different_hosts_and_specs_are_said_to_be() -> None:
 
 def test_what_one_run_does_not_know_of_its_host_is_a_difference() -> None:
     assert differences(run(), run(environment={**ENVIRONMENT, "cpu": None})) == [
-        "different hosts: cpu Model 1 and None"
+        "different hosts: cpu Model 1 and unknown"
     ]
     assert differences(run(), run()) == []
 
@@ -231,7 +243,7 @@ STARTED = Started("pool(nodes=4)", replace(SPEC, nodes=4), tasks=32, ideal_s=4.0
 
 def heard(watcher: Watcher, measured: Iterable[MeasuredCase] = (), started: Started = STARTED) -> None:
     """Tell a watcher all there is to tell of a run."""
-    watcher.begin("cluster", started.spec)
+    watcher.begin(started.spec, 0.25)
     watcher.started(started)
     for number in range(1, started.spec.nodes + 1):
         watcher.spans([span(f"worker-{number}")])
@@ -245,7 +257,7 @@ def heard(watcher: Watcher, measured: Iterable[MeasuredCase] = (), started: Star
 def test_lines_tell_of_each_start_and_finish() -> None:
     text = shown(lambda console: heard(Lines(console), [case_on(4, repeats=2)]))
     assert text.splitlines() == [
-        "a node: 2 cores of 1/8 host CPU, limit 0.25 CPU, head 0.5; unit 0.5 s",
+        "a node: 2 virtual cores of 1/8 host core, limit 0.25 CPU, head 0.5; unit 0.5 s",
         "pool(nodes=4): 32 tasks on 8 workers, ideally 4.00 s",
         "hello from rank 0",
         "pool(nodes=4): 4.00, 4.00 s",
@@ -255,21 +267,21 @@ def test_lines_tell_of_each_start_and_finish() -> None:
 def test_lines_number_repeats_and_know_no_limit_on_simulated_nodes() -> None:
     def tell(console: Console) -> None:
         lines = Lines(console)
-        lines.begin("embedded", SPEC)
+        lines.begin(SPEC, None)
         lines.started(replace(STARTED, repeat=2, repeats=3))
 
     first, second = shown(tell).splitlines()
-    assert first == "a node: 2 cores of 1/8 host CPU, no limit; unit 0.5 s"
+    assert first == "a node: 2 virtual cores of 1/8 host core, no limit; unit 0.5 s"
     assert second == "pool(nodes=4), 2 of 3: 32 tasks on 8 workers, ideally 4.00 s"
 
 
 def test_lines_tell_of_what_is_wrong_and_not_of_times_there_are_none_of() -> None:
     def tell(console: Console) -> None:
-        Lines(console).case(case(took(4.0, wrong="result [b] is 5")))
+        Lines(console).case(case(took(4.0, complaint="result [b] is 5")))
         Lines(console).case(case(raised()))
 
     text = shown(tell)
-    assert text.splitlines() == ["pool(nodes=1): 4.00 s", "pool(nodes=1): wrong result: result [b] is 5"]
+    assert text.splitlines() == ["pool(nodes=1): 4.00 s", "pool(nodes=1): result [b] is 5"]
 
 
 def test_silence_prints_nothing(capsys: pytest.CaptureFixture[str]) -> None:

@@ -43,7 +43,7 @@ def result(test: ElementTree.Element) -> tuple[str, str]:
     [
         (run(case(), verdict=verdict(Claim("it halves", YES))), (4, 0, 0, 0)),
         (run(case_on(1), case_on(2), case_on(4), verdict=verdict(*CLAIMS)), (8, 1, 1, 0)),
-        (run(case(took(4.0, wrong="result 1 is 5")), verdict=verdict(correct=NO)), (3, 1, 0, 0)),
+        (run(case(took(4.0, complaint="result 1 is 5")), verdict=verdict(correct=NO)), (3, 1, 0, 0)),
         (run(case(), verdict=verdict(*UNJUDGED, held=NO, reproduced=CANNOT)), (4, 1, 1, 0)),
         (run(case(), verdict=verdict(*UNJUDGED, held=NO, quiet=NO, reproduced=CANNOT)), (4, 2, 1, 0)),
         (run(case(noisy_repeat())), (3, 1, 0, 0)),
@@ -91,7 +91,7 @@ def test_each_case_question_and_claim_is_a_test() -> None:
 
 
 def test_a_wrong_result_is_the_failure_of_its_case() -> None:
-    found = by_name(run(case(), case(took(4.0, wrong="result 1 is 5"), name="racing")))
+    found = by_name(run(case(), case(took(4.0, complaint="result 1 is 5"), name="racing")))
     assert result(found["correct.racing"]) == ("failure", "result 1 is 5")
     assert result(found["correct.pool(nodes=1)"]) == ("passed", "")
 

@@ -201,6 +201,7 @@ class Kernel:
 
     def __post_init__(self) -> None:
         self.left = self.limit * PERIOD
+        self.first = self.now // PERIOD
 
     def compute(self, block: bytes, cpu_s: float = 0.00025) -> None:
         assert block
@@ -214,7 +215,11 @@ class Kernel:
         self.used += cpu_s
 
     def texts(self) -> dict[str, str]:
-        return {"cpu.max": f"{self.limit * 1e5:.0f} 100000\n", "cpu.stat": f"usage_usec {self.used * 1e6:.0f}\n"}
+        periods = f"nr_periods {self.now // PERIOD - self.first:.0f}\n"
+        return {
+            "cpu.max": f"{self.limit * 1e5:.0f} 100000\n",
+            "cpu.stat": f"usage_usec {self.used * 1e6:.0f}\n{periods}",
+        }
 
     def close(self) -> None:
         """Nothing is open."""

@@ -145,8 +145,8 @@ def test_waiting_earns_no_time_to_compute() -> None:
     assert host.timed(waits_and_loops) == pytest.approx(10 * (0.2 * UNIT + 0.0125 / SPEED), rel=0.01)
 
 
-def test_metered_units_take_no_time() -> None:
-    with pace.metered() as meter:
+def test_counted_units_take_no_time() -> None:
+    with pace.counted() as meter:
         pace.burn(1000)
         pace.wait(500)
         pace.pace()

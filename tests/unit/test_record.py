@@ -75,9 +75,9 @@ def test_a_repeat_without_spans_does_not_count_among_others() -> None:
 
 
 def test_the_first_wrong_repeat_is_told() -> None:
-    right, wrong = took(4.0), took(4.0, outcome="wrong", wrong="result 1 is 5")
-    assert case(right, right).wrong is None
-    assert case(right, wrong, took(4.0, wrong="another")).wrong == "result 1 is 5"
+    right, wrong = took(4.0), took(4.0, outcome="wrong", complaint="result 1 is 5")
+    assert case(right, right).complaint is None
+    assert case(right, wrong, took(4.0, complaint="another")).complaint == "result 1 is 5"
     assert run(case(right), case(right, wrong)).wrong
     assert not run(case(right)).wrong
 

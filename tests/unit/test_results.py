@@ -76,13 +76,13 @@ def test_a_record_has_the_fields_that_are_promised() -> None:
     }
     launch = measured["repeats"][0]
     assert launch.keys() == {
-        *("startup_s", "shutdown_s", "outcome", "wrong", "spans", "nodes", "clocks"),
+        *("startup_s", "shutdown_s", "outcome", "complaint", "spans", "nodes", "clocks"),
         *("measured_s", "by_node", "account"),
     }
     assert facts["verdict"].keys() == {"correct", "held", "quiet", "reproduced", "claims"}
     assert facts["verdict"]["held"].keys() >= {"answer", "evidence"}
     assert facts["spec"] == {"nodes": 1, "cores": 2, "speed": 0.125, "unit": 0.5}
-    assert json.loads(json.dumps(measured["tasks"])) == [[2.0, 0.0]] * 8
+    assert json.loads(json.dumps(measured["tasks"])) == [[2.0, 0.0]]
 
 
 def test_a_record_tells_the_outcome_that_a_case_declares() -> None:
@@ -119,7 +119,7 @@ RUNS = {
     "broken off": failed_run(case(), text="worker-2 is gone:\n  “no route” \x1b[1m", exit_code=4),
     "interrupted before any case": failed_run(exit_code=130),
     "raised as declared": run(case(raised("PicklingError"))),
-    "wrong": run(case(took(4.0, outcome="wrong", wrong="result 1 is 5"))),
+    "wrong": run(case(took(4.0, outcome="wrong", complaint="result 1 is 5"))),
     "not a measurement": run(case(noisy_repeat())),
     "odd speed": run(case(spec=replace(SPEC, speed=Fraction(63, 500)))),
     "speed of a third": run(case(spec=replace(SPEC, speed=Fraction(1, 3), unit=1 / 3))),

@@ -61,7 +61,7 @@ def test_as_declared_is_correct() -> None:
 
 
 def test_one_wrong_launch_is_not_correct_and_is_named() -> None:
-    wrong = case(took(4.0), took(4.0, outcome="wrong", wrong="result 1 is 5"))
+    wrong = case(took(4.0), took(4.0, outcome="wrong", complaint="result 1 is 5"))
     found = judge(lab(), [case(), wrong], ENVIRONMENT).correct
     assert (found.answer, found.evidence) == (NO, "pool(nodes=1): result 1 is 5")
     assert "correct the case" in found.cure
@@ -91,7 +91,7 @@ def mid_run(limit: float | None) -> NodeUse:
         (mid_run(None), "its cgroup says no limit, asked for was 0.25 CPU"),
         (worker(used_s=1.1), "it used 1.1 CPU seconds where its limit allows 1.025"),
         (worker(periods=0), "it used 0.5 CPU seconds, and its kernel counted no quota period"),
-        (replace(worker(), burned=0.28), "an unpaced burn got 0.28 CPU, asked for was 0.25 CPU"),
+        (replace(worker(), burned=0.28), "a burn without pacing got 0.28 CPU, asked for was 0.25 CPU"),
     ],
 )
 def test_a_limit_that_was_not_in_force_is_not_held(use: NodeUse, words: str) -> None:
@@ -99,7 +99,7 @@ def test_a_limit_that_was_not_in_force_is_not_held(use: NodeUse, words: str) -> 
 
 
 def test_a_limit_that_was_not_delivered_is_not_held_and_has_another_cure() -> None:
-    words = "pool(nodes=1): worker-1: an unpaced burn got no more than 0.22 CPU of 0.25 CPU"
+    words = "pool(nodes=1): worker-1: a burn without pacing got no more than 0.22 CPU of 0.25 CPU"
     assert held(replace(worker(), burned=0.22)) == Finding(NO, words, BUSY)
 
 
@@ -112,7 +112,9 @@ def test_a_limit_that_was_read_back_and_delivered_is_held(burned: float | None, 
 def test_held_tells_what_it_rests_on() -> None:
     nodes = {"worker-1": replace(worker(), burned=0.26), "worker-2": replace(worker(), burned=0.24)}
     found = judged(repeat(nodes=nodes)).held
-    assert found.evidence == "read 14 times, each as asked for; an unpaced burn got 96 % to 104 % of it"
+    assert found.evidence == (
+        "the limits were read 14 times, each as asked for; a burn without pacing got 96 to 104 % of a node's limit"
+    )
 
 
 def test_an_idle_node_needs_no_quota_period() -> None:
@@ -141,7 +143,27 @@ def test_only_systemd_rounds_a_limit_up_to_whole_percents(
 def test_with_systemd_a_node_may_use_what_the_rounded_limit_allows() -> None:
     use = worker(0.0625, limit=0.07, used_s=0.28)
     assert held(replace(use, burned=0.07), "systemd").answer is YES
-    assert held(replace(use, burned=0.06), "systemd").cure == BUSY
+    assert held(replace(use, burned=0.055), "systemd").cure == BUSY
+
+
+def test_with_systemd_an_older_engine_that_does_not_round_is_held_to_what_was_asked() -> None:
+    use = worker(0.0625, used_s=0.25)
+    assert held(replace(use, burned=0.0625), "systemd").answer is YES
+    assert held(replace(use, burned=0.08), "systemd").answer is NO
+
+
+def test_of_a_small_limit_a_burn_may_be_off_by_a_tick() -> None:
+    use = worker(1 / 64, used_s=0.0625)
+    assert held(replace(use, burned=0.024)).answer is YES
+    assert held(replace(use, burned=0.027)).answer is NO
+
+
+def test_a_run_that_broke_off_claims_nothing() -> None:
+    def it_is_fast(cases: object) -> None: ...
+
+    found = judge(lab(it_is_fast), [case(took(4.0))], ENVIRONMENT, broke_off=True)
+    assert found.reproduced.answer is CANNOT
+    assert [claim.answer for claim in found.claims] == [CANNOT]
 
 
 def test_where_nobody_limits_held_cannot_be_shown() -> None:
@@ -171,8 +193,8 @@ def test_an_idle_host_is_quiet_and_says_how_idle() -> None:
 def test_a_host_that_others_filled_is_not_quiet() -> None:
     found = judged(on(head(machine(busy=1.0, idle=0.0)))).quiet
     assert found.answer is NO
-    assert "something else used 1.725 of the host's 2 CPUs; none was idle in 100 % of the readings" in found.evidence
-    assert found.cure == "close what else runs on it, and run again"
+    assert "something else used 1.725 of the host's 2 CPUs; none was idle in 100 % of the time" in found.evidence
+    assert found.cure == "close other programs on the host, and run again"
 
 
 def test_others_do_no_harm_where_some_cpu_is_idle() -> None:
@@ -402,8 +424,8 @@ def test_no_claim_is_shown_without_a_case() -> None:
 
 # the exit code
 
-WRONG_CASE = case(took(4.0, outcome="wrong", wrong="result 1 is 5"))
-WRONG_NOISY_CASE = case(replace(NOISY, outcome="wrong", wrong="result 1 is 5"))
+WRONG_CASE = case(took(4.0, outcome="wrong", complaint="result 1 is 5"))
+WRONG_NOISY_CASE = case(replace(NOISY, outcome="wrong", complaint="result 1 is 5"))
 
 
 @pytest.mark.parametrize(
