@@ -229,8 +229,9 @@ class Cluster:
             if found is None or abs(found - wanted) > LIMIT_EXACT:
                 got = "no limit" if found is None else f"{decimal(found)} CPU"
                 raise LimitError(
-                    f"{node}: the engine says {got}, asked for was {decimal(wanted)} CPU: something else changed the "
-                    "limit, or this engine ignores it. ./invoke status shows them; ./invoke down makes a fresh start."
+                    f"{node}: the engine says {got}, asked for was {decimal(wanted)} CPU: something else changes "
+                    "limits, or this engine ignores them. ./invoke status shows those that it has; ./invoke down, "
+                    "then run again."
                 )
 
     def node_name(self, host: str, rank: int, spec: Spec) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from parlab.node.cgroup import Cgroup
+from parlab.node.processes import processes
 from parlab.pace import PERIOD
 from parlab.usage import Usage
 
@@ -36,31 +37,22 @@ def read_host(stat: Path = STAT) -> dict[str, float] | None:
 
 def strangers(run: str, proc: Path = Path("/proc")) -> dict[str, dict[str, Any]]:
     """Processes that use this node's CPU and are none of the run's, neither its ranks nor what started them, by pid."""
-    ours = f"PARLAB_RUN={run}".encode()
     found: dict[str, dict[str, Any]] = {}
     parents: dict[str, str] = {}
-    for folder in proc.glob("[0-9]*"):
+    for folder, belongs_to in processes(proc):
         try:
             name, _, rest = (folder / "stat").read_text(errors="replace").partition("(")[2].rpartition(")")
-            fields = rest.split()
-            parents[folder.name] = fields[1]
-            if ours in _environ(folder):
-                continue
-            ticks = int(fields[11]) + int(fields[12])  # utime and stime, fields 14 and 15 of proc_pid_stat(5)
-            found[folder.name] = {"name": name, "cpu_s": ticks / os.sysconf("SC_CLK_TCK")}
         except OSError:
             continue  # gone meanwhile
+        fields = rest.split()
+        parents[folder.name] = fields[1]
+        if belongs_to != run.encode():
+            ticks = int(fields[11]) + int(fields[12])  # utime and stime, fields 14 and 15 of proc_pid_stat(5)
+            found[folder.name] = {"name": name, "cpu_s": ticks / os.sysconf("SC_CLK_TCK")}
     pid = str(os.getpid())
     while (pid := parents.get(pid, "0")) != "0":
         found.pop(pid, None)
     return found
-
-
-def _environ(folder: Path) -> list[bytes]:
-    try:
-        return (folder / "environ").read_bytes().split(b"\0")
-    except PermissionError:  # another user's, and so none of the run's
-        return []
 
 
 class Meter:

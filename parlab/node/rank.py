@@ -17,6 +17,7 @@ from importlib import import_module
 from pathlib import Path
 
 from parlab.node.control import control
+from parlab.node.processes import processes
 
 # Imported before the rank goes on, in all ranks at once. The first starts MPI; the rest is what mpi4py.futures and a
 # lab would otherwise load one after another.
@@ -30,13 +31,8 @@ def end_leftovers() -> list[int]:
     Killing a client's whole machine, say, can leave ranks behind, and one that spins spoils every later figure.
     """
     ours, ended = os.environ["PARLAB_RUN"].encode(), []
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            environment = (folder / "environ").read_bytes().split(b"\0")
-        except OSError:
-            continue  # gone meanwhile, or another user's
-        runs = [item.partition(b"=")[2] for item in environment if item.startswith(b"PARLAB_RUN=")]
-        if runs and runs != [ours]:
+    for folder, belongs_to in processes():
+        if belongs_to not in (None, ours):
             with suppress(ProcessLookupError):  # another rank of this node was faster
                 os.kill(int(folder.name), signal.SIGKILL)
                 ended.append(int(folder.name))
