@@ -202,3 +202,15 @@ def embedded_run() -> Run:
 def failed_run(*cases: MeasuredCase, text: str = "worker-2 is gone\nlast lines", exit_code: int = 4) -> Run:
     """A run that broke off after these cases."""
     return run(*cases, failure=Failure(text, exit_code))
+
+
+def judged(*repeats: Repeat, cgroup_driver: str = "cgroupfs") -> Verdict:
+    """The verdict on one case of a lab that claims nothing."""
+    return judge(lab(), [case(*repeats)], {"cgroup_driver": cgroup_driver})
+
+
+def on(quietness: NodeUse | None = None, use: NodeUse | None = None, **tasks: float) -> Repeat:
+    """A launch on one node: its head, which reads the machine, the node, and how its tasks went."""
+    own = spans(**tasks)  # type: ignore[arg-type]
+    used_s = sum(one.cpu_s for one in own)
+    return repeat(own, nodes={"head": quietness or head(), "worker-1": use or worker(used_s=used_s)})
