@@ -11,7 +11,7 @@ from rich.text import Text
 from parlab.backend.engine import FAILURES, told
 from parlab.catalog import load_lab, title
 from parlab.console import make_console, show_comparison, show_line, show_run
-from parlab.errors import Interrupted, ParlabError, RunError, UsageError
+from parlab.errors import EXIT_CLOSED_PIPE, Interrupted, ParlabError, RunError, UsageError
 from parlab.junit import to_junit
 from parlab.live import watching
 from parlab.options import Options, read_output
@@ -31,6 +31,9 @@ def exiting() -> Iterator[None]:
     except (ParlabError, Interrupted) as error:
         print(f"{'usage' if isinstance(error, UsageError) else 'error'}: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else Python complains of it at its end
+        sys.exit(EXIT_CLOSED_PIPE)
     except FAILURES as error:
         print(f"error: {told(error)}", file=sys.stderr)
         sys.exit(RunError.exit_code)
@@ -83,7 +86,8 @@ def list_results() -> None:
         try:
             show_line(console, number, read_json(path))
         except UsageError as error:
-            console.print(Text(f"{number:3}  {error}", "red"), soft_wrap=True)
+            why = str(error).removeprefix(f"{path}: ")
+            console.print(Text(f"{number:3}  {path.stem}  {why}", "red"), soft_wrap=True)
     if not paths:
         console.print(Text(f"{RESULTS} is empty: every run of a lab is kept there"), soft_wrap=True)
 

@@ -28,9 +28,17 @@ STYLES = {Answer.YES: "green", Answer.NO: "bold red", Answer.CANNOT: "yellow"}
 HOST = ("platform", "kernel", "cpu", "cpus", "architecture", "engine", "cgroup", "cgroup_driver")
 
 
+class _Console(Console):
+    """Lets a closed pipe be told: rich would end the program with 1, which is a wrong result's."""
+
+    def on_broken_pipe(self) -> None:
+        """Is called while the error is handled."""
+        raise BrokenPipeError
+
+
 def make_console() -> Console:
     """A console on standard output that neither colours numbers nor guesses at the width of a file."""
-    return Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH)
+    return _Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH)
 
 
 def plain_table(*headings: str, right: bool = False) -> Table:
@@ -50,13 +58,15 @@ def show_run(console: Console, run: Run) -> None:
         for case in run.cases:
             for surprise in case.surprises():
                 console.print(Text(f"not as predicted: {case.name}: {surprise}", "yellow"))
-            if (share := _shares(case).get("unexplained", 0.0)) > UNEXPLAINED:
-                what = "the worker that finished last neither computed, nor was ready to, nor was in wait()"
+            node, share = case.most_unexplained()
+            if share > UNEXPLAINED:
+                what = f"a worker of {node} neither computed, nor was ready to, nor was in wait()"
                 if any(span.stalled_s is None for span in case.typical.spans):
-                    what = "nothing tells what its last worker did: this kernel does not say when it is ready to run"
+                    what = f"nothing tells what a worker of {node} did: this kernel does not say when one is ready"
                 console.print(Text(f"unexplained: {case.name}: in {percent(share)} of the time {what}", "yellow"))
         console.print()
-    console.print(answers(run))
+    if run.cases or run.failure is None:
+        console.print(answers(run))
     if not run.verdict.is_measurement:
         console.print("This is not a measurement: the figures above say nothing about the lab.", style="bold red")
 
@@ -131,7 +141,10 @@ def show_line(console: Console, number: int, run: Run) -> None:
     offs = [case.off_by for case in run.cases if case.times]
     shown = dict.fromkeys(f"{100 * off:+.1f}" for off in (min(offs, default=0), max(offs, default=0)))
     off = f"off by {' to '.join(shown)} %" if offs else "nothing measured"
-    console.print(Text.assemble(f"{number:3}  {run.id}  {run.backend:8}  {off:23}  ", _in_short(run)), soft_wrap=True)
+    nodes = ",".join(dict.fromkeys(str(case.spec.nodes) for case in run.cases)) or str(run.spec.nodes)
+    size = f"{nodes} x {run.spec.cores} x {run.spec.speed}, {run.spec.unit:g} s"
+    line = f"{number:3}  {run.id}  {run.backend:8}  {size:20}  {off:23}  "
+    console.print(Text.assemble(line, _in_short(run)), soft_wrap=True)
 
 
 def _in_short(run: Run) -> Text:
@@ -179,7 +192,7 @@ def differences(first: Run, second: Run) -> list[str]:
 
 def _unlike(first: Mapping[str, Any], second: Mapping[str, Any], names: Any) -> list[str]:
     pairs = ((name, first.get(name), second.get(name)) for name in names)
-    known = ((name, *("unknown" if value is None else value for value in values)) for name, *values in pairs)
+    known = ((name, one, other) for name, one, other in pairs if None not in (one, other))
     return [f"{name} {one} and {other}" for name, one, other in known if one != other]
 
 
@@ -187,7 +200,7 @@ def _side_by_side(one: MeasuredCase | None, other: MeasuredCase | None) -> list[
     ideals = dict.fromkeys(f"{case.ideal_s:.2f}" for case in (one, other) if case is not None)
     measured = [math.nan if case is None else case.measured_s for case in (one, other)]
     offs = [math.nan if case is None else case.off_by for case in (one, other)]
-    ratio = measured[1] / measured[0]
+    ratio = measured[1] / measured[0] if len(ideals) == 1 else math.nan  # other work takes another time
     return [
         f"{', '.join(ideals)} s",
         *map(_seconds, measured),

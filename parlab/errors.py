@@ -33,6 +33,9 @@ class Interrupted(BaseException):
     exit_code = 130
 
 
+EXIT_CLOSED_PIPE = 141  # as a shell tells of a program that SIGPIPE ended
+
+
 class ChecksFailed(ParlabError):
     """A linter, type checker or test said no."""
 

@@ -176,6 +176,8 @@ class Launch:
             if event["event"] == "exit" != wanted:
                 silent = event["code"] == 0 and wanted == "plan"
                 hint = ": does the lab end with a main guard and `lab.main()`?" if silent else ""
+                if event["code"] > 128 and wanted != "hello":
+                    hint = f": signal {event['code'] - 128}. If the lab's own code ended its process, look there first"
                 raise self._failed(f"{progress} when mpiexec ended with exit code {event['code']}{hint}")
             self._take(event)
         return self._come.pop(wanted)
@@ -191,7 +193,7 @@ class Launch:
             case "output":
                 self._heard(event)
             case "failed":
-                raise RunError(f"{self.what} raised {event['error']}\n{event['trace'].rstrip()}")
+                raise RunError(f"{self.what}: {event['stage']} raised {event['error']}\n{event['trace'].rstrip()}")
             case "spans":
                 spans = [self._span(facts) for facts in event["spans"]]
                 self._spans += spans

@@ -1,5 +1,6 @@
 """What a person sees while a run goes on: a live board on a terminal, plain lines elsewhere, or nothing."""
 
+import math
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -63,7 +64,7 @@ class Lines(Silence):
 
     def say(self, text: str) -> None:
         """Print a line as it is."""
-        self.console.print(Text(text), soft_wrap=True)  # a lab's own output is not ours to break
+        self.console.print(Text(text), soft_wrap=not self.console.is_terminal)  # a file keeps the lines of a lab
 
     def begin(self, spec: Spec, limit: float | None) -> None:
         """Print what a node is."""
@@ -93,6 +94,7 @@ class Board(Lines):
         self.live = Live(self, console=console, refresh_per_second=REFRESHES, transient=True)
         self._started: Started | None = None
         self._since = 0.0
+        self._first, self._last_receipt = math.inf, -math.inf  # by the nodes' clock
         self._done: dict[str, int] = {}
         self._last: dict[str, Usage] = {}
         self._using: dict[str, float] = {}
@@ -106,11 +108,13 @@ class Board(Lines):
         """Clear the board for a case."""
         self._started, self._since = started, time.monotonic()
         self._done, self._last, self._using = {}, {}, {}
+        self._first, self._last_receipt = math.inf, -math.inf
 
     def spans(self, spans: Sequence[Span]) -> None:
         """Count tasks that are done."""
         for span in spans:
             self._done[span.node] = self._done.get(span.node, 0) + 1
+            self._first, self._last_receipt = min(self._first, span.submitted), max(self._last_receipt, span.received)
 
     def usage(self, node: str, usage: Usage) -> None:
         """Work out what a node uses, from one reading to the next."""
@@ -129,6 +133,8 @@ class Board(Lines):
             return Text("starting ...", style="dim")
         started, elapsed = self._started, time.monotonic() - self._since
         done = sum(self._done.values())
+        if done >= started.tasks:  # spans come in several times a second, and later than they were made
+            elapsed = self._last_receipt - self._first
         progress = Table.grid(padding=(0, 2))
         bar = ProgressBar(total=started.tasks, completed=done, width=20)
         clock = f"{elapsed:.1f} s of ideally {started.ideal_s:.1f} s"

@@ -147,7 +147,7 @@ def disturbances(repeat: Repeat, spec: Spec) -> Iterator[Disturbance]:
         )
     if found is not None and found.full > FULL and found.others > OTHERS:
         yield Disturbance(
-            f"something else used {decimal(found.others * found.cpus)} of the host's {found.cpus} CPUs; none was idle "
+            f"something else used {found.others * found.cpus:.1f} of the host's {found.cpus} CPUs; none was idle "
             f"in {percent(found.full, 0)} of the time",
             close,
         )

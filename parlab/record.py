@@ -194,6 +194,15 @@ class MeasuredCase:
         """The schedule that the case would have if nothing were lost, in seconds from the start."""
         return ideal_spans(self.tasks, self.spec, self.settings)
 
+    def most_unexplained(self) -> tuple[str, float]:
+        """Of all workers in the typical repeat, the one whose time is explained least: its node, and what share."""
+        spans, speed = self.typical.spans, float(self.spec.speed)
+        shares = {
+            worker: account(own, spans, speed).shares()["unexplained"] for worker, own in by_worker(spans).items()
+        }
+        (node, *_), share = max(shares.items(), key=lambda item: item[1], default=(("",), 0.0))
+        return node, share
+
     def account(self, repeat: Repeat | None = None) -> Account:
         """Where the time of the last-finishing worker went; of the typical repeat unless another is named."""
         spans = (repeat or self.typical).spans

@@ -16,7 +16,7 @@ from parlab.backend.embedded import CANNOT_SHOW, Embedded
 from parlab.backend.engine import FAILURES, NoEngine, connect, told
 from parlab.backend.session import Session
 from parlab.environment import ROOT
-from parlab.errors import Interrupted, ParlabError, RunError
+from parlab.errors import EXIT_CLOSED_PIPE, Interrupted, ParlabError, RunError
 from parlab.lab import Case, Lab
 from parlab.launch import Launch, Result
 from parlab.options import Options, read_backend, read_cluster, read_repeat, read_specs
@@ -55,6 +55,8 @@ def run_lab(lab: Lab, path: Path, options: Options, watcher: Watcher) -> Run:
                     cases.append(case)
         except (ParlabError, Interrupted) as error:
             failure = Failure(str(error), error.exit_code)
+        except BrokenPipeError:  # as by `| head`
+            failure = Failure("whoever read the output has closed it", EXIT_CLOSED_PIPE)
         except FAILURES as error:
             failure = Failure(told(error), RunError.exit_code)
         with undisturbed():

@@ -209,4 +209,4 @@ def _reproduced(claims: Sequence[Claim], why_not: str) -> Finding:
 
 
 def _first_of(found: Sequence[str]) -> str:
-    return found[0] if len(found) == 1 else f"{found[0]}; and {len(found) - 1} more"
+    return found[0] if len(found) == 1 else f"{found[0]} (and {len(found) - 1} more)"

@@ -56,22 +56,29 @@ def run_case(lab: Lab) -> None:
 
     stream = SpanStream(line)
     line.each_sample = stream.flush
+    stage = "the serial solution"
     try:
         with redirect_stdout(None):  # what tasks print is wanted once, from the case
             tasks, serial = lab.reference()
         if not any(task.burned or task.waited for task in tasks):
             raise ValueError("the serial solution burns and waits no units, so there is no ideal to compare with")
         line.send("plan", tasks=tasks, software=software(), cpu=cpu_model())
+        stage = "the case"
         outcome, result = attempt(case, gate)
         returned = time.monotonic()
         stream.flush()
         if not stream.count and outcome == RIGHT:
             raise RuntimeError(f"no task of {case.name} came back")
-        found = ""
+        stage, found = "the comparison with the serial results", ""
         if outcome == RIGHT and not lab.same(result, serial):
             outcome, found = WRONG, difference(result, serial)
     except BaseException as error:
-        line.send("failed", error=traceback.format_exception_only(error)[-1].strip(), trace=traceback.format_exc())
+        line.send(
+            "failed",
+            stage=stage,
+            error=traceback.format_exception_only(error)[-1].strip(),
+            trace=traceback.format_exc(),
+        )
         raise
     line.send("done", outcome=outcome, complaint=complaint(case, outcome, found), returned=returned)
     line.await_word("end")

@@ -20,7 +20,7 @@ Events, with what they carry; those of a rank have its `rank` too:
     usage {usage}                               of the same, more than twice a second, from "start" to "check"
     spans {spans}                               rank 0: what came in since the last time
     done {outcome, complaint, returned}         rank 0: what the case came to; what is wrong with that, or null; when
-    failed {error, trace}                       rank 0: the case raised what it does not declare
+    failed {stage, error, trace}                rank 0: the serial solution, the case or the comparison raised
     output {stream, text}, exit {code}          of mpiexec
     probe {complaints}                          by node; '' where there is none
     clocks {exchanges}                          by rank: [sent, the rank's time, received], several times

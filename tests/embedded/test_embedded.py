@@ -224,6 +224,16 @@ def test_an_interrupted_run_is_kept_as_such(tmp_path: Path) -> None:
     assert run.failure == Failure("interrupted by SIGINT", 130)
 
 
+def test_a_reader_that_goes_away_loses_nothing(tmp_path: Path) -> None:
+    command = f"{sys.executable} -m invoke lab.mpi --backend embedded --nodes 1,2 --unit 0.02 | head -4"
+    env = {**os.environ, "PARLAB_RESULTS": str(tmp_path)}
+    script = ["bash", "-c", f"{command}; exit ${{PIPESTATUS[0]}}"]
+    done = subprocess.run(script, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (141, "")
+    run = read_json(find("1", tmp_path))
+    assert run.failure == Failure("whoever read the output has closed it", 141)
+
+
 def test_quiet_says_nothing_while_it_runs(invoke: Invoke) -> None:
     done = invoke("lab.mpi", "--backend", "embedded", "--nodes", "1", "--unit", "0.01", "--repeat", "2", "--quiet")
     assert done.returncode == 0

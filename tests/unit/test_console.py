@@ -74,7 +74,6 @@ RUNS = {
     "wrong": run(case(took(4.0, outcome="wrong", complaint="result 1 is 5, the serial solution's is 4"))),
     "not a measurement": run(case(noisy_repeat())),
     "broken off": failed_run(case()),
-    "broken off without a case": failed_run(),
     "embedded": embedded_run(),
     "long names": run(case(name=LONG), case(took(4.0), took(5.0), name=UNBROKEN), case_on(8, repeats=2)),
     "all answers no": run(
@@ -94,6 +93,10 @@ def test_a_run_is_shown_whole_in_eighty_columns(made: Run) -> None:
         assert f"{question} {finding.answer.value}: {finding.evidence}" in in_a_line(text)
         assert finding.cure[1:] in in_a_line(text)
     assert ("This is not a measurement" in text) is not made.verdict.is_measurement
+
+
+def test_of_a_run_that_measured_nothing_there_is_nothing_to_show() -> None:
+    assert shown(show_run, failed_run()).strip() == ""
 
 
 def test_what_looks_like_markup_is_shown_as_it_is() -> None:
@@ -220,11 +223,15 @@ def test_runs_of_different_hosts_and_specs_are_said_to_be() -> None:
     assert "also different: git abc and def" in text
 
 
-def test_what_one_run_does_not_know_of_its_host_is_a_difference() -> None:
-    assert differences(run(), run(environment={**ENVIRONMENT, "cpu": None})) == [
-        "different hosts: cpu Model 1 and unknown"
-    ]
+def test_what_a_run_does_not_know_of_its_host_is_no_difference() -> None:
+    assert differences(run(), run(environment={**ENVIRONMENT, "cpu": None})) == []
     assert differences(run(), run()) == []
+
+
+def test_other_work_has_no_ratio() -> None:
+    one, other = run(case(took(4.0))), run(case(took(2.0), ideal_s=2.0))
+    assert shown(show_comparison, one, one).splitlines()[-1].split()[-5] == "1.000"
+    assert shown(show_comparison, one, other).splitlines()[-1].split()[-5] == "-"
 
 
 @pytest.mark.parametrize("other", RUNS.values(), ids=RUNS.keys())
