@@ -113,7 +113,7 @@ def _breaches(use: NodeUse, allowed: float) -> Iterator[str]:
     for reading in use.readings:
         if not _is(reading.limit, allowed):
             yield f"its cgroup says {_cpus(reading.limit)}, asked for was {_cpus(wanted)}"
-    if use.burned is not None and use.burned > allowed + max(BURN_WITHIN * allowed, BURN_TICK):
+    if use.burned is not None and use.burned > allowed + _burn_slack(allowed):
         yield f"a burn without pacing got {_cpus(use.burned)}, asked for was {_cpus(wanted)}"
     used = used_s(use.readings)
     if used is None:  # no proof either way; _held says so
@@ -128,9 +128,14 @@ def _breaches(use: NodeUse, allowed: float) -> Iterator[str]:
 
 def _shortfall(use: NodeUse, allowed: float) -> str:
     """How far a node's limit was not delivered; '' where it was."""
-    if use.burned is None or use.burned >= allowed - max(BURN_WITHIN * allowed, BURN_TICK):
+    if use.burned is None or use.burned >= allowed - _burn_slack(allowed):
         return ""
     return f"a burn without pacing got no more than {_cpus(use.burned)} of {_cpus(use.wanted)}"
+
+
+def _burn_slack(allowed: float) -> float:
+    """Host CPUs by which a burn may miss a limit that holds."""
+    return max(BURN_WITHIN * allowed, BURN_TICK)
 
 
 def _is(found: float | None, wanted: float) -> bool:
