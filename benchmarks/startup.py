@@ -18,7 +18,7 @@ from parlab.backend.cluster import Cluster
 from parlab.backend.engine import connect
 from parlab.catalog import LABS, load_lab
 from parlab.environment import ROOT
-from parlab.predict import ideal_s
+from parlab.predict import ideal_s, workforce
 from parlab.spec import Spec
 
 
@@ -38,7 +38,9 @@ def main() -> None:
 
     lab = load_lab(LABS / "mpi.py")
     spec = Spec(options.nodes, lab.cores, lab.speed, lab.unit)
-    work = ideal_s(lab.reference()[0], spec, lab.cases[0].settings)
+    tasks, _ = lab.reference()
+    work = ideal_s(tasks, workforce(lab.cases[0], spec, len(tasks)), spec.unit)
+    assert work is not None
     cluster = Cluster(connect())
     cluster.start(spec, print)
     ways = {

@@ -9,9 +9,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from parlab.case import RIGHT
 from parlab.record import Answer, MeasuredCase, Run
 from parlab.thresholds import UNEXPLAINED
-from parlab.words import percent
+from parlab.words import number, percent
 
 WIDTH = 80  # of what is not a terminal
 CATEGORIES = {
@@ -55,11 +56,14 @@ def show_run(console: Console, run: Run) -> None:
         console.print(ideal_and_measured(run))
         console.print()
         console.print(accounts(run))
+        if any(case.figures for case in run.cases):
+            console.print()
+            console.print(figures(run))
         for case in run.cases:
             for surprise in case.surprises():
                 console.print(Text(f"not as predicted: {case.name}: {surprise}", "yellow"))
             node, share = case.most_unexplained()
-            if share > UNEXPLAINED:
+            if share > UNEXPLAINED and case.ideal_s is not None:
                 what = f"a worker of {node} neither computed, nor was ready to, nor was in wait()"
                 if any(span.stalled_s is None for span in case.typical.spans):
                     what = f"nothing tells what a worker of {node} did: this kernel does not say when one is ready"
@@ -72,29 +76,31 @@ def show_run(console: Console, run: Run) -> None:
 
 
 def ideal_and_measured(run: Run) -> Table:
-    """A row a case: ideal beside measured."""
+    """A row a case: ideal beside measured, and what the lesson printed where it did."""
     repeated = any(len(case.repeats) > 1 for case in run.cases)
-    spread = ["spread"] if repeated else []
-    table = plain_table(
-        "case", "ideal", "median" if repeated else "measured", *spread, "off by", "speed-up", right=True
-    )
-    table.add_column("tasks by node")
+    by_lesson = any(case.lesson_s is not None for case in run.cases)
+    measured = ["median", "spread"] if repeated else ["measured"]
+    lesson = ["lesson"] if by_lesson else []
+    table = plain_table("case", *lesson, "ideal", *measured, "off by", "speed-up", right=True)
+    by_node = any(case.spec.nodes > 1 for case in run.cases)
+    outcomes = any(case.typical.outcome != RIGHT for case in run.cases)
+    for heading in ("tasks by node",) * by_node + ("outcome",) * outcomes:
+        table.add_column(heading)
     for case in run.cases:
+        printed = [_seconds(case.lesson_s)] if by_lesson else []
+        times = [_seconds(case.measured_s), *([percent(case.spread)] if repeated and case.times else [])]
         if not case.times:
-            table.add_row(Text(case.name), *["-"] * (len(table.columns) - 2), Text(case.typical.outcome))
-            continue
-        off, speedup = f"{100 * case.off_by:+.1f} %", f"{case.speedup:.2f} x"
-        width = [percent(case.spread)] if repeated else []
-        table.add_row(
-            Text(case.name),
-            _seconds(case.ideal_s),
-            _seconds(case.measured_s),
-            *width,
-            off,
-            speedup,
-            tasks_by_node(case),
-        )
+            times = ["-"] * len(measured)
+        speedup = "-" if math.isnan(case.speedup) else f"{case.speedup:.2f} x"
+        tasks = [tasks_by_node(case) if case.times else "-"] if by_node else []
+        outcome = [case.typical.outcome] if outcomes else []
+        ideal = _seconds(case.ideal_s) if case.times else "-"  # of what raises before its first task
+        table.add_row(Text(case.name), *printed, ideal, *times, _off_by(case), speedup, *tasks, *outcome)
     return table
+
+
+def _off_by(case: MeasuredCase) -> str:
+    return "-" if math.isnan(case.off_by) else f"{100 * case.off_by:+.1f} %"
 
 
 def tasks_by_node(case: MeasuredCase) -> str:
@@ -117,6 +123,15 @@ def accounts(run: Run) -> Table:
     return table
 
 
+def figures(run: Run) -> Table:
+    """A row a case: what it has taken itself, to three digits."""
+    table = plain_table("figures", "")
+    for case in run.cases:
+        if case.figures:
+            table.add_row(Text(case.name), ", ".join(f"{number(value)} {what}" for what, value in case.figures.items()))
+    return table
+
+
 def _shares(case: MeasuredCase) -> dict[str, float]:
     return case.account().shares() if case.times else {}
 
@@ -132,8 +147,11 @@ def answers(run: Run) -> Table:
     return table
 
 
-def _seconds(value: float) -> str:
-    return "-" if math.isnan(value) else f"{value:.2f} s"
+def _seconds(value: float | None) -> str:
+    """To the hundredth; what is over in less than a tenth, as unpaced work may be, in milliseconds."""
+    if value is None or math.isnan(value):
+        return "-"
+    return f"{value:.2f} s" if value >= 0.1 else f"{1000 * value:.3g} ms"
 
 
 def show_line(console: Console, number: int, run: Run) -> None:
@@ -197,12 +215,12 @@ def _unlike(first: Mapping[str, Any], second: Mapping[str, Any], names: Any) -> 
 
 
 def _side_by_side(one: MeasuredCase | None, other: MeasuredCase | None) -> list[str]:
-    ideals = dict.fromkeys(f"{case.ideal_s:.2f}" for case in (one, other) if case is not None)
+    ideals = dict.fromkeys(_seconds(case.ideal_s) for case in (one, other) if case is not None)
     measured = [math.nan if case is None else case.measured_s for case in (one, other)]
     offs = [math.nan if case is None else case.off_by for case in (one, other)]
     ratio = measured[1] / measured[0] if len(ideals) == 1 else math.nan  # other work takes another time
     return [
-        f"{', '.join(ideals)} s",
+        ", ".join(ideals),
         *map(_seconds, measured),
         "-" if math.isnan(ratio) else f"{ratio:.3f}",
         *("-" if math.isnan(off) else f"{100 * off:+.1f} %" for off in offs),

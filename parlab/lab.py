@@ -5,8 +5,8 @@
     @lab.serial                         # the problem itself: its tasks and its results, in plain Python
     def one_after_another(task=work): ...
 
-    @lab.case(launch="mpi4py.futures", chunk=[1, 4])  # one way of doing the same; each value of a list makes a case
-    def pool(task=work, *, chunk): ...
+    @lab.case(workers=[4, 8], chunk=1)  # one way of doing the same; each value of a list makes a case
+    def pool(task=work, *, workers, chunk): ...
 
     @lab.expect                         # what must come out, with its tolerance
     def it_halves(cases): ...
@@ -16,29 +16,34 @@
 
 A case's first parameter is the task, and its default is the plain function: the harness hands in one that leaves
 spans (parlab/spans.py). The serial function is run once with `burn` and `wait` merely counted, which takes no time:
-that gives the results that every case must equal, and the tasks that the prediction is computed from.
+that gives the results that every case must equal, and the tasks that the prediction is computed from. Of a case's
+settings it gets those that it has parameters for; `workers` is there even where the case has no such setting.
 
-A setting called `chunk` is how many tasks are handed out at a time: the ideal reads it. Workers are one a virtual core.
-`burn` and `wait` spend units, `pace` holds a loop of your own to a virtual core, `phase` names a stretch of a task.
+Two settings are read by the ideal, too: `workers`, how many there are, and `chunk`, how many tasks one of them takes
+at a time: one where there is no such setting, and None is the chunk that `Pool.map` and pathos choose by themselves.
+
+`burn` and `wait` spend units, `pace` holds a loop of your own to a virtual core; tasks that do none of this have no
+ideal. `phase` names a stretch of a task, `figure` records a number that the case has taken itself.
 """
 
 import inspect
 import operator
 import os
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import product
 from typing import Any, NamedTuple, TypeVar
 
-from parlab.pace import burn, counted, pace, wait
+from parlab.case import LAUNCHES, PYTHON, RIGHT, WRONG, Case
+from parlab.figures import figure
+from parlab.pace import Scale, burn, counted, pace, wait
 from parlab.spans import phase
 
-__all__ = ["CannotBeShown", "Case", "Lab", "approx", "burn", "pace", "phase", "wait"]
+__all__ = ["CannotBeShown", "Lab", "approx", "burn", "figure", "pace", "phase", "wait"]
 
 Function = TypeVar("Function", bound=Callable[..., Any])
-FUTURES = "mpi4py.futures"
-RIGHT, WRONG = "right", "wrong"  # outcomes of a case; another is the name of the exception that it raises
+BOUNDS = {"workers": (1, 64), "chunk": (1, 1000)}
 
 
 class CannotBeShown(Exception):
@@ -53,33 +58,6 @@ class Units(NamedTuple):
 
     burned: float
     waited: float
-
-
-@dataclass(frozen=True)
-class Case:
-    """One way of doing the work: a function of the lab, with one value for each of its settings."""
-
-    function: Callable[..., Any]
-    launch: str
-    settings: dict[str, Any] = field(default_factory=dict)
-    nodes: int | None = None  # the size it ran on, where there were several
-    outcome: str = RIGHT
-    raises: tuple[type[Exception], ...] = ()
-
-    def on(self, nodes: int) -> "Case":
-        """The same case with the size in its name."""
-        return replace(self, nodes=nodes)
-
-    def declares(self, error: Exception) -> bool:
-        """Whether the case is to raise such an exception."""
-        return isinstance(error, self.raises)
-
-    @property
-    def name(self) -> str:
-        """As in `pool(chunk=1)`: the function and its settings."""
-        shown = self.settings if self.nodes is None else self.settings | {"nodes": self.nodes}
-        settings = ", ".join(f"{key}={value!r}" for key, value in shown.items())
-        return f"{self.function.__name__}({settings})" if settings else self.function.__name__
 
 
 def approx(value: float, rel: float) -> "Approximately":
@@ -100,12 +78,32 @@ class Approximately:
     __hash__ = None  # type: ignore[assignment]  # equal to a range of values, so no hash would do
 
 
+@dataclass(frozen=True)
+class Expectation:
+    """A function of the cases that asserts, and what it needs before it can be tried."""
+
+    function: Callable[..., None]
+    limits: bool = False  # the kernel holds the nodes to their limits
+    cpus: float = 0.0  # host CPUs that a node has
+
+    @property
+    def name(self) -> str:
+        """The claim, in words."""
+        return self.function.__name__.replace("_", " ")
+
+    @property
+    def must(self) -> bool:
+        """Whether a cluster on a machine with 2 CPUs has all that it needs."""
+        return not self.cpus
+
+
 class Lab:
     """One lesson: its unit in seconds, its default spec, its cases and what is expected of them.
 
     `nodes` is one size or several; each case runs on each. `same(result, serial_result)` decides on correctness.
     `speed` is taken as the nearest fraction with a denominator of at most 64. `seed` seeds `random` in every rank alike
     (all draw the same numbers: mix in the task's argument) and how strings hash; NumPy's generators are the lab's own.
+    `bounds` are the least and the most that the command line may give for a setting; `workers` and `chunk` have some.
     """
 
     def __init__(
@@ -117,6 +115,7 @@ class Lab:
         speed: float | Fraction = Fraction(1, 8),
         same: Callable[[Any, Any], bool] = operator.eq,
         seed: int = 0,
+        bounds: Mapping[str, tuple[int, int]] | None = None,
     ) -> None:
         self.unit = float(unit)
         self.nodes: tuple[int, ...] = (nodes,) if isinstance(nodes, int) else tuple(nodes)
@@ -126,8 +125,9 @@ class Lab:
         if not 0 <= seed < 2**32:  # what PYTHONHASHSEED takes
             raise ValueError(f"seed={seed}: from 0 to {2**32 - 1}")
         self.seed = seed
+        self.bounds = BOUNDS | dict(bounds or {})
         self.cases: list[Case] = []
-        self.expectations: list[Callable[..., None]] = []
+        self.expectations: list[Expectation] = []
         self._serial: Callable[..., Any] | None = None
 
     def serial(self, function: Function) -> Function:
@@ -136,17 +136,29 @@ class Lab:
         return function
 
     def case(
-        self, *, launch: str, outcome: str | type[Exception] = RIGHT, **settings: Any
+        self,
+        *,
+        launch: str = PYTHON,
+        outcome: str | type[Exception] = RIGHT,
+        threads: bool = False,
+        limited: bool = True,
+        lesson_s: float | None = None,
+        nodes: int | Sequence[int] = (),
+        **settings: Any,
     ) -> Callable[[Function], Function]:
-        """Declare a case; each list among the settings is one case a value.
+        """Declare a case; each list among the settings is one case a value. Several of one function read downwards.
 
-        `launch` says how its processes are started; `"mpi4py.futures"` is
-        `mpiexec -n WORKERS+1 ... python -m mpi4py.futures`, with the case itself on the head.
+        `launch` says how its processes are started: `"python"`, one process on one node, which starts its own;
+        `"mpi"`, `mpiexec -n WORKERS python`, where every rank runs the case and rank 0's result counts;
+        `"mpi4py.futures"`, `mpiexec -n WORKERS+1 python -m mpi4py.futures`, with the case itself on the head.
         `outcome` is what it must come to instead of the serial results: `"wrong"`, any result that `same` refuses; or
         the class of an exception that it must raise, be it before the first task.
+        `threads` tells the ideal that the workers share one interpreter; `limited=False` runs the case without the
+        nodes' limits; `lesson_s` are the seconds that the lesson printed, to be shown beside ours; with `nodes` it runs
+        only on clusters of these sizes.
         """
-        if launch != FUTURES:
-            raise ValueError(f"launch={launch!r}: known is {FUTURES!r}")
+        if launch not in LAUNCHES:
+            raise ValueError(f"launch={launch!r}: known are {', '.join(map(repr, LAUNCHES))}")
         if isinstance(outcome, str) and outcome not in (RIGHT, WRONG):
             raise ValueError(f"outcome={outcome!r}: known are {RIGHT!r}, {WRONG!r} and classes of exceptions")
         if isinstance(outcome, type) and not issubclass(outcome, Exception):
@@ -154,40 +166,57 @@ class Lab:
         # On a host without the library, its exceptions are stand-ins (parlab/catalog.py): no classes, but with names.
         raises = (outcome,) if isinstance(outcome, type) else ()
         named = outcome if isinstance(outcome, str) else outcome.__name__.rpartition(".")[2]
+        values: Iterable[list[Any]] = (v if isinstance(v, list) else [v] for v in settings.values())
+        sizes = (nodes,) if isinstance(nodes, int) else tuple(nodes)
+        plain = Case(operator.eq, launch, {}, None, named, raises, threads, limited, lesson_s, sizes)
+        chosen = [dict(zip(settings, combination, strict=True)) for combination in product(*values)]
 
         def declare(function: Function) -> Function:
-            values: Iterable[list[Any]] = (v if isinstance(v, list) else [v] for v in settings.values())
-            for chosen in product(*values):
-                chosen_settings = dict(zip(settings, chosen, strict=True))
-                self.cases.append(Case(function, launch, chosen_settings, outcome=named, raises=raises))
+            cases = [replace(plain, function=function, settings=one) for one in chosen]
+            declared = (index for index, case in enumerate(self.cases) if case.function is function)
+            at = next(declared, len(self.cases))  # decorators are applied from the lowest up
+            self.cases[at:at] = cases
             return function
 
         return declare
 
-    def expect(self, function: Function) -> Function:
-        """Declare an expectation: a function of the cases by name, as `cases["pool(chunk=1, nodes=2)"]`, that asserts.
+    def expect(
+        self, function: Callable[..., None] | None = None, *, limits: bool = False, cpus: float = 0.0
+    ) -> Callable[..., Any]:
+        """Declare an expectation: a function of the cases that asserts, plainly or as `@lab.expect(limits=True)`.
 
-        Where there are several sizes, `nodes` stands in the name. Each is a MeasuredCase (parlab/record.py): `units`,
-        `measured_s`, `speedup`, `workers`, `by_node`, `account()`. The function's name, in words, is the claim; the
-        message of a failed assertion is the reason. It is called on a measurement only.
+        `cases.find(pool, workers=8)` is the one case of that function with these settings; where there are several
+        sizes, `nodes` is one more. Each is a MeasuredCase (parlab/record.py): `units`, `measured_s`, `speedup`,
+        `workers`, `by_node`, `figures`, `account()`. The function's name, in words, is the claim; the message of a
+        failed assertion is the reason. It is called on a measurement only.
+        With `limits` it can only be shown where the kernel limits the nodes; with `cpus`, where a node has as many host
+        CPUs. Without `cpus` it must be shown on any cluster of 2 CPUs.
         """
-        self.expectations.append(function)
-        return function
 
-    def reference(self) -> tuple[list[Units], Any]:
-        """Run the serial solution with its units counted, not spent: (what each task asks for, the results)."""
+        def declare(function: Callable[..., None]) -> Callable[..., None]:
+            self.expectations.append(Expectation(function, limits, cpus))
+            return function
+
+        return declare if function is None else declare(function)
+
+    def reference(self, settings: Mapping[str, Any] | None = None) -> tuple[list[Units], Any]:
+        """Run the serial solution with its units counted, not spent: (what each task asks for, the results).
+
+        A task that calls `pace` computes: it is charged the CPU time that it took, as units of a virtual core.
+        """
         if self._serial is None:
             raise ValueError("the lab declares no serial solution: add @lab.serial")
-        task = inspect.signature(self._serial).parameters["task"].default
+        parameters = inspect.signature(self._serial).parameters
+        task, scale = parameters["task"].default, Scale.from_environment()
         tasks: list[Units] = []
 
         def counted_task(*args: Any, **kwargs: Any) -> Any:
             with counted() as tally:
                 result = task(*args, **kwargs)
-            tasks.append(Units(tally.burned, tally.waited))
+            tasks.append(Units(tally.burned + tally.paced_s / (scale.speed * scale.unit), tally.waited))
             return result
 
-        results = self._serial(counted_task)
+        results = self._serial(counted_task, **{k: v for k, v in (settings or {}).items() if k in parameters})
         return tasks, results
 
     def main(self) -> None:

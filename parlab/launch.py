@@ -7,15 +7,17 @@ import time
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 from parlab.backend.base import Backend, Placement
 from parlab.backend.session import Event, Session
+from parlab.case import FUTURES, MPI, PYTHON, Case
 from parlab.clocks import Clock, by_the_heads_clock, estimate
 from parlab.errors import RunError
-from parlab.lab import Case, Units
-from parlab.predict import ideal_s
+from parlab.lab import Units
+from parlab.predict import Workforce, ideal_s, workforce
 from parlab.record import NodeUse, Repeat
 from parlab.spans import Span
 from parlab.spec import Spec
@@ -29,6 +31,7 @@ BOOT_SECONDS = 20.0
 BOOT_SECONDS_A_NODE = 1.0
 STEP_SECONDS = 15.0  # a word passed on and answered by all
 RUN_SECONDS, RUN_FACTOR = 30.0, 4.0  # of the ideal
+UNPREDICTED_SECONDS = 120.0  # for a case that has no ideal
 
 # For Open MPI 5 in containers. Without ob1 over TCP it tries every transport there is; idle ranks yield the core; UCX
 # floods stderr; cross-memory attach is refused without a capability that no node gets.
@@ -43,24 +46,30 @@ OPEN_MPI = {
 
 @dataclass(frozen=True)
 class Result:
-    """What one launch gave: the tasks that the case is made of, what came of them, and what the ranks ran on."""
+    """What one launch gave: the case's tasks, who did them, what came of it, and what the ranks ran on."""
 
     tasks: tuple[Units, ...]
+    workforce: Workforce
     repeat: Repeat
-    software: dict[str, str]
+    software: dict[str, Any]
     cpu: str
 
 
-def mpiexec(placement: Placement, spec: Spec, lab: str, exported: Iterable[str]) -> list[str]:
-    """Spell out the command: rank 0 on the first host, then `cores` ranks on each of the others.
+def mpiexec(placement: Placement, spec: Spec, case: Case, lab: str, exported: Iterable[str]) -> list[str]:
+    """Spell out the command: rank 0 on the head, where the case asks for it, the others dealt out to the workers.
 
     Bound to no core, and free to be more than the cores there are: the limits are the kernel's, not Open MPI's.
     """
-    head, *workers = placement.hosts
-    slots = ",".join([f"{head}:1", *(f"{host}:{spec.cores}" for host in workers)])
-    placing = ["--host", slots, "--map-by", "slot:OVERSUBSCRIBE", "--bind-to", "none", "-n", str(spec.workers + 1)]
+    head, *nodes = placement.hosts
+    ranks, workers = case.ranks(spec.workers), case.workers(spec.workers)
+    if case.launch == FUTURES:
+        hosts = [head, *(nodes[worker * spec.nodes // workers] for worker in range(workers))]
+    else:
+        hosts = [nodes[rank * spec.nodes // ranks] for rank in range(ranks)]
+    slots = ",".join(f"{host}:{len(list(group))}" for host, group in groupby(hosts))
+    placing = ["--host", slots, "--map-by", "slot:OVERSUBSCRIBE", "--bind-to", "none", "-n", str(ranks)]
     exports = [word for name in exported for word in ("-x", name)]
-    program = [placement.python, "-m", "parlab.node.rank", lab]
+    program = [placement.python, "-m", "parlab.node.rank", case.launch, lab]
     return [str(Path(placement.python).with_name("mpiexec")), *placing, *exports, *program]
 
 
@@ -83,35 +92,42 @@ class Launch:
 
         `number` of so many is told to the watcher. Raises RunError; the session is of no use after that.
         """
-        backend, spec = self.backend, self.spec
+        backend, spec, case = self.backend, self.spec, self.case
         placement = backend.placement(spec)
         env = {**OPEN_MPI, **placement.env, **self._scale(), **env}
         backend.set_limits(spec, None)
-        argv = mpiexec(placement, spec, f"{self.session.labs}/{lab}", (*env, "PARLAB_CONTROL"))
+        argv = mpiexec(placement, spec, case, f"{self.session.labs}/{lab}", (*env, "PARLAB_CONTROL"))
         launched = time.monotonic()
         self.session.send("launch", argv=argv, env=env)
         boot = BOOT_SECONDS + BOOT_SECONDS_A_NODE * spec.nodes
-        hellos = self._gather("hello", spec.workers + 1, boot, "booting the ranks")
+        ranks = case.ranks(spec.workers)
+        hellos = self._gather("hello", ranks, boot, "booting the ranks")
         (plan,) = self._gather("plan", 1, boot, "booting the ranks")
         self._show_output()
-        self._gather("ready", 1, boot, "starting the case, up to its first task")
+        running = ranks if case.launch == MPI else 1  # ranks that run the case
+        self._gather("ready", running, boot, "starting the case, up to its first task")
         startup_s = time.monotonic() - launched
         self._compare_clocks(hellos)
 
-        backend.set_limits(spec, spec.node_cpus)
         speakers = len({event["host"] for event in hellos})
-        engine = [backend.engine_limits(spec)]
-        burned = self._burn(speakers) if burn else {}
-        if any(self._fell_short(node, cpus) for node, cpus in burned.items()):
-            burned = self._burn(speakers)  # a spell of something else on the host: once is no proof
+        engine, burned = [], {}
+        if case.limited:
+            backend.set_limits(spec, spec.node_cpus)
+            engine.append(backend.engine_limits(spec))
+            burned = self._burn(speakers) if burn else {}
+            if any(self._fell_short(node, cpus) for node, cpus in burned.items()):
+                burned = self._burn(speakers)  # a spell of something else on the host: once is no proof
         self._check_limits(speakers)
         tasks = tuple(Units(*task) for task in plan["tasks"])
-        ideal = ideal_s(tasks, spec, self.case.settings)
-        self.watcher.started(Started(self.case.name, spec, len(tasks), ideal, number, of))
+        force = workforce(case, spec, len(tasks), gil=plan["gil"])
+        ideal = ideal_s(tasks, force, spec.unit)
+        self.watcher.started(Started(case.name, spec, len(tasks), force.workers, ideal, number, of))
         self.session.send("say", word="start")
-        (done,) = self._gather("done", 1, RUN_SECONDS + RUN_FACTOR * ideal, "running the case")
+        within = RUN_SECONDS + RUN_FACTOR * ideal if ideal else UNPREDICTED_SECONDS
+        done = min(self._gather("done", running, within, "running the case"), key=lambda event: int(event["rank"]))
         self._check_limits(speakers)
-        engine.append(backend.engine_limits(spec))
+        if case.limited:
+            engine.append(backend.engine_limits(spec))
 
         backend.set_limits(spec, None)  # taking ranks down is as slow under a cap as booting them
         ending = time.monotonic()
@@ -119,25 +135,39 @@ class Launch:
         (end,) = self._gather("exit", 1, STEP_SECONDS, "ending mpiexec")
         if end["code"] != 0:
             raise self._failed(f"the case was done, but mpiexec ended with exit code {end['code']}")
+        first = min((span.submitted for span in self._spans), default=done["opened"])
+        startup_s += max(0.0, first - done["opened"])  # a pool that was started under the limits
         returning_s = done["returned"] - max((span.received for span in self._spans), default=done["returned"])
         shutdown_s = returning_s + time.monotonic() - ending
         backend.set_limits(spec, spec.node_cpus)
         nodes = {
             node: NodeUse(
-                backend.wanted(node, spec),
+                backend.wanted(node, spec) if case.limited else None,
                 tuple(limits[node] for limits in engine if node in limits),
                 burned.get(node),
                 tuple(readings),
             )
             for node, readings in self._readings.items()
         }
-        clocks = {self._nodes[rank]: clock for rank, clock in self._clocks.items()}
-        repeat = Repeat(tuple(self._spans), done["outcome"], done["complaint"], startup_s, shutdown_s, nodes, clocks)
-        return Result(tasks, repeat, plan["software"], plan["cpu"])
+        repeat = Repeat(
+            spans=tuple(self._spans),
+            outcome=done["outcome"],
+            complaint=done["complaint"],
+            startup_s=startup_s,
+            shutdown_s=shutdown_s,
+            nodes=nodes,
+            clocks={self._nodes[rank]: clock for rank, clock in self._clocks.items()},
+            figures=done["figures"],
+        )
+        return Result(tasks, force, repeat, plan["software"] | {"gil": plan["gil"]}, plan["cpu"])
 
     def _scale(self) -> dict[str, str]:
+        """What the processes of a node are told of its size; Slurm would tell them of the cores of their task."""
         speed, cores, unit = float(self.spec.speed), self.spec.cores, self.spec.unit
-        return {"PARLAB_SPEED": str(speed), "PARLAB_CORES": str(cores), "PARLAB_UNIT": str(unit)}
+        scale = {"PARLAB_SPEED": str(speed), "PARLAB_CORES": str(cores), "PARLAB_UNIT": str(unit)}
+        per_task = cores if self.case.launch == PYTHON else 1
+        workers = self.case.workers(self.spec.workers)
+        return scale | {"PARLAB_WORKERS": str(workers), "SLURM_CPUS_PER_TASK": str(per_task)}
 
     def _compare_clocks(self, hellos: list[Event]) -> None:
         """Where a rank runs under another kernel than the first, find out how far its clock is ahead."""
@@ -203,7 +233,7 @@ class Launch:
                 self._readings[node].append(usage)
                 self.watcher.usage(node, usage)
             case "hello":
-                node = self.backend.node_name(event["host"], event["rank"], self.spec)
+                node = self._node(event["host"], event["rank"])
                 self._nodes[event["rank"]] = node
                 if ended := event["ended"]:
                     what = plural(len(ended), "process")
@@ -213,9 +243,12 @@ class Launch:
                 self._come[kind].append(event)
 
     def _span(self, facts: dict[str, Any]) -> Span:
-        span = Span.from_json(facts | {"node": self.backend.node_name(facts["node"], facts["rank"], self.spec)})
+        span = Span.from_json(facts | {"node": self._node(facts["node"], facts["rank"])})
         clock = self._clocks.get(span.rank)
         return span if clock is None else by_the_heads_clock(span, clock)
+
+    def _node(self, host: str, rank: int) -> str:
+        return self.backend.node_name(host, rank - 1 if self.case.launch == FUTURES else rank, self.spec)
 
     def _heard(self, event: Event) -> None:
         text = event["text"]

@@ -74,8 +74,9 @@ class Lines(Silence):
 
     def started(self, started: Started) -> None:
         """Print which case begins, and what it should take."""
-        workers = plural(started.spec.workers, "worker")
-        self.say(f"{_name(started)}: {plural(started.tasks, 'task')} on {workers}, ideally {started.ideal_s:.2f} s")
+        workers = plural(started.workers, "worker")
+        ideally = "" if started.ideal_s is None else f", ideally {started.ideal_s:.2f} s"
+        self.say(f"{_name(started)}: {plural(started.tasks, 'task')} on {workers}{ideally}")
 
     def case(self, case: MeasuredCase) -> None:
         """Print what it took."""
@@ -137,7 +138,7 @@ class Board(Lines):
             elapsed = self._last_receipt - self._first
         progress = Table.grid(padding=(0, 2))
         bar = ProgressBar(total=started.tasks, completed=done, width=20)
-        clock = f"{elapsed:.1f} s of ideally {started.ideal_s:.1f} s"
+        clock = f"{elapsed:.1f} s" + ("" if started.ideal_s is None else f" of ideally {started.ideal_s:.1f} s")
         progress.add_row(bar, f"{done} of {plural(started.tasks, 'task')}", clock)
         return Group(Text(_name(started), style="bold"), progress, self._nodes(started.spec))
 

@@ -148,6 +148,8 @@ class Tally:
 
     burned: float = 0.0
     waited: float = 0.0
+    paced_s: float = 0.0  # CPU seconds, where `pace` was called
+    paces: bool = False
 
 
 _core: VirtualCore | None = None
@@ -162,12 +164,17 @@ def _forget_core() -> None:
 os.register_at_fork(after_in_child=_forget_core)
 
 
+def has_gil() -> bool:
+    """Whether threads of this interpreter take turns; on a free-threaded one they do not."""
+    gil: bool = getattr(sys, "_is_gil_enabled", lambda: True)()
+    return gil
+
+
 def core() -> VirtualCore:
     """This process's virtual core, made at first use from the launch's environment."""
     global _core
     if _core is None:
-        gil: bool = getattr(sys, "_is_gil_enabled", lambda: True)()
-        _core = VirtualCore(Scale.from_environment(), gil=gil)
+        _core = VirtualCore(Scale.from_environment(), gil=has_gil())
     return _core
 
 
@@ -175,17 +182,22 @@ def core() -> VirtualCore:
 def counted() -> Iterator[Tally]:
     """Within the block `burn` and `wait` return at once and only add their units to the tally."""
     global _tally
-    _tally = Tally()
+    _tally = tally = Tally()
+    began = time.thread_time()
     try:
-        yield _tally
+        yield tally
     finally:
         _tally = None
+        if tally.paces:
+            tally.paced_s = time.thread_time() - began
 
 
 def pace() -> None:
     """Keep this process to one virtual core: call it between small pieces (well under a millisecond) of real work."""
     if _tally is None:
         core().pace()
+    else:
+        _tally.paces = True
 
 
 def resume() -> None:

@@ -11,11 +11,11 @@ gone on by the units of its task. Nothing but the clock changes for the workers 
 """
 
 import heapq
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import count
-from typing import Any
 
+from parlab.case import PYTHON, Case
 from parlab.lab import Units
 from parlab.spans import Span
 from parlab.spec import Spec
@@ -41,18 +41,42 @@ def map_chunk(tasks: int, workers: int) -> int:
     return -(-tasks // (4 * workers))
 
 
-def ideal_s(tasks: Sequence[Units], spec: Spec, settings: Mapping[str, Any]) -> float:
-    """Seconds that a case takes ideally: a worker a core, and the chunks that its setting `chunk` names."""
-    return max((slot.finished for slot in _slots(tasks, spec, settings)), default=0.0) * spec.unit
+@dataclass(frozen=True)
+class Workforce:
+    """Who does the tasks of a case: `workers`, dealt out evenly to `nodes` nodes of `cores` virtual cores each.
+
+    Whoever is free takes the next `chunk` of tasks.
+    """
+
+    workers: int
+    nodes: int
+    cores: int
+    chunk: int = 1
 
 
-def ideal_spans(tasks: Sequence[Units], spec: Spec, settings: Mapping[str, Any]) -> list[Span]:
+def workforce(case: Case, spec: Spec, tasks: int, *, gil: bool = True) -> Workforce:
+    """Who does so many tasks of a case. Threads of one process share a virtual core, as long as there is a GIL."""
+    workers = case.workers(spec.workers)
+    nodes = 1 if case.launch == PYTHON else min(spec.nodes, workers)
+    cores = 1 if case.threads and gil else spec.cores
+    chunk = case.settings.get("chunk", 1)
+    return Workforce(workers, nodes, cores, map_chunk(tasks, workers) if chunk is None else int(chunk))
+
+
+def ideal_s(tasks: Sequence[Units], force: Workforce, unit: float) -> float | None:
+    """Seconds, of `unit` seconds each unit, that the tasks take ideally; None where a task asks for no units at all."""
+    if not tasks or any(not task.burned and not task.waited for task in tasks):
+        return None
+    return max(slot.finished for slot in _slots(tasks, force)) * unit
+
+
+def ideal_spans(tasks: Sequence[Units], force: Workforce, spec: Spec) -> list[Span]:
     """The ideal schedule as spans, in the order of the tasks, in seconds from the start; all is submitted at once.
 
     What a task lacks of a core of its own, while its node is shared, is time that it is ready and does not run.
     """
     found = []
-    for slot in _slots(tasks, spec, settings):
+    for slot in _slots(tasks, force):
         task, speed = tasks[slot.task], float(spec.speed)
         started, finished = slot.started * spec.unit, slot.finished * spec.unit
         burned_s, waited_s = task.burned * spec.unit, task.waited * spec.unit
@@ -66,7 +90,7 @@ def ideal_spans(tasks: Sequence[Units], spec: Spec, settings: Mapping[str, Any])
                 process_cpu_s=burned_s * speed,
                 waited_s=waited_s,
                 stalled_s=max(0.0, finished - started - burned_s - waited_s),
-                node=f"worker-{slot.worker * spec.nodes // spec.workers + 1}",
+                node=f"worker-{slot.worker * force.nodes // force.workers + 1}",
                 rank=slot.worker + 1,
                 pid=0,
                 thread=slot.worker,
@@ -75,13 +99,13 @@ def ideal_spans(tasks: Sequence[Units], spec: Spec, settings: Mapping[str, Any])
     return found
 
 
-def _slots(tasks: Sequence[Units], spec: Spec, settings: Mapping[str, Any]) -> list[Slot]:
-    return schedule(tasks, spec.workers, cores=spec.cores, nodes=spec.nodes, chunk=int(settings.get("chunk") or 1))
+def _slots(tasks: Sequence[Units], force: Workforce) -> list[Slot]:
+    return schedule(tasks, force.workers, cores=force.cores, nodes=force.nodes, chunk=force.chunk)
 
 
-def serial_s(tasks: Sequence[Units], spec: Spec) -> float:
+def serial_s(tasks: Sequence[Units], unit: float) -> float:
     """Seconds that all tasks take one after another on one virtual core."""
-    return sum(task.burned + task.waited for task in tasks) * spec.unit
+    return sum(task.burned + task.waited for task in tasks) * unit
 
 
 def ideal_units(
@@ -139,11 +163,19 @@ class _Simulation:
         self.slots: dict[int, Slot] = {}
         self.events: list[tuple[float, int, _Node | int, int]] = []
         self.order = count()
+        self.free = list(range(workers))
 
     def run(self) -> list[Slot]:
-        for worker in range(len(self.current)):
-            self._take_chunk(worker, 0.0)
-        while self.events:
+        now = 0.0
+        while self.free or self.events:
+            if self.free and (not self.events or self.events[0][0] > now + SAME_INSTANT):
+                free, self.free = (
+                    sorted(self.free),
+                    [],
+                )  # of those that are free at once, the first has the first choice
+                for worker in free:
+                    self._take_chunk(worker, now)
+                continue
             now, _, subject, version = heapq.heappop(self.events)
             if isinstance(subject, int):
                 self._finish(subject, now)
@@ -188,4 +220,4 @@ class _Simulation:
         if task + 1 < self.chunk_end[worker]:
             self._begin(worker, task + 1, now)
         else:
-            self._take_chunk(worker, now)
+            self.free.append(worker)

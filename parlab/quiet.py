@@ -48,8 +48,7 @@ def load(repeat: Repeat) -> Load | None:
 
 
 def _of_host(repeat: Repeat) -> list[Host]:
-    readings = repeat.nodes["head"].readings if "head" in repeat.nodes else ()
-    return [reading.host for reading in readings if reading.host is not None]
+    return [reading.host for use in repeat.nodes.values() for reading in use.readings if reading.host is not None]
 
 
 def _passed(earlier: Host, later: Host) -> float:

@@ -2,13 +2,14 @@
 
     schema, id, started (local time), lab, backend, spec of the largest cluster, environment,
     failure   {text, exit_code}, or null
-    cases[]   {name, settings, spec, tasks [[burned, waited], ...] in units, declared, ideal_s, serial_s, repeats[]}
-    repeats[] {startup_s, shutdown_s, outcome, complaint, spans[], nodes{}, clocks{}}
+    cases[]   {name, settings, launch, spec, workforce {workers, nodes, cores, chunk}, declared, ideal_s, serial_s,
+              lesson_s, tasks [[burned, waited], ...] in units, repeats[]}; without units there is no ideal: null
+    repeats[] {startup_s, shutdown_s, outcome, complaint, figures{}, spans[], nodes{}, clocks{}}
     nodes{}   {wanted, engine[], burned, readings[]} by name; clocks{} {offset_s, uncertainty_s}, too
-    verdict   {correct, held, quiet, reproduced: {answer, evidence, cure}, claims[] {name, answer, why}}
+    verdict   {correct, held, quiet, reproduced: {answer, evidence, cure}, claims[] {name, answer, why, must}}
 
-What follows from these is written beside them for other readers, and worked out anew on reading: of a case `workers`,
-`measured_s` (the median), `off_by`, `speedup`, `by_node`; of a repeat `measured_s`, `by_node`, `account`.
+What follows from these is written beside them for other readers, and worked out anew on reading: of a case
+`measured_s` (the median), `off_by`, `speedup`, `by_node`, `figures`; of a repeat `measured_s`, `by_node`, `account`.
 """
 
 import statistics
@@ -20,9 +21,10 @@ from functools import cached_property
 from typing import Any
 
 from parlab.account import Account, account, by_worker, last_to_finish
+from parlab.case import PYTHON, RIGHT
 from parlab.clocks import Clock
-from parlab.lab import RIGHT, Units
-from parlab.predict import ideal_spans
+from parlab.lab import Units
+from parlab.predict import Workforce, ideal_spans
 from parlab.spans import Span
 from parlab.spec import Spec
 from parlab.usage import Usage
@@ -30,7 +32,8 @@ from parlab.words import plural
 
 # 1  spans without phases, claims without a verdict; never kept in results/
 # 2  one file a run in results/; readings of nodes, clocks, verdict, environment (the fingerprint)
-SCHEMA = 2
+# 3  launch, workforce, lesson_s and figures of a case; ideal_s and serial_s may be null; claims that must be shown
+SCHEMA = 3
 
 
 class Answer(Enum):
@@ -57,6 +60,7 @@ class Claim:
     name: str
     answer: Answer
     why: str = ""
+    must: bool = True  # be shown on a cluster of 2 CPUs
 
 
 @dataclass(frozen=True)
@@ -100,6 +104,7 @@ class Repeat:
     shutdown_s: float = 0.0  # from the last receipt to the end of mpiexec; limits are read in between, and not counted
     nodes: Mapping[str, NodeUse] = field(default_factory=dict)
     clocks: Mapping[str, Clock] = field(default_factory=dict)  # of nodes with a kernel of their own
+    figures: Mapping[str, float] = field(default_factory=dict)  # that the case has taken itself
 
     @property
     def measured_s(self) -> float | None:
@@ -123,14 +128,17 @@ class MeasuredCase:
     settings: Mapping[str, Any]
     spec: Spec
     tasks: tuple[Units, ...]
-    ideal_s: float
-    serial_s: float  # all tasks one after another on one virtual core
+    workforce: Workforce
+    ideal_s: float | None
+    serial_s: float | None  # all tasks one after another on one virtual core
     repeats: tuple[Repeat, ...]
     declared: str = RIGHT  # the outcome that it is to come to
+    launch: str = PYTHON
+    lesson_s: float | None = None  # what the lesson printed
 
     @property
     def workers(self) -> int:
-        return self.spec.workers
+        return self.workforce.workers
 
     @cached_property
     def times(self) -> tuple[float, ...]:
@@ -163,13 +171,19 @@ class MeasuredCase:
 
     @property
     def off_by(self) -> float:
-        """Measured against ideal: 0.02 is 2 % slower."""
-        return self.measured_s / self.ideal_s - 1
+        """Measured against ideal: 0.02 is 2 % slower; not a number where there is no ideal."""
+        return self.measured_s / self.ideal_s - 1 if self.ideal_s else float("nan")
 
     @property
     def speedup(self) -> float:
         """How many times faster than all tasks one after another on one virtual core."""
-        return self.serial_s / self.measured_s
+        return self.serial_s / self.measured_s if self.serial_s else float("nan")
+
+    @property
+    def figures(self) -> dict[str, float]:
+        """The figures that the case has taken itself, of each the median of the repeats."""
+        names = dict.fromkeys(name for repeat in self.repeats for name in repeat.figures)
+        return {name: statistics.median(r.figures[name] for r in self.repeats if name in r.figures) for name in names}
 
     @property
     def by_node(self) -> dict[str, int]:
@@ -183,7 +197,9 @@ class MeasuredCase:
 
     def surprises(self) -> list[str]:
         """In what the work that was seen is not the work that was predicted, in words."""
-        found = []
+        found: list[str] = []
+        if self.ideal_s is None:
+            return found
         if self.typical.outcome == RIGHT and (seen := len(self.typical.spans)) != len(self.tasks):
             found.append(f"{plural(seen, 'task')} left a span, the ideal is made of {len(self.tasks)}")
         if (workers := len(by_worker(self.typical.spans))) > self.workers:
@@ -192,7 +208,7 @@ class MeasuredCase:
 
     def ideal(self) -> list[Span]:
         """The schedule that the case would have if nothing were lost, in seconds from the start."""
-        return ideal_spans(self.tasks, self.spec, self.settings)
+        return [] if self.ideal_s is None else ideal_spans(self.tasks, self.workforce, self.spec)
 
     def most_unexplained(self) -> tuple[str, float]:
         """Of all workers in the typical repeat, the one whose time is explained least: its node, and what share."""

@@ -24,11 +24,11 @@ def to_json(run: Run) -> dict[str, Any]:
     facts: dict[str, Any] = msgspec.to_builtins(replace(run, cases=plain), enc_hook=_to_json)
     for case, written in zip(run.cases, facts["cases"], strict=True):
         written |= {
-            "workers": case.workers,
             "measured_s": _number(case.measured_s),
             "off_by": _number(case.off_by),
             "speedup": _number(case.speedup),
             "by_node": case.by_node,
+            "figures": case.figures,
         }
         for repeat, part in zip(case.repeats, written["repeats"], strict=True):
             part |= _derived(case, repeat)
@@ -93,8 +93,10 @@ def read_json(path: Path) -> Run:
     try:
         schema = msgspec.json.decode(data, type=_Schema).schema
         if schema != SCHEMA:
-            newer = " It was written by a newer version of parlab." if schema > SCHEMA else ""
-            raise UsageError(f"{path}: required schema {SCHEMA}, found {schema}.{newer}")
+            age = "a newer" if schema > SCHEMA else "an older"
+            raise UsageError(
+                f"{path}: required schema {SCHEMA}, found {schema}. It was written by {age} version of parlab."
+            )
         run = msgspec.json.decode(data, type=Run, dec_hook=_from_json)
         _check(run)
         return run
@@ -106,7 +108,9 @@ def _check(run: Run) -> None:
     """Raise ValueError for what has the right type and cannot be."""
     specs = [run.spec, *(case.spec for case in run.cases)]
     figures = {"spec": [value for spec in specs for value in (spec.nodes, spec.cores, spec.speed, spec.unit)]}
-    figures["ideal_s, serial_s"] = [value for case in run.cases for value in (case.ideal_s, case.serial_s)]
+    ideals = [value for case in run.cases for value in (case.ideal_s, case.serial_s)]
+    figures["ideal_s, serial_s"] = [value for value in ideals if value is not None]
+    figures["workforce"] = [value for case in run.cases for value in vars(case.workforce).values()]
     figures["measured_s"] = [seconds for case in run.cases for seconds in case.times]
     for name, values in figures.items():
         if min(values, default=1) <= 0:

@@ -15,9 +15,10 @@ from parlab.backend.cluster import Cluster
 from parlab.backend.embedded import CANNOT_SHOW, Embedded
 from parlab.backend.engine import FAILURES, NoEngine, connect, told
 from parlab.backend.session import Session
+from parlab.case import Case
 from parlab.environment import ROOT
 from parlab.errors import EXIT_CLOSED_PIPE, Interrupted, ParlabError, RunError
-from parlab.lab import Case, Lab
+from parlab.lab import Lab
 from parlab.launch import Launch, Result
 from parlab.options import Options, read_backend, read_cluster, read_repeat, read_specs
 from parlab.predict import ideal_s, serial_s
@@ -124,7 +125,7 @@ def choose_backend(wanted: str | None, cluster: str, show: Show) -> Backend:
 
 def _run_cases(
     backend: Backend, plan: _Plan, run_id: str, watcher: Watcher
-) -> Generator[tuple[MeasuredCase, dict[str, str]], None, None]:
+) -> Generator[tuple[MeasuredCase, dict[str, Any]], None, None]:
     """Measure the cases, one after another; each comes with what its ranks ran on."""
     session = backend.session(plan.path.parent)
     held, done = False, False  # a cluster that was never ours is not to be touched
@@ -134,7 +135,7 @@ def _run_cases(
         burned: set[Spec] = set()
         launches = itertools.count()
         for index, declared in enumerate(plan.lab.cases):
-            for spec in plan.specs:
+            for spec in (spec for spec in plan.specs if declared.runs_on(spec.nodes)):
                 case = declared.on(spec.nodes) if plan.many_sizes else declared
                 env = {
                     "PARLAB_CASE": str(index),
@@ -148,7 +149,7 @@ def _run_cases(
                     env["PARLAB_RUN"] = f"{run_id}.{next(launches)}"  # what one launch leaves, the next is to find
                     results.append(launch.run(plan.path.name, env, number=number, of=plan.repeats, burn=burn))
                     burned.add(spec)
-                yield _measured(case, spec, results), {**results[-1].software, "cpu": results[-1].cpu}
+                yield _measured(plan.lab, case, spec, results), {**results[-1].software, "cpu": results[-1].cpu}
         done = True
     finally:
         with undisturbed():
@@ -166,15 +167,19 @@ def _clean_up(backend: Backend, session: Session, spec: Spec, *, touched: bool) 
             backend.set_limits(spec, spec.node_cpus)
 
 
-def _measured(case: Case, spec: Spec, results: list[Result]) -> MeasuredCase:
-    tasks = results[0].tasks
+def _measured(lab: Lab, case: Case, spec: Spec, results: list[Result]) -> MeasuredCase:
+    tasks, force = results[0].tasks, results[0].workforce
+    ideal = ideal_s(tasks, force, spec.unit)
     return MeasuredCase(
         name=case.name,
         settings=case.settings,
         spec=spec,
         tasks=tasks,
-        ideal_s=ideal_s(tasks, spec, case.settings),
-        serial_s=serial_s(tasks, spec),
+        workforce=force,
+        ideal_s=ideal,
+        serial_s=None if ideal is None else serial_s(tasks, spec.unit),
         repeats=tuple(result.repeat for result in results),
         declared=case.outcome,
+        launch=case.launch,
+        lesson_s=case.lesson_s if spec.unit == lab.unit else None,
     )

@@ -5,13 +5,18 @@ book-keeping: the callable is stamped *submitted* as it is pickled; in the worke
 takes itself off as it is unpickled, stamps *received*, leaves the span with the recorder and hands the case the bare
 result. An exception is pickled such that it does the same. In a thread or a plain loop nothing is pickled, and the span
 is recorded on the spot; when it was submitted to a pool of threads cannot be seen: that is taken for its start.
+A `Process` sends no result back: its span goes into a file that all processes of a case share, and what was forked to
+run a task was submitted as it was forked.
 
 All stamps are `time.monotonic()`: one clock for all processes under one kernel, so for all nodes of one engine. Where
 nodes have kernels of their own, the host brings their stamps to one clock (parlab/clocks.py).
 """
 
+import atexit
+import json
 import os
 import socket
+import tempfile
 import threading
 import time
 from collections import deque
@@ -19,6 +24,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 from parlab.pace import core, resume
@@ -77,13 +83,68 @@ class Span:
         return cls(**facts | {"phases": tuple(Phase(**phase) for phase in facts["phases"])})
 
 
+SHARED = "PARLAB_SPANS"  # names the file in which other processes than the case's own leave their spans
+
 _recorded: deque[Span] = deque()
 _here = threading.local()
+_shared: "_Shared | None" = None
+_forked_at: float | None = None  # in a forked process that has run no task yet
+
+
+class _Shared:
+    """The file in which the child processes of a case leave their spans, for the process that made it."""
+
+    def __init__(self) -> None:
+        self.pid = os.getpid()
+        number, self.name = tempfile.mkstemp(prefix="parlab-spans-")
+        self._file, self._rest = os.fdopen(number, "rb", buffering=0), b""
+        os.environ[SHARED] = self.name
+        atexit.register(self.remove)
+
+    def take(self) -> list[Span]:
+        """What was left there since the last call."""
+        *lines, self._rest = (self._rest + self._file.read()).split(b"\n")
+        return [Span.from_json(json.loads(line)) for line in lines]
+
+    def remove(self) -> None:
+        """Remove the file, unless this is a child."""
+        if self.pid == os.getpid():
+            Path(self.name).unlink(missing_ok=True)
+
+
+def share_spans() -> None:
+    """From here on take up what child processes record, too."""
+    global _shared
+    _shared = _Shared()
 
 
 def take_recorded() -> list[Span]:
-    """Return the spans recorded in this process since the last call, and forget them."""
-    return [_recorded.popleft() for _ in range(len(_recorded))]
+    """Return the spans recorded in this process, and by its children, since the last call, and forget them."""
+    found = [_recorded.popleft() for _ in range(len(_recorded))]
+    return found + _shared.take() if _shared is not None and _shared.pid == os.getpid() else found
+
+
+def _record(span: Span) -> None:
+    name = os.environ.get(SHARED)
+    if name is None or (_shared is not None and _shared.pid == os.getpid()):
+        _recorded.append(span)
+        return
+    file = os.open(name, os.O_WRONLY | os.O_APPEND)  # the kernel keeps in one piece what is appended
+    os.write(file, json.dumps(span.to_json()).encode() + b"\n")
+    os.close(file)
+
+
+def _about_to_fork() -> None:
+    global _forked_at
+    _forked_at = time.monotonic()
+
+
+def _forked() -> None:
+    global _forked_at
+    _forked_at = None
+
+
+os.register_at_fork(before=_about_to_fork, after_in_parent=_forked)
 
 
 @contextmanager
@@ -161,18 +222,24 @@ class _Measurement:
 
 
 def _open(result: Any, before: tuple[float, float, float], after: tuple[Any, ...]) -> Any:
-    _recorded.append(Span(*before, time.monotonic(), *after))
+    _record(Span(*before, time.monotonic(), *after))
     return result
 
 
 class Envelope:
-    """A result on its way back; unpickles as the bare result."""
+    """A result on its way back; unpickles as the bare result. Dropped, as by a `Process`, it leaves its span."""
 
     def __init__(self, result: Any, stamps: Stamps) -> None:
-        self.result, self.stamps = result, stamps
+        self.result, self.stamps, self._sent = result, stamps, False
 
     def __reduce__(self) -> tuple[Any, ...]:
+        self._sent = True
         return _open, (self.result, *self.stamps)
+
+    def __del__(self) -> None:
+        if not self._sent:
+            before, after = self.stamps
+            _record(Span(*before, before[-1], *after))
 
 
 def _send_along(error: BaseException, stamps: Stamps) -> None:
@@ -202,20 +269,28 @@ def _open_error(make: Callable[..., BaseException], arguments: tuple[Any, ...], 
 
 
 class Task:
-    """A function that leaves a span for every call; `gate` is passed before each submission."""
+    """A function that leaves a span for every call; `gate` is passed before each submission.
+
+    It has the name of the function, which a case may print.
+    """
 
     def __init__(
         self, function: Callable[..., Any], gate: Callable[[], None] | None = None, submitted: float | None = None
     ) -> None:
         self.function, self.gate, self.submitted = function, gate, submitted
+        self.__name__ = getattr(function, "__name__", "task")
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Task, (self.function, None, self._submit())
 
     def _submit(self) -> float:
+        global _forked_at
         if self.gate is not None:
             self.gate()
-        return time.monotonic()
+        if _forked_at is None:
+            return time.monotonic()
+        submitted, _forked_at = _forked_at, None
+        return submitted
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Call the function. Returns its result, in an Envelope where it has to travel back."""

@@ -15,7 +15,7 @@ from math import ceil
 from typing import Any
 
 from parlab.errors import EXIT_CLAIM_FAILED, EXIT_NOT_A_MEASUREMENT, EXIT_WRONG
-from parlab.lab import CannotBeShown, Lab
+from parlab.lab import CannotBeShown, Expectation, Lab
 from parlab.pace import PERIOD
 from parlab.quiet import disturbances, disturbed, load, undelivered, used_s
 from parlab.record import Answer, Claim, Finding, MeasuredCase, NodeUse, Run, Verdict
@@ -74,7 +74,8 @@ def _held(cases: Sequence[MeasuredCase], environment: Mapping[str, Any]) -> Find
         if use.wanted is not None
     ]
     if not uses:
-        return Finding(Answer.CANNOT, "no kernel limits these nodes: pacing alone holds a process to its virtual core")
+        lifted = "the lab has its limits lifted" if "engine" in environment else "no kernel limits these nodes"
+        return Finding(Answer.CANNOT, f"{lifted}: pacing alone holds a process to its virtual core")
     found = [f"{name}: {complaint}" for name, use in uses for complaint in _breaches(use, _allowed(use, environment))]
     if found:
         return Finding(Answer.NO, _first_of(found), TAMPERED)
@@ -166,35 +167,57 @@ def _quiet(cases: Sequence[MeasuredCase]) -> Finding:
     )
 
 
-class _Cases(dict[str, MeasuredCase]):
+class Cases(dict[str, MeasuredCase]):
     """The cases by name, for expectations; one that was not run is nothing to fail for."""
 
     def __missing__(self, name: str) -> MeasuredCase:
         raise CannotBeShown(f"{name} was not run")
 
+    def find(self, function: Callable[..., Any], nodes: int | None = None, **settings: Any) -> MeasuredCase:
+        """The one case of a function with these settings, whatever its others are; on so many nodes, if given."""
+        name = function.__name__
+        found = [
+            case
+            for case in self.values()
+            if case.name.partition("(")[0] == name
+            and settings.items() <= case.settings.items()
+            and nodes in (None, case.spec.nodes)
+        ]
+        if len(found) > 1:
+            raise LookupError(f"{', '.join(case.name for case in found)}: say which")
+        wanted = ", ".join(f"{key}={value!r}" for key, value in settings.items())
+        return found[0] if found else self[f"{name}({wanted})" if wanted else name]
+
 
 def _claims(lab: Lab, cases: Sequence[MeasuredCase], why_not: str) -> tuple[Claim, ...]:
     """Try each expectation, unless there is a reason why not."""
-    by_name = _Cases({case.name: case for case in cases})
+    by_name = Cases({case.name: case for case in cases})
     claims = []
     for expectation in lab.expectations:
         answer, why = Answer.YES, ""
         try:
-            if why_not:
-                raise CannotBeShown(why_not)
-            expectation(by_name)
+            if reason := why_not or _lacking(expectation, cases):
+                raise CannotBeShown(reason)
+            expectation.function(by_name)
         except CannotBeShown as error:
             answer, why = Answer.CANNOT, str(error)
         except AssertionError as error:
             answer, why = Answer.NO, str(error).partition("\n")[0] or "its assertion has no message"
         except Exception as error:  # what was measured must not be lost for it
             answer, why = Answer.NO, f"{type(error).__name__}: {error}"
-        claims.append(Claim(_words(expectation), answer, why))
+        claims.append(Claim(expectation.name, answer, why, expectation.must))
     return tuple(claims)
 
 
-def _words(expectation: Callable[..., None]) -> str:
-    return expectation.__name__.replace("_", " ")
+def _lacking(expectation: Expectation, cases: Sequence[MeasuredCase]) -> str:
+    """What an expectation needs and is not there; '' where all is."""
+    limited = any(use.wanted is not None for case in cases for repeat in case.repeats for use in repeat.nodes.values())
+    if expectation.limits and not limited:
+        return "no kernel limits these nodes; the cluster does"
+    most = max(float(case.spec.node_cpus) for case in cases)
+    if expectation.cpus > most:
+        return f"it needs a node of {decimal(expectation.cpus)} host CPUs, this one has {decimal(most)}"
+    return ""
 
 
 def _reproduced(claims: Sequence[Claim], why_not: str) -> Finding:

@@ -17,7 +17,8 @@ class Started:
     name: str
     spec: Spec
     tasks: int
-    ideal_s: float
+    workers: int
+    ideal_s: float | None
     repeat: int  # from 1
     repeats: int
 

@@ -19,3 +19,8 @@ def decimal(value: Fraction | float) -> str:
 def percent(share: float, decimals: int = 1) -> str:
     """`2.5 %` of 0.025."""
     return f"{100 * share:.{decimals}f} %"
+
+
+def number(value: float) -> str:
+    """At least three digits, and none that say nothing: 1235, 0.035, 12.5, 3."""
+    return f"{value:.0f}" if abs(value) >= 1000 else f"{value:.3g}"

@@ -59,8 +59,8 @@ class Embedded:
     def engine_limits(self, spec: Spec) -> dict[str, float | None]:
         return {}
 
-    def node_name(self, host: str, rank: int, spec: Spec) -> str:
-        return "head" if rank == 0 else f"simulated-{(rank - 1) // spec.cores + 1}"
+    def node_name(self, host: str, worker: int, spec: Spec) -> str:
+        return "head" if worker < 0 else f"simulated-{worker // spec.cores + 1}"
 
     def diagnosis(self, session: Session, spec: Spec) -> str:
         return ""

@@ -9,29 +9,42 @@ from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 
-from parlab.lab import RIGHT, WRONG, Case, Lab
+from parlab.case import RIGHT, WRONG, Case
+from parlab.figures import take_figures
+from parlab.lab import Lab
 from parlab.node.control import Control, control
-from parlab.pace import PERIOD
-from parlab.spans import Task, take_recorded
+from parlab.pace import PERIOD, has_gil
+from parlab.spans import Task, share_spans, take_recorded
 
-PACKAGES = ("openmpi", "mpi4py", "numpy", "pathos")
+PACKAGES = ("openmpi", "mpi4py", "numpy", "pathos", "joblib", "threadpoolctl", "loky")
 
 
 class Gate:
-    """Holds the first submission back until the limits are on; opens once, for whichever thread comes first."""
+    """Holds the first submission back until the limits are on; opens once, for whichever thread comes first.
+
+    A process that is forked may be one that runs a task, so that counts as a submission, too.
+    """
 
     def __init__(self, line: Control) -> None:
-        self._line, self._lock, self.open = line, threading.Lock(), False
+        self._line, self._lock = line, threading.Lock()
+        self.opened: float | None = None  # when, by the monotonic clock
+
+    @property
+    def open(self) -> bool:
+        """Whether a first submission has passed."""
+        return self.opened is not None
 
     def __call__(self) -> None:
         """Say that all is booted, wait for the start."""
+        if self.open:  # first: in a forked child some other thread may have had the lock
+            return
         with self._lock:
             if self.open:
                 return
             self._line.send("ready")
             self._line.await_word("start")
             time.sleep(PERIOD)  # what was used of the first capped period is then no longer owed
-            self.open = True
+            self.opened = time.monotonic()
 
 
 class SpanStream:
@@ -49,28 +62,31 @@ class SpanStream:
 
 
 def run_case(lab: Lab) -> None:
-    """Run the case that PARLAB_CASE numbers. What it raises undeclared is reported and ends the launch."""
+    """Run the case that PARLAB_CASE numbers. What it raises undeclared is reported and ends the launch.
+
+    Of MPI ranks each runs it; the serial solution, and the comparison with it, are rank 0's.
+    """
     line = control()
     gate = Gate(line)
     case = lab.cases[int(os.environ["PARLAB_CASE"])]
-
     stream = SpanStream(line)
     line.each_sample = stream.flush
-    stage = "the serial solution"
+    stage, found, serial = "the serial solution", "", None
     try:
-        with redirect_stdout(None):  # what tasks print is wanted once, from the case
-            tasks, serial = lab.reference()
-        if not any(task.burned or task.waited for task in tasks):
-            raise ValueError("the serial solution burns and waits no units, so there is no ideal to compare with")
-        line.send("plan", tasks=tasks, software=software(), cpu=cpu_model())
+        if line.rank == 0:
+            with redirect_stdout(None):  # what tasks print is wanted once, from the case
+                tasks, serial = lab.reference({"workers": int(os.environ["PARLAB_WORKERS"])} | case.settings)
+            line.send("plan", tasks=tasks, gil=has_gil(), software=software(), cpu=cpu_model())
         stage = "the case"
+        share_spans()
+        os.register_at_fork(before=gate)
         outcome, result = attempt(case, gate)
         returned = time.monotonic()
         stream.flush()
-        if not stream.count and outcome == RIGHT:
+        stage = "the comparison with the serial results"
+        if line.rank == 0 and not stream.count and outcome == RIGHT:
             raise RuntimeError(f"no task of {case.name} came back")
-        stage, found = "the comparison with the serial results", ""
-        if outcome == RIGHT and not lab.same(result, serial):
+        if line.rank == 0 and outcome == RIGHT and not lab.same(result, serial):
             outcome, found = WRONG, difference(result, serial)
     except BaseException as error:
         line.send(
@@ -80,7 +96,8 @@ def run_case(lab: Lab) -> None:
             trace=traceback.format_exc(),
         )
         raise
-    line.send("done", outcome=outcome, complaint=complaint(case, outcome, found), returned=returned)
+    judged = {"outcome": outcome, "complaint": complaint(case, outcome, found) if line.rank == 0 else None}
+    line.send("done", **judged, opened=gate.opened, returned=returned, figures=take_figures())
     line.await_word("end")
 
 

@@ -1,10 +1,10 @@
-"""What each rank does around the lab: `mpiexec -n N+1 ... python -m parlab.node.rank LAB.py`.
+"""What each rank does around the lab: `mpiexec -n N ... python -m parlab.node.rank LAUNCH LAB.py`.
 
 Boot first, cap afterwards: starting Python, MPI and a pool of ranks needs real CPU, which a capped node does not have,
-and ranks that wait for each other in MPI spin. So each rank says hello and boots, and all go on as
-`python -m mpi4py.futures LAB.py` until the case submits its first task. There rank 0 stops (parlab/node/harness.py)
-while the host puts the limits on and has the first rank of every node read them back; then the task goes out and the
-clock starts.
+and ranks that wait for each other in MPI spin. So each rank says hello and boots, and all go on as `python LAB.py` or,
+for the launch of that name, `python -m mpi4py.futures LAB.py`, until the case submits its first task. There it stops
+(parlab/node/harness.py) while the host puts the limits on and has the first rank of every node read them back; then the
+task goes out and the clock starts. Of ranks that all run the case, each stops at its own first task.
 """
 
 import os
@@ -12,16 +12,21 @@ import random
 import runpy
 import signal
 import socket
+import sys
 from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 
+from parlab.case import FUTURES, MPI
 from parlab.node.control import control
 from parlab.node.processes import processes
 
 # Imported before the rank goes on, in all ranks at once. The first starts MPI; the rest is what mpi4py.futures and a
 # lab would otherwise load one after another.
-PRELOADED = ("mpi4py.MPI", "mpi4py.futures._core", "mpi4py.run", "parlab.node.harness")
+PRELOADED = {
+    FUTURES: ("mpi4py.MPI", "mpi4py.futures._core", "mpi4py.run", "parlab.node.harness"),
+    MPI: ("mpi4py.MPI", "parlab.node.harness"),
+}
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
@@ -45,16 +50,22 @@ def boot_id() -> str:
 
 
 def main() -> None:
-    """Boot, then become mpi4py.futures; a thread answers the launcher."""
+    """Boot, then become the lab, by itself or under mpi4py.futures; a thread answers the launcher."""
+    _, launch, lab = sys.argv
     line = control()
     # A simulated node shares its machine with other people's runs: there, none is ours to end.
     ended = end_leftovers() if os.environ.get("PARLAB_OWN_NODE") else []
     line.send("hello", host=socket.gethostname(), pid=os.getpid(), boot=boot_id(), ended=ended)
     random.seed(int(os.environ.get("PARLAB_SEED", "0")))
-    for name in PRELOADED:
+    for name in PRELOADED.get(launch, ()):
         import_module(name)
     line.listen()
-    runpy.run_module("mpi4py.futures", run_name="__main__", alter_sys=True)
+    sys.argv = [sys.argv[0], lab]
+    if launch == FUTURES:
+        runpy.run_module("mpi4py.futures", run_name="__main__", alter_sys=True)
+    else:
+        sys.path[0] = str(Path(lab).parent)
+        runpy.run_path(lab, run_name="__main__")
 
 
 if __name__ == "__main__":

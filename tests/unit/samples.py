@@ -6,6 +6,7 @@ from fractions import Fraction
 from typing import Any
 
 from parlab.lab import Lab, Units
+from parlab.predict import Workforce
 from parlab.record import Answer, Claim, Failure, Finding, MeasuredCase, NodeUse, Repeat, Run, Verdict
 from parlab.spans import Phase, Span
 from parlab.spec import Spec
@@ -147,8 +148,9 @@ def raised(error: str = "ValueError", *, complaint: str | None = None) -> Repeat
 def case(*repeats: Repeat, name: str = "pool(nodes=1)", spec: Spec = SPEC, **facts: Any) -> MeasuredCase:
     """As many tasks of two units as left a span, ideally done in SECONDS on one node."""
     tasks = (Units(2.0, 0.0),) * max([1, *(len(repeat.spans) for repeat in repeats)])
+    force = Workforce(spec.workers, spec.nodes, spec.cores)
     given: dict[str, Any] = {"settings": {}, "tasks": tasks, "ideal_s": SECONDS, "serial_s": 8.0} | facts
-    return MeasuredCase(name=name, spec=spec, repeats=repeats or (repeat(),), **given)
+    return MeasuredCase(name=name, spec=spec, workforce=force, repeats=repeats or (repeat(),), **given)
 
 
 def case_on(nodes: int, *, repeats: int = 1) -> MeasuredCase:

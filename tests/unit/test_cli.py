@@ -69,7 +69,7 @@ def test_a_run_that_is_not_there_is_one_line(invoke: Invoke, wanted: str, tmp_pa
 
 
 def test_a_damaged_record_is_listed_as_such_and_hides_no_other(invoke: Invoke, tmp_path: Path) -> None:
-    whole = (ROOT / "tests/unit/run-schema-2.json").read_text()
+    whole = (ROOT / "tests/unit/run-schema-3.json").read_text()
     (tmp_path / "20260101T000000-mpi-000001.json").write_text(whole)
     (tmp_path / "20260101T000000-mpi-000002.json").write_text(whole[:1000])
     done = invoke("results", PARLAB_RESULTS=str(tmp_path))

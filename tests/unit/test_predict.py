@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from parlab.account import account, by_worker
+from parlab.case import FUTURES, MPI, PYTHON, Case
 from parlab.lab import Units
-from parlab.predict import ideal_s, ideal_spans, ideal_units, map_chunk, schedule, serial_s
+from parlab.predict import Workforce, ideal_s, ideal_spans, ideal_units, map_chunk, schedule, serial_s, workforce
 from parlab.spec import Spec
 
 WAITS = [Units(0, units) for units in (3, 5, 10, 15, 17, 20)]  # lesson 001
@@ -59,18 +60,48 @@ def test_waiting_leaves_the_core_to_others() -> None:
 def test_a_case_is_predicted_from_its_spec_and_its_chunk() -> None:
     spec, tasks = Spec(2, 2, Fraction(1, 8), 0.5), [Units(1, 0)] * 10
     for settings, rounds in (({}, 3), ({"chunk": 2}, 4), ({"chunk": 5}, 5)):
-        assert ideal_s(tasks, spec, settings) == rounds * 0.5
-    assert serial_s(tasks, spec) == 5
+        case = Case(print, FUTURES, settings)
+        assert ideal_s(tasks, workforce(case, spec, len(tasks)), spec.unit) == rounds * 0.5
+    assert serial_s(tasks, spec.unit) == 5
+
+
+@pytest.mark.parametrize(
+    ("case", "expected"),
+    [
+        (Case(print, FUTURES), Workforce(8, 4, 2)),
+        (Case(print, FUTURES, {"workers": 3}), Workforce(8, 4, 2)),  # its ranks are those that mpiexec starts
+        (Case(print, MPI), Workforce(8, 4, 2)),
+        (Case(print, MPI, {"workers": 2}), Workforce(2, 2, 2)),
+        (Case(print, PYTHON), Workforce(1, 1, 2)),
+        (Case(print, PYTHON, {"workers": 16}), Workforce(16, 1, 2)),
+        (Case(print, PYTHON, {"workers": 4}, threads=True), Workforce(4, 1, 1)),
+        (Case(print, PYTHON, {"workers": 4, "chunk": 5}), Workforce(4, 1, 2, 5)),
+        (Case(print, PYTHON, {"workers": 10, "chunk": None}), Workforce(10, 1, 2, 3)),
+    ],
+)
+def test_who_does_the_tasks_follows_from_the_launch_and_the_settings(case: Case, expected: Workforce) -> None:
+    assert workforce(case, Spec(4, 2, Fraction(1, 8), 0.5), 100) == expected
+
+
+def test_without_a_gil_threads_have_all_cores_of_the_node() -> None:
+    case = Case(print, PYTHON, {"workers": 4}, threads=True)
+    assert workforce(case, Spec(1, 2, Fraction(1, 8), 0.5), 4, gil=False) == Workforce(4, 1, 2)
+
+
+@pytest.mark.parametrize("tasks", [[], [Units(0, 0)], [Units(1, 0), Units(0, 0)]])
+def test_tasks_without_units_have_no_ideal(tasks: list[Units]) -> None:
+    assert ideal_s(tasks, Workforce(2, 1, 2), 0.5) is None
 
 
 def test_the_ideal_comes_as_spans_that_can_be_drawn_beside_the_real() -> None:
     spec, tasks = Spec(2, 2, Fraction(1, 8), 0.5), [Units(1, 0)] * 6 + [Units(1, 1)] * 4
-    spans = ideal_spans(tasks, spec, {})
+    force = Workforce(4, 2, 2)
+    spans = ideal_spans(tasks, force, spec)
     assert [(span.node, span.rank) for span in spans[:4]] == [
         *(("worker-1", rank) for rank in (1, 2)),
         *(("worker-2", rank) for rank in (3, 4)),
     ]
-    assert max(span.finished for span in spans) == ideal_s(tasks, spec, {})
+    assert max(span.finished for span in spans) == ideal_s(tasks, force, spec.unit)
     for own in by_worker(spans).values():
         spent = account(own, spans, 1 / 8)
         assert spent.unexplained == spent.on_the_way == spent.held_back == 0
@@ -148,11 +179,12 @@ def stepped(tasks: Sequence[Units], workers: int, cores: int, nodes: int, chunk:
         changed = True
         while changed:  # tasks of no length end as they begin
             changed = False
+            for hand in hands:
+                while hand and burn[hand[0]] == wait[hand[0]] == 0:
+                    ends[hand.pop(0)] = now
             for worker, hand in enumerate(hands):
                 if not hand and queue:
-                    hands[worker] = hand = queue.pop(0)
-                if hand and burn[hand[0]] == wait[hand[0]] == 0:
-                    ends[hand.pop(0)] = now
+                    hands[worker] = queue.pop(0)
                     changed = True
         if not any(hands):
             return [ends[task] for task in range(len(tasks))]

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from parlab.lab import RIGHT
+from parlab.case import RIGHT
 from parlab.record import Answer
 from tests.unit.samples import SPEC, case, case_on, raised, repeat, run, span, spans, took, verdict
 

@@ -39,7 +39,7 @@ from tests.unit.samples import (
     worker,
 )
 
-FIXTURE = Path(__file__).with_name("run-schema-2.json")  # of this very schema; it is never written anew
+FIXTURE = Path(__file__).with_name("run-schema-3.json")  # of this very schema; it is never written anew
 
 
 def refusal(path: Path) -> str:
@@ -72,11 +72,12 @@ def test_a_record_has_the_fields_that_are_promised() -> None:
     (measured,) = facts["cases"]
     assert measured.keys() >= {
         *("name", "settings", "spec", "tasks", "ideal_s", "serial_s", "repeats"),
-        *("workers", "measured_s", "off_by", "speedup", "by_node"),
+        *("launch", "workforce", "lesson_s"),
+        *("measured_s", "off_by", "speedup", "by_node", "figures"),
     }
     launch = measured["repeats"][0]
     assert launch.keys() == {
-        *("startup_s", "shutdown_s", "outcome", "complaint", "spans", "nodes", "clocks"),
+        *("startup_s", "shutdown_s", "outcome", "complaint", "spans", "nodes", "clocks", "figures"),
         *("measured_s", "by_node", "account"),
     }
     assert facts["verdict"].keys() == {"correct", "held", "quiet", "reproduced", "claims"}
@@ -95,7 +96,7 @@ def test_what_follows_from_the_facts_is_written_beside_them() -> None:
     assert measured["measured_s"] == 5.0
     assert measured["off_by"] == pytest.approx(0.25)
     assert measured["speedup"] == pytest.approx(1.6)
-    assert (measured["workers"], measured["by_node"]) == (2, {"worker-1": 1})
+    assert (measured["workforce"]["workers"], measured["by_node"]) == (2, {"worker-1": 1})
     assert [launch["measured_s"] for launch in measured["repeats"]] == [4.0, 6.0]
     assert [launch["account"]["computing"] for launch in measured["repeats"]] == [4.0, 6.0]
 
@@ -192,7 +193,7 @@ def test_what_is_worked_out_anew_is_what_stands_in_the_fixture() -> None:
     written = json.loads(FIXTURE.read_text())
     anew = json.loads(json.dumps(to_json(read_json(FIXTURE))))
     assert anew.keys() >= written.keys()
-    for name in ("workers", "measured_s", "off_by", "speedup", "by_node"):
+    for name in ("measured_s", "off_by", "speedup", "by_node"):
         assert anew["cases"][0][name] == pytest.approx(written["cases"][0][name])
     assert anew["cases"][0]["repeats"] == written["cases"][0]["repeats"]
 
@@ -221,7 +222,7 @@ def test_a_record_that_is_cut_off_anywhere_is_refused(tmp_path: Path) -> None:
         (b"<testsuites/>", "required a JSON document"),
         (b"\x00" * 4096, "required a JSON document"),
         (b"\x89PNG\r\n\x1a\n" + bytes(range(256)), "required a JSON document"),
-        (b'{"schema": 2, "id": "\xff\xfe"}', "required a"),
+        (b'{"schema": 3, "id": "\xff\xfe"}', "required a"),
         (b"[]", "required object, found array"),
         (b"[" * 100_000, "required object, found array"),
         (b"3", "required object, found int"),
@@ -229,8 +230,8 @@ def test_a_record_that_is_cut_off_anywhere_is_refused(tmp_path: Path) -> None:
         (b'"schema"', "required object, found str"),
         (b"{}", "required a field schema, found none"),
         (b'{"schema": "2"}', "required int, found str at $.schema"),
-        (b'{"schema": 2}', "required a field id, found none"),
-        (b'{"schema": 2, "schema": null}', "required int, found null at $.schema"),
+        (b'{"schema": 3}', "required a field id, found none"),
+        (b'{"schema": 3, "schema": null}', "required int, found null at $.schema"),
     ],
 )
 def test_what_is_no_record_is_refused(data: bytes, words: str, tmp_path: Path) -> None:
@@ -239,7 +240,7 @@ def test_what_is_no_record_is_refused(data: bytes, words: str, tmp_path: Path) -
     assert refusal(path).startswith(words)
 
 
-@pytest.mark.parametrize("data", [b'{"schema": 2, "x": ' + b"[" * 100_000, b'{"a":' * 100_000])
+@pytest.mark.parametrize("data", [b'{"schema": 3, "x": ' + b"[" * 100_000, b'{"a":' * 100_000])
 def test_what_is_nested_without_end_is_refused(data: bytes, tmp_path: Path) -> None:
     path = tmp_path / "run.json"
     path.write_bytes(data)
@@ -283,7 +284,7 @@ SPAN, READING = "$.cases[0].repeats[0].spans[0]", "$.cases[0].repeats[0].nodes[.
     [
         (lambda r: r.update(cases={}), "required array, found object", "$.cases"),
         (lambda r: r.update(failure="lost"), "required object | null, found str", "$.failure"),
-        (lambda r: r["cases"][0].update(ideal_s="0.8"), "required float, found str", "$.cases[0].ideal_s"),
+        (lambda r: r["cases"][0].update(ideal_s="0.8"), "required float | null, found str", "$.cases[0].ideal_s"),
         (lambda r: r["cases"][0]["spec"].update(nodes=1.5), "required int, found float", "$.cases[0].spec.nodes"),
         (lambda r: r["spec"].update(speed="1/8"), "required number, found str", "$.spec.speed"),
         (lambda r: r["spec"].update(speed=None), "required number, found NoneType", "$.spec.speed"),
@@ -314,10 +315,10 @@ def test_a_field_that_is_missing_is_told(field: str, tmp_path: Path) -> None:
     assert text.startswith(f"required a field {field}, found none")
 
 
-@pytest.mark.parametrize(("schema", "newer"), [(99, True), (3, True), (1, False), (0, False)])
+@pytest.mark.parametrize(("schema", "newer"), [(99, True), (4, True), (2, False), (0, False)])
 def test_a_record_of_another_schema_is_refused(schema: int, newer: bool, tmp_path: Path) -> None:
     text = refusal(changed(lambda record: record.update(schema=schema), tmp_path / "run.json"))
-    assert text.startswith(f"required schema 2, found {schema}.")
+    assert text.startswith(f"required schema 3, found {schema}.")
     assert ("written by a newer" in text) is newer
 
 

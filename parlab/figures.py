@@ -1,0 +1,18 @@
+"""Figures that a case takes itself: what is not the time of its tasks, as a bandwidth or a count."""
+
+_taken: dict[str, float] = {}
+
+
+def figure(what: str, value: float) -> None:
+    """Put a number into the record, and on the screen behind its value: `figure("MB/s", 812.5)`.
+
+    Call it in the process that runs the case; of MPI ranks, in rank 0. What is said twice counts as it was said last.
+    """
+    _taken[what] = float(value)
+
+
+def take_figures() -> dict[str, float]:
+    """Return the figures taken since the last call, and forget them."""
+    taken = dict(_taken)
+    _taken.clear()
+    return taken
