@@ -9,9 +9,12 @@ from invoke.context import Context
 from invoke.tasks import Task, task
 
 from parlab import develop, manage
-from parlab.catalog import lab_files, title
+from parlab.catalog import lab_files
 from parlab.command import compare as compare_runs
 from parlab.command import exiting, list_results, run_and_show
+from parlab.course import explain as explain_lab
+from parlab.course import list_labs, run_all
+from parlab.handout import read_handout
 from parlab.options import Options
 
 CLUSTER = {"cluster": "name of the cluster, for a second one beside the first"}
@@ -19,6 +22,22 @@ SIZE = {
     "nodes": "number of workers",
     "cores": "virtual cores a node",
     "speed": "of a host core that a virtual core gets, as 1/8 or 0.125",
+}
+LAB = {
+    "nodes": "sizes to run on, as 1,2,4",
+    "unit": "seconds that a unit of work takes",
+    "workers": "how many, in place of the lab's own, as 4,8",
+    "chunk": "how many tasks a worker takes at a time, in place of the lab's own",
+    "size": "of the lab's data, in place of its own",
+    "json": "file to write the record to, besides results/",
+    "explain": "print the lab's handout, and run nothing",
+}
+RUN = CLUSTER | {
+    "backend": "cluster or embedded; default: the cluster, where an engine answers",
+    "repeat": "how often each case is launched; shown is the median",
+    "junit": "file to write the answers to, as JUnit XML",
+    "check": "exit 3 when it is not a measurement, 1 when a claim does not hold",
+    "quiet": "say nothing while it runs",
 }
 
 
@@ -31,6 +50,9 @@ def lab_task(path: Path) -> Task[Callable[..., Any]]:
         cores: str | None = None,
         speed: str | None = None,
         unit: str | None = None,
+        workers: str | None = None,
+        chunk: str | None = None,
+        size: str | None = None,
         cluster: str = "default",
         backend: str | None = None,
         repeat: str = "1",
@@ -38,8 +60,12 @@ def lab_task(path: Path) -> Task[Callable[..., Any]]:
         junit: str | None = None,
         check: bool = False,
         quiet: bool = False,
+        explain: bool = False,
     ) -> None:
         with exiting():
+            if explain:
+                explain_lab(path)
+                return
             run_and_show(
                 path,
                 Options(
@@ -47,6 +73,9 @@ def lab_task(path: Path) -> Task[Callable[..., Any]]:
                     cores=cores,
                     speed=speed,
                     unit=unit,
+                    workers=workers,
+                    chunk=chunk,
+                    size=size,
                     cluster=cluster,
                     backend=backend,
                     repeat=repeat,
@@ -57,19 +86,31 @@ def lab_task(path: Path) -> Task[Callable[..., Any]]:
                 ),
             )
 
-    run.__doc__ = title(path)
-    texts = {
-        "nodes": "sizes to run on, as 1,2,4",
-        "unit": "seconds that a unit of work takes",
-        "backend": "cluster or embedded; default: the cluster, where an engine answers",
-        "repeat": "how often each case is launched; shown is the median",
-        "json": "file to write the record to, besides results/",
-        "junit": "file to write the answers to, as JUnit XML",
-        "check": "exit 3 when it is not a measurement, 1 when a claim does not hold",
-        "quiet": "say nothing while it runs",
-    }
-    made: Task[Callable[..., Any]] = task(name=path.stem, auto_shortflags=False, help=SIZE | CLUSTER | texts)(run)
+    run.__doc__ = read_handout(path).title
+    made: Task[Callable[..., Any]] = task(name=path.stem, auto_shortflags=False, help=SIZE | LAB | RUN)(run)
     return made
+
+
+@task(name="all", auto_shortflags=False, help=RUN)
+def all_labs(
+    _: Context,
+    cluster: str = "default",
+    backend: str | None = None,
+    repeat: str = "1",
+    junit: str | None = None,
+    check: bool = False,
+    quiet: bool = False,
+) -> None:
+    """Run all labs in teaching order, and sum up."""
+    with exiting():
+        run_all(Options(cluster=cluster, backend=backend, repeat=repeat, junit=junit, check=check, quiet=quiet))
+
+
+@task
+def labs(_: Context) -> None:
+    """List the labs in teaching order, with their questions."""
+    with exiting():
+        list_labs()
 
 
 @task(auto_shortflags=False, help=SIZE | CLUSTER)
@@ -135,8 +176,8 @@ def lock(_: Context) -> None:
         develop.lock()
 
 
-namespace = Collection(up, down, status, shell, results, compare, image, check, lock)
-labs = Collection("lab")
+namespace = Collection(labs, up, down, status, shell, results, compare, image, check, lock)
+lab = Collection("lab", all_labs)
 for file in lab_files().values():
-    labs.add_task(lab_task(file))
-namespace.add_collection(labs)
+    lab.add_task(lab_task(file))
+namespace.add_collection(lab)

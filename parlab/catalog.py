@@ -1,6 +1,5 @@
 """Which labs there are, and what a lab file declares, without running any of its work."""
 
-import ast
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -21,16 +20,6 @@ LABS = ROOT / "labs"
 def lab_files(folder: Path = LABS) -> dict[str, Path]:
     """Every lab of a folder by its name."""
     return {path.stem: path for path in sorted(folder.glob("*.py")) if path.stem.isidentifier()}
-
-
-def title(path: Path) -> str:
-    """The first line of a lab's handout, less the lab's own name; a lab that cannot be read must not hide the menu."""
-    try:
-        handout = ast.get_docstring(ast.parse(path.read_text("utf-8"))) or path.stem
-    except (OSError, SyntaxError, ValueError) as error:
-        return f"cannot be read: {type(error).__name__}"
-    first = handout.splitlines()[0]
-    return first.partition(": ")[2] or first
 
 
 def load_lab(path: Path) -> Lab:

@@ -6,12 +6,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from rich.console import Console
 from rich.text import Text
 
 from parlab.backend.engine import FAILURES, told
-from parlab.catalog import load_lab, title
+from parlab.catalog import load_lab
 from parlab.console import make_console, show_comparison, show_line, show_run
 from parlab.errors import EXIT_CLOSED_PIPE, Interrupted, ParlabError, RunError, UsageError
+from parlab.handout import read_handout
 from parlab.junit import to_junit
 from parlab.live import watching
 from parlab.options import Options, read_output
@@ -43,23 +45,37 @@ def run_and_show(path: Path, options: Options) -> None:
     """Run a lab, show it, keep its record; exit with the code of its verdict. Raises ParlabError."""
     record, report = read_output("--json", options.json), read_output("--junit", options.junit)
     console = make_console()
-    lab = load_lab(path)
-    with watching(console, f"{path.stem}: {title(path)}", quiet=options.quiet) as watcher:
-        run = run_lab(lab, path, options, watcher)
-    with deferred():  # a Ctrl-C now must not lose what was measured
-        where = _kept(run)
+    unwritten = []
+
+    def tell(run: Run, where: Text) -> None:
         show_run(console, run)
         console.print(where, soft_wrap=True)
-        unwritten = []
         if record is not None:
-            unwritten += _unwritten(record, lambda path: write_json(run, path))
+            unwritten.extend(unwritable(record, lambda path: write_json(run, path)))
         if report is not None:
-            unwritten += _unwritten(report, lambda path: write_whole(path, to_junit(run)))
+            unwritten.extend(unwritable(report, lambda path: write_whole(path, to_junit(run))))
+
+    run = run_one(console, path, options, tell)
     if unwritten:
         raise ParlabError("; ".join(unwritten))
+    tell_failure(run)
+    sys.exit(exit_code(run, check=options.check))
+
+
+def run_one(console: Console, path: Path, options: Options, tell: Callable[[Run, Text], None]) -> Run:
+    """Run a lab, keep its record, and `tell` of it and of where that is. Raises ParlabError."""
+    lab = load_lab(path)
+    with watching(console, f"{path.stem}: {read_handout(path).title}", quiet=options.quiet) as watcher:
+        run = run_lab(lab, path, options, watcher)
+    with deferred():  # a Ctrl-C now must not lose what was measured
+        tell(run, _kept(run))
+    return run
+
+
+def tell_failure(run: Run) -> None:
+    """Say on stderr why a run broke off, if it did."""
     if run.failure is not None:
         print(f"error: {run.failure.text}", file=sys.stderr)
-    sys.exit(exit_code(run, check=options.check))
 
 
 def _kept(run: Run) -> Text:
@@ -70,7 +86,8 @@ def _kept(run: Run) -> Text:
         return Text(f"not kept in {RESULTS}: {error}", style="yellow")
 
 
-def _unwritten(path: Path, write: Callable[[Path], None]) -> list[str]:
+def unwritable(path: Path, write: Callable[[Path], None]) -> list[str]:
+    """Write a file; why it could not be written, or nothing."""
     try:
         write(path)
     except OSError as error:

@@ -2,7 +2,7 @@
 
 import math
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
@@ -12,7 +12,7 @@ from rich.text import Text
 from parlab.case import RIGHT
 from parlab.record import Answer, MeasuredCase, Run
 from parlab.thresholds import UNEXPLAINED
-from parlab.words import number, percent
+from parlab.words import number, percent, plural
 
 WIDTH = 80  # of what is not a terminal
 CATEGORIES = {
@@ -25,6 +25,7 @@ CATEGORIES = {
     "unexplained": "unexplained",
 }
 SHOWN_FROM = 0.0005  # of the time; less is 0.0 %
+SHORT = {Answer.YES: "yes", Answer.NO: "no", Answer.CANNOT: "cannot"}
 STYLES = {Answer.YES: "green", Answer.NO: "bold red", Answer.CANNOT: "yellow"}
 HOST = ("platform", "kernel", "cpu", "cpus", "architecture", "engine", "cgroup", "cgroup_driver")
 
@@ -71,6 +72,9 @@ def show_run(console: Console, run: Run) -> None:
         console.print()
     if run.cases or run.failure is None:
         console.print(answers(run))
+    if len(run.verdict.claims) > 1:
+        console.print()
+        console.print(claims(run))
     if not run.verdict.is_measurement:
         console.print("This is not a measurement: the figures above say nothing about the lab.", style="bold red")
 
@@ -145,6 +149,40 @@ def answers(run: Run) -> Table:
             text.append(f". {finding.cure[0].upper()}{finding.cure[1:]}.")
         table.add_row(question, text)
     return table
+
+
+def claims(run: Run) -> Table:
+    """A row for each of the lab's claims."""
+    table = plain_table("claims", "")
+    for claim in run.verdict.claims:
+        why = f": {claim.why}" if claim.why else ""
+        table.add_row(Text(SHORT[claim.answer], STYLES[claim.answer]), Text(f"{claim.name}{why}"))
+    return table
+
+
+def show_summary(console: Console, runs: Sequence[Run], refused: Mapping[str, str]) -> None:
+    """Print a line for each lab: its four answers, how many of its claims were shown; then what was not."""
+    table = plain_table("lab", "correct", "held", "quiet", "reproduced", "claims shown", "off by at most")
+    for run in runs:
+        answers = run.verdict.findings().values()
+        words = [Text(SHORT[finding.answer], STYLES[finding.answer]) for finding in answers]
+        shown = sum(claim.answer is Answer.YES for claim in run.verdict.claims)
+        if run.failure is not None:
+            words = [Text("broke off", "bold red"), *[Text("-")] * 3]
+        offs = [case.off_by for case in run.cases if not math.isnan(case.off_by)]
+        most = f"{100 * max(offs, key=abs):+.1f} %" if offs else "-"
+        table.add_row(run.lab, *words, f"{shown} of {len(run.verdict.claims)}", most)
+    for name in refused:
+        table.add_row(name, Text("not run", "bold red"), *["-"] * 5)
+    console.print(table)
+    for name, why in refused.items():
+        console.print(Text(f"{name}: {why}", "red"))
+    for answer in (Answer.NO, Answer.CANNOT):
+        found = [(run.lab, claim) for run in runs for claim in run.verdict.claims if claim.answer is answer]
+        if found:
+            console.print(Text(f"\n{answer.value}: {plural(len(found), 'claim')}", STYLES[answer]))
+        for lab, claim in found:
+            console.print(Text(f"  {lab}: {claim.name}: {claim.why}"))
 
 
 def _seconds(value: float | None) -> str:

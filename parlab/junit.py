@@ -11,18 +11,23 @@ NOT_XML = re.compile(r"[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # 
 NOTHING = Finding(Answer.YES, "")
 
 
-def to_junit(run: Run) -> str:
-    """The XML document. A test that cannot be shown here is skipped; a run that broke off is an error."""
+def to_junit(*runs: Run) -> str:
+    """The XML document, a suite a run. What cannot be shown here is skipped; a run that broke off is an error."""
+    document = JUnitXml()
+    for run in runs:
+        document.add_testsuite(_suite(run))
+    text: bytes = document.tostring()  # type: ignore[no-untyped-call]
+    return text.decode()
+
+
+def _suite(run: Run) -> TestSuite:
     suite = TestSuite(f"lab.{run.lab}")
     suite.timestamp = run.started
     for name, value in {"run": run.id, "backend": run.backend, "spec": str(run.spec), **run.environment}.items():
         suite.add_property(_plain(name), _plain(value))
     for test in _tests(run):
         suite.add_testcase(test)
-    document = JUnitXml()
-    document.add_testsuite(suite)
-    text: bytes = document.tostring()  # type: ignore[no-untyped-call]
-    return text.decode()
+    return suite
 
 
 def _tests(run: Run) -> Iterator[TestCase]:

@@ -7,10 +7,12 @@ import math
 import os
 import re
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
+from itertools import product
 from pathlib import Path
 
+from parlab.case import PYTHON, Case
 from parlab.errors import UsageError
 from parlab.lab import Lab
 from parlab.spec import Spec
@@ -20,6 +22,7 @@ MOST_CORES = 64
 MOST_REPEATS = 100
 SLOWEST = Fraction(1, 64)
 UNIT_SECONDS = (0.001, 60.0)
+SETTINGS = ("workers", "chunk", "size")  # of a lab's cases, that the command line can change
 BACKENDS = ("cluster", "embedded")
 
 
@@ -31,6 +34,9 @@ class Options:
     cores: str | None = None
     speed: str | None = None
     unit: str | None = None
+    workers: str | None = None
+    chunk: str | None = None
+    size: str | None = None
     cluster: str = "default"
     backend: str | None = None
     repeat: str = "1"
@@ -40,13 +46,54 @@ class Options:
     quiet: bool = False
 
 
+@dataclass(frozen=True)
+class Chosen:
+    """A case that is to run: its number in the lab, and the settings that the command line gives it instead."""
+
+    number: int
+    case: Case
+    instead: dict[str, int]
+
+
+def read_cases(lab: Lab, options: Options) -> list[Chosen]:
+    """The lab's cases, with the settings that the command line names in place of their own; no two alike."""
+    given = {name: read_setting(lab, name, text) for name in SETTINGS if (text := getattr(options, name)) is not None}
+    found: dict[str, Chosen] = {}
+    for number, case in enumerate(lab.cases):
+        own = {name: values for name, values in given.items() if name in case.settings}
+        for combination in product(*own.values()):
+            instead = dict(zip(own, combination, strict=True))
+            settings = case.settings | instead
+            lesson_s = case.lesson_s if settings == case.settings else None
+            chosen = replace(case, settings=settings, lesson_s=lesson_s)
+            found.setdefault(chosen.name, Chosen(number, chosen, instead))
+    return list(found.values())
+
+
+def read_setting(lab: Lab, name: str, text: str) -> tuple[int, ...]:
+    """Read `4,8`, the values of one setting of the lab's cases."""
+    if name not in lab.bounds or not any(name in case.settings for case in lab.cases):
+        takes = [f"--{other}" for other in SETTINGS if any(other in case.settings for case in lab.cases)]
+        raise UsageError(f"this lab has no {name} to set; it takes {', '.join(takes) or 'none of its own options'}")
+    low, high = lab.bounds[name]
+    values = [_whole(item, high) for item in text.split(",")]
+    if any(value is None or value < low for value in values):
+        raise UsageError(f"--{name} takes numbers from {low} to {high}, separated by commas, not {text!r}")
+    return tuple(dict.fromkeys(value for value in values if value is not None))
+
+
 def read_specs(lab: Lab, options: Options) -> list[Spec]:
     """One Spec for each size to run on: the lab's own, overridden by what the command line says."""
+    if options.nodes is not None and lab.nodes == (1,) and all(case.launch == PYTHON for case in lab.cases):
+        raise UsageError("this lab runs inside one node: it takes no --nodes")
     sizes = lab.nodes if options.nodes is None else read_sizes(options.nodes)
     cores = lab.cores if options.cores is None else read_cores(options.cores)
     speed = lab.speed if options.speed is None else read_speed(options.speed)
     unit = lab.unit if options.unit is None else read_unit(options.unit)
-    return [Spec(size, cores, speed, unit) for size in sizes]
+    wanted = [size for size in sizes if any(case.runs_on(size) for case in lab.cases)]
+    if not wanted:
+        raise UsageError(f"none of this lab's cases runs on {' or '.join(map(str, sizes))} nodes")
+    return [Spec(size, cores, speed, unit) for size in wanted]
 
 
 def read_cluster_spec(nodes: str, cores: str, speed: str) -> Spec:

@@ -23,6 +23,7 @@ from typing import Any
 from parlab.account import Account, account, by_worker, last_to_finish
 from parlab.case import PYTHON, RIGHT
 from parlab.clocks import Clock
+from parlab.errors import EXIT_CLOSED_PIPE, Interrupted
 from parlab.lab import Units
 from parlab.predict import Workforce, ideal_spans
 from parlab.spans import Span
@@ -231,6 +232,11 @@ class Failure:
 
     text: str
     exit_code: int
+
+    @property
+    def ends_everything(self) -> bool:
+        """Whether whoever asked for the run is gone, or wants no more."""
+        return self.exit_code in (Interrupted.exit_code, EXIT_CLOSED_PIPE)
 
 
 @dataclass(frozen=True)

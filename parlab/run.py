@@ -1,6 +1,7 @@
 """One invocation: from a lab and its options to a Run."""
 
 import itertools
+import json
 import secrets
 import subprocess
 from collections.abc import Generator
@@ -20,7 +21,7 @@ from parlab.environment import ROOT
 from parlab.errors import EXIT_CLOSED_PIPE, Interrupted, ParlabError, RunError
 from parlab.lab import Lab
 from parlab.launch import Launch, Result
-from parlab.options import Options, read_backend, read_cluster, read_repeat, read_specs
+from parlab.options import Chosen, Options, read_backend, read_cases, read_cluster, read_repeat, read_specs
 from parlab.predict import ideal_s, serial_s
 from parlab.record import Failure, MeasuredCase, Run
 from parlab.signals import undisturbed
@@ -38,7 +39,7 @@ def run_lab(lab: Lab, path: Path, options: Options, watcher: Watcher) -> Run:
     A run that breaks off, or is interrupted, is returned with its failure and the cases that were complete by then.
     Raises UsageError for bad input, and ParlabError for a cluster that does not come up.
     """
-    plan = _Plan(lab, path, read_specs(lab, options), read_repeat(options.repeat))
+    plan = _Plan(lab, path, read_cases(lab, options), read_specs(lab, options), read_repeat(options.repeat))
     backend = choose_backend(options.backend, read_cluster(options.cluster), watcher.say)
     now = datetime.now().astimezone()
     run_id = f"{now.astimezone(UTC):%Y%m%dT%H%M%SZ}-{path.stem}-{secrets.token_hex(3)}"
@@ -81,6 +82,7 @@ class _Plan:
 
     lab: Lab
     path: Path
+    cases: list[Chosen]
     specs: list[Spec]
     repeats: int
 
@@ -134,11 +136,12 @@ def _run_cases(
         held = True
         burned: set[Spec] = set()
         launches = itertools.count()
-        for index, declared in enumerate(plan.lab.cases):
-            for spec in (spec for spec in plan.specs if declared.runs_on(spec.nodes)):
-                case = declared.on(spec.nodes) if plan.many_sizes else declared
+        for chosen in plan.cases:
+            for spec in (spec for spec in plan.specs if chosen.case.runs_on(spec.nodes)):
+                case = chosen.case.on(spec.nodes) if plan.many_sizes else chosen.case
                 env = {
-                    "PARLAB_CASE": str(index),
+                    "PARLAB_CASE": str(chosen.number),
+                    "PARLAB_SETTINGS": json.dumps(chosen.instead),
                     "PARLAB_SEED": str(plan.lab.seed),
                     "PYTHONHASHSEED": str(plan.lab.seed),
                 }

@@ -14,7 +14,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from math import ceil
 from typing import Any
 
-from parlab.errors import EXIT_CLAIM_FAILED, EXIT_NOT_A_MEASUREMENT, EXIT_WRONG
+from parlab.errors import (
+    EXIT_CLAIM_FAILED,
+    EXIT_CLOSED_PIPE,
+    EXIT_NOT_A_MEASUREMENT,
+    EXIT_WRONG,
+    Interrupted,
+    RunError,
+)
 from parlab.lab import CannotBeShown, Expectation, Lab
 from parlab.pace import PERIOD
 from parlab.quiet import disturbances, disturbed, load, undelivered, used_s
@@ -55,6 +62,14 @@ def exit_code(run: Run, *, check: bool) -> int:
     if not run.verdict.is_measurement:
         return EXIT_NOT_A_MEASUREMENT
     return EXIT_CLAIM_FAILED if run.verdict.reproduced.answer is Answer.NO else 0
+
+
+def worst(runs: Sequence[Run], *, check: bool) -> int:
+    """The exit code of several runs together: the first that applies to any, in the order of one run's."""
+    codes = [exit_code(run, check=check) for run in runs]
+    wrong = [EXIT_WRONG for run in runs if run.failure is None and run.wrong]
+    order = (Interrupted.exit_code, EXIT_CLOSED_PIPE, RunError.exit_code, *wrong, EXIT_NOT_A_MEASUREMENT)
+    return next((code for code in order if code in codes), max(codes, default=0))
 
 
 def _correct(cases: Sequence[MeasuredCase]) -> Finding:

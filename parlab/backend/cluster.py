@@ -268,7 +268,8 @@ class Cluster:
         running = [node for node in self.nodes() if node.state in ("running", "starting", "unhealthy")]
 
         def sweep(node: Node) -> None:
-            command = ["sh", "-c", "pkill -KILL -f 'parlab.node.ran[k]|prte[d]'; rm -f /dev/shm/sm_segment.*"]
+            ours = f"PYTHONPATH={FOLDER} {PYTHON} -m parlab.node.processes"  # ranks, and what they have started
+            command = ["sh", "-c", f"{ours}; pkill -KILL -f 'parlab.node.ran[k]|prte[d]'; rm -f /dev/shm/*"]
             with suppress(*FAILURES):  # a node that has gone meanwhile has no ranks
                 self.client.api.exec_start(self.client.api.exec_create(node.id, command)["Id"])
 

@@ -1,11 +1,13 @@
 """Runs one case of a lab, on the rank that holds the pool, and reports plan, spans and correctness."""
 
 import inspect
+import json
 import os
 import threading
 import time
 import traceback
 from contextlib import redirect_stdout
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -62,13 +64,15 @@ class SpanStream:
 
 
 def run_case(lab: Lab) -> None:
-    """Run the case that PARLAB_CASE numbers. What it raises undeclared is reported and ends the launch.
+    """Run the case that PARLAB_CASE numbers, with PARLAB_SETTINGS in place of its own.
 
-    Of MPI ranks each runs it; the serial solution, and the comparison with it, are rank 0's.
+    What it raises undeclared is reported and ends the launch. Of MPI ranks each runs it; the serial solution, and the
+    comparison with it, are rank 0's.
     """
     line = control()
     gate = Gate(line)
-    case = lab.cases[int(os.environ["PARLAB_CASE"])]
+    declared = lab.cases[int(os.environ["PARLAB_CASE"])]
+    case = replace(declared, settings=declared.settings | json.loads(os.environ["PARLAB_SETTINGS"]))
     stream = SpanStream(line)
     line.each_sample = stream.flush
     stage, found, serial = "the serial solution", "", None

@@ -44,6 +44,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from parlab.node.processes import end_processes
+
 LOOPBACK = "127.0.0.1"
 GRACE_SECONDS = 2
 PROBE_SECONDS = 8
@@ -70,6 +72,7 @@ class Launcher:
         self._process: asyncio.subprocess.Process | None = None
         self._watch: asyncio.Task[None] | None = None
         self._scratch: str | None = None
+        self._run = b""
 
     def tell(self, event: str, **facts: Any) -> None:
         """Send the host an event."""
@@ -105,6 +108,7 @@ class Launcher:
     async def launch(self, argv: list[str], env: dict[str, str]) -> None:
         """Start mpiexec; the event `exit` follows when it ends."""
         await self.end()
+        self._run = env.get("PARLAB_RUN", "").encode()
         env = env | self._scratch_env() | {"PARLAB_CONTROL": f"{self.host}:{self._port}:{self._token}"}
         self._process = await asyncio.create_subprocess_exec(
             *argv,
@@ -212,6 +216,7 @@ class Launcher:
                     os.kill(rank.pid, signal.SIGKILL)
             writer.close()
         self._ranks.clear()
+        end_processes(lambda launch: launch == self._run)  # what a killed rank has started: a pool's workers
         if self._scratch is not None:
             shutil.rmtree(self._scratch, ignore_errors=True)
             self._scratch = None

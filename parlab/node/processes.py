@@ -1,6 +1,9 @@
-"""The processes of this node, each with the launch that it belongs to."""
+"""The processes of this node, each with its launch; run as a program, it ends those of every launch."""
 
-from collections.abc import Iterator
+import os
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 MARK = b"PARLAB_RUN="  # in the environment of every rank, and of whatever a rank starts
@@ -17,3 +20,18 @@ def processes(proc: Path = Path("/proc")) -> Iterator[tuple[Path, bytes | None]]
             continue  # gone meanwhile
         else:
             yield folder, next((item.removeprefix(MARK) for item in environment if item.startswith(MARK)), None)
+
+
+def end_processes(which: Callable[[bytes], bool]) -> list[int]:
+    """Kill the processes of those launches; return their pids."""
+    ended = []
+    for folder, belongs_to in processes():
+        if belongs_to is not None and which(belongs_to):
+            with suppress(ProcessLookupError, PermissionError):  # gone meanwhile
+                os.kill(int(folder.name), signal.SIGKILL)
+                ended.append(int(folder.name))
+    return ended
+
+
+if __name__ == "__main__":
+    end_processes(bool)

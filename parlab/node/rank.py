@@ -10,16 +10,14 @@ task goes out and the clock starts. Of ranks that all run the case, each stops a
 import os
 import random
 import runpy
-import signal
 import socket
 import sys
-from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 
 from parlab.case import FUTURES, MPI
 from parlab.node.control import control
-from parlab.node.processes import processes
+from parlab.node.processes import end_processes
 
 # Imported before the rank goes on, in all ranks at once. The first starts MPI; the rest is what mpi4py.futures and a
 # lab would otherwise load one after another.
@@ -35,13 +33,8 @@ def end_leftovers() -> list[int]:
 
     Killing a client's whole machine, say, can leave ranks behind, and one that spins spoils every later figure.
     """
-    ours, ended = os.environ["PARLAB_RUN"].encode(), []
-    for folder, belongs_to in processes():
-        if belongs_to not in (None, ours):
-            with suppress(ProcessLookupError):  # another rank of this node was faster
-                os.kill(int(folder.name), signal.SIGKILL)
-                ended.append(int(folder.name))
-    return ended
+    ours = os.environ["PARLAB_RUN"].encode()
+    return end_processes(lambda launch: launch != ours)
 
 
 def boot_id() -> str:

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from parlab.catalog import lab_files, load_lab, title
+from parlab.catalog import lab_files, load_lab
 from parlab.errors import UsageError
+from parlab.handout import read_handout
 from tests.conftest import ROOT
 
 LABS = lab_files()
@@ -20,7 +21,7 @@ def test_the_mpi_lab_declares_its_spec_and_case() -> None:
     lab = load_lab(LABS["mpi"])
     assert [case.name for case in lab.cases] == ["pool_of_ranks"]
     assert (lab.nodes, lab.cores, float(lab.speed), lab.unit) == ((1, 2, 4), 2, 0.125, 0.5)
-    assert title(LABS["mpi"]) == "the same work on one, two and four nodes"
+    assert read_handout(LABS["mpi"]).title == "the same work on one, two and four nodes"
 
 
 def test_a_lab_is_read_without_what_only_nodes_have(lab_file: Callable[[str], Path]) -> None:

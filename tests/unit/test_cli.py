@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from parlab.catalog import lab_files
 from tests.conftest import ROOT, Invoke
 
 NO_ENGINE = "unix:///nowhere/docker.sock"
-MENU = {"up", "down", "status", "shell", "image", "test", "lock", "results", "compare", "lab.mpi"}
+COMMANDS = {"labs", "up", "down", "status", "shell", "results", "compare", "image", "test", "lock"}
+MENU = COMMANDS | {"lab.all"} | {f"lab.{name}" for name in lab_files()}
 
 
 def test_the_menu_is_one_clear_line_a_task(invoke: Invoke) -> None:

@@ -34,6 +34,7 @@ def test_a_cluster_that_does_not_fit_is_refused_with_the_arithmetic() -> None:
 
 def test_options_override_the_lab() -> None:
     lab = Lab(unit=0.5, nodes=[1, 2], cores=2, speed=1 / 8)
+    lab.case()(print)
     assert read_specs(lab, Options()) == [Spec(n, 2, Fraction(1, 8), 0.5) for n in (1, 2)]
     assert read_specs(lab, Options("3", "4", "0.25", "0.1")) == [Spec(3, 4, Fraction(1, 4), 0.1)]
 

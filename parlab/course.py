@@ -1,0 +1,78 @@
+"""The labs as a course: listed in teaching order, explained, and run one after another."""
+
+import sys
+from pathlib import Path
+
+from rich.console import Console
+from rich.text import Text
+
+from parlab.catalog import lab_files
+from parlab.command import run_one, tell_failure, unwritable
+from parlab.console import make_console, plain_table, show_run, show_summary
+from parlab.errors import ParlabError, UsageError
+from parlab.handout import Handout, in_teaching_order, read_handout, set_handout
+from parlab.junit import to_junit
+from parlab.options import Options, read_output
+from parlab.record import Run
+from parlab.results import write_whole
+from parlab.verdict import worst
+
+
+def course() -> list[Handout]:
+    """The handouts of all labs, in teaching order."""
+    return in_teaching_order([read_handout(path) for path in lab_files().values()])
+
+
+def list_labs() -> None:
+    """Show each lab's question, the lessons it comes from and how long it takes a learner, in teaching order."""
+    console = make_console()
+    table = plain_table("lab", "its question", "lessons", "minutes")
+    for handout in course():
+        question = handout.line("Question") or handout.title
+        table.add_row(handout.name, Text(question), handout.line("Lessons"), handout.line("Minutes"))
+    console.print(table)
+    console.print("\n./invoke lab.NAME --explain prints a lab's handout, ./invoke lab.NAME runs it.", style="dim")
+
+
+def explain(path: Path) -> None:
+    """Print a lab's handout."""
+    console = make_console()
+    console.print(*set_handout(read_handout(path), console.width))
+
+
+def run_all(options: Options) -> None:
+    """Run every lab in teaching order, and sum up; exit with the first code that applies to any. Raises ParlabError."""
+    report = read_output("--junit", options.junit)
+    console = make_console()
+    runs, refused = _run_each(console, options)
+    show_summary(console, runs, refused)
+    unwritten = unwritable(report, lambda path: write_whole(path, to_junit(*runs))) if report is not None else []
+    if unwritten:
+        raise ParlabError("; ".join(unwritten))
+    sys.exit(UsageError.exit_code if refused else worst(runs, check=options.check))
+
+
+def _run_each(console: Console, options: Options) -> tuple[list[Run], dict[str, str]]:
+    """The runs, and why a lab was refused, by its name; after an interruption none follows."""
+
+    def tell(run: Run, where: Text) -> None:
+        if options.quiet:
+            return
+        show_run(console, run)
+        console.print(where, soft_wrap=True)
+        console.print()
+
+    runs: list[Run] = []
+    refused: dict[str, str] = {}
+    paths = lab_files()
+    for handout in course():
+        try:
+            run = run_one(console, paths[handout.name], options, tell)
+        except UsageError as error:  # a machine that is too small for one lab may do for the others
+            refused[handout.name] = str(error)
+            continue
+        tell_failure(run)
+        runs.append(run)
+        if run.failure is not None and run.failure.ends_everything:
+            break
+    return runs, refused

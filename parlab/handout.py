@@ -1,0 +1,112 @@
+"""A lab's handout: the docstring of its file, taken apart and set for the terminal.
+
+The first line is `name: title`. Sections follow: a name at the left margin, `Question` say, and text at column 11.
+Three are a line each and are read by commands, too: `Lessons`, where the lab comes from; `Follows`, the lab to do
+before it; `Minutes`, how long a learner takes. Text is filled; commands, which begin with `./invoke`, and lines that
+stand further in are left as they are.
+"""
+
+import ast
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+INDENT = 11
+READABLE = 100  # columns; longer lines are hard to read
+HEADING = re.compile(r"([A-Z][A-Za-z, ]*?)(?:  +(\S.*))?$")
+
+
+@dataclass(frozen=True)
+class Handout:
+    """What a lab's docstring says; `sections` by name, each the lines of its text without their indent."""
+
+    name: str
+    title: str
+    sections: dict[str, list[str]]
+
+    def line(self, section: str) -> str:
+        """A section as one line; '' where there is none."""
+        return " ".join(text.strip() for text in self.sections.get(section, ())).strip()
+
+
+def read_handout(path: Path) -> Handout:
+    """Read a lab's handout without importing the lab; one that cannot be read says so in its title."""
+    try:
+        text = ast.get_docstring(ast.parse(path.read_text("utf-8"))) or path.stem
+    except (OSError, SyntaxError, ValueError) as error:
+        return Handout(path.stem, f"cannot be read: {type(error).__name__}", {})
+    first, *lines = text.splitlines()
+    sections: dict[str, list[str]] = {}
+    name = ""
+    for line in lines:
+        if heading := HEADING.match(line):
+            name = heading[1]
+            sections[name] = [heading[2]] if heading[2] else []
+        elif name:
+            sections[name].append(line[INDENT:] if not line[:INDENT].strip() else line)
+    for lines in sections.values():
+        while lines and not lines[-1].strip():
+            lines.pop()
+    return Handout(path.stem, first.partition(": ")[2] or first, sections)
+
+
+def in_teaching_order(handouts: Sequence[Handout]) -> list[Handout]:
+    """Each after the one that it follows; what follows nothing that is there stands where the alphabet puts it."""
+    names = {handout.name for handout in handouts}
+
+    def after(leader: str) -> Iterator[Handout]:
+        for handout in sorted(handouts, key=lambda handout: handout.name):
+            follows = handout.line("Follows")
+            if (follows if follows in names else "") == leader:
+                yield handout
+                yield from after(handout.name)
+
+    ordered = list(after(""))
+    return ordered + [handout for handout in handouts if handout not in ordered]  # of those that follow each other
+
+
+def set_handout(handout: Handout, width: int) -> Iterator[RenderableType]:
+    """The handout as it is to be printed: paragraphs filled to the width, commands and programs left as they are."""
+    yield Text(f"{handout.name}: {handout.title}", "bold")
+    for name, lines in handout.sections.items():
+        body = Group(*(_set(kind, text) for kind, text in _blocks(lines)))
+        beside = len(name) < INDENT
+        yield Text() if beside else Text(f"\n{name}", "bold")
+        row = Table.grid()
+        row.add_column(width=INDENT, style="bold")
+        row.add_column(max_width=min(width, READABLE) - INDENT)
+        row.add_row(name if beside else "", body)
+        yield row
+
+
+def _blocks(lines: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """The lines of a section as paragraphs, items, commands and verbatim lines: each a kind and its text."""
+    kind, text = "", ""
+    for line in lines:
+        begins = "item" if line.startswith("- ") else "command" if line.startswith("./invoke") else "paragraph"
+        if line.startswith("  ") and kind != "item":
+            begins = "verbatim"
+        if text and line and begins == "paragraph" and kind in ("paragraph", "item"):
+            text = f"{text} {line.strip()}"
+            continue
+        if text:
+            yield kind, text
+        kind, text = begins, line
+        if not line:
+            yield "verbatim", ""
+    if text:
+        yield kind, text
+
+
+def _set(kind: str, text: str) -> RenderableType:
+    if kind not in ("item", "command"):
+        return Text(text)
+    row = Table.grid(padding=(0, 2 if kind == "command" else 1, 0, 0))
+    row.add_column(no_wrap=True)
+    row.add_row(*(("-", text[2:]) if kind == "item" else re.split(r"  +", text, maxsplit=1)))
+    return row
