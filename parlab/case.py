@@ -4,6 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from parlab.spec import Spec
+
 PYTHON = "python"  # the case runs in one process, on the first worker, and starts whatever it needs
 MPI = "mpi"  # every rank runs the case: `mpiexec -n WORKERS python lab.py`
 FUTURES = "mpi4py.futures"  # `mpiexec -n WORKERS+1 python -m mpi4py.futures lab.py`, the case itself on the head
@@ -50,6 +52,13 @@ class Case:
         if self.launch == FUTURES:
             return most
         return int(self.settings.get("workers") or (1 if self.launch == PYTHON else most))
+
+    def node_of(self, rank: int, spec: Spec) -> int | None:
+        """Which of the spec's nodes, from 0, a rank is on: they are dealt out evenly; None is the head."""
+        if self.launch == FUTURES and rank == 0:
+            return None
+        worker = rank - 1 if self.launch == FUTURES else rank
+        return worker * spec.nodes // self.workers(spec.workers) if self.launch != PYTHON else 0
 
     @property
     def name(self) -> str:

@@ -160,10 +160,10 @@ def claims(run: Run) -> Table:
     return table
 
 
-def show_summary(console: Console, runs: Sequence[Run], refused: Mapping[str, str]) -> None:
-    """Print a line for each lab: its four answers, how many of its claims were shown; then what was not."""
-    table = plain_table("lab", "correct", "held", "quiet", "reproduced", "claims shown", "off by at most")
-    for run in runs:
+def show_summary(console: Console, runs: Sequence[tuple[Run, float]], refused: Mapping[str, str]) -> None:
+    """Print a line for each run, which took so many seconds: its answers, its claims; then all that was not shown."""
+    table = plain_table("lab", "correct", "held", "quiet", "reproduced", "claims shown", "off by", "took")
+    for run, took_s in runs:
         answers = run.verdict.findings().values()
         words = [Text(SHORT[finding.answer], STYLES[finding.answer]) for finding in answers]
         shown = sum(claim.answer is Answer.YES for claim in run.verdict.claims)
@@ -171,14 +171,15 @@ def show_summary(console: Console, runs: Sequence[Run], refused: Mapping[str, st
             words = [Text("broke off", "bold red"), *[Text("-")] * 3]
         offs = [case.off_by for case in run.cases if not math.isnan(case.off_by)]
         most = f"{100 * max(offs, key=abs):+.1f} %" if offs else "-"
-        table.add_row(run.lab, *words, f"{shown} of {len(run.verdict.claims)}", most)
+        table.add_row(run.lab, *words, f"{shown} of {len(run.verdict.claims)}", most, f"{took_s:.0f} s")
     for name in refused:
-        table.add_row(name, Text("not run", "bold red"), *["-"] * 5)
+        table.add_row(name, Text("not run", "bold red"), *["-"] * 6)
+    table.add_row("all", *[""] * 4, "", "", f"{sum(took_s for _, took_s in runs):.0f} s")
     console.print(table)
     for name, why in refused.items():
         console.print(Text(f"{name}: {why}", "red"))
     for answer in (Answer.NO, Answer.CANNOT):
-        found = [(run.lab, claim) for run in runs for claim in run.verdict.claims if claim.answer is answer]
+        found = [(run.lab, claim) for run, _ in runs for claim in run.verdict.claims if claim.answer is answer]
         if found:
             console.print(Text(f"\n{answer.value}: {plural(len(found), 'claim')}", STYLES[answer]))
         for lab, claim in found:

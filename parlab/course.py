@@ -1,6 +1,7 @@
 """The labs as a course: listed in teaching order, explained, and run one after another."""
 
 import sys
+import time
 from pathlib import Path
 
 from rich.console import Console
@@ -44,16 +45,16 @@ def run_all(options: Options) -> None:
     """Run every lab in teaching order, and sum up; exit with the first code that applies to any. Raises ParlabError."""
     report = read_output("--junit", options.junit)
     console = make_console()
-    runs, refused = _run_each(console, options)
-    show_summary(console, runs, refused)
+    took_s, runs, refused = _run_each(console, options)
+    show_summary(console, list(zip(runs, took_s, strict=True)), refused)
     unwritten = unwritable(report, lambda path: write_whole(path, to_junit(*runs))) if report is not None else []
     if unwritten:
         raise ParlabError("; ".join(unwritten))
     sys.exit(UsageError.exit_code if refused else worst(runs, check=options.check))
 
 
-def _run_each(console: Console, options: Options) -> tuple[list[Run], dict[str, str]]:
-    """The runs, and why a lab was refused, by its name; after an interruption none follows."""
+def _run_each(console: Console, options: Options) -> tuple[list[float], list[Run], dict[str, str]]:
+    """How long each run took, the runs, and why a lab was refused, by its name; none follows an interruption."""
 
     def tell(run: Run, where: Text) -> None:
         if options.quiet:
@@ -62,17 +63,20 @@ def _run_each(console: Console, options: Options) -> tuple[list[Run], dict[str, 
         console.print(where, soft_wrap=True)
         console.print()
 
+    took_s: list[float] = []
     runs: list[Run] = []
     refused: dict[str, str] = {}
     paths = lab_files()
     for handout in course():
+        began = time.monotonic()
         try:
             run = run_one(console, paths[handout.name], options, tell)
         except UsageError as error:  # a machine that is too small for one lab may do for the others
             refused[handout.name] = str(error)
             continue
         tell_failure(run)
+        took_s.append(time.monotonic() - began)
         runs.append(run)
         if run.failure is not None and run.failure.ends_everything:
             break
-    return runs, refused
+    return took_s, runs, refused

@@ -13,7 +13,7 @@ from typing import Any
 
 from parlab.backend.base import Backend, Placement
 from parlab.backend.session import Event, Session
-from parlab.case import FUTURES, MPI, PYTHON, Case
+from parlab.case import MPI, PYTHON, Case
 from parlab.clocks import Clock, by_the_heads_clock, estimate
 from parlab.errors import RunError
 from parlab.lab import Units
@@ -61,11 +61,9 @@ def mpiexec(placement: Placement, spec: Spec, case: Case, lab: str, exported: It
     Bound to no core, and free to be more than the cores there are: the limits are the kernel's, not Open MPI's.
     """
     head, *nodes = placement.hosts
-    ranks, workers = case.ranks(spec.workers), case.workers(spec.workers)
-    if case.launch == FUTURES:
-        hosts = [head, *(nodes[worker * spec.nodes // workers] for worker in range(workers))]
-    else:
-        hosts = [nodes[rank * spec.nodes // ranks] for rank in range(ranks)]
+    ranks = case.ranks(spec.workers)
+    numbers = [case.node_of(rank, spec) for rank in range(ranks)]
+    hosts = [head if number is None else nodes[number] for number in numbers]
     slots = ",".join(f"{host}:{len(list(group))}" for host, group in groupby(hosts))
     placing = ["--host", slots, "--map-by", "slot:OVERSUBSCRIBE", "--bind-to", "none", "-n", str(ranks)]
     exports = [word for name in exported for word in ("-x", name)]
@@ -248,7 +246,7 @@ class Launch:
         return span if clock is None else by_the_heads_clock(span, clock)
 
     def _node(self, host: str, rank: int) -> str:
-        return self.backend.node_name(host, rank - 1 if self.case.launch == FUTURES else rank, self.spec)
+        return self.backend.node_name(host, self.case.node_of(rank, self.spec))
 
     def _heard(self, event: Event) -> None:
         text = event["text"]

@@ -47,8 +47,8 @@ class Backend(Protocol):
     def engine_limits(self, spec: Spec) -> dict[str, float | None]:
         """What the engine says of each node's limit, in host CPUs, by the node's name; None is no limit."""
 
-    def node_name(self, host: str, worker: int, spec: Spec) -> str:
-        """Name the node of a rank, by its own account and by its number among the workers; the head's is -1."""
+    def node_name(self, host: str, number: int | None) -> str:
+        """Name the node that calls itself `host`, and that ranks were given as `number`, from 0; None is the head."""
 
     def diagnosis(self, session: Session, spec: Spec) -> str:
         """Find out which node is to blame for a launch that failed; '' where none is."""

@@ -234,7 +234,7 @@ class Cluster:
                     "then run again."
                 )
 
-    def node_name(self, host: str, worker: int, spec: Spec) -> str:
+    def node_name(self, host: str, number: int | None) -> str:
         """Whoever did the work says which host it is: a worker's is its container's id, cut short."""
         return next((node.name for node in self._nodes if node.id.startswith(host) or node.name == host), host)
 

@@ -59,8 +59,8 @@ class Embedded:
     def engine_limits(self, spec: Spec) -> dict[str, float | None]:
         return {}
 
-    def node_name(self, host: str, worker: int, spec: Spec) -> str:
-        return "head" if worker < 0 else f"simulated-{worker // spec.cores + 1}"
+    def node_name(self, host: str, number: int | None) -> str:
+        return "head" if number is None else f"simulated-{number + 1}"
 
     def diagnosis(self, session: Session, spec: Spec) -> str:
         return ""

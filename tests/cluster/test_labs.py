@@ -1,0 +1,29 @@
+"""Every lab on the real cluster: its results, and that each claim was shown that must be."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from parlab.backend.cluster import Cluster
+from parlab.catalog import lab_files
+from parlab.errors import EXIT_NOT_A_MEASUREMENT
+from tests.cluster.conftest import NAME
+from tests.conftest import Invoke
+
+TRIES = 3  # a host that others use gives no measurement; that fails no claim, and shows none
+
+
+@pytest.mark.parametrize("lab", lab_files())
+def test_a_lab_shows_what_it_must(lab: str, four: Cluster, invoke: Invoke, tmp_path: Path) -> None:
+    record = tmp_path / "r.json"
+    for _ in range(TRIES):
+        done = invoke(f"lab.{lab}", "--cluster", NAME, "--check", "--json", str(record))
+        if done.returncode != EXIT_NOT_A_MEASUREMENT:
+            break
+    assert done.returncode == 0, done.stdout + done.stderr
+    verdict = json.loads(record.read_text())["verdict"]
+    assert verdict["correct"]["answer"] == "yes"
+    must = [claim for claim in verdict["claims"] if claim["must"]]
+    assert must, "a lab claims something"
+    assert [claim for claim in must if claim["answer"] != "yes"] == []

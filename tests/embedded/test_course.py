@@ -1,0 +1,124 @@
+"""All labs on this machine, and a lab that is added."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+from parlab.catalog import lab_files, load_lab
+from tests.conftest import ROOT, Invoke
+
+ADDED = '''"""added: a lab that nobody has seen before
+
+Question   Does adding a file suffice?
+
+Lessons    000
+Follows    pool
+Minutes    1
+"""
+
+from concurrent.futures import ThreadPoolExecutor
+
+from parlab.lab import Lab, wait
+
+lab = Lab(unit=0.05, cores=1, speed=1 / 8)
+
+
+def work(number):
+    wait(1)
+    return number
+
+
+@lab.serial
+def one_after_another(task=work):
+    return [task(number) for number in range(4)]
+
+
+@lab.case(workers=[2, 4], threads=True)
+def threads(task=work, *, workers):
+    with ThreadPoolExecutor(workers) as pool:
+        return list(pool.map(task, range(4)))
+
+
+@lab.expect
+def more_threads_are_faster(cases):
+    assert cases.find(threads, workers=4).units < cases.find(threads, workers=2).units
+
+
+@lab.expect(limits=True)
+def only_a_kernel_shows_this(cases):
+    raise AssertionError("not here")
+
+
+if __name__ == "__main__":
+    lab.main()
+'''
+COPIED = ("parlab", "labs", "tasks.py", "requirements", "pyproject.toml")
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """A copy of the project, with one more lab."""
+    for name in COPIED:
+        copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
+        copy(ROOT / name, tmp_path / name)
+    (tmp_path / "labs" / "added.py").write_text(ADDED)
+    return tmp_path
+
+
+def invoke_in(checkout: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    env = {**os.environ, "PYTHONPATH": str(checkout), "PARLAB_RESULTS": str(checkout / "results")}
+    command = [sys.executable, "-m", "invoke", *arguments]
+    return subprocess.run(command, cwd=checkout, env=env, capture_output=True, text=True, timeout=120, check=False)
+
+
+def test_a_file_that_is_added_is_in_the_menu_and_in_its_place_in_the_course(checkout: Path) -> None:
+    assert "lab.added" in invoke_in(checkout, "--list").stdout
+    listed = [line.split()[0] for line in invoke_in(checkout, "labs").stdout.splitlines() if line[:1].isalpha()]
+    assert listed.index("added") > listed.index("pool")
+    assert "Does adding a file suffice?" in invoke_in(checkout, "lab.added", "--explain").stdout
+
+
+def test_a_lab_that_is_added_runs_with_all_others_and_is_reported(checkout: Path) -> None:
+    for path in (checkout / "labs").glob("*.py"):
+        if path.stem != "added":
+            path.unlink()
+    report = checkout / "all.xml"
+    done = invoke_in(checkout, "lab.all", "--backend", "embedded", "--check", "--quiet", "--junit", str(report))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "1 of 2" in done.stdout
+    words = " ".join(done.stdout.split())
+    assert "added: only a kernel shows this: no kernel limits these nodes; the cluster does" in words
+    assert [suite.get("name") for suite in ElementTree.parse(report).getroot()] == ["lab.added"]
+    assert len(list((checkout / "results").glob("*-added-*.json"))) == 1
+
+
+def test_one_option_changes_a_setting_of_all_cases(checkout: Path) -> None:
+    record = checkout / "r.json"
+    done = invoke_in(checkout, "lab.added", "--backend", "embedded", "--workers", "3,1", "--json", str(record))
+    assert done.returncode == 0, done.stderr
+    cases = json.loads(record.read_text())["cases"]
+    assert [case["name"] for case in cases] == ["threads(workers=3)", "threads(workers=1)"]
+    assert [case["ideal_s"] for case in cases] == [pytest.approx(0.1), pytest.approx(0.2)]
+
+
+@pytest.mark.parametrize("lab", lab_files())
+def test_every_lab_runs_on_this_machine_and_names_what_cannot_be_shown(
+    lab: str, invoke: Invoke, tmp_path: Path
+) -> None:
+    record = tmp_path / "r.json"
+    unit = load_lab(lab_files()[lab]).unit / 4  # claims are for the cluster: here results count
+    done = invoke(f"lab.{lab}", "--backend", "embedded", "--unit", str(unit), "--json", str(record))
+    assert done.returncode == 0, done.stdout + done.stderr
+    run = json.loads(record.read_text())
+    assert run["verdict"]["correct"]["answer"] == "yes"
+    assert run["verdict"]["held"]["answer"] == "cannot be shown here"
+    limits = {claim.name for claim in load_lab(lab_files()[lab]).expectations if claim.limits or claim.cpus}
+    unshown = {claim["name"]: claim["why"] for claim in run["verdict"]["claims"] if claim["name"] in limits}
+    assert unshown.keys() == limits
+    assert all(unshown.values())
