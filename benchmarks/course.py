@@ -1,0 +1,97 @@
+"""The course: does any claim flicker, and how far do its figures spread?
+
+    .venv/bin/python -m benchmarks.course [--repeat 10] [--lab reduce ...]
+
+Runs every lab, or those that are named, with `--check`, over and over: wanted is exit code 0 each time, and of each
+claim the same answer each time. Prints of each lab how the claims were answered, and of each case the least and the
+most that it was off its ideal, or of its measured times where it has none, and of its figures.
+"""
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter, defaultdict
+from pathlib import Path
+
+from parlab.course import course
+from parlab.environment import ROOT
+from parlab.record import Answer, Run
+from parlab.results import kept, read_json
+from parlab.words import number
+
+
+def run_once(lab: str) -> tuple[int, float, Run]:
+    """Run a lab; return its exit code, the seconds that the command took, and the record."""
+    with tempfile.TemporaryDirectory() as folder:
+        began = time.monotonic()
+        command = [str(ROOT / "invoke"), f"lab.{lab}", "--check", "--quiet"]
+        code = subprocess.call(
+            command,
+            cwd=ROOT,
+            env=os.environ | {"PARLAB_RESULTS": folder},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        took_s = time.monotonic() - began
+        return code, took_s, read_json(kept(Path(folder))[0])
+
+
+def spread(values: list[float], unit: str = "", factor: float = 1.0) -> str:
+    """`+0.3 to +1.2 %`: the least and the most."""
+    low, high = (number(factor * value) for value in (min(values), max(values)))
+    return f"{low} to {high}{unit}"
+
+
+def report(lab: str, runs: list[Run]) -> bool:
+    """Print what came of a lab's runs; whether each claim got one answer, and no measured run had a no."""
+    steady = True
+    for index, claim in enumerate(runs[0].verdict.claims):
+        answers = Counter(run.verdict.claims[index].answer.value for run in runs if run.verdict.is_measurement)
+        steady &= len(answers) <= 1 and "no" not in answers
+        counted = ", ".join(f"{answer} {count}" for answer, count in answers.items())
+        print(f"  {lab}: {claim.name}: {counted}", flush=True)
+    for index, case in enumerate(runs[0].cases):
+        cases = [run.cases[index] for run in runs if run.verdict.is_measurement and len(run.cases) > index]
+        timed = [one for one in cases if one.times]
+        parts = [spread([one.off_by for one in timed], " % off", 100)] if timed and case.ideal_s else []
+        parts += [spread([one.measured_s for one in timed], " s")] if timed and not case.ideal_s else []
+        figures = defaultdict(list)
+        for one in cases:
+            for name, value in one.figures.items():
+                figures[name].append(value)
+        parts += [f"{spread(values)} {name}" for name, values in figures.items()]
+        print(f"    {case.name}: {'; '.join(parts)}", flush=True)
+    return steady
+
+
+def main() -> None:
+    """Run the labs in turn, so that each is spread over the whole time; report at the end."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--repeat", type=int, default=10)
+    parser.add_argument("--lab", nargs="*", default=[handout.name for handout in course()])
+    options = parser.parse_args()
+    runs: dict[str, list[Run]] = defaultdict(list)
+    codes: dict[str, Counter[int]] = defaultdict(Counter)
+    for turn in range(1, options.repeat + 1):
+        taken = 0.0
+        for lab in options.lab:
+            code, took_s, run = run_once(lab)
+            runs[lab].append(run)
+            codes[lab][code] += 1
+            taken += took_s
+            if code:
+                noes = [found.evidence for found in run.verdict.findings().values() if found.answer is Answer.NO]
+                print(f"  {turn}: lab.{lab} exit {code}: {'; '.join(noes)}", flush=True)
+        print(f"turn {turn} of {options.repeat}: {taken:.0f} s", flush=True)
+    steady = [report(lab, runs[lab]) for lab in options.lab]
+    for lab in options.lab:
+        counted = ", ".join(f"exit {code} {count} of {options.repeat}" for code, count in codes[lab].items())
+        print(f"lab.{lab}: {counted}")
+    sys.exit(not all(steady) or any(set(codes[lab]) != {0} for lab in options.lab))
+
+
+if __name__ == "__main__":
+    main()
