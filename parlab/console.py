@@ -195,9 +195,10 @@ def _seconds(value: float | None) -> str:
 
 def show_line(console: Console, number: int, run: Run) -> None:
     """Print one run as a line of the list."""
-    offs = [case.off_by for case in run.cases if case.times]
+    offs = [case.off_by for case in run.cases if not math.isnan(case.off_by)]
     shown = dict.fromkeys(f"{100 * off:+.1f}" for off in (min(offs, default=0), max(offs, default=0)))
-    off = f"off by {' to '.join(shown)} %" if offs else "nothing measured"
+    nothing = "no ideal" if any(case.times for case in run.cases) else "nothing measured"
+    off = f"off by {' to '.join(shown)} %" if offs else nothing
     nodes = ",".join(dict.fromkeys(str(case.spec.nodes) for case in run.cases)) or str(run.spec.nodes)
     size = f"{nodes} x {run.spec.cores} x {run.spec.speed}, {run.spec.unit:g} s"
     line = f"{number:3}  {run.id}  {run.backend:8}  {size:20}  {off:23}  "
