@@ -57,8 +57,8 @@ class Case:
         """Which of the spec's nodes, from 0, a rank is on: they are dealt out evenly; None is the head."""
         if self.launch == FUTURES and rank == 0:
             return None
-        worker = rank - 1 if self.launch == FUTURES else rank
-        return worker * spec.nodes // self.workers(spec.workers) if self.launch != PYTHON else 0
+        worker, workers = rank - 1 if self.launch == FUTURES else rank, self.workers(spec.workers)
+        return worker * min(spec.nodes, workers) // workers if self.launch != PYTHON else 0
 
     @property
     def name(self) -> str:

@@ -89,7 +89,7 @@ def ideal_and_measured(run: Run) -> Table:
     by_node = any(case.spec.nodes > 1 for case in run.cases)
     outcomes = any(case.typical.outcome != RIGHT for case in run.cases)
     for heading in ("tasks by node",) * by_node + ("outcome",) * outcomes:
-        table.add_column(heading)
+        table.add_column(heading, overflow="fold")
     for case in run.cases:
         printed = [_seconds(case.lesson_s)] if by_lesson else []
         times = [_seconds(case.measured_s), *([percent(case.spread)] if repeated and case.times else [])]
@@ -132,7 +132,8 @@ def figures(run: Run) -> Table:
     table = plain_table("figures", "")
     for case in run.cases:
         if case.figures:
-            table.add_row(Text(case.name), ", ".join(f"{number(value)} {what}" for what, value in case.figures.items()))
+            taken = ", ".join(f"{number(value)} {what}" for what, value in case.figures.items())
+            table.add_row(Text(case.name), Text(taken))
     return table
 
 

@@ -38,7 +38,8 @@ def list_labs() -> None:
 def explain(path: Path) -> None:
     """Print a lab's handout."""
     console = make_console()
-    console.print(*set_handout(read_handout(path), console.width))
+    for part in set_handout(read_handout(path), console.width):
+        console.print(part)
 
 
 def run_all(options: Options) -> None:

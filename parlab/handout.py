@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Group, RenderableType
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -46,9 +47,9 @@ def read_handout(path: Path) -> Handout:
     for line in lines:
         if heading := HEADING.match(line):
             name = heading[1]
-            sections[name] = [heading[2]] if heading[2] else []
-        elif name:
-            sections[name].append(line[INDENT:] if not line[:INDENT].strip() else line)
+            sections.setdefault(name, []).extend([heading[2]] if heading[2] else [])
+        elif line or name:
+            sections.setdefault(name, []).append(line[INDENT:] if not line[:INDENT].strip() else line)
     for lines in sections.values():
         while lines and not lines[-1].strip():
             lines.pop()
@@ -74,12 +75,13 @@ def set_handout(handout: Handout, width: int) -> Iterator[RenderableType]:
     """The handout as it is to be printed: paragraphs filled to the width, commands and programs left as they are."""
     yield Text(f"{handout.name}: {handout.title}", "bold")
     for name, lines in handout.sections.items():
-        body = Group(*(_set(kind, text) for kind, text in _blocks(lines)))
+        column = min(width, READABLE) - INDENT
+        body = Group(*(_set(kind, text, column) for kind, text in _blocks(lines)))
         beside = len(name) < INDENT
         yield Text() if beside else Text(f"\n{name}", "bold")
         row = Table.grid()
         row.add_column(width=INDENT, style="bold")
-        row.add_column(max_width=min(width, READABLE) - INDENT)
+        row.add_column(max_width=column)
         row.add_row(name if beside else "", body)
         yield row
 
@@ -103,10 +105,12 @@ def _blocks(lines: Sequence[str]) -> Iterator[tuple[str, str]]:
         yield kind, text
 
 
-def _set(kind: str, text: str) -> RenderableType:
-    if kind not in ("item", "command"):
-        return Text(text)
-    row = Table.grid(padding=(0, 2 if kind == "command" else 1, 0, 0))
-    row.add_column(no_wrap=True)
-    row.add_row(*(("-", text[2:]) if kind == "item" else re.split(r"  +", text, maxsplit=1)))
-    return row
+def _set(kind: str, text: str, width: int) -> RenderableType:
+    if kind == "item":
+        row = Table.grid(padding=(0, 1, 0, 0))
+        row.add_row("-", Text(text[2:], overflow="fold"))
+        return row
+    if kind == "command" and len(text) > width:
+        command, _, comment = re.sub(r"   +", "\0", text, count=1).partition("\0")
+        return Group(Text(command, overflow="fold"), Padding(Text(comment, overflow="fold"), (0, 0, 0, 4)))
+    return Text(text, overflow="fold")

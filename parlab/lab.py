@@ -19,6 +19,9 @@ spans (parlab/spans.py). The serial function is run once with `burn` and `wait` 
 that gives the results that every case must equal, and the tasks that the prediction is computed from. Of a case's
 settings it gets those that it has parameters for; `workers` is there even where the case has no such setting.
 
+In a process that was not forked `task` returns its result wrapped up for the way back: hand the task itself to such a
+process, not a function that goes on to use the result.
+
 Two settings are read by the ideal, too: `workers`, how many there are, and `chunk`, how many tasks one of them takes
 at a time: one where there is no such setting, and None is the chunk that `Pool.map` and pathos choose by themselves.
 

@@ -11,11 +11,13 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 from parlab.case import PYTHON, Case
 from parlab.errors import UsageError
 from parlab.lab import Lab
 from parlab.spec import Spec
+from parlab.words import plural
 
 MOST_NODES = 64
 MOST_CORES = 64
@@ -56,9 +58,12 @@ class Chosen:
 
 
 def read_cases(lab: Lab, options: Options) -> list[Chosen]:
-    """The lab's cases, with the settings that the command line names in place of their own; no two alike."""
+    """The lab's cases, with the settings that the command line names in place of their own; no two alike.
+
+    Where a changed case is one that the lab declares itself, that is the one.
+    """
     given = {name: read_setting(lab, name, text) for name in SETTINGS if (text := getattr(options, name)) is not None}
-    found: dict[str, Chosen] = {}
+    found: dict[tuple[Any, ...], Chosen] = {}
     for number, case in enumerate(lab.cases):
         own = {name: values for name, values in given.items() if name in case.settings}
         for combination in product(*own.values()):
@@ -66,18 +71,21 @@ def read_cases(lab: Lab, options: Options) -> list[Chosen]:
             settings = case.settings | instead
             lesson_s = case.lesson_s if settings == case.settings else None
             chosen = replace(case, settings=settings, lesson_s=lesson_s)
-            found.setdefault(chosen.name, Chosen(number, chosen, instead))
+            key = chosen.name, chosen.launch, chosen.limited, chosen.threads, chosen.sizes
+            if key not in found or settings == case.settings:
+                found[key] = Chosen(number, chosen, instead)
     return list(found.values())
 
 
 def read_setting(lab: Lab, name: str, text: str) -> tuple[int, ...]:
     """Read `4,8`, the values of one setting of the lab's cases."""
     if name not in lab.bounds or not any(name in case.settings for case in lab.cases):
-        takes = [f"--{other}" for other in SETTINGS if any(other in case.settings for case in lab.cases)]
+        own = {other for case in lab.cases for other in case.settings} & lab.bounds.keys()
+        takes = [f"--{other}" for other in SETTINGS if other in own]
         raise UsageError(f"this lab has no {name} to set; it takes {', '.join(takes) or 'none of its own options'}")
     low, high = lab.bounds[name]
-    values = [_whole(item, high) for item in text.split(",")]
-    if any(value is None or value < low for value in values):
+    values = [_whole(item, high, low) for item in text.split(",")]
+    if None in values:
         raise UsageError(f"--{name} takes numbers from {low} to {high}, separated by commas, not {text!r}")
     return tuple(dict.fromkeys(value for value in values if value is not None))
 
@@ -92,7 +100,7 @@ def read_specs(lab: Lab, options: Options) -> list[Spec]:
     unit = lab.unit if options.unit is None else read_unit(options.unit)
     wanted = [size for size in sizes if any(case.runs_on(size) for case in lab.cases)]
     if not wanted:
-        raise UsageError(f"none of this lab's cases runs on {' or '.join(map(str, sizes))} nodes")
+        raise UsageError(f"none of this lab's cases runs on {' or '.join(plural(size, 'node') for size in sizes)}")
     return [Spec(size, cores, speed, unit) for size in wanted]
 
 
@@ -121,8 +129,8 @@ def _read_whole(option: str, text: str, most: int) -> int:
     return value
 
 
-def _whole(text: str, most: int) -> int | None:
-    return int(text) if re.fullmatch(r"[0-9]{1,9}", text) and 1 <= int(text) <= most else None
+def _whole(text: str, most: int, least: int = 1) -> int | None:
+    return int(text) if re.fullmatch(r"[0-9]{1,9}", text) and least <= int(text) <= most else None
 
 
 def read_speed(text: str) -> Fraction:

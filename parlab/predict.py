@@ -60,7 +60,7 @@ def workforce(case: Case, spec: Spec, tasks: int, *, gil: bool = True) -> Workfo
     nodes = 1 if case.launch == PYTHON else min(spec.nodes, workers)
     cores = 1 if case.threads and gil else spec.cores
     chunk = case.settings.get("chunk", 1)
-    return Workforce(workers, nodes, cores, map_chunk(tasks, workers) if chunk is None else int(chunk))
+    return Workforce(workers, nodes, cores, max(1, map_chunk(tasks, workers)) if chunk is None else int(chunk))
 
 
 def ideal_s(tasks: Sequence[Units], force: Workforce, unit: float) -> float | None:

@@ -129,9 +129,10 @@ def _record(span: Span) -> None:
     if name is None or (_shared is not None and _shared.pid == os.getpid()):
         _recorded.append(span)
         return
-    file = os.open(name, os.O_WRONLY | os.O_APPEND)  # the kernel keeps in one piece what is appended
-    os.write(file, json.dumps(span.to_json()).encode() + b"\n")
-    os.close(file)
+    with suppress(OSError):  # whoever would have read it is gone
+        file = os.open(name, os.O_WRONLY | os.O_APPEND)  # the kernel keeps in one piece what is appended
+        os.write(file, json.dumps(span.to_json()).encode() + b"\n")
+        os.close(file)
 
 
 def _about_to_fork() -> None:

@@ -200,8 +200,11 @@ class Cases(dict[str, MeasuredCase]):
         ]
         if len(found) > 1:
             raise LookupError(f"{', '.join(case.name for case in found)}: say which")
-        wanted = ", ".join(f"{key}={value!r}" for key, value in settings.items())
-        return found[0] if found else self[f"{name}({wanted})" if wanted else name]
+        if not found:
+            asked = settings | ({"nodes": nodes} if nodes else {})
+            wanted = ", ".join(f"{key}={value!r}" for key, value in asked.items())
+            raise CannotBeShown(f"{name}({wanted}) was not run" if wanted else f"{name} was not run")
+        return found[0]
 
 
 def _claims(lab: Lab, cases: Sequence[MeasuredCase], why_not: str) -> tuple[Claim, ...]:

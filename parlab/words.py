@@ -23,4 +23,4 @@ def percent(share: float, decimals: int = 1) -> str:
 
 def number(value: float) -> str:
     """At least three digits, and none that say nothing: 1235, 0.035, 12.5, 3."""
-    return f"{value:.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+    return f"{value:.0f}" if abs(value) >= 999.5 else f"{value:.3g}"

@@ -19,12 +19,13 @@ def test_as_many_containers_work_as_there_are_nodes(four: Cluster, invoke: Invok
     assert done.returncode == 0, done.stderr
     run = json.loads(record.read_text())
     assert run["backend"] == "cluster"
-    assert [case["spec"]["nodes"] for case in run["cases"]] == [1, 2, 4]
-    for case in run["cases"]:
+    cases = [case for case in run["cases"] if case["name"].startswith("pool_of_ranks(")]
+    assert [case["spec"]["nodes"] for case in cases] == [1, 2, 4]
+    for case in cases:
         assert list(case["by_node"]) == [f"worker-{number + 1}" for number in range(case["spec"]["nodes"])]
         assert sum(case["by_node"].values()) == 32
         assert case["measured_s"] >= 0.99 * case["ideal_s"]  # no limit lets anything be faster than ideal
-    times = [case["measured_s"] for case in run["cases"]]
+    times = [case["measured_s"] for case in cases]
     assert times[0] > 1.5 * times[1] > 2 * times[2]
     assert run["environment"]["image"].startswith("sha256:")
     assert "Traceback" not in done.stderr
@@ -37,7 +38,7 @@ def test_32_nodes_all_work_and_shrink_to_4(cluster: Cluster, invoke: Invoke, tmp
         "lab.mpi", "--cluster", NAME, "--nodes", "32", *size, "--unit", "1", "--json", str(record), seconds=240
     )
     assert done.returncode == 0, done.stderr
-    (case,) = json.loads(record.read_text())["cases"]
+    case = json.loads(record.read_text())["cases"][0]
     assert len(case["by_node"]) == 32
     assert {node.name for node in cluster.nodes()} == {"head", *(f"worker-{number + 1}" for number in range(32))}
     cluster.up(4, print)

@@ -90,8 +90,8 @@ def test_more_simulated_nodes_take_less_time(tmp_path: Path, invoke: Invoke) -> 
     done = invoke("lab.mpi", "--backend", "embedded", "--unit", "0.05", "--json", str(record))
     assert done.returncode == 0, done.stderr
     assert "nodes are simulated" in done.stdout
-    cases = json.loads(record.read_text())["cases"]
-    assert [case["workers"] for case in cases] == [2, 4, 8]
+    cases = [case for case in json.loads(record.read_text())["cases"] if case["name"].startswith("pool_of_ranks(")]
+    assert [case["workforce"]["workers"] for case in cases] == [2, 4, 8]
     for case in cases:
         assert sum(case["by_node"].values()) == 32
         assert list(case["by_node"]) == [f"simulated-{n}" for n in range(1, case["spec"]["nodes"] + 1)]
@@ -121,9 +121,9 @@ def test_what_a_lab_prints_is_shown_and_disturbs_nothing(lab_file: WriteLab) -> 
     assert '{"event": "done"}' in said
 
 
-def test_a_lab_whose_tasks_ask_for_nothing_is_told_that_it_has_no_ideal(lab_file: WriteLab) -> None:
-    text = failure(lab_file(LAB.format(body=POOL).replace("burn(1)", "pass")))
-    assert "burns and waits no units, so there is no ideal" in text
+def test_a_lab_whose_tasks_ask_for_nothing_has_no_ideal(lab_file: WriteLab) -> None:
+    case, _ = embedded(lab_file(LAB.format(body=POOL).replace("burn(1)", "pass")))
+    assert case.ideal_s is None
 
 
 def test_every_line_that_tasks_print_is_shown_once(lab_file: WriteLab) -> None:

@@ -1,9 +1,12 @@
-"""Made-up spans, readings, repeats, cases and runs, for what comes after a launch."""
+"""Made-up spans, readings, repeats, cases and runs, for what comes after a launch; and what is printed of them."""
 
-from collections.abc import Sequence
+import io
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from typing import Any
+
+from rich.console import Console
 
 from parlab.lab import Lab, Units
 from parlab.predict import Workforce
@@ -216,3 +219,28 @@ def on(quietness: NodeUse | None = None, use: NodeUse | None = None, **tasks: fl
     own = spans(**tasks)  # type: ignore[arg-type]
     used_s = sum(one.cpu_s for one in own)
     return repeat(own, nodes={"head": quietness or head(), "worker-1": use or worker(used_s=used_s)})
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def recording(*, terminal: bool = False, width: int = 80) -> Console:
+    file = Terminal() if terminal else io.StringIO()
+    return Console(width=width, file=file, record=True, highlight=False, force_terminal=terminal)
+
+
+def shown(show: Callable[..., object], *arguments: object, wide: bool = False) -> str:
+    """What is printed on a console of 80 columns: nothing is cut short, nor runs over, unless it may be `wide`."""
+    console = recording()
+    show(console, *arguments)
+    lines = [line.rstrip() for line in console.export_text().splitlines()]
+    assert wide or max(map(len, lines), default=0) <= 80
+    assert not any("…" in line for line in lines)
+    return "".join(f"{line}\n" for line in lines)
+
+
+def in_a_line(text: str) -> str:
+    """The text without its line breaks and columns."""
+    return " ".join(text.split())

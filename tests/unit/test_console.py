@@ -1,7 +1,7 @@
 """What a person sees of a run: while it goes on, of its result, of several."""
 
 import io
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import replace
 from fractions import Fraction
 from types import SimpleNamespace
@@ -21,10 +21,13 @@ from tests.unit.samples import (
     case_on,
     embedded_run,
     failed_run,
+    in_a_line,
     noisy_repeat,
     raised,
+    recording,
     repeat,
     run,
+    shown,
     span,
     spans,
     took,
@@ -34,31 +37,6 @@ from tests.unit.samples import (
 
 LONG = "amap(chunk=1, order='longest first', initializer=None, method='forkserver', nodes=32, workers=64)"
 UNBROKEN = f"{'very_' * 20}long"
-
-
-class Terminal(io.StringIO):
-    def isatty(self) -> bool:
-        return True
-
-
-def recording(*, terminal: bool = False) -> Console:
-    file = Terminal() if terminal else io.StringIO()
-    return Console(width=80, file=file, record=True, highlight=False, force_terminal=terminal)
-
-
-def shown(show: Callable[..., object], *arguments: object, wide: bool = False) -> str:
-    """What is printed on a console of 80 columns: nothing is cut short, nor runs over, unless it may be `wide`."""
-    console = recording()
-    show(console, *arguments)
-    lines = [line.rstrip() for line in console.export_text().splitlines()]
-    assert wide or max(map(len, lines), default=0) <= 80
-    assert not any("…" in line for line in lines)
-    return "".join(f"{line}\n" for line in lines)
-
-
-def in_a_line(text: str) -> str:
-    """The text without its line breaks and columns."""
-    return " ".join(text.split())
 
 
 def first_column(text: str) -> str:

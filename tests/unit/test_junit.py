@@ -138,3 +138,36 @@ def test_whatever_stands_in_names_and_reasons_the_document_is_xml() -> None:
 @pytest.mark.parametrize("text", ["\x1b[31mred\x1b[0m", "a\x00b", "a\x0cb"])
 def test_control_characters_of_a_program_do_not_spoil_the_document(text: str) -> None:
     assert JUnitXml.fromstring(to_junit(failed_run(text=text))).errors == 1
+
+
+# Several runs.
+
+
+def test_each_run_is_a_suite_of_its_own_in_their_order() -> None:
+    made = [run(case(), lab="pool", id="a"), embedded_run(), failed_run(case(), text="worker-2 is gone")]
+    suites = list(ElementTree.fromstring(to_junit(*made)).iter("testsuite"))
+    assert [suite.get("name") for suite in suites] == ["lab.pool", "lab.sample", "lab.sample"]
+    assert [int(suite.get("errors", "-1")) for suite in suites] == [0, 0, 1]
+    ids = [[one.get("value") for one in suite.iter("property") if one.get("name") == "run"] for suite in suites]
+    assert ids == [[one.id] for one in made]
+
+
+def test_a_ci_system_counts_the_tests_of_all_runs() -> None:
+    made = [run(case(), verdict=verdict(*CLAIMS)), run(case(noisy_repeat())), failed_run(case()), embedded_run()]
+    apart = [JUnitXml.fromstring(to_junit(one)) for one in made]
+    together = JUnitXml.fromstring(to_junit(*made))
+    for count in ("tests", "failures", "skipped", "errors"):
+        assert getattr(together, count) == sum(getattr(one, count) for one in apart)
+    assert together.time == pytest.approx(sum(one.time for one in apart))
+
+
+def test_the_document_of_several_runs_holds_that_of_each() -> None:
+    made = [run(case(took(4.0))), run(case(took(5.0)), lab="other")]
+    together = list(ElementTree.fromstring(to_junit(*made)).iter("testsuite"))
+    apart = [suite for one in made for suite in ElementTree.fromstring(to_junit(one)).iter("testsuite")]
+    assert list(map(ElementTree.tostring, together)) == list(map(ElementTree.tostring, apart))
+
+
+def test_of_no_run_at_all_the_document_is_empty() -> None:
+    document = JUnitXml.fromstring(to_junit())
+    assert (len(document), document.tests) == (0, 0)

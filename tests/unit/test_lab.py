@@ -1,8 +1,11 @@
 """What a lab file is written with."""
 
+import time
+from typing import Any
+
 import pytest
 
-from parlab.lab import Lab, Units, approx, burn, wait
+from parlab.lab import BOUNDS, Lab, Units, approx, burn, pace, wait
 from parlab.node.harness import difference
 
 
@@ -27,17 +30,6 @@ def test_a_lab_without_a_serial_solution_says_so() -> None:
         Lab(unit=1).reference()
 
 
-def test_lists_among_the_settings_make_cases() -> None:
-    lab = Lab(unit=1)
-    lab.case(launch="mpi4py.futures", workers=[4, 8], chunk=1)(half)
-    assert [case.name for case in lab.cases] == ["half(workers=4, chunk=1)", "half(workers=8, chunk=1)"]
-
-
-def test_an_unknown_launch_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"launch='telepathy'"):
-        Lab(unit=1).case(launch="telepathy")
-
-
 def test_approx_accepts_both_ends_of_its_tolerance() -> None:
     assert approx(20, rel=0.05) == 21
     assert approx(20, rel=0.05) != 21.1
@@ -54,3 +46,151 @@ def test_approx_accepts_both_ends_of_its_tolerance() -> None:
 )
 def test_a_difference_is_told_in_words(ours: object, serial: object, words: str) -> None:
     assert difference(ours, serial) == words
+
+
+# The settings of the serial solution.
+
+
+@pytest.mark.parametrize(
+    ("settings", "taken"),
+    [
+        ({"workers": 4, "size": 5}, (4, 5)),
+        ({"workers": 4, "chunk": 2, "start": "fork"}, (4, 3)),
+        ({"workers": None, "size": 0}, (None, 0)),
+    ],
+)
+def test_the_serial_solution_gets_those_settings_that_it_takes(
+    settings: dict[str, Any], taken: tuple[int | None, int]
+) -> None:
+    lab = Lab(unit=1)
+
+    @lab.serial
+    def one_after_another(task: Any = half, *, workers: int, size: int = 3) -> tuple[int, int]:
+        return workers, size
+
+    assert lab.reference(settings) == ([], taken)
+
+
+def test_the_tasks_of_a_problem_may_depend_on_the_settings() -> None:
+    lab = Lab(unit=1)
+
+    @lab.serial
+    def one_a_worker(task: Any = half, *, workers: int) -> list[float]:
+        return [task(number) for number in range(workers)]
+
+    for workers in (1, 4):
+        tasks, results = lab.reference({"workers": workers, "chunk": 2})
+        assert len(tasks) == len(results) == workers
+
+
+# Tasks that pace themselves.
+
+
+def adds(steps: int) -> None:
+    for _ in range(steps):
+        sum(range(1000))
+
+
+def adds_and_paces(steps: int) -> None:
+    for _ in range(steps):
+        adds(1)
+        pace()
+
+
+def asked_for(task: Any, *numbers: int) -> tuple[list[Units], float]:
+    """What each of these tasks asks for, and the CPU time that it took to find out."""
+    lab = Lab(unit=1)
+    lab.serial(lambda task=task: [task(number) for number in numbers])
+    began = time.thread_time()
+    tasks, _ = lab.reference()
+    return tasks, time.thread_time() - began
+
+
+@pytest.mark.parametrize(("speed", "unit"), [(0.125, 0.5), (1.0, 0.01), (0.5, 4.0)])
+def test_a_task_that_paces_is_charged_its_cpu_time_as_units_of_a_virtual_core(
+    speed: float, unit: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PARLAB_SPEED", str(speed))
+    monkeypatch.setenv("PARLAB_UNIT", str(unit))
+    tasks, cpu_s = asked_for(adds_and_paces, 500, 500)
+    charged = sum(task.burned for task in tasks)
+    assert 0.5 * cpu_s / (speed * unit) <= charged <= cpu_s / (speed * unit)
+    assert {task.waited for task in tasks} == {0.0}
+
+
+def test_of_tasks_that_pace_the_longer_is_charged_more() -> None:
+    (short, long), _ = asked_for(adds_and_paces, 100, 1000)
+    assert long.burned > 2 * short.burned > 0
+
+
+def test_a_task_that_does_not_pace_is_not_charged_what_it_computes() -> None:
+    tasks, cpu_s = asked_for(adds, 200, 200)
+    assert cpu_s > 0
+    assert tasks == [Units(0, 0)] * 2
+
+
+def test_one_task_that_paces_does_not_have_the_others_charged() -> None:
+    def paces_sometimes(number: int) -> None:
+        (adds_and_paces if number else adds)(100)
+
+    (first, second, third), _ = asked_for(paces_sometimes, 0, 1, 0)
+    assert first == third == Units(0, 0)
+    assert second.burned > 0
+
+
+def test_a_task_may_pace_and_burn_and_wait() -> None:
+    def does_all(number: int) -> None:
+        adds_and_paces(100)
+        half(number)
+
+    ((burned, waited),), cpu_s = asked_for(does_all, 2)
+    assert 2 < burned <= 2 + cpu_s
+    assert waited == 0.5
+
+
+# What must come out.
+
+
+def test_an_expectation_may_name_what_it_needs() -> None:
+    lab = Lab(unit=1)
+
+    @lab.expect
+    def it_halves(cases: Any) -> None: ...
+
+    @lab.expect(limits=True)
+    def it_is_held_back(cases: Any) -> None: ...
+
+    @lab.expect(limits=True, cpus=2)
+    def it_uses_both_cpus(cases: Any) -> None: ...
+
+    assert [(made.name, made.limits, made.cpus) for made in lab.expectations] == [
+        ("it halves", False, 0.0),
+        ("it is held back", True, 0.0),
+        ("it uses both cpus", True, 2),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("needs", "must"),
+    [({}, True), ({"limits": True}, True), ({"cpus": 1.0}, False), ({"limits": True, "cpus": 2}, False)],
+)
+def test_what_needs_no_cpus_must_be_shown_on_a_cluster_of_two(needs: dict[str, Any], must: bool) -> None:
+    lab = Lab(unit=1)
+    lab.expect(**needs)(half)
+    assert [made.must for made in lab.expectations] == [must]
+
+
+def test_an_expectation_is_still_the_function() -> None:
+    def it_halves(cases: Any) -> None: ...
+
+    lab = Lab(unit=1)
+    assert lab.expect(it_halves) is lab.expect(limits=True)(it_halves) is it_halves
+
+
+def test_a_lab_bounds_its_own_settings_and_may_narrow_the_common_ones() -> None:
+    assert Lab(unit=1).bounds == BOUNDS
+    assert Lab(unit=1, bounds={"size": (10, 500), "workers": (2, 8)}).bounds == {
+        "workers": (2, 8),
+        "chunk": BOUNDS["chunk"],
+        "size": (10, 500),
+    }

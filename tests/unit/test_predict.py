@@ -88,6 +88,24 @@ def test_without_a_gil_threads_have_all_cores_of_the_node() -> None:
     assert workforce(case, Spec(1, 2, Fraction(1, 8), 0.5), 4, gil=False) == Workforce(4, 1, 2)
 
 
+@pytest.mark.parametrize(("nodes", "workers", "of"), [(4, 1, 1), (4, 3, 3), (4, 4, 4), (2, 5, 2), (1, 5, 1)])
+def test_mpi_ranks_are_on_no_more_nodes_than_there_are_of_either(nodes: int, workers: int, of: int) -> None:
+    case = Case(print, MPI, {"workers": workers})
+    assert workforce(case, Spec(nodes, 2, Fraction(1, 8), 0.5), 8) == Workforce(workers, of, 2)
+
+
+@pytest.mark.parametrize("tasks", [1, 39, 40, 41, 100, 1000])
+def test_where_no_chunk_is_given_it_follows_from_the_number_of_tasks(tasks: int) -> None:
+    case = Case(print, PYTHON, {"workers": 10, "chunk": None})
+    assert workforce(case, Spec(1, 2, Fraction(1, 8), 0.5), tasks).chunk == map_chunk(tasks, 10)
+
+
+def test_a_task_of_some_units_beside_one_of_none_has_no_ideal_but_with_any_it_has() -> None:
+    force = Workforce(2, 1, 2)
+    assert ideal_s([Units(0.5, 0), Units(0, 0.25)], force, 2.0) == 1.0
+    assert ideal_s([Units(0.5, 0), Units(0, 0)], force, 2.0) is None
+
+
 @pytest.mark.parametrize("tasks", [[], [Units(0, 0)], [Units(1, 0), Units(0, 0)]])
 def test_tasks_without_units_have_no_ideal(tasks: list[Units]) -> None:
     assert ideal_s(tasks, Workforce(2, 1, 2), 0.5) is None
@@ -111,6 +129,13 @@ def test_the_ideal_comes_as_spans_that_can_be_drawn_beside_the_real() -> None:
 def test_in_the_ideal_a_crowded_node_holds_its_tasks_back() -> None:
     slots = schedule([Units(1, 0)] * 4, 4, cores=2)
     assert {slot.finished for slot in slots} == {2}
+
+
+@pytest.mark.parametrize("kinds", [(Units(1, 1), Units(2, 0)), (Units(2, 0), Units(0, 2)), (Units(0, 2), Units(1, 1))])
+def test_of_workers_that_are_free_at_the_same_instant_the_first_has_the_first_choice(kinds: tuple[Units, ...]) -> None:
+    for first, second in (kinds, kinds[::-1]):
+        slots = schedule([first, second, Units(5, 0), Units(1, 0)], 2)
+        assert [(slot.worker, slot.started) for slot in slots] == [(0, 0), (1, 0), (0, 2), (1, 2)]
 
 
 def test_no_tasks_take_no_time() -> None:
@@ -166,6 +191,14 @@ def test_it_is_what_a_step_by_step_simulation_gives(case: tuple[list[Units], int
     slots = schedule(tasks, workers, cores=cores, nodes=nodes, chunk=chunk)
     expected = stepped(tasks, workers, cores, nodes, chunk)
     assert [slot.finished for slot in slots] == pytest.approx([float(time) for time in expected], abs=1e-6)
+
+
+@given(st.lists(st.integers(0, 10), max_size=24), st.integers(1, 6))
+def test_tasks_that_end_together_go_round_the_workers_whatever_they_do(burned: list[int], workers: int) -> None:
+    tasks = [Units(tenths / 10, 1 - tenths / 10) for tenths in burned]  # each a unit long, save for rounding
+    slots = schedule(tasks, workers)
+    assert [slot.worker for slot in slots] == [task % workers for task in range(len(tasks))]
+    assert [slot.finished for slot in slots] == pytest.approx([task // workers + 1 for task in range(len(tasks))])
 
 
 def stepped(tasks: Sequence[Units], workers: int, cores: int, nodes: int, chunk: int) -> list[Fraction]:

@@ -1,0 +1,198 @@
+"""One way of doing a lab's work: how it is declared, how it is named, and where its processes go."""
+
+from collections import Counter
+from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
+from pickle import PicklingError, UnpicklingError
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from parlab.case import FUTURES, LAUNCHES, MPI, PYTHON, RIGHT, Case
+from parlab.catalog import load_lab
+from parlab.lab import Lab
+from parlab.spec import Spec
+
+SPEC = Spec(nodes=4, cores=2, speed=Fraction(1, 8), unit=0.5)
+
+
+def pool(task: Any = len, **settings: Any) -> None: ...
+
+
+def declared(**facts: Any) -> list[Case]:
+    """What one decorator makes of a function."""
+    lab = Lab(unit=1)
+    lab.case(**facts)(pool)
+    return lab.cases
+
+
+# How it is declared.
+
+
+def test_decorators_on_one_function_read_downwards() -> None:
+    lab = Lab(unit=1)
+
+    @lab.case(workers=1)
+    @lab.case(workers=[4, 8])
+    @lab.case(workers=2, chunk=3)
+    def stacked(task: Any = len, **settings: Any) -> None: ...
+
+    assert [case.name for case in lab.cases] == [
+        "stacked(workers=1)",
+        "stacked(workers=4)",
+        "stacked(workers=8)",
+        "stacked(workers=2, chunk=3)",
+    ]
+
+
+@given(st.lists(st.lists(st.lists(st.integers(), min_size=1, max_size=3), max_size=4), max_size=4))
+def test_cases_stand_in_the_order_in_which_they_are_read(functions: list[list[list[int]]]) -> None:
+    lab = Lab(unit=1)
+    for decorators in functions:
+
+        def one_more(task: Any = len, **settings: Any) -> None: ...
+
+        for sizes in reversed(decorators):  # as Python applies them
+            lab.case(size=sizes)(one_more)
+    as_read = [size for decorators in functions for sizes in decorators for size in sizes]
+    assert [case.settings["size"] for case in lab.cases] == as_read
+
+
+def test_a_decorated_function_is_still_the_function() -> None:
+    assert Lab(unit=1).case(workers=[4, 8])(pool) is pool
+
+
+def test_several_lists_make_a_case_of_each_combination() -> None:
+    assert [case.settings for case in declared(workers=[1, 2], chunk=[3, 4])] == [
+        {"workers": 1, "chunk": 3},
+        {"workers": 1, "chunk": 4},
+        {"workers": 2, "chunk": 3},
+        {"workers": 2, "chunk": 4},
+    ]
+
+
+def test_what_is_no_list_is_one_value() -> None:
+    (case,) = declared(shape=(2, 3), start="fork", chunk=None)
+    assert case.name == "pool(shape=(2, 3), start='fork', chunk=None)"
+
+
+def test_by_default_a_case_is_one_process_under_limits_that_comes_out_right() -> None:
+    assert declared() == [Case(pool, PYTHON, {}, outcome=RIGHT, threads=False, limited=True, lesson_s=None)]
+
+
+def test_what_is_no_setting_is_kept_beside_the_settings() -> None:
+    (case,) = declared(launch=MPI, outcome="wrong", threads=True, limited=False, lesson_s=8.04, workers=4)
+    assert case == Case(pool, MPI, {"workers": 4}, None, "wrong", (), True, False, 8.04)
+
+
+@pytest.mark.parametrize(
+    ("nodes", "runs_on"), [((), [1, 2, 3, 4]), (2, [2]), ([1, 4], [1, 4]), ((2, 3), [2, 3]), (8, [])]
+)
+def test_a_case_runs_on_the_sizes_that_it_names_or_on_all(nodes: Any, runs_on: list[int]) -> None:
+    (case,) = declared(nodes=nodes, workers=4)
+    assert [size for size in (1, 2, 3, 4) if case.runs_on(size)] == runs_on
+    assert case.settings == {"workers": 4}
+
+
+@pytest.mark.parametrize("launch", ["telepathy", "", "MPI", "mpi4py"])
+def test_an_unknown_launch_is_refused_and_the_known_are_named(launch: str) -> None:
+    lab = Lab(unit=1)
+    with pytest.raises(ValueError, match=r"known are 'python', 'mpi', 'mpi4py\.futures'") as refused:
+        lab.case(launch=launch)(pool)
+    assert str(refused.value).startswith(f"launch={launch!r}: ")
+    assert lab.cases == []
+
+
+@pytest.mark.parametrize("outcome", ["", "Right", "ValueError", "crash"])
+def test_an_outcome_that_is_a_word_is_right_or_wrong(outcome: str) -> None:
+    with pytest.raises(ValueError, match="known are 'right', 'wrong' and classes of exceptions"):
+        declared(outcome=outcome)
+
+
+@pytest.mark.parametrize("outcome", [KeyboardInterrupt, SystemExit, BaseException, GeneratorExit, int])
+def test_what_ends_a_process_or_is_no_exception_cannot_be_declared(outcome: type) -> None:
+    with pytest.raises(ValueError, match=f"outcome={outcome.__name__}: a case cannot declare"):
+        declared(outcome=outcome)
+
+
+def test_a_declared_exception_is_known_by_its_name_and_covers_those_derived_from_it() -> None:
+    (case,) = declared(outcome=LookupError)
+    assert case.outcome == "LookupError"
+    assert case.declares(LookupError())
+    assert case.declares(KeyError())
+    assert not case.declares(PicklingError())
+
+
+@pytest.mark.parametrize("outcome", ["right", "wrong"])
+def test_a_case_that_is_to_give_a_result_declares_no_exception(outcome: str) -> None:
+    (case,) = declared(outcome=outcome)
+    assert not any(case.declares(error) for error in (ValueError(), UnpicklingError(), Exception()))
+
+
+def test_an_exception_of_a_library_that_the_host_lacks_is_known_by_its_name(lab_file: Callable[[str], Path]) -> None:
+    lab = load_lab(
+        lab_file(
+            "from nowhere.errors import CrashError\nimport nothing\nfrom parlab.lab import Lab\nlab = Lab(unit=1)\n"
+            "@lab.case(outcome=CrashError)\n@lab.case(outcome=nothing.at.AllError, workers=2)\ndef go(task): ..."
+        )
+    )
+    assert [(case.outcome, case.raises) for case in lab.cases] == [("CrashError", ()), ("AllError", ())]
+
+
+# How it is named, and what it starts.
+
+
+def test_the_size_is_in_the_name_where_there_are_several() -> None:
+    plain, with_settings = Case(pool), Case(pool, settings={"workers": 4, "start": "fork"})
+    assert (plain.name, plain.on(2).name) == ("pool", "pool(nodes=2)")
+    assert with_settings.on(2).name == "pool(workers=4, start='fork', nodes=2)"
+    assert with_settings.on(2).settings == with_settings.settings
+
+
+@pytest.mark.parametrize(
+    ("launch", "settings", "workers", "ranks"),
+    [
+        (PYTHON, {}, 1, 1),
+        (PYTHON, {"workers": 16}, 16, 1),
+        (PYTHON, {"workers": None}, 1, 1),
+        (MPI, {}, 8, 8),
+        (MPI, {"workers": 3}, 3, 3),
+        (MPI, {"workers": None}, 8, 8),
+        (FUTURES, {}, 8, 9),
+        (FUTURES, {"chunk": 4}, 8, 9),
+    ],
+)
+def test_the_launch_says_how_many_workers_and_ranks_there_are(
+    launch: str, settings: dict[str, Any], workers: int, ranks: int
+) -> None:
+    case = Case(pool, launch, settings)
+    assert (case.workers(SPEC.workers), case.ranks(SPEC.workers)) == (workers, ranks)
+
+
+def test_the_one_rank_of_a_python_case_is_on_the_first_node() -> None:
+    assert Case(pool, PYTHON, {"workers": 16}).node_of(0, SPEC) == 0
+
+
+def test_under_futures_rank_0_is_on_the_head_and_the_others_are_dealt_out() -> None:
+    case = Case(pool, FUTURES)
+    assert [case.node_of(rank, SPEC) for rank in range(case.ranks(SPEC.workers))] == [None, 0, 0, 1, 1, 2, 2, 3, 3]
+
+
+@given(
+    st.sampled_from(LAUNCHES),
+    st.builds(Spec, st.integers(1, 9), st.integers(1, 9), st.just(Fraction(1, 8)), st.just(0.5)),
+    st.one_of(st.none(), st.integers(1, 64)),
+)
+def test_ranks_are_dealt_out_evenly_and_in_order(launch: str, spec: Spec, workers: int | None) -> None:
+    case = Case(pool, launch, {"workers": workers})
+    ranks = case.ranks(spec.workers)
+    nodes = [node for rank in range(ranks) if (node := case.node_of(rank, spec)) is not None]
+    on_each = Counter(nodes)
+    assert len(nodes) == ranks - (launch == FUTURES)
+    assert nodes == sorted(nodes)
+    assert on_each.keys() <= set(range(spec.nodes))
+    assert launch == PYTHON or len(on_each) == min(spec.nodes, len(nodes))
+    assert max(on_each.values()) - min(on_each.values()) <= 1

@@ -1,0 +1,232 @@
+"""What the command line says of a lab's cases and sizes, read before anything starts."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from parlab.case import FUTURES, MPI, PYTHON
+from parlab.errors import UsageError
+from parlab.lab import BOUNDS, Lab
+from parlab.options import Options, read_cases, read_setting, read_specs
+
+Declared = tuple[Any, dict[str, Any]]
+
+
+def pool(task: Any = len, **settings: Any) -> None: ...
+
+
+def threads(task: Any = len, **settings: Any) -> None: ...
+
+
+def loop(task: Any = len) -> None: ...
+
+
+def lab_of(*declared: Declared, **facts: Any) -> Lab:
+    """A lab of these functions, each with what its decorator says."""
+    lab = Lab(unit=0.5, **facts)
+    for function, own in declared:
+        lab.case(**own)(function)
+    return lab
+
+
+THREE = lab_of((pool, {"workers": 4, "chunk": 1}), (threads, {"workers": 2}), (loop, {}))
+
+
+def names(lab: Lab, **options: str) -> list[str]:
+    return [chosen.case.name for chosen in read_cases(lab, Options(**options))]  # type: ignore[arg-type]
+
+
+def refusal(lab: Lab, **options: str) -> str:
+    """What is said of bad input, in one line."""
+    with pytest.raises(UsageError) as refused:
+        (read_cases(lab, Options(**options)), read_specs(lab, Options(**options)))  # type: ignore[arg-type]
+    (line,) = str(refused.value).splitlines()
+    return line
+
+
+# The cases that are to run.
+
+
+def test_without_options_every_case_runs_as_it_is_declared() -> None:
+    chosen = read_cases(THREE, Options())
+    assert [one.case for one in chosen] == THREE.cases
+    assert [(one.number, one.instead) for one in chosen] == [(0, {}), (1, {}), (2, {})]
+
+
+def test_values_take_the_place_of_those_of_every_case_that_has_the_setting() -> None:
+    assert names(THREE, workers="3,5") == [
+        "pool(workers=3, chunk=1)",
+        "pool(workers=5, chunk=1)",
+        "threads(workers=3)",
+        "threads(workers=5)",
+        "loop",
+    ]
+
+
+def test_a_chosen_case_tells_the_node_its_number_and_what_it_has_instead() -> None:
+    chosen = read_cases(THREE, Options(workers="3,5"))
+    assert [(one.number, one.instead) for one in chosen] == [
+        *((0, {"workers": workers}) for workers in (3, 5)),
+        *((1, {"workers": workers}) for workers in (3, 5)),
+        (2, {}),
+    ]
+
+
+def test_settings_are_combined() -> None:
+    lab = lab_of((pool, {"workers": 4, "chunk": None, "start": "fork"}))
+    assert [one.instead for one in read_cases(lab, Options(workers="1,2", chunk="3,4"))] == [
+        {"workers": workers, "chunk": chunk} for workers in (1, 2) for chunk in (3, 4)
+    ]
+    assert names(lab, workers="1", chunk="3") == ["pool(workers=1, chunk=3, start='fork')"]
+
+
+def test_cases_that_become_alike_run_once() -> None:
+    lab = lab_of((pool, {"workers": [4, 8, 16], "chunk": [1, 2]}))
+    chosen = read_cases(lab, Options(workers="2,3,2"))
+    assert [one.case.name for one in chosen] == [
+        "pool(workers=2, chunk=1)",
+        "pool(workers=3, chunk=1)",
+        "pool(workers=2, chunk=2)",
+        "pool(workers=3, chunk=2)",
+    ]
+    assert [one.number for one in chosen] == [0, 0, 1, 1]
+
+
+def test_what_the_lesson_printed_is_not_shown_beside_other_settings() -> None:
+    lab = lab_of((pool, {"workers": 4, "lesson_s": 3.0}), (loop, {"lesson_s": 7.0}))
+    assert [one.case.lesson_s for one in read_cases(lab, Options())] == [3.0, 7.0]
+    assert [one.case.lesson_s for one in read_cases(lab, Options(workers="4,8"))] == [3.0, None, 7.0]
+
+
+def test_all_but_the_settings_stays_as_the_case_declares_it() -> None:
+    lab = lab_of((pool, {"workers": 4, "launch": MPI, "outcome": KeyError, "limited": False, "nodes": [1, 2]}))
+    (declared,), (chosen,) = lab.cases, read_cases(lab, Options(workers="2"))
+    kept = ("function", "launch", "outcome", "raises", "limited", "sizes")
+    assert [getattr(chosen.case, name) for name in kept] == [getattr(declared, name) for name in kept]
+
+
+some = st.lists(st.integers(1, 64), min_size=1, max_size=4)
+
+
+@given(st.lists(some, min_size=1, max_size=4), some)
+def test_whatever_is_given_no_two_cases_are_alike_and_none_is_left_out(own: list[list[int]], given: list[int]) -> None:
+    lab = lab_of(*((pool, {"workers": values, "chunk": chunk}) for chunk, values in enumerate(own, 1)))
+    found = names(lab, workers=",".join(map(str, given)))
+    expected = {f"pool(workers={workers}, chunk={chunk})" for workers in given for chunk in range(1, len(own) + 1)}
+    assert len(found) == len(expected)
+    assert set(found) == expected
+
+
+# One setting.
+
+
+@pytest.mark.parametrize("name", BOUNDS)
+def test_a_setting_is_read_from_its_least_to_its_most(name: str) -> None:
+    low, high = BOUNDS[name]
+    assert read_setting(THREE, name, f"{high},{low},{high}") == (high, low)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "0", "65", "4,", ",4", "4,65", "x", "1.5", "-1", "4 8", "4\n8", "\u0664", "9" * 99]
+)
+def test_a_bad_value_is_refused_in_one_line_that_names_the_option_and_its_bounds(text: str) -> None:
+    said = refusal(THREE, workers=text)
+    assert said == f"--workers takes numbers from 1 to 64, separated by commas, not {text!r}"
+
+
+chunks = st.lists(st.integers(*BOUNDS["chunk"]), min_size=1)
+
+
+@given(chunks)
+def test_values_within_the_bounds_are_read_once_each_in_their_order(values: list[int]) -> None:
+    assert read_setting(THREE, "chunk", ",".join(map(str, values))) == tuple(dict.fromkeys(values))
+
+
+@given(chunks, st.integers().filter(lambda value: not 1 <= value <= 1000), st.integers(0, 20))
+def test_one_value_out_of_bounds_spoils_the_others(values: list[int], bad: int, at: int) -> None:
+    values.insert(at, bad)
+    assert refusal(THREE, chunk=",".join(map(str, values))).startswith("--chunk takes numbers from 1 to 1000, ")
+
+
+def test_a_lab_says_how_much_of_a_setting_of_its_own_it_can_bear() -> None:
+    lab = lab_of((pool, {"size": [100, 1000]}), bounds={"size": (10, 5000)})
+    assert names(lab, size="10,5000") == ["pool(size=10)", "pool(size=5000)"]
+    for size in ("9", "5001"):
+        assert refusal(lab, size=size).startswith("--size takes numbers from 10 to 5000, ")
+
+
+@pytest.mark.parametrize(
+    ("lab", "takes"),
+    [
+        (THREE, "--workers, --chunk"),
+        (lab_of((pool, {"workers": 4})), "--workers"),
+        (lab_of((loop, {}), (pool, {"start": "fork"})), "none of its own options"),
+    ],
+)
+def test_a_setting_that_no_case_has_is_refused_with_those_that_there_are(lab: Lab, takes: str) -> None:
+    assert refusal(lab, size="3") == f"this lab has no size to set; it takes {takes}"
+
+
+# The sizes to run on.
+
+
+def test_a_lab_that_runs_inside_one_node_takes_no_nodes() -> None:
+    assert refusal(THREE, nodes="1") == "this lab runs inside one node: it takes no --nodes"
+    assert [spec.nodes for spec in read_specs(THREE, Options(cores="4"))] == [1]
+
+
+@pytest.mark.parametrize(
+    "lab",
+    [
+        lab_of((pool, {"launch": PYTHON}), nodes=2),
+        lab_of((pool, {"launch": PYTHON}), nodes=[1, 2]),
+        lab_of((pool, {}), (threads, {"launch": MPI})),
+        lab_of((pool, {"launch": FUTURES})),
+    ],
+)
+def test_a_lab_of_several_nodes_or_ranks_takes_nodes(lab: Lab) -> None:
+    assert [spec.nodes for spec in read_specs(lab, Options(nodes="3,1"))] == [3, 1]
+
+
+def test_a_size_that_no_case_runs_on_is_left_out() -> None:
+    lab = lab_of((pool, {"nodes": 1}), (threads, {"nodes": [2, 4]}), nodes=[1, 2, 3, 4])
+    assert [spec.nodes for spec in read_specs(lab, Options())] == [1, 2, 4]
+    assert [spec.nodes for spec in read_specs(lab, Options(nodes="8,4,3"))] == [4]
+
+
+def test_sizes_that_no_case_runs_on_at_all_are_refused() -> None:
+    lab = lab_of((pool, {"nodes": [1, 2]}), nodes=[1, 2])
+    assert refusal(lab, nodes="3,5") == "none of this lab's cases runs on 3 nodes or 5 nodes"
+
+
+@pytest.mark.parametrize("text", ["", "0", "65", "1,", "two", "1\n2"])
+def test_bad_nodes_are_refused_in_one_line(text: str) -> None:
+    said = refusal(lab_of((pool, {"launch": MPI})), nodes=text)
+    assert said == f"--nodes takes numbers from 1 to 64, separated by commas, not {text!r}"
+
+
+def test_cases_that_differ_in_more_than_their_settings_all_run() -> None:
+    lab = Lab(unit=0.5)
+    lab.case(limited=False)(print)
+    lab.case()(print)
+    assert [chosen.case.limited for chosen in read_cases(lab, Options())] == [True, False]
+
+
+def test_a_case_that_the_lab_declares_goes_before_a_changed_one() -> None:
+    lab = Lab(unit=0.5)
+    lab.case(workers=8, lesson_s=2.0, outcome="wrong")(print)
+    lab.case(workers=4, lesson_s=3.0)(print)
+    (chosen,) = read_cases(lab, Options(workers="8"))
+    assert (chosen.case.outcome, chosen.case.lesson_s, chosen.number) == ("wrong", 2.0, 1)
+
+
+def test_only_settings_with_bounds_are_offered_and_zero_may_be_within_them() -> None:
+    lab = Lab(unit=0.5, bounds={"size": (0, 9)})
+    lab.case(size=5, workers=2)(print)
+    (chosen,) = read_cases(lab, Options(size="0"))
+    assert chosen.case.settings == {"size": 0, "workers": 2}
+    lab.bounds.pop("size")
+    with pytest.raises(UsageError, match=r"it takes --workers$"):
+        read_cases(lab, Options(size="0"))

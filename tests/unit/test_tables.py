@@ -1,0 +1,242 @@
+"""The columns and tables that only some runs have, and the summary of several."""
+
+import io
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.console import Console
+
+from parlab.console import ideal_and_measured, show_comparison, show_line, show_run, show_summary
+from parlab.live import Board, Lines
+from parlab.record import Answer, Claim, MeasuredCase, Run
+from parlab.watcher import Started
+from parlab.words import number
+from tests.unit.samples import (
+    SPEC,
+    case,
+    case_on,
+    failed_run,
+    in_a_line,
+    noisy_repeat,
+    raised,
+    recording,
+    repeat,
+    run,
+    shown,
+    span,
+    took,
+    verdict,
+)
+
+YES, NO, CANNOT = Answer.YES, Answer.NO, Answer.CANNOT
+CLAIMS = (Claim("it halves", YES), Claim("it needs more", CANNOT, "needs 4 CPUs"), Claim("it doubles", NO, "too slow"))
+
+
+def table(*cases: MeasuredCase) -> list[str]:
+    """The lines of the table of a run, on a console with room for all of its columns, with single blanks."""
+    console = recording(width=160)
+    console.print(ideal_and_measured(run(*cases)))
+    return [in_a_line(line) for line in console.export_text().splitlines()]
+
+
+# The table of a run.
+
+
+def test_what_the_lesson_printed_stands_before_the_ideal() -> None:
+    assert table(case(took(5.0), lesson_s=8.04), case(took(4.0), name="other")) == [
+        "case lesson ideal measured off by speed-up",
+        "pool(nodes=1) 8.04 s 4.00 s 5.00 s +25.0 % 1.60 x",
+        "other - 4.00 s 4.00 s +0.0 % 2.00 x",
+    ]
+
+
+def test_where_the_lesson_printed_nothing_there_is_no_column_for_it() -> None:
+    assert table(case(took(4.0)))[0] == "case ideal measured off by speed-up"
+
+
+def test_the_outcome_of_every_case_is_shown_where_one_is_not_right() -> None:
+    assert table(case(took(5.0, outcome="wrong"), name="racing"), case(took(4.0), name="locked")) == [
+        "case ideal measured off by speed-up outcome",
+        "racing 4.00 s 5.00 s +25.0 % 1.60 x wrong",
+        "locked 4.00 s 4.00 s +0.0 % 2.00 x right",
+    ]
+
+
+def test_what_raises_before_its_first_task_has_an_outcome_and_no_figures() -> None:
+    found = table(case(raised("PicklingError"), lesson_s=1.5, name="lambda"), case_on(2))
+    assert found[0] == "case lesson ideal measured off by speed-up tasks by node outcome"
+    assert found[1] == "lambda 1.50 s - - - - - PicklingError"
+    assert found[2].endswith("8 8 right")
+
+
+def test_what_the_lesson_printed_and_an_outcome_are_shown_whole_in_eighty_columns() -> None:
+    text = shown(show_run, run(case(raised("PicklingError"), name="lambda(workers=4)", lesson_s=12.34), case()))
+    assert "12.34 s" in text
+    assert "PicklingError" in text
+
+
+def test_with_repeats_and_all_columns_every_row_has_a_cell_in_each() -> None:
+    quick, slow = took(4.0, outcome="wrong"), took(5.0, outcome="wrong")
+    found = table(case(quick, quick, slow, lesson_s=4.0), case(raised(), name="lambda"), case_on(2))
+    assert found[0] == "case lesson ideal median spread off by speed-up tasks by node outcome"
+    assert found[1] == "pool(nodes=1) 4.00 s 4.00 s 4.00 s 25.0 % +0.0 % 2.00 x 1 wrong"
+    assert found[2] == "lambda - - - - - - - ValueError"
+
+
+def test_a_case_without_units_has_no_ideal_and_is_off_by_nothing() -> None:
+    lost = span(seconds=5.0, cpu_s=0.0)  # a node that did nothing for all that is known
+    without = case(repeat([lost]), ideal_s=None, serial_s=None)
+    assert table(without)[1] == "pool(nodes=1) - 5.00 s - -"
+    text = shown(show_run, run(without))
+    assert "unexplained: " not in text  # it is not paced: there is nothing to hold it to
+    assert "nan" not in text
+
+
+def test_two_runs_without_an_ideal_are_compared_by_what_they_took() -> None:
+    first, second = (run(case(took(seconds), ideal_s=None, serial_s=None)) for seconds in (4.0, 5.0))
+    last = shown(show_comparison, first, second, wide=True).splitlines()[-1]
+    assert in_a_line(last) == "pool(nodes=1) - 4.00 s 5.00 s 1.250 - -"
+
+
+def test_in_a_list_a_run_is_off_by_what_its_cases_with_an_ideal_are() -> None:
+    without = case(took(4.0), ideal_s=None, serial_s=None)
+    for cases, words in (((without,), "no ideal"), ((without, case(took(5.0))), "off by +25.0 %")):
+        text = shown(show_line, 1, run(*cases), wide=True)
+        assert f", 0.5 s {words} " in in_a_line(text)
+        assert "nan" not in text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"), [(12.0, "12.00 s"), (0.5, "0.50 s"), (0.0625, "62.5 ms"), (0.0078125, "7.81 ms")]
+)
+def test_what_is_over_in_less_than_a_tenth_of_a_second_is_told_in_milliseconds(seconds: float, words: str) -> None:
+    assert table(case(repeat([span(start=0.0, seconds=seconds)])))[1].startswith(f"pool(nodes=1) 4.00 s {words} ")
+
+
+# Figures and claims.
+
+
+def test_figures_stand_in_a_table_of_those_cases_that_took_some() -> None:
+    took_two = case(repeat(figures={"MB/s": 812.5, "messages": 12345.0}), name="buffers")
+    text = shown(show_run, run(case(name="silent"), took_two, case(repeat(figures={"MB/s": 0.035}), name="pickles")))
+    found = [in_a_line(line) for line in text[text.index("\nfigures") :].splitlines()[1:4]]
+    assert found == ["figures", "buffers 812 MB/s, 12345 messages", "pickles 0.035 MB/s"]
+
+
+def test_without_figures_there_is_no_table_of_them() -> None:
+    assert "figures" not in shown(show_run, run(case()))
+
+
+def test_of_several_repeats_the_median_of_each_figure_is_shown() -> None:
+    taken: list[dict[str, float]] = [{"MB/s": 9.0}, {"MB/s": 1.0, "lost": 4.0}, {"MB/s": 2.0}]
+    measured = case(*(repeat(figures=figures) for figures in taken))
+    assert measured.figures == {"MB/s": 2.0, "lost": 4.0}
+    assert "2 MB/s, 4 lost" in shown(show_run, run(measured))
+
+
+@pytest.mark.parametrize(
+    ("value", "words"), [(1234.6, "1235"), (0.035, "0.035"), (12.5, "12.5"), (3.0, "3"), (0.0, "0"), (-7.25, "-7.25")]
+)
+def test_a_number_has_three_digits_at_least_and_none_that_say_nothing(value: float, words: str) -> None:
+    assert number(value) == words
+
+
+@given(st.floats(1e-4, 1e9))
+def test_a_number_is_told_to_half_a_percent(value: float) -> None:
+    assert float(number(value)) == pytest.approx(value, rel=0.005)
+
+
+def test_several_claims_are_told_each_with_its_reason() -> None:
+    text = shown(show_run, run(case(), verdict=verdict(*CLAIMS)))
+    found = [in_a_line(line) for line in text[text.index("\nclaims") :].splitlines()[1:]]
+    assert found == ["claims", "yes it halves", "cannot it needs more: needs 4 CPUs", "no it doubles: too slow"]
+
+
+@pytest.mark.parametrize("claims", [(), CLAIMS[:1]])
+def test_of_one_claim_or_none_the_answer_says_it_all(claims: tuple[Claim, ...]) -> None:
+    assert "\nclaims" not in shown(show_run, run(case(), verdict=verdict(*claims)))
+
+
+def test_what_looks_like_markup_in_a_claim_is_shown_as_it_is() -> None:
+    claim = Claim("a [bold] claim", NO, "got [1, 2] and [/red]")
+    text = in_a_line(shown(show_run, run(case(), verdict=verdict(claim, CLAIMS[0]))))
+    assert "no a [bold] claim: got [1, 2] and [/red]" in text
+
+
+# The summary of several runs.
+
+
+def summary(*runs: Run, refused: dict[str, str] | None = None) -> list[str]:
+    """The lines of a summary of runs of which each took ten seconds, with single blanks."""
+    text = shown(show_summary, [(made, 10.0) for made in runs], refused or {})
+    return [in_a_line(line) for line in text.splitlines()]
+
+
+def test_a_summary_has_a_line_for_each_lab() -> None:
+    shows = run(case(took(4.1)), case(took(3.0)), lab="pool", verdict=verdict(*CLAIMS, reproduced=NO))
+    found = summary(shows, run(case(noisy_repeat()), lab="mpi"))
+    assert found[0].startswith("lab correct held quiet reproduced claims shown")
+    assert found[1].startswith("pool yes yes yes no 1 of 3 -25.0 %")
+    assert found[2].startswith("mpi yes yes no cannot 0 of 0 +0.0 %")
+
+
+def test_a_run_that_broke_off_answers_nothing_in_a_summary() -> None:
+    found = summary(failed_run(case(took(5.0)), text="worker-2 is gone"), failed_run())
+    assert found[1].startswith("sample broke off - - - 0 of 0 +25.0 %")
+    assert found[2].startswith("sample broke off - - - 0 of 0 - ")
+
+
+def test_a_lab_that_was_refused_is_in_the_summary_with_the_reason() -> None:
+    found = summary(run(case()), refused={"blas": "more than the 2 CPUs [of] this machine"})
+    assert found[2].startswith("blas not run - - - ")
+    assert "blas: more than the 2 CPUs [of] this machine" in found
+
+
+def test_a_summary_lists_what_failed_and_what_could_not_be_shown_of_all_labs() -> None:
+    first, second = (run(case(), lab=name, verdict=verdict(*CLAIMS)) for name in ("pool", "mpi"))
+    found = summary(first, second, run(case(), verdict=verdict(CLAIMS[0])))
+    assert found[found.index("no: 2 claims") :] == [
+        "no: 2 claims",
+        "pool: it doubles: too slow",
+        "mpi: it doubles: too slow",
+        "",
+        "cannot be shown here: 2 claims",
+        "pool: it needs more: needs 4 CPUs",
+        "mpi: it needs more: needs 4 CPUs",
+    ]
+
+
+def test_a_summary_of_runs_that_showed_all_lists_nothing_behind_its_table() -> None:
+    found = summary(run(case(), verdict=verdict(CLAIMS[0])), run(case(ideal_s=None, serial_s=None)))
+    assert not any(line.startswith(("no", "cannot")) for line in found)
+    assert "nan" not in "".join(found)
+
+
+# While it goes on.
+
+
+STARTED = Started("pool", SPEC, tasks=4, workers=16, ideal_s=None, repeat=1, repeats=1)
+
+
+def test_a_case_without_an_ideal_is_announced_without_one() -> None:
+    assert shown(lambda console: Lines(console).started(STARTED)) == "pool: 4 tasks on 16 workers\n"
+
+
+def test_a_board_of_a_case_without_an_ideal_shows_its_seconds_alone() -> None:
+    made = Board(Console(file=io.StringIO()))
+    made.started(STARTED)
+    made.spans([span()])
+    text = in_a_line(shown(lambda console: console.print(made)))
+    assert "1 of 4 tasks" in text
+    assert "ideally" not in text
+
+
+def test_what_a_figure_is_called_is_shown_as_it_is() -> None:
+    text = shown(show_run, run(case(took(4.0, figures={"MB/s [copy]": 999.7}))))
+    assert "1000 MB/s [copy]" in in_a_line(text)
+
+
+def test_an_outcome_is_never_cut() -> None:
+    one = case(raised("BrokenProcessPool"), raised("BrokenProcessPool"), lesson_s=2.0, declared="BrokenProcessPool")
+    assert "BrokenProcessPool" in "".join(shown(show_run, run(one)).split())
