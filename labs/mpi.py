@@ -2,49 +2,50 @@
 
 Words      A cluster is several machines that work together; each is a node. Here a node is a container with two
            virtual cores, each as fast as an eighth of a core of your machine. A task is one call of `square`; it
-           computes for one unit of time, here 0.5 s.
+           computes for one unit of time, here 0.5 s. A worker is a process that does one task after another.
 
 Question   How long do 32 tasks take on one node, on two, on four?
 
 Predict    A core does one task at a time. One node does two at once, so 32 tasks are 16 rounds of one unit: 8 s.
-           How many rounds on two nodes, on four? What will be lost on the way?
+           How many rounds on two nodes, on four? And 16 tasks on four, if each worker is sent four at a time?
 
 Run        ./invoke lab.mpi
            ./invoke lab.mpi --nodes 1,2,4,8 --speed 1/16   slower cores: eight need no more CPU than four did
-           ./invoke lab.mpi --unit 0.05                    short tasks: does handing them out begin to show?
+           ./invoke lab.mpi --nodes 4 --chunk 8            half as many chunks: predict the time first
 
 What happens, and why
            The processes of a `multiprocessing` pool all run on one machine. MPI (Message Passing Interface) lets
            processes on many machines send each other messages. `mpiexec` starts them and numbers them from 0; the
-           number is a process's rank, and the process is called a rank, too.
-           `MPIPoolExecutor` is used like `ProcessPoolExecutor`, but its workers are ranks. Rank 0 runs the case
-           below, on a node of its own, the head, and hands out tasks; every other rank computes one task, sends
-           the result back and gets the next. A program of your own with eight workers is started by
+           number is a process's rank, and the process is called a rank, too. `MPIPoolExecutor` is used like
+           `ProcessPoolExecutor`, but its workers are ranks. Rank 0 runs the case, on a node of its own, the head,
+           and hands out tasks; every other rank does one, sends the result back and gets the next. Start a program
+           of your own with one rank more than workers: `mpiexec -n 9 python -m mpi4py.futures program.py`.
+           Doubling the nodes halves the time because no task needs another's result, and because a task computes
+           far longer than its messages travel. The table's last column counts the tasks of each node.
+           `map` gives results in the order of its arguments. `submit` returns at once, with a future, which will
+           hold one result; `as_completed` gives the futures in the order in which they are done. That costs no time.
+           `starmap` passes several arguments; `chunksize=4` sends four tasks to one worker in one message. Sixteen
+           tasks are then four chunks, for eight workers: half of them idle, and it takes 4 units instead of 2.
+           Chunks pay where tasks are as short as their messages. If `unordered`, whoever is done first comes first.
 
-               mpiexec -n 9 python -m mpi4py.futures program.py
+Traps      - Lessons 001 and 003 name this pool without a word on `mpiexec`. Without `-m mpi4py.futures` it must start
+             its workers itself, which many clusters forbid; without the main guard each begins the program again.
+           - A function is sent by its name: a lambda has none that another process could import (PicklingError).
 
-           that is one rank more than workers. Doubling the nodes halves the time because no task needs another's
-           result, and because a task computes far longer than its messages travel. The table's last column counts
-           the tasks of each node: nodes and tasks are all alike, so the counts are, too.
-
-Traps      - Without `-m mpi4py.futures` the pool must start its workers itself, which many clusters forbid.
-           - Without the main guard every worker, which imports this file, would begin the program again.
-           - A function is sent by its name: a lambda has none that another process could import.
-           - When the terminal that runs mpiexec is lost, ranks on other machines may go on: look, and end them.
-
-Exercise   Make tasks unequal: burn(1 + number % 4) in `square`. Work out the ideal for four nodes by hand, run it,
-           compare. Then let the longest tasks go first. (The expectation below is about equal tasks: it says no.)
+Exercise   Let `square` burn(1 + number % 4). Work out the ideal of map on four nodes by hand, run it, compare. Then
+           let the longest tasks go first. (The claims below are about equal tasks: they say no.)
+Lessons    001, 002, 003
+Follows    nested
 Minutes    10
 """
 
 from math import ceil
 
-from mpi4py.futures import MPIPoolExecutor
+from mpi4py.futures import MPIPoolExecutor, as_completed
 
 from parlab.lab import Lab, approx, burn
 
 lab = Lab(unit=0.5, nodes=[1, 2, 4], cores=2, speed=1 / 8)
-NUMBERS = range(32)
 
 
 def square(number):
@@ -54,21 +55,53 @@ def square(number):
 
 
 @lab.serial
-def one_after_another(task=square):
-    return [task(number) for number in NUMBERS]
+def one_after_another(task=square, *, many=32):
+    return [task(number) for number in range(many)]
 
 
 @lab.case(launch="mpi4py.futures")
 def pool_of_ranks(task=square):
     with MPIPoolExecutor() as pool:
-        return list(pool.map(task, NUMBERS))
+        return list(pool.map(task, range(32)))
+
+
+@lab.case(launch="mpi4py.futures", nodes=4, many=16)
+def as_they_are_done(task=square, *, many):
+    with MPIPoolExecutor() as pool:
+        number_of = {pool.submit(task, number): number for number in range(many)}
+        squares = {number_of[future]: future.result() for future in as_completed(number_of)}
+    return [squares[number] for number in range(many)]
+
+
+@lab.case(launch="mpi4py.futures", nodes=4, many=16, chunk=4)
+def in_chunks(task=square, *, many, chunk):
+    with MPIPoolExecutor() as pool:
+        arguments = [(number,) for number in range(many)]
+        return sorted(pool.starmap(task, arguments, chunksize=chunk, unordered=True))
+
+
+def assert_rounds(case, rounds, rel):
+    assert case.units == approx(rounds, rel), f"{case.name} took {case.units:.2f} units, not {rounds}"
 
 
 @lab.expect
 def time_is_whole_rounds_of_one_unit(cases):
     for case in cases.values():
-        rounds = ceil(len(NUMBERS) / case.workers)
-        assert case.units == approx(rounds, rel=0.05), f"{case.name} took {case.units:.2f} units, not {rounds}"
+        if not case.settings:
+            assert_rounds(case, ceil(32 / case.workers), rel=0.05)
+
+
+@lab.expect
+def submit_takes_no_longer_than_map(cases):
+    case = cases.find(as_they_are_done)
+    assert_rounds(case, ceil(case.settings["many"] / case.workers), rel=0.1)
+
+
+@lab.expect
+def a_chunk_is_the_work_of_one_worker(cases):
+    case = cases.find(in_chunks)
+    many, chunk = case.settings["many"], case.settings["chunk"]
+    assert_rounds(case, ceil(ceil(many / chunk) / case.workers) * chunk, rel=0.1)
 
 
 if __name__ == "__main__":

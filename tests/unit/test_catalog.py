@@ -1,6 +1,7 @@
 """Labs are found, read without what only nodes have, and hide nothing."""
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -11,15 +12,15 @@ import pytest
 
 from parlab.catalog import lab_files, load_lab
 from parlab.errors import UsageError
-from parlab.handout import read_handout
+from parlab.handout import in_teaching_order, read_handout
 from tests.conftest import ROOT
 
 LABS = lab_files()
 
 
-def test_the_mpi_lab_declares_its_spec_and_case() -> None:
+def test_the_mpi_lab_declares_its_spec_and_cases() -> None:
     lab = load_lab(LABS["mpi"])
-    assert [case.name for case in lab.cases] == ["pool_of_ranks"]
+    assert lab.cases[0].name == "pool_of_ranks"
     assert (lab.nodes, lab.cores, float(lab.speed), lab.unit) == ((1, 2, 4), 2, 0.125, 0.5)
     assert read_handout(LABS["mpi"]).title == "the same work on one, two and four nodes"
 
@@ -59,8 +60,36 @@ def test_no_module_of_ours_hides_a_package(path: Path) -> None:
 def test_a_lab_is_short_and_imports_only_what_it_teaches(path: Path) -> None:
     text = path.read_text()
     tree = ast.parse(text)
-    handout = len((ast.get_docstring(tree, clean=False) or "").splitlines())
-    assert handout <= 40
-    assert len(text.splitlines()) - handout <= 80
+    assert len((ast.get_docstring(tree) or "").splitlines()) <= 40
+    assert len("\n".join(text.splitlines()[tree.body[0].end_lineno :]).strip().splitlines()) <= 80
     ours = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and "parlab" in str(node.module)}
     assert ours == {"parlab.lab"}
+
+
+@pytest.mark.parametrize("path", LABS.values(), ids=LABS)
+def test_a_handout_says_what_the_menu_and_the_course_need(path: Path) -> None:
+    handout = read_handout(path)
+    assert len(handout.title) <= 60, "the menu gives a lab one line"
+    assert handout.line("Question").endswith("?")
+    assert re.fullmatch(r"00[0-4](, 00[0-4])*", handout.line("Lessons"))
+    assert 5 <= int(handout.line("Minutes")) <= 30
+    assert {"Words", "Predict", "Run", "What happens, and why", "Traps", "Exercise"} <= handout.sections.keys()
+
+
+@pytest.mark.parametrize("path", LABS.values(), ids=LABS)
+def test_every_lab_shows_a_way_that_goes_wrong_or_costs(path: Path) -> None:
+    lab = load_lab(path)
+    assert len(lab.cases) > 1
+    assert any(expectation.must for expectation in lab.expectations)
+
+
+def test_the_course_is_one_line_of_labs() -> None:
+    course = in_teaching_order([read_handout(path) for path in LABS.values()])
+    leaders = [handout.line("Follows") for handout in course]
+    assert leaders == ["", *(handout.name for handout in course[:-1])]
+
+
+def test_the_readme_names_every_lab_in_teaching_order() -> None:
+    course = in_teaching_order([read_handout(path) for path in LABS.values()])
+    rows = re.findall(r"^\| \[(\w+)\]\(labs/\w+\.py\) \| (.*) \|$", (ROOT / "README.md").read_text(), re.MULTILINE)
+    assert rows == [(handout.name, handout.title) for handout in course]

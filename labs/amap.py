@@ -1,0 +1,119 @@
+"""amap: a pool in the background, and other work meanwhile
+
+Words      A node is a machine, here a container with ten virtual cores, each as fast as a tenth of a core of yours.
+           A task is one call of `slow_square`; it computes for one unit of time, here 0.4 s. A worker is a process
+           that does tasks, a pool is a number of workers, a chunk is the tasks that a worker fetches in one go.
+
+Question   Ten workers on ten cores have 100 tasks. Does that take ten units, and can the program that handed the
+           tasks out do something else in the meantime?
+
+Predict    Left alone, `amap` cuts the tasks into about four chunks a worker: 100 / 40 is 2.5, rounded up to 3. How
+           many chunks is that, how many units do ten workers need for them? And with chunks of one task?
+
+Run        ./invoke lab.amap
+           ./invoke lab.amap --unit 0.05           short tasks: now handing them out one by one begins to cost
+
+What happens, and why
+           34 chunks: three rounds of ten take nine units, and in the fourth only four workers have anything to do,
+           three of them for three units. That makes 12. Chunks of one are dealt out in ten full rounds: 10 units.
+           `amap` returns at once. `ready` tells whether all results are there, `get` waits for them. Meanwhile the
+           program does other work, in pieces of a quarter of a unit, and looks after each. A piece that waits, as
+           for a disk, costs the workers nothing. A piece that computes is work for an eleventh process on ten
+           cores: by the rule 11 units instead of 10.
+           The workers are as many as SLURM_CPUS_PER_TASK says. Slurm, which runs programs on many clusters, sets
+           it to the cores that a program may use. Here the lab sets it; where nobody does, ten are taken.
+
+Traps      - pathos keeps every pool. Who asks for ten workers again is given the same ten; if they were closed, the
+             first task raises ValueError: Pool not running. So close, join and clear; `with` does none of these.
+           - What pathos calls `nodes` are workers. Left out, there is one for each core of the machine, limit or not.
+           - Neither program of lesson 000 runs: below `with` an indent is missing, `num_task` is later called
+             `num_tasks`, `range(` is left open, `import os` is missing. "4 worker processes" stands where there are
+             `num_cpu`, and the other work is a print.
+           - Its first pool has no main guard. Where workers import the file, each would try to make a pool itself.
+
+Exercise   Predict chunks of 5, 10 and 20; then write chunk=[None, 1, 5, 10, 20] and see.
+Lessons    000
+Follows    futures
+Minutes    10
+"""
+
+import os
+
+from multiprocess import set_start_method
+from pathos.pools import ProcessPool
+
+from parlab.lab import Lab, approx, burn, figure, wait
+
+lab = Lab(unit=0.4, nodes=1, cores=10, speed=1 / 10)
+WORKERS = int(os.getenv("SLURM_CPUS_PER_TASK", "10"))
+NUMBERS = range(100)
+OTHER_WORK = {"wait": wait, "burn": burn}
+
+
+def slow_square(number):
+    burn(1)
+    return number * number
+
+
+def make_pool(workers):
+    set_start_method("fork", force=True)  # pathos does not ask: its pools are made as multiprocess is told here
+    return ProcessPool(nodes=workers)
+
+
+def end(pool):
+    pool.close()
+    pool.join()
+    pool.clear()  # else pathos would hand out the closed pool again
+
+
+@lab.serial
+def one_after_another(task=slow_square):
+    return [task(number) for number in NUMBERS]
+
+
+@lab.case(workers=WORKERS, chunk=[None, 1], meanwhile="wait")
+@lab.case(workers=WORKERS, chunk=1, meanwhile="burn")
+def amap(task=slow_square, *, workers, chunk, meanwhile):
+    pool, pieces = make_pool(workers), 0
+    promise = pool.amap(task, NUMBERS, chunksize=chunk)
+    while not promise.ready():
+        OTHER_WORK[meanwhile](0.25)
+        pieces += 1
+    figure("pieces of other work", pieces)
+    results = promise.get()
+    end(pool)
+    return results
+
+
+@lab.case(outcome=ValueError)
+def closed_but_not_cleared(task=slow_square):
+    make_pool(WORKERS).close()
+    pool = make_pool(WORKERS)  # the same, still closed
+    try:
+        return pool.map(task, NUMBERS)
+    finally:
+        end(pool)
+
+
+@lab.expect
+def three_at_a_time_take_twelve_units_and_one_at_a_time_ten(cases):
+    for chunk, units in ((None, 12), (1, 10)):
+        case = cases.find(amap, chunk=chunk, meanwhile="wait")
+        assert case.units == approx(units, rel=0.05), f"{case.name} took {case.units:.2f} units, not {units}"
+
+
+@lab.expect
+def other_work_is_done_meanwhile(cases):
+    for case in (case for case in cases.values() if case.times):
+        pieces = case.figures["pieces of other work"]
+        assert pieces > case.units, f"{case.name}: {pieces:g} in {case.units:.1f} units"
+
+
+@lab.expect(limits=True)
+def other_work_that_computes_slows_the_workers_down(cases):
+    slower = cases.find(amap, meanwhile="burn").units / cases.find(amap, chunk=1, meanwhile="wait").units
+    assert slower > 1.05, f"{slower:.2f} times as long"
+
+
+if __name__ == "__main__":
+    lab.main()

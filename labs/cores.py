@@ -1,0 +1,121 @@
+"""cores: how many workers to start, and whom to ask
+
+Words      A node is a container; here it has one virtual core, which is half as fast as a core of your machine. A
+           quota is CPU time: the kernel lets the node have that much of each tenth of a second, on whichever CPUs. A
+           cpuset is a list: the CPUs that a process may run on. A worker is a process of a pool; a unit is the time
+           that one task computes, here 0.25 s.
+
+Question   How many workers should a pool have, and which call tells?
+
+Predict    Your machine has two cores or more, the node a quota of half of one. What will each of the five ways in the
+           figures say? How long do 8 tasks of one unit take in a pool that is sized by each?
+
+Run        ./invoke lab.cores
+           ./invoke lab.cores --cores 3         1.5 CPUs: who is right?
+
+What happens, and why
+           os.cpu_count tells the CPUs of the machine. No limit changes it, so a pool of that size has more workers
+           than the node has cores. Nothing is gained: the same 8 units of work on one core take 8 units. And it
+           costs: with 2 workers each task takes 2 units, with 8 workers 8; each worker needs memory, and all of them
+           compete with whoever shares the machine. (The line "not as predicted" says that: 2 workers, or as many
+           as your machine has, where there is a core for one.)
+           os.process_cpu_count (since Python 3.13) and os.sched_getaffinity (Linux) count the CPUs that this process
+           may run on: right under a cpuset, as batch systems often set one, and blind to a quota, as containers have.
+           loky.cpu_count, which joblib uses, takes the least of cpuset and quota, and rounds a quota up: 0.5 CPUs
+           are 1, 1.5 are 2. It counts cores of your machine. That is the node's one virtual core here, but two
+           virtual cores at a speed of 1/2 are one core to loky; only at --speed 1 is it the same for every number.
+           SLURM_CPUS_PER_TASK is what you asked the batch system for. It is the answer wherever it is set, as it is
+           here; on your laptop it is not, so give it a default: os.environ.get("SLURM_CPUS_PER_TASK", 1).
+
+Traps      - Lessons 002 and 004 take cpu_count() for the size of a pool: on a shared node that is everybody's cores.
+           - Lesson 000 takes SLURM_CPUS_PER_TASK, with a default of 10: ten workers on any laptop. Its comment says
+             "a pool with 4 worker processes" over nodes=num_cpu.
+           - Pool() and ProcessPoolExecutor() without a number take os.process_cpu_count, before 3.13 os.cpu_count.
+           - A limit is only seen by the process that has it. Do not count on one machine for a job on another.
+
+Exercise   Predict each row of --cores 2, and of --cores 2 --speed 1/4. Then run them: who is right, and why?
+Lessons    000, 002, 003, 004
+Follows    blas
+Minutes    10
+"""
+
+import os
+from math import ceil
+from multiprocessing import get_context
+
+import loky
+
+from parlab.lab import Lab, approx, burn, figure
+
+TASKS = range(8)
+processes = get_context("fork")
+lab = Lab(unit=0.25, cores=1, speed=1 / 2)
+
+
+def square(number):
+    burn(1)
+    return number * number
+
+
+def counts():
+    found = {"os.cpu_count": os.cpu_count(), "loky.cpu_count": loky.cpu_count()}
+    if hasattr(os, "process_cpu_count"):  # since Python 3.13
+        found["os.process_cpu_count"] = os.process_cpu_count()
+    if hasattr(os, "sched_getaffinity"):  # on Linux
+        found["os.sched_getaffinity"] = len(os.sched_getaffinity(0))
+    return found | {"SLURM_CPUS_PER_TASK": int(os.environ.get("SLURM_CPUS_PER_TASK", 1))}
+
+
+def go_to_one_cpu():
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+
+
+@lab.serial
+def one_after_another(task=square):
+    return [task(number) for number in TASKS]
+
+
+@lab.case(sized_by=["os.cpu_count", "loky.cpu_count", "SLURM_CPUS_PER_TASK"], under="quota")
+@lab.case(sized_by="loky.cpu_count", under="cpuset", limited=False)
+@lab.case(sized_by="loky.cpu_count", under="both")
+def pool(task=square, *, sized_by, under):
+    begin = None if under == "quota" else go_to_one_cpu
+    with processes.Pool(1, begin) as child:  # in a process that has the limits
+        found = child.apply(counts)
+    for name, count in found.items():
+        figure(name, count)
+    with processes.Pool(found[sized_by], begin) as workers:
+        return workers.map(task, TASKS, 1)
+
+
+@lab.expect(limits=True)
+def loky_sees_a_quota_and_os_process_cpu_count_does_not(cases):
+    case = cases.find(pool, sized_by="os.cpu_count")
+    assert case.figures["loky.cpu_count"] == ceil(case.spec.node_cpus), f"{case.figures}"
+    assert case.figures["os.process_cpu_count"] > case.spec.node_cpus, f"{case.figures}"
+
+
+@lab.expect(limits=True)
+def all_but_os_cpu_count_see_a_cpuset(cases):
+    found = cases.find(pool, under="cpuset").figures
+    assert found["os.process_cpu_count"] == found["os.sched_getaffinity"] == found["loky.cpu_count"] == 1, f"{found}"
+
+
+@lab.expect(limits=True)
+def too_many_workers_make_each_task_longer_and_the_whole_no_shorter(cases):
+    case = cases.find(pool, sized_by="os.cpu_count")
+    workers = min(case.figures["os.cpu_count"], len(TASKS))
+    cores, longest = min(workers, case.spec.cores), max(span.finished - span.started for span in case.typical.spans)
+    units, wanted = longest / case.spec.unit, (approx(workers / cores, rel=0.1), approx(len(TASKS) / cores, rel=0.05))
+    assert (units, case.units) == wanted, f"up to {units:.2f} units for a task, {case.units:.2f} for all"
+
+
+@lab.expect
+def as_many_workers_as_cores_are_as_quick(cases):
+    case = cases.find(pool, sized_by="SLURM_CPUS_PER_TASK")
+    assert case.units == approx(ceil(len(TASKS) / case.spec.cores), rel=0.05), f"{case.units:.2f} units"
+
+
+if __name__ == "__main__":
+    lab.main()

@@ -1,0 +1,119 @@
+"""dropin: what can be sent to workers, and how workers are started
+
+Words      A worker is a process that does tasks for a program; a pool is a number of them. A node is a machine, here
+           a container with four virtual cores, each as fast as a quarter of a core of your machine. A task computes
+           for one unit of time, 0.5 s. A lambda is a function without a name. A closure is one that was made by
+           another function, and remembers its variables. To pickle is to write an object as bytes, to be sent.
+
+Question   `multiprocess` has the names of `multiprocessing`: one import is changed, and the program goes on. What
+           does one gain? Workers are started in three ways; what does a program lose by each?
+
+Predict    16 tasks on four workers are four rounds: 2 s. Which cases take longer than that? Which fail?
+
+Run        ./invoke lab.dropin
+           ./invoke lab.dropin --cores 2 --speed 1/2     fewer cores than workers: no more four rounds, says the claim
+
+What happens, and why
+           pickle writes a function as the names of its module and of itself; whoever reads that imports it. A
+           lambda has no name to import, so `multiprocessing` refuses it. `multiprocess` uses dill, which writes
+           the function itself, with what it remembers. Otherwise it is the same, and takes the same time.
+           fork copies the running program, with all that it has in memory. spawn starts a new Python for each
+           worker, which imports the program's file. forkserver starts one new Python, and forks workers from that.
+           Once the workers are there all are equally fast; forked ones are there first, see start-up.
+           A worker that imports the file must not start workers itself. So that is done below the main guard,
+           `if __name__ == "__main__":`, which is false where a file is imported. This file ends with one. The case
+           `script_without_guard` runs a script that has none: its worker, which imports it, tries to start one of
+           its own "before the current process has finished its bootstrapping phase", and dies of a RuntimeError.
+
+Traps      - That script starts one Process. A Pool replaces workers that die: it would go on like that for ever.
+           - Lessons 000 and 001 start pools without the guard. That works by fork: on Linux until Python 3.13.
+           - Lessons 001 and 003 call `multiprocess` an improved version; what it improves is what can be sent.
+           - `multiprocessing` refuses a closure, too: with AttributeError, from Python 3.14 with PicklingError.
+           - What is imported may differ from what was sent by name: edit the file meanwhile, and spawn runs the new.
+
+Exercise   Have `with_lambda` take `square` for its task. Which case does not come out as it declares, and why?
+Lessons    000, 001, 003
+Follows    amap
+Minutes    15
+"""
+
+import multiprocessing
+import subprocess
+import sys
+from pickle import PicklingError
+from tempfile import NamedTemporaryFile
+
+import multiprocess
+
+from parlab.lab import Lab, approx, burn
+
+lab = Lab(unit=0.5, nodes=1, cores=4, speed=1 / 4)
+LIBRARIES = {"multiprocessing": multiprocessing, "multiprocess": multiprocess}
+NUMBERS = range(16)
+SCRIPT = """
+from multiprocessing import get_context
+get_context("{}").Process(target=print, args=["hello from a worker"]).start()
+"""
+
+
+def square(number):
+    burn(1)
+    return number * number
+
+
+def in_pool(library, start, function, workers):
+    context = LIBRARIES[library].get_context(start)
+    all_there = context.Barrier(workers + 1)
+    with context.Pool(workers, initializer=all_there.wait) as pool:
+        all_there.wait()  # so that no task waits for its worker to start
+        results = pool.map(function, NUMBERS, chunksize=1)
+        pool.close()
+        pool.join()
+    return results
+
+
+@lab.serial
+def one_after_another(task=square):
+    return [task(number) for number in NUMBERS]
+
+
+@lab.case(start=["fork", "forkserver", "spawn"], workers=4)
+def plain(task=square, *, start, workers):
+    return in_pool("multiprocessing", start, task, workers)
+
+
+@lab.case(outcome=PicklingError, library="multiprocessing", workers=4)
+@lab.case(library="multiprocess", workers=4)
+def with_lambda(task=lambda number: square(number), *, library, workers):
+    return in_pool(library, "fork", task, workers)
+
+
+@lab.case(library="multiprocess", workers=4)
+def with_closure(task=square, *, library, workers):
+    return in_pool(library, "spawn", lambda number: task(number), workers)  # remembers `task`
+
+
+@lab.case(outcome=RuntimeError, start=["forkserver", "spawn"])
+def script_without_guard(task=square, *, start):
+    with NamedTemporaryFile("w", suffix=".py") as script:
+        print(SCRIPT.format(start), file=script, flush=True)
+        done = subprocess.run([sys.executable, script.name], capture_output=True, text=True, timeout=30)
+    print(done.stdout + done.stderr.rpartition("\nRuntimeError:")[2].strip())
+    assert "has finished its bootstrapping phase" in done.stderr
+    raise RuntimeError("the script did not get as far as its worker")
+
+
+@lab.expect
+def every_pool_takes_four_rounds(cases):
+    for case in (case for case in cases.values() if case.times):
+        assert case.units == approx(4, rel=0.05), f"{case.name} took {case.units:.2f} units"
+
+
+@lab.expect
+def forked_workers_are_there_first(cases):
+    fork, *others = (cases.find(plain, start=start).typical.startup_s for start in ("fork", "forkserver", "spawn"))
+    assert min(others) > 1.1 * fork, f"fork {fork:.2f} s, forkserver and spawn {others[0]:.2f} and {others[1]:.2f} s"
+
+
+if __name__ == "__main__":
+    lab.main()

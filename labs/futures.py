@@ -1,0 +1,117 @@
+"""futures: more workers than cores, and when that is faster
+
+Words      A node is a machine, here a container with 16 virtual cores, each as fast as a sixteenth of a core of your
+           machine. A task is one call of `hard_task`: it computes for two units of time, and a unit is 1 s, so that
+           the seconds are the lesson's. A worker is a process that does one task after another. CPU seconds are
+           counted only while a process runs on a core, and here by the seconds of a virtual core.
+
+Question   16 workers have 22 tasks to do on 16 cores. Would 32 workers be slower, as fast, or faster?
+
+Predict    16 workers go in waves: 16 tasks, then the other 6. Of 32 workers 22 start at once and share the cores
+           evenly, 16/22 of a core each. How long does each way take? How many CPU seconds does each task use?
+
+Run        ./invoke lab.futures
+           ./invoke lab.futures --unit 0.5                  the same in half the time
+           ./invoke lab.futures --cores 22 --speed 1/22     a core for each task (claims about 16 cores say no)
+
+What happens, and why
+           `submit` hands a task to the pool of workers and returns at once, with a future: a result to come. A core
+           computes for one process at a time; where more want to, the kernel lets them take turns.
+           16 workers need two waves of 2 s, 4 s in all, and in the second ten cores have nothing to do. 32 workers
+           need no second wave: no core is idle until all is done, after 22 x 2 / 16 = 2.75 s. Yet a task uses its
+           2.0 CPU seconds in either case, as in the lesson: the time between its turns is not counted.
+           That has a price. The first result comes after 2.5 s or more, not after 2.0, since all tasks move on
+           together. And every worker needs time to start and memory, even the ten that never get a task.
+           The lesson printed 4.58 s and 3.28 s where 4 s and 2.75 s are ideal. Its clock ran while the workers
+           started, which they do at the first task; here that is shown apart, as start-up.
+
+Traps      - The lesson asks what happens with too many workers, and times 32 of them only: beside 16, they won.
+           - It has 4 workers do 6 tasks: two waves, 4 s. Six workers would take 2 s.
+           - It calls what `map` returns `the_futures`. `map` gives results; `submit` gives futures.
+           - Without `max_workers` there are as many as the machine has cores, even where you may use only a few.
+           - Its tasks are in a file of their own, since a function that was typed into a notebook can be found by
+             workers that were forked, but not by those that are started anew, as on Windows and macOS.
+
+Exercise   Let there be 32 tasks in both cases with 22. Work out by hand what 16 and 32 workers take, then run it.
+Lessons    003
+Follows    maps
+Minutes    10
+"""
+
+import os
+import time
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from multiprocessing import active_children, get_context
+from pathlib import Path
+from statistics import mean
+
+from parlab.lab import CannotBeShown, Lab, approx, burn, figure
+
+SPEED = float(os.environ.get("PARLAB_SPEED", "1"))  # of a virtual core: what a node is told when a case is launched
+# Only the squares are compared with the serial ones: CPU seconds differ a little from run to run.
+lab = Lab(unit=1.0, nodes=1, cores=16, speed=1 / 16, same=lambda a, b: [x for x, _ in a] == [x for x, _ in b])
+
+
+def hard_task(number):
+    """Compute for two units; give the square, and the CPU seconds that it took."""
+    began = time.process_time()
+    burn(2)
+    return number * number, (time.process_time() - began) / SPEED
+
+
+@lab.serial
+@lab.case(tasks=4, lesson_s=8.04)
+def one_after_another(task=hard_task, *, tasks):
+    return [task(number) for number in range(tasks)]
+
+
+@lab.case(tasks=6, workers=4, lesson_s=4.58)
+@lab.case(tasks=22, workers=32, lesson_s=3.28)
+@lab.case(tasks=22, workers=16)
+def executor(task=hard_task, *, tasks, workers):
+    with ProcessPoolExecutor(max_workers=workers, mp_context=get_context("fork")) as pool:
+        futures = [pool.submit(task, number) for number in range(tasks)]
+        began = time.monotonic()
+        next(as_completed(futures))
+        figure("s to the first result", time.monotonic() - began)
+        tables = [Path(f"/proc/{worker.pid}/smaps_rollup") for worker in active_children()]
+        if tables[0].exists():  # on Linux. Pss is what a process has of its own, and its share of what several have
+            kilobytes = [int(table.read_text().partition("Pss:")[2].split()[0]) for table in tables]
+            figure("MB of workers", sum(kilobytes) / 1000)
+        results = [future.result() for future in futures]
+    figure("CPU s a task", mean(seconds for _, seconds in results))
+    return results
+
+
+@lab.expect
+def no_more_workers_than_cores_take_their_ideal_time(cases):
+    for case in (case for case in cases.values() if case.workers <= case.spec.cores):
+        assert case.measured_s == approx(case.ideal_s, rel=0.05), f"{case.name} took {case.measured_s:.2f} s"
+
+
+@lab.expect(limits=True)
+def too_many_workers_are_faster_here_but_the_first_result_comes_later(cases):
+    many, few = (cases.find(executor, tasks=22, workers=workers) for workers in (32, 16))
+    later = many.figures["s to the first result"] / few.figures["s to the first result"]
+    assert many.measured_s == approx(many.ideal_s, rel=0.05), f"32 workers took {many.measured_s:.2f} s"
+    assert many.measured_s < 0.75 * few.measured_s, f"16 workers took {few.measured_s:.2f} s"
+    assert later > 1.2, f"the first result took {later:.2f} times as long"
+
+
+@lab.expect
+def each_task_uses_two_cpu_seconds_all_the_same(cases):
+    for case in (case for case in cases.values() if case.workers > 1):
+        used = case.figures["CPU s a task"] / case.spec.unit
+        assert used == approx(2, rel=0.02), f"{case.name}: {used:.2f} CPU seconds"
+
+
+@lab.expect
+def more_workers_need_more_memory(cases):
+    many, few = (cases.find(executor, tasks=22, workers=n).figures.get("MB of workers") for n in (32, 16))
+    if many is None:
+        raise CannotBeShown("this system does not tell what memory each process has of its own")
+    assert many > 1.25 * few, f"{many:.0f} MB against {few:.0f} MB"
+
+
+if __name__ == "__main__":
+    lab.main()

@@ -1,0 +1,118 @@
+"""halo: a plate in pieces, and the price of their edges
+
+Words      A node is one machine of a cluster; here it is a container with two virtual cores, each as fast as an eighth
+           of a core of your machine. `mpiexec` starts processes on all nodes; each is a rank and has a number. Here
+           there is a rank for each core. A task is one step of one rank's rows; a row takes one unit of time, 5 ms.
+           Efficiency is the ideal time over the measured time.
+
+Question   A plate is heated at one edge. In each step every cell becomes the mean of its four neighbours. The rows
+           are dealt out to 2, 4 or 8 ranks. How far from ideal is each, and why do more ranks waste more?
+
+Predict    64 rows x 40 steps x 5 ms are 12.8 s on one core, ideally 6.4, 3.2 and 1.6 s on 2, 4 and 8. After each step
+           ranks exchange edge rows, which takes some 4 ms with all that goes with it. What share of a step is that
+           with 32 rows a rank, with 16, with 8?
+
+Run        ./invoke lab.halo
+           ./invoke lab.halo --unit 0.001    cheaper rows: how much is left of the efficiency?
+
+What happens, and why
+           To compute its outer rows a rank needs its neighbours' outer rows, copies of which it keeps around its own:
+           the halo. It is out of date after each step. A rank with 32 rows computes 160 ms a step, one with 8 rows
+           40 ms, but both exchange two rows: edges stay the same while the area shrinks. So what is lost (off by)
+           nearly doubles from two nodes to four. The remedy is more rows for each rank: larger plates scale, small
+           ones do not. `every=2` saves half of the exchanges, and the plate comes out wrong, without any error.
+           `Isend` and `Irecv` only start a message; `Testall` asks whether all are through. In between the rank
+           sleeps a millisecond. A blocking call, `Recv` or `Waitall`, asks without a pause: it spins. Where the
+           kernel limits the node, that burns CPU time which the neighbour on the node needs. See the cases with
+           paced=False: work that may use the whole node, nearly all of it rank 0's. With the other rank asleep rank
+           0 gets all, with it spinning half: about twice the time. (A rank with a core to itself may well spin.)
+
+Traps      - Leave the rows of an Isend unchanged, and those of an Irecv unread, until the test says that they are done.
+           - Lesson 002 would "gather the results and have them interact": gathering moves the plate, a halo its edges.
+           - A `gather` at the end blocks, too: here, under the limits, it took seconds. So rows are sent like edges.
+
+Exercise   Set ROWS = 128 and STEPS = 20, which is the same work. Predict what four nodes lose now; run it.
+Lessons    002
+Follows    comm
+Minutes    15
+"""
+
+from time import process_time, sleep
+
+import numpy as np
+from mpi4py import MPI
+
+from parlab.lab import Lab, approx, burn, figure
+
+lab = Lab(unit=0.005, nodes=[1, 2, 4], cores=2, speed=1 / 8, same=np.allclose)
+COMM = MPI.COMM_WORLD  # all ranks of this launch
+ROWS, COLUMNS, STEPS = 64, 256, 40
+
+
+def rows_of(rank, ranks, extra=0):
+    """A rank's rows, with one more above and below; the last rank has those of `extra` ranks besides."""
+    first, end = (ROWS * each // (ranks + extra) if each < ranks else ROWS for each in (rank, rank + 1))
+    return slice(first, end + 2)
+
+
+def relax(block, paced=True):
+    """One step of a block's own rows: each cell becomes the mean of its four neighbours."""
+    if paced:
+        burn(len(block) - 2)  # a unit a row stands for the physics of a real solver
+    else:
+        sum(range(10_000 * (len(block) - 2)))  # so does this, at whatever speed the node's limit allows
+    return (block[:-2, 1:-1] + block[2:, 1:-1] + block[1:-1, :-2] + block[1:-1, 2:]) / 4
+
+
+@lab.serial
+def one_process(task=relax, *, workers, paced=True):
+    plate = np.zeros((ROWS + 2, COLUMNS))
+    plate[0] = 100  # the outermost cells never change
+    for _ in range(STEPS):
+        plate[1:-1, 1:-1] = np.concatenate([task(plate[rows_of(rank, workers)], paced) for rank in range(workers)])
+    return plate
+
+
+def sleep_until_done(requests):
+    while not MPI.Request.Testall(requests):
+        sleep(0.001)
+
+
+@lab.case(launch="mpi")
+@lab.case(launch="mpi", nodes=4, every=2, outcome="wrong")
+@lab.case(launch="mpi", nodes=1, paced=False, waiting=["asleep", "spinning"])
+def heat(task=relax, *, every=1, paced=True, waiting="asleep"):
+    above, below = (r if 0 <= r < COMM.size else MPI.PROC_NULL for r in (COMM.rank - 1, COMM.rank + 1))
+    plate = np.zeros((ROWS + 2, COLUMNS))
+    plate[0] = 100
+    blocks = [plate[rows_of(rank, COMM.size, extra=0 if paced else 14)] for rank in range(COMM.size)]
+    block, cpu_s = blocks[COMM.rank].copy(), 0.0
+    for step in range(STEPS):
+        block[1:-1, 1:-1] = task(block, paced)
+        began = process_time()
+        if step % every == 0:
+            edges = [COMM.Isend(block[1], above), COMM.Isend(block[-2], below)]
+            edges += [COMM.Irecv(block[0], above), COMM.Irecv(block[-1], below)]
+            (sleep_until_done if waiting == "asleep" else MPI.Request.Waitall)(edges)
+        cpu_s += process_time() - began
+    figure("CPU s to exchange edges", cpu_s)
+    received = [COMM.Irecv(blocks[rank][1:-1], rank) for rank in range(COMM.size) if COMM.rank == 0]
+    sleep_until_done([COMM.Isend(block[1:-1], 0), *received])
+    return plate
+
+
+@lab.expect
+def what_is_lost_doubles_as_blocks_halve(cases):
+    one, two, four = (cases[f"heat(nodes={nodes})"].off_by for nodes in (1, 2, 4))
+    expected = approx(2 * two, rel=0.3)
+    assert one < two < four == expected, f"lost: {one:.1%} on one node, {two:.1%} on two, {four:.1%} on four"
+
+
+@lab.expect(limits=True)
+def who_spins_takes_its_neighbours_share(cases):
+    asleep, spinning = (cases.find(heat, waiting=waiting) for waiting in ("asleep", "spinning"))
+    assert spinning.measured_s > asleep.measured_s
+
+
+if __name__ == "__main__":
+    lab.main()

@@ -1,0 +1,121 @@
+"""ipc: six ways to hand an array to a worker, and their price
+
+Words      A process is a running program with memory of its own; threads run side by side in one process, in the same
+           memory. A worker is whichever of them does a task for another: here it adds up an array of numbers and
+           answers with the total. To pickle is to turn an object into a row of bytes, from which another process
+           can build one like it. A node is a container, here with one core.
+
+Question   What does it cost to hand 8 kB, or 8 MB, to a worker, and when is that worth it?
+
+Predict    A core adds up 8 MB in about 0.2 ms. How long does it take when another process is asked to? Which of the
+           ways copy the array, and how often?
+
+Run        ./invoke lab.ipc
+           ./invoke lab.ipc --size 1000,100000,1000000
+
+What happens, and why
+           Each case hands the array over 40 times and waits for each answer. 40 times 8 MB are 320 MB: divide by the
+           measured time, and you have the MB/s. There is no ideal, for nothing here is held to a virtual core.
+           An argument of a pool's task, a pipe and a queue all pickle the array, push the bytes through a pipe in
+           portions of at most 64 kB and build a new array at the other end. With 8 MB that takes about a hundred
+           times as long as the sum, so another process makes this task slower, however many cores there are.
+           A manager is a third process that keeps things for the others. What goes through its queue is sent twice,
+           into the manager and out of it: the slowest way.
+           Shared memory is a block that two processes see. The array is written into it, one plain copy, and all
+           that is sent is word that it is there. Threads share all memory, so a pool of threads copies nothing.
+           With 8 kB nearly all of the time goes into starting the worker and waking it up, and whether a way copies
+           hardly matters: what sharing gains grows with the size. A process pays when it computes for much longer
+           than its data travel.
+
+Traps      - What is written into plain memory after the fork is not seen by the worker, which has a copy of its own
+             from before: same code, but the totals are those of zeros. No error tells you.
+           - A SharedMemory block stays, even when all have ended, until somebody calls `unlink`.
+           - Shared memory has no lock. Here the message says when to look; the lab `lock` shows what happens else.
+           - Lesson 004 says that pickling "requires IO time". No disk is involved: it is CPU time, spent on copies.
+
+Exercise   Let `total` compute for longer, as float(sum(np.sin(numbers * i).sum() for i in range(10))). How long must
+           it compute until a pool of processes takes less than twice as long as no worker?
+Lessons    002, 004
+Follows    lock
+Minutes    10
+"""
+
+from multiprocessing import get_context, shared_memory
+from multiprocessing.pool import ThreadPool
+
+import numpy as np
+
+from parlab.lab import Lab
+
+SMALL, LARGE, TIMES = 1_000, 1_000_000, 40  # numbers of 8 bytes in an array; how often it is handed over
+processes = get_context("fork")
+lab = Lab(unit=1, cores=1, speed=1, bounds={"size": (1, 10_000_000)})
+
+
+def total(numbers):
+    return float(numbers.sum())
+
+
+@lab.serial
+@lab.case(size=[SMALL, LARGE])
+def no_worker(task=total, *, size):
+    numbers = np.arange(size, dtype=float)
+    return [task(numbers) for _ in range(TIMES)]
+
+
+@lab.case(pool=["processes", "threads"], size=[SMALL, LARGE])
+def argument(task=total, *, pool, size):
+    numbers = np.arange(size, dtype=float)
+    with (ThreadPool if pool == "threads" else processes.Pool)(1) as workers:
+        return [workers.apply(task, (numbers,)) for _ in range(TIMES)]
+
+
+def serve(task, there, back, memory):
+    for _ in range(TIMES):
+        numbers = there.get()
+        back.put(task(memory if numbers is None else numbers))
+
+
+@lab.case(way=["pipe", "queue", "manager", "shared memory"], size=[SMALL, LARGE])
+@lab.case(way="plain memory", size=SMALL, outcome="wrong")
+def message(task=total, *, way, size):
+    channel = {"queue": processes.Queue, "manager": lambda: processes.Manager().Queue()}
+    there = channel.get(way, processes.SimpleQueue)()  # this one is a Pipe with a lock at each end
+    numbers, back, answers = np.arange(size, dtype=float), processes.SimpleQueue(), []
+    block = shared_memory.SharedMemory(create=True, size=8 * size)
+    block.unlink()  # the worker needs no name to find it, and so it goes when the last of us has gone
+    memory = np.ndarray(size, buffer=block.buf) if way == "shared memory" else np.zeros(size)
+    worker = processes.Process(target=serve, args=(task, there, back, memory))
+    worker.start()
+    for _ in range(TIMES):
+        if "memory" in way:
+            memory[:] = numbers
+        there.put(None if "memory" in way else numbers)
+        answers.append(back.get())
+    worker.join()
+    del memory  # a block that is in use cannot be closed
+    return answers
+
+
+@lab.expect
+def another_process_makes_a_large_sum_slower(cases):
+    here, there = cases.find(no_worker, size=LARGE), cases.find(argument, pool="processes", size=LARGE)
+    assert there.measured_s > 10 * here.measured_s, f"{there.measured_s / here.measured_s:.1f} times as slow"
+
+
+@lab.expect
+def a_manager_is_the_slowest_way_for_a_large_array(cases):
+    manager, *others = (cases.find(message, way=way, size=LARGE).measured_s for way in ("manager", "pipe", "queue"))
+    assert manager > 1.15 * max(others), f"{manager:.2f} s, the others up to {max(others):.2f} s"
+
+
+@lab.expect
+def sharing_beats_pickling_the_more_the_larger_the_array(cases):
+    ways, find = ("pipe", "shared memory"), cases.find
+    seconds = [find(message, way=way, size=size).measured_s for size in (SMALL, LARGE) for way in ways]
+    small, large = seconds[0] / seconds[1], seconds[2] / seconds[3]
+    assert large > max(5, 3 * small), f"{small:.1f} times as quick with {SMALL} numbers, {large:.1f} with {LARGE}"
+
+
+if __name__ == "__main__":
+    lab.main()

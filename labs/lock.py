@@ -1,0 +1,121 @@
+"""lock: two at one balance, and why += needs a lock
+
+Words      A process is a running program with memory of its own, a thread is a strand of work inside a process. A
+           shared value lies in memory that several processes use. A lock is held by one at a time: who wants it
+           meanwhile, waits. A barrier lets all go on at once when the last has come. A race condition: what comes
+           out depends on who is faster.
+
+Question   A balance of 100 is shared. One process deposits ten thousand times, one withdraws as much, both at the
+           same time. What is left? Is that the same for threads, of which Python runs only one at a time?
+
+Predict    Ten runs without a lock, ten with one. How many of the twenty end with 100?
+
+Run        ./invoke lab.lock
+
+What happens, and why
+           `balance.value += 1` is three steps: read the balance, add, write. The slow motion prints them as they
+           happen. Without a lock the withdrawal reads before the deposit has written, and then writes over it:
+
+               deposit reads 100, withdrawal reads 100, deposit writes 101, withdrawal writes 99
+
+           The deposit is lost. In the ten runs that happens so often that hardly one of them ends with 100, and it
+           may end far above or below. With a lock around all three steps, whoever comes second waits, then reads
+           what the first has written: 100, always. Taking a lock and giving it back has its price, as much as
+           several additions. And work under a lock is done by one at a time, on however many cores.
+           Threads lose updates in the same way: their one interpreter lock, the GIL, guards the interpreter's own
+           data, not your three steps. It may pass to another thread between any two of them.
+
+Traps      - A shared Value has a lock, but takes it for reading and for writing, not in between. Take it yourself:
+             `with balance.get_lock():`. As Value(..., lock=Lock()) it would wait for itself: it must be an RLock.
+           - Each must take the same lock. One that a process makes for itself keeps nobody else out.
+           - `acquire` and `release` by hand leave the lock taken if an error comes in between; `with` does not.
+             Lesson 004 writes `lock.aquire()` in its text: no such method.
+           - It says that the GIL prevents race conditions and that Python allows no multi-threading: not so.
+
+Exercise   Let `pay` add plain `amount`, as the lesson does: no pennies are counted between reading and writing. Is
+           it right now, or only wrong more rarely? Run it several times.
+Lessons    004
+Follows    dropin
+Minutes    15
+"""
+
+import threading
+from contextlib import nullcontext
+from multiprocessing import get_context
+from timeit import timeit
+
+from parlab.lab import Lab, figure, phase
+
+lab = Lab(unit=1.0, nodes=1, cores=2, speed=1 / 2, same=lambda balances, right: set(balances) == {right})
+fork = get_context("fork")
+KINDS = {"processes": fork.Process, "threads": threading.Thread}
+
+
+def pay(amount, start, balance, lock):
+    start.wait()
+    for _ in range(10_000):
+        with lock:
+            balance.value += sum([amount] * 100) // 100  # between reading and writing, pennies are counted
+
+
+def pay_slowly(amount, turns, balance, lock):
+    turns[0].acquire()
+    with lock, phase("lock held"):
+        print("deposit" if amount > 0 else "withdrawal", "reads", seen := balance.value, flush=True)
+        turns[1].release()
+        turns[2].acquire(timeout=2)  # behind a lock the other one cannot come to its turn: go on without
+        balance.value = seen + amount
+        print("deposit" if amount > 0 else "withdrawal", "writes", balance.value, flush=True)
+        turns[3].release()
+
+
+@lab.serial
+def one_after_another(task=pay):
+    balance = fork.Value("i", 100)
+    for amount in (+1, -1):
+        task(amount, threading.Barrier(1), balance, nullcontext())
+    return balance.value
+
+
+def at_once(task, kind, lock, *payments):
+    balance = fork.Value("i", 100)
+    shared = balance, {"none": nullcontext(), "Lock": fork.Lock(), "get_lock": balance.get_lock()}[lock]
+    payers = [KINDS[kind](target=task, args=(*payment, *shared)) for payment in payments]
+    for payer in payers:
+        payer.start()
+    for payer in payers:
+        payer.join()
+    return balance.value
+
+
+@lab.case(outcome="wrong", kind="processes", lock="none")
+@lab.case(kind=["processes", "threads"], lock=["Lock", "get_lock"])
+def ten_runs(task=pay, *, kind, lock):
+    print(*(balances := [at_once(task, kind, lock, (+1, start), (-1, start)) for start in map(fork.Barrier, [2] * 10)]))
+    figure("of 10 balances wrong", sum(balance != 100 for balance in balances))
+    figure("ns for a Lock", 1e3 * timeit("with lock: pass", globals={"lock": fork.Lock()}))
+    figure("ns for an addition", 1e3 * timeit("total += 1", "total = 0"))
+    return balances
+
+
+@lab.case(outcome="wrong", kind=["processes", "threads"], lock="none")
+@lab.case(kind="processes", lock="Lock")
+def slow_motion(task=pay_slowly, *, kind, lock):
+    turns = [fork.Semaphore(number == 0) for number in range(5)]  # of the first, one is there to be taken
+    return [at_once(task, kind, lock, (+1, turns[:4]), (-1, turns[1:]))]
+
+
+@lab.expect
+def balances_are_right_with_a_lock_and_with_a_lock_only(cases):
+    for case in cases.values():
+        assert (case.typical.outcome == "right") == (case.settings["lock"] != "none"), f"{case.name} came out otherwise"
+
+
+@lab.expect
+def a_lock_costs_as_much_as_several_additions(cases):
+    ns = cases.find(ten_runs, kind="threads", lock="Lock").figures
+    assert ns["ns for a Lock"] > 4 * ns["ns for an addition"], f"{ns['ns for a Lock'] / ns['ns for an addition']:.1f}"
+
+
+if __name__ == "__main__":
+    lab.main()

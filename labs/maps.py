@@ -1,0 +1,121 @@
+"""maps: seven ways to hand out tasks, and what a chunk costs
+
+Words      A process is a running program. A pool is a set of processes, its workers, that do tasks. A task is one call
+           of `power`; it waits for some units of time, 0.1 s each. A chunk is the tasks that a worker takes at a time.
+           The caller is the program that hands the tasks out. All of them run on one node: a container with two
+           virtual cores, each as fast as an eighth of a core of your machine. Waiting needs no core.
+
+Question   Which calls keep the caller waiting? Which give a first result early? Which keep the order? And what do
+           chunks cost when some tasks are longer than others?
+
+Predict    Four workers take one task each, of 3, 1, 2 and 4 units: when does `map` return, when can you have a first
+           result? Then two workers take all twelve (LENGTHS, 40 units, the two longest last): how long is it with
+           chunks of 1, of 2 (what `map` chooses here: None), and with all twelve in one?
+
+Run        ./invoke lab.maps
+
+What happens, and why
+                                             returns after    first result after    order of the results
+               map, starmap                  4 units          4 units               that of the tasks
+               map_async, starmap_async      at once          4 units               that of the tasks
+               imap                          at once          3 units               that of the tasks
+               imap_unordered                at once          1 unit                that of finishing
+               apply_async, once a task      at once          3 units               that in which you call get()
+           `map_async` gives you a promise: do other work, then call `get()` for all results. `imap` hands over each
+           result in its turn, `imap_unordered` each that is there. The starmaps take several arguments a task.
+           Two workers need 20 units with chunks of 1. In chunks of 2 the tasks of 9 are one chunk, the last: 28. All
+           in one chunk is one worker's work: 40. Large chunks save messages, which pays for thousands of short tasks;
+           for long or uneven tasks take chunks of 1, and let the longest go first.
+
+Traps      - Results of `imap_unordered` are not in the order of tasks. Send the number along and sort, as here.
+           - `map` has chunks of its own (tasks / (4 x workers), rounded up); `imap` has chunks of 1.
+             Lesson 002 says that a free process gets the next input. It gets the next chunk.
+           - An error in a task is raised where you call `get()`: who never calls it never hears of it.
+           - Lessons 001 and 002 make pools without a main guard: started by spawn, workers would do so, too.
+
+Exercise   Turn LENGTHS[4:] round: `[9, 9, 2, 2, 2, 2, 2, 2]`. Predict all three chunk sizes, run it, compare.
+Lessons    001, 002
+Follows    pool
+Minutes    15
+"""
+
+from itertools import repeat
+from multiprocessing import get_context
+from time import perf_counter
+
+from parlab.lab import Lab, approx, figure, wait
+
+lab = Lab(unit=0.1, cores=2, speed=1 / 8)
+LENGTHS = [3, 1, 2, 4, 2, 2, 2, 2, 2, 2, 9, 9]  # units of each task
+WAYS = {
+    "map": lambda pool, task, numbers: pool.map(task, numbers),
+    "starmap": lambda pool, task, numbers: pool.starmap(task, zip(numbers, repeat(2))),  # two arguments a task
+    "map_async": lambda pool, task, numbers: pool.map_async(task, numbers),
+    "starmap_async": lambda pool, task, numbers: pool.starmap_async(task, zip(numbers, repeat(2))),
+    "imap": lambda pool, task, numbers: pool.imap(task, numbers),
+    "imap_unordered": lambda pool, task, numbers: pool.imap_unordered(task, numbers),
+    "apply_async": lambda pool, task, numbers: (one.get() for one in [pool.apply_async(task, [n]) for n in numbers]),
+}
+
+
+def power(number, exponent=2):
+    wait(LENGTHS[number])
+    return number, number**exponent
+
+
+@lab.serial
+def one_after_another(task=power, *, tasks):
+    return [task(number) for number in range(tasks)]
+
+
+@lab.case(tasks=4, workers=4, way=[way for way in WAYS if way != "imap_unordered"])
+@lab.case(tasks=4, workers=4, way="imap_unordered", outcome="wrong")
+@lab.case(tasks=4, workers=4, way="imap_unordered", sort=True)
+def hand_out(task=power, *, tasks, workers, way, sort=False):
+    with get_context("fork").Pool(workers) as pool:
+        began = perf_counter()
+        handle = WAYS[way](pool, task, range(tasks))
+        figure("s to return", perf_counter() - began)
+        results = iter(handle.get() if way.endswith("map_async") else handle)
+        first = next(results)
+        figure("s to the first result", perf_counter() - began)
+        results = [first, *results]
+        pool.close()
+        pool.join()
+    return sorted(results) if sort else results
+
+
+@lab.case(tasks=12, workers=2, chunk=[1, None, 12])
+def in_chunks(task=power, *, tasks, workers, chunk):
+    with get_context("fork").Pool(workers) as pool:
+        results = pool.map(task, range(tasks), chunk)
+        pool.close()
+        pool.join()
+    return results
+
+
+@lab.expect
+def map_and_starmap_block_and_imap_streams_soonest_unordered(cases):
+    for way, case in ((case.settings["way"], case) for case in cases.values() if "way" in case.settings):
+        returned, first = (seconds / case.spec.unit for seconds in case.figures.values())
+        ideal = 4 if way in ("map", "starmap") else 0
+        assert abs(returned - ideal) < 0.25, f"{way} returned after {returned:.2f} units"
+        ideal = {"imap": 3, "apply_async": 3, "imap_unordered": 1}.get(way, 4)
+        assert abs(first - ideal) < 0.25, f"{way} gave its first result after {first:.2f} units"
+
+
+@lab.expect
+def only_imap_unordered_loses_the_order(cases):
+    lost = {case.settings["way"] for case in cases.values() if case.typical.outcome == "wrong"}
+    assert lost == {"imap_unordered"}, f"out of order: {lost}"
+
+
+@lab.expect
+def a_bad_chunk_costs_what_the_prediction_says(cases):
+    for case in cases.values():
+        if "chunk" in case.settings:
+            assert case.measured_s == approx(case.ideal_s, rel=0.05), f"{case.name} is off by {case.off_by:.3f}"
+
+
+if __name__ == "__main__":
+    lab.main()

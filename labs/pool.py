@@ -1,0 +1,121 @@
+"""pool: the same function, many inputs, several processes
+
+Words      A process is a running program. A pool is a set of processes, its workers, which do tasks; a task is one call
+           of `work`. Some tasks compute, some wait, as for a disk or a network. A unit of time is 0.1 s here. All run
+           on one node: a container with two virtual cores, each as fast as an eighth of a core of your machine.
+
+Question   Six tasks wait 3, 5, 10, 15, 17 and 20 units, together 70. How long do they take with 4 workers, and with
+           8? How long if they compute instead? And how much CPU time do they use?
+
+Predict    Whoever is free takes the next task. Of 4 workers the one with the task of 3 units then takes that of 17,
+           the one with 5 takes 20. When is the last one through? When, with 8? Can 8 compute faster than 4?
+
+Run        ./invoke lab.pool
+           ./invoke lab.pool --cores 1        which times change?
+
+What happens, and why
+           Waiting needs no core: 70 units alone, 25 with 4 workers (5 + 20), 20 with 8. The longest task is the
+           floor, and two of the 8 workers never get one. Little CPU time is used, and that for starting.
+           Computing needs a core, and there are two: 70 units of work take 35 at least, with 4 workers as with 8.
+           (It may be some more: the last task has no other beside it.) If tasks compute, have as many workers as
+           cores; if they wait, as many as are to wait at once.
+           CPU time spent in the program is called user time; in the kernel, on its behalf, system time. Together they
+           are an eighth of a core for 7 s, some 0.9 s, to compute with 4 workers as with 8: see the figures.
+           Lesson 002's 12 jobs of 0.5 s took 2.095 s, and it does not say with how many workers. Four rounds of three
+           are 2 s: 3 workers. (4 or 5 would need three rounds, 6 two.) Five jobs of 1 s on five workers take 1 s.
+
+Traps      - `%%time` (lesson 001) counts the CPU time of the notebook's own process. What it saw grow was the price of
+             starting 8 workers, not their work. Theirs is known once they were joined, as in the code below.
+           - `with Pool()` ends in `terminate()`, which kills what still runs: close and join first.
+           - What workers print comes in the order of writing, and in pieces if unbuffered: jumbled. The results of
+             `map` are in order all the same: print those.
+           - Lesson 000 writes `num_task` and `num_tasks`, and does not indent what is under `with`. Neither it nor 001
+             has a main guard. And what a CSV file gives back is text: "4" is not 4, so convert it.
+           - Lesson 002's `cpu_count()` workers: it counts the host's cores, whatever the limit of this node.
+
+Exercise   Let the longest items go first. Predict all four times, run it. (The first expectation then says no: why?)
+Lessons    000, 001, 002
+Follows    threads
+Minutes    15
+"""
+
+import csv
+from multiprocessing import get_context
+from pathlib import Path
+from resource import RUSAGE_CHILDREN, getrusage
+from tempfile import TemporaryDirectory
+
+from parlab.lab import Lab, approx, burn, figure, wait
+
+lab = Lab(unit=0.1, cores=2, speed=1 / 8)
+ITEMS = [3, 5, 10, 15, 17, 20]  # units
+JOBS = {
+    "waiting": [(wait, units) for units in ITEMS],
+    "computing": [(burn, units) for units in ITEMS],
+    "five of 1 s": [(wait, 10)] * 5,
+    "twelve of 0.5 s": [(wait, 5)] * 12,
+    "rows": [(abs, number) for number in range(100)],  # abs() takes no time worth mentioning
+}
+
+
+def work(job):
+    function, units = job
+    function(units)
+    return 2 * units
+
+
+@lab.serial
+@lab.case(jobs="waiting")
+def one_after_another(task=work, *, jobs):
+    return [task(job) for job in JOBS[jobs]]
+
+
+@lab.case(jobs=["waiting", "computing"], workers=[4, 8])
+@lab.case(jobs="five of 1 s", workers=5)
+@lab.case(jobs="twelve of 0.5 s", workers=3, lesson_s=2.095)
+def pool_map(task=work, *, jobs, workers):
+    with get_context("fork").Pool(workers) as pool:
+        results = pool.map(task, JOBS[jobs])
+        pool.close()
+        pool.join()
+    figure("s user", getrusage(RUSAGE_CHILDREN).ru_utime)  # of all children that were joined
+    figure("s system", getrusage(RUSAGE_CHILDREN).ru_stime)
+    return results
+
+
+@lab.case(jobs="rows", workers=10, convert=False, outcome="wrong")
+@lab.case(jobs="rows", workers=10, convert=True)
+def to_csv_and_back(task=work, *, jobs, workers, convert):
+    results = pool_map(task, jobs=jobs, workers=workers)
+    with TemporaryDirectory() as folder, (Path(folder) / "results.csv").open("w+", newline="") as file:
+        csv.writer(file).writerows([("number", "result"), *enumerate(results)])
+        file.seek(0)
+        return [int(row["result"]) if convert else row["result"] for row in csv.DictReader(file)]
+
+
+@lab.expect
+def waiting_takes_as_long_as_workers_and_longest_item_let_it(cases):
+    found = [round(cases.find(pool_map, jobs="waiting", workers=workers).units, 1) for workers in (4, 8)]
+    assert found == [approx(25, rel=0.05), approx(20, rel=0.05)], f"4 and 8 workers took {found} units"
+
+
+@lab.expect(limits=True)
+def computing_gains_the_cores_whatever_the_size_of_the_pool(cases):
+    for case in (cases.find(pool_map, jobs="computing", workers=workers) for workers in (4, 8)):
+        assert case.speedup == approx(case.spec.cores, rel=0.15), f"{case.name} gained {case.speedup:.2f} x"
+
+
+@lab.expect
+def waiting_uses_next_to_no_cpu_time(cases):
+    waited, computed = (sum(cases.find(pool_map, jobs=j, workers=8).figures.values()) for j in ("waiting", "computing"))
+    assert waited < computed / 10, f"{waited:.3f} s, and {computed:.3f} s to compute as long"
+
+
+@lab.expect
+def jobs_of_one_length_take_whole_rounds(cases):
+    found = [round(cases.find(pool_map, jobs=jobs).units, 1) for jobs in ("five of 1 s", "twelve of 0.5 s")]
+    assert found == [approx(10, rel=0.1), approx(20, rel=0.05)], f"they took {found} units"
+
+
+if __name__ == "__main__":
+    lab.main()

@@ -1,0 +1,120 @@
+"""process: start processes, join them, and what one costs
+
+Words      A process is a running program with memory of its own. A thread is one sequence of steps within a process;
+           threads of one process share its memory. A task is one call of `square`; it computes for some units of
+           time, a unit is 0.5 s here. A worker is whoever does tasks: here each process does one. They run on a
+           node: a container with two virtual cores, each as fast as an eighth of a core of your machine.
+
+Question   How long do two processes take on two cores, and how long do four? Which is through first? What does it
+           cost to start a process, and what a thread?
+
+Predict    A core does one task at a time; a task of 4 units takes it 2 s. Two processes have a core each: 2 s. Four
+           have half a core each: how long? How long do two tasks take if `run()` stands in place of `start()`?
+
+Run        ./invoke lab.process
+           ./invoke lab.process --cores 4     now four processes have a core each
+
+What happens, and why
+           `Process(target=task)` makes an object and nothing else. `start()` makes the process, here by fork: the
+           child begins as a copy of its parent, and `start()` returns at once. What the child changes in its copy
+           the parent never sees, so results come back through a queue. `join()` waits until the child has ended.
+           Four processes on two cores take turns: the work of two rounds takes 4 s. Where tasks compute, more
+           processes than cores gain nothing. `run()` just calls the function, in the parent: 4 s, no gain at all.
+           Of lengths (3, 1) the first to start is the last to finish. The queue holds results in the order of
+           finishing, 1 before 9. The list wanted is [9, 1], so the outcome is wrong, as the case declares.
+           `join(timeout)` returns after that many seconds, here 2 units, though the process runs on (1 alive). It
+           returns None either way: ask `is_alive()`. The plain `join()` below it returns when all is done.
+           A process costs many times what a thread costs, since the kernel copies the parent's tables of memory and
+           clears them away again. The figures are for start and join, on a whole core of your machine.
+
+Traps      - Lesson 004's loop stops with a NameError: its target is `calc`, its function `sum_up_to_n`. It then calls
+             `process.start()`, where no `process` is defined; it means the one just appended, `processes[-1]`.
+           - It starts `os.cpu_count()` processes. That counts the host's cores, not those that you may use.
+           - It says that `multiprocessing` opens threads, and calls threads sub-processes. It opens processes.
+           - `join()` before `get()` can wait for ever: a process with a large result ends only when that is taken.
+
+Exercise   Make (3, 1) into (1, 3). What does the lab say now, and is the program right? Make it right for both.
+Lessons    004
+Minutes    10
+"""
+
+from multiprocessing import get_context
+from threading import Thread
+from time import perf_counter
+
+from parlab.lab import Lab, approx, burn, figure
+
+lab = Lab(unit=0.5, cores=2, speed=1 / 8)
+fork = get_context("fork")  # how processes start: a child begins as a copy of its parent
+
+
+def square(units, results):
+    burn(units)
+    results.put(units * units)
+
+
+@lab.serial
+@lab.case(workers=2, lengths=(4, 4))
+def run_instead_of_start(task=square, *, lengths, workers=1):
+    results = fork.SimpleQueue()
+    for units in lengths:
+        fork.Process(target=task, args=(units, results)).run()
+    return [results.get() for _ in lengths]
+
+
+@lab.case(workers=2, lengths=(4, 4))
+@lab.case(workers=4, lengths=(4, 4, 4, 4))
+@lab.case(workers=2, lengths=(3, 1), outcome="wrong")
+def one_process_each(task=square, *, lengths, workers):
+    results = fork.SimpleQueue()
+    processes = [fork.Process(target=task, args=(units, results)) for units in lengths]
+    for process in processes:
+        process.start()
+    processes[0].join(timeout=2 * lab.unit)  # in seconds
+    figure("alive after join(timeout)", sum(process.is_alive() for process in processes))
+    squares = [results.get() for _ in processes]
+    for process in processes:
+        process.join()
+    return squares
+
+
+@lab.case(lengths=(0,), limited=False)  # a price in real time, on a whole core of the host
+def price_of_starting(task=square, *, lengths):
+    squares = run_instead_of_start(task, lengths=lengths)
+    for kind in (fork.Process, Thread):
+        began = perf_counter()
+        for one in [kind(target=int) for _ in range(100)]:  # int() does nothing
+            one.start()
+            one.join()
+        figure(f"ms a {kind.__name__}", 1000 * (perf_counter() - began) / 100)
+    return squares
+
+
+@lab.expect(limits=True)
+def processes_share_the_cores(cases):
+    for workers in (2, 4):
+        case = cases.find(one_process_each, lengths=(4,) * workers)
+        assert case.speedup == approx(min(workers, case.spec.cores), rel=0.05), f"{workers} gained {case.speedup:.2f} x"
+
+
+@lab.expect
+def run_gains_nothing(cases):
+    speedup = cases.find(run_instead_of_start).speedup
+    assert speedup == approx(1, rel=0.05), f"it was {speedup:.2f} times as fast as one after another"
+
+
+@lab.expect
+def join_with_a_timeout_returns_and_the_first_to_start_finishes_last(cases):
+    case = cases.find(one_process_each, lengths=(3, 1))
+    assert case.figures["alive after join(timeout)"] == 1, f"not just one: {case.figures}"
+    assert case.typical.outcome == "wrong", "the results came in the order of starting"
+
+
+@lab.expect
+def a_process_costs_at_least_five_times_a_thread(cases):
+    figures = cases.find(price_of_starting).figures
+    assert figures["ms a ForkProcess"] > 5 * figures["ms a Thread"], f"found {figures}"
+
+
+if __name__ == "__main__":
+    lab.main()

@@ -1,0 +1,120 @@
+"""threads: threads or processes, to compute and to wait
+
+Words      A process is a running program; a thread is one sequence of steps within it. The threads of a process share
+           its memory. A task is one call of `square`. CPU-bound ("cpu"): it computes. I/O-bound ("io"): it waits, as
+           for a disk or a network. A unit of time is 0.5 s here. A worker is a thread or a process that does tasks.
+           They run on a node: a container with two virtual cores, each as fast as an eighth of a core of yours.
+
+Question   Four tasks, four workers, two cores: when do threads gain time, and when do processes? And may threads
+           change the same variable without more ado, since only one of them runs Python at a time?
+
+Predict    A CPU-bound task takes 2.5 units on a core of its own, so four take 10 units, 5 s, one after another. An
+           I/O-bound task waits 4 units and needs no core: 16 units, 8 s. How long do four threads take for each, and
+           how long do four processes?
+
+Run        ./invoke lab.threads
+           ./invoke lab.threads --cores 4     a core for each worker: which of the four times change?
+
+What happens, and why
+           An interpreter runs Python code in one thread at a time: in the one that holds its lock, the GIL. Four
+           threads that compute take turns, 5 s: no gain, and the second core is idle. Every process has its own
+           interpreter with its own GIL: four processes keep both cores busy, 2.5 s; with four cores it is 1.25 s.
+           A thread that waits lets go of the GIL. So all four wait at the same time, and processes do no better: 2 s.
+           Threads start faster and share what they know, so they are the better choice there.
+           A "free-threaded" Python has no GIL ("0 GIL" below the table); with it, threads gain the cores as well.
+
+           The GIL guards the interpreter, not your sums. `total += task(...)` reads the total, runs the task, adds
+           and writes. All four threads read 0, all wait, each writes its own square: the last one wins, three are
+           lost. With a lock the total is right, 30. But here it is held while the task waits, so the threads take
+           turns, in four times the time: hold a lock for what must not be interrupted, and for nothing else.
+
+Traps      - Lesson 004 says that multi-threading is not allowed in Python. It is, and for waiting it is all you need.
+           - It says that the GIL prevents race conditions, and that there can be no bugs from threads: twice wrong.
+             A switch of threads may come between reading and writing. Where no call lies between, it is only rarer.
+
+Exercise   In `add_to_a_total` take the task out of the lock, so that it is right in 0.25 s. What does the lab now say
+           of the case without a lock, and would you trust that case?
+Lessons    002, 004
+Follows    process
+Minutes    10
+"""
+
+import sys
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from contextlib import nullcontext
+from multiprocessing import get_context
+from threading import Lock
+
+from parlab.lab import Lab, approx, burn, figure, wait
+
+lab = Lab(unit=0.5, cores=2, speed=1 / 8)
+NUMBERS = [1, 2, 3, 4]
+KINDS = {"cpu": (burn, 2.5), "io": (wait, 4), "short io": (wait, 0.5)}  # each with its units
+
+
+def square(number, kind):
+    spend, units = KINDS[kind]
+    spend(units)
+    return number * number
+
+
+@lab.serial
+def one_after_another(task=square, *, kind):
+    return sum(task(number, kind) for number in NUMBERS)
+
+
+@lab.case(kind=["cpu", "io"], workers=4, threads=True)
+def threads(task=square, *, kind, workers):
+    figure("GIL", getattr(sys, "_is_gil_enabled", lambda: True)())
+    with ThreadPoolExecutor(workers) as pool:
+        return sum(pool.map(task, NUMBERS, [kind] * len(NUMBERS)))
+
+
+@lab.case(kind=["cpu", "io"], workers=4)
+def processes(task=square, *, kind, workers):
+    with ProcessPoolExecutor(workers, mp_context=get_context("fork")) as pool:
+        return sum(pool.map(task, NUMBERS, [kind] * len(NUMBERS)))
+
+
+@lab.case(kind="short io", workers=4, lock=False, threads=True, outcome="wrong")
+@lab.case(kind="short io", workers=4, lock=True, threads=True)
+def add_to_a_total(task=square, *, kind, workers, lock):
+    total, guard = 0, Lock() if lock else nullcontext()
+
+    def add_square(number):
+        nonlocal total
+        with guard:
+            total += task(number, kind)  # reads the total, runs the task, adds, writes
+
+    with ThreadPoolExecutor(workers) as pool:
+        list(pool.map(add_square, NUMBERS))
+    figure("in total", total)
+    return total
+
+
+@lab.expect
+def cpu_bound_threads_gain_nothing_with_a_gil_and_the_cores_without(cases):
+    case = cases.find(threads, kind="cpu")
+    assert case.speedup == approx(case.workforce.cores, rel=0.05), f"they gained {case.speedup:.2f} x"
+
+
+@lab.expect(limits=True)
+def cpu_bound_processes_gain_the_cores(cases):
+    case = cases.find(processes, kind="cpu")
+    assert case.speedup == approx(case.spec.cores, rel=0.05), f"they gained {case.speedup:.2f} x"
+
+
+@lab.expect
+def io_bound_both_gain_the_workers(cases):
+    for case in (cases.find(threads, kind="io"), cases.find(processes, kind="io")):
+        assert case.speedup == approx(case.workers, rel=0.05), f"{case.name} gained {case.speedup:.2f} x"
+
+
+@lab.expect
+def the_gil_prevents_no_lost_update(cases):
+    found, right = (cases.find(add_to_a_total, lock=lock).figures["in total"] for lock in (False, True))
+    assert found < right, f"the total was {found:g} without a lock, and {right:g} with one"
+
+
+if __name__ == "__main__":
+    lab.main()
