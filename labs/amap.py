@@ -1,8 +1,9 @@
 """amap: a pool in the background, and other work meanwhile
 
 Words      A node is a machine, here a container with ten virtual cores, each as fast as a tenth of a core of yours.
-           A task is one call of `slow_square`; it computes for one unit of time, here 0.4 s. A worker is a process
-           that does tasks, a pool is a number of workers, a chunk is the tasks that a worker fetches in one go.
+           A task is one call of `slow_square`; it computes for one unit of time, here 0.4 s. A process is a running
+           program. A worker is a process that does tasks for another, a pool is a number of workers, and a chunk is
+           the tasks that a worker fetches in one go.
 
 Question   Ten workers on ten cores have 100 tasks. Does that take ten units, and can the program that handed the
            tasks out do something else in the meantime?
@@ -11,15 +12,15 @@ Predict    Left alone, `amap` cuts the tasks into about four chunks a worker: 10
            many chunks is that, how many units do ten workers need for them? And with chunks of one task?
 
 Run        ./invoke lab.amap
-           ./invoke lab.amap --unit 0.05           short tasks: now handing them out one by one begins to cost
+           ./invoke lab.amap --unit 0.05     short tasks: handing them out costs time (so the claims say no)
 
 What happens, and why
            34 chunks: three rounds of ten take nine units, and in the fourth only four workers have anything to do,
            three of them for three units. That makes 12. Chunks of one are dealt out in ten full rounds: 10 units.
            `amap` returns at once. `ready` tells whether all results are there, `get` waits for them. Meanwhile the
            program does other work, in pieces of a quarter of a unit, and looks after each. A piece that waits, as
-           for a disk, costs the workers nothing. A piece that computes is work for an eleventh process on ten
-           cores: by the rule 11 units instead of 10.
+           for a disk, costs the workers nothing. With pieces that compute, eleven processes share ten cores: about
+           11 units instead of 10.
            The workers are as many as SLURM_CPUS_PER_TASK says. Slurm, which runs programs on many clusters, sets
            it to the cores that a program may use. Here the lab sets it; where nobody does, ten are taken.
 

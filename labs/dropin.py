@@ -1,9 +1,10 @@
 """dropin: what can be sent to workers, and how workers are started
 
-Words      A worker is a process that does tasks for a program; a pool is a number of them. A node is a machine, here
-           a container with four virtual cores, each as fast as a quarter of a core of your machine. A task computes
-           for one unit of time, 0.5 s. A lambda is a function without a name. A closure is one that was made by
-           another function, and remembers its variables. To pickle is to write an object as bytes, to be sent.
+Words      A process is a running program; a worker is a process that does tasks for another; a pool is a number of
+           workers. A node is a machine, here a container with four virtual cores, each as fast as a quarter of a
+           core of your machine. A task computes for one unit of time, 0.5 s. A lambda is a function without a name.
+           A closure is one that was made by another function, and remembers what that knew. To pickle is to write
+           an object as bytes, to be sent.
 
 Question   `multiprocess` has the names of `multiprocessing`: one import is changed, and the program goes on. What
            does one gain? Workers are started in three ways; what does a program lose by each?
@@ -26,10 +27,11 @@ What happens, and why
            its own "before the current process has finished its bootstrapping phase", and dies of a RuntimeError.
 
 Traps      - That script starts one Process. A Pool replaces workers that die: it would go on like that for ever.
-           - Lessons 000 and 001 start pools without the guard. That works by fork: on Linux until Python 3.13.
+           - Lessons 000 and 001 start pools without the guard. That works by fork only: Linux, to Python 3.13.
            - Lessons 001 and 003 call `multiprocess` an improved version; what it improves is what can be sent.
            - `multiprocessing` refuses a closure, too: with AttributeError, from Python 3.14 with PicklingError.
-           - What is imported may differ from what was sent by name: edit the file meanwhile, and spawn runs the new.
+           - fork copies a lock that a thread holds, but not the thread that would give it back: the copy may wait
+             for ever. Hence the change in Python 3.14.
 
 Exercise   Have `with_lambda` take `square` for its task. Which case does not come out as it declares, and why?
 Lessons    000, 001, 003

@@ -2,8 +2,8 @@
 
 Words      A node is a machine, here a container with 16 virtual cores, each as fast as a sixteenth of a core of your
            machine. A task is one call of `hard_task`: it computes for two units of time, and a unit is 1 s, so that
-           the seconds are the lesson's. A worker is a process that does one task after another. CPU seconds are
-           counted only while a process runs on a core, and here by the seconds of a virtual core.
+           the seconds are the lesson's. A process is a running program; a worker is a process that does one task
+           after another. CPU seconds are counted only while a process is on a core, here a virtual core.
 
 Question   16 workers have 22 tasks to do on 16 cores. Would 32 workers be slower, as fast, or faster?
 
@@ -28,7 +28,7 @@ What happens, and why
 Traps      - The lesson asks what happens with too many workers, and times 32 of them only: beside 16, they won.
            - It has 4 workers do 6 tasks: two waves, 4 s. Six workers would take 2 s.
            - It calls what `map` returns `the_futures`. `map` gives results; `submit` gives futures.
-           - Without `max_workers` there are as many as the machine has cores, even where you may use only a few.
+           - Without `max_workers` there are as many as the machine has cores, though a limit may leave you few.
            - Its tasks are in a file of their own, since a function that was typed into a notebook can be found by
              workers that were forked, but not by those that are started anew, as on Windows and macOS.
 

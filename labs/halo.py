@@ -18,14 +18,16 @@ Run        ./invoke lab.halo
 What happens, and why
            To compute its outer rows a rank needs its neighbours' outer rows, copies of which it keeps around its own:
            the halo. It is out of date after each step. A rank with 32 rows computes 160 ms a step, one with 8 rows
-           40 ms, but both exchange two rows: edges stay the same while the area shrinks. So what is lost (off by)
-           nearly doubles from two nodes to four. The remedy is more rows for each rank: larger plates scale, small
-           ones do not. `every=2` saves half of the exchanges, and the plate comes out wrong, without any error.
+           40 ms, but both exchange an outer row with each neighbour: the edges stay the same while the area shrinks.
+           So what is lost (off by) grows with every doubling of the ranks. The remedy is more rows for each rank:
+           larger plates scale, small ones do not. `every=2` exchanges at every other step, which hardly saves any
+           time; and the plate comes out wrong, without any error.
            `Isend` and `Irecv` only start a message; `Testall` asks whether all are through. In between the rank
            sleeps a millisecond. A blocking call, `Recv` or `Waitall`, asks without a pause: it spins. Where the
-           kernel limits the node, that burns CPU time which the neighbour on the node needs. See the cases with
-           paced=False: work that may use the whole node, nearly all of it rank 0's. With the other rank asleep rank
-           0 gets all, with it spinning half: about twice the time. (A rank with a core to itself may well spin.)
+           kernel limits the node, that burns CPU time which the neighbour on the node needs. See the two cases with
+           paced=False: work that may use the whole node, nearly all of it the last rank's. Beside a rank that sleeps
+           it gets nearly all of the node's limit, beside one that spins little more than half, and takes nearly twice
+           the time. (A rank with a real core to itself may well spin: a message is then noticed sooner.)
 
 Traps      - Leave the rows of an Isend unchanged, and those of an Irecv unread, until the test says that they are done.
            - Lesson 002 would "gather the results and have them interact": gathering moves the plate, a halo its edges.
@@ -82,7 +84,7 @@ def sleep_until_done(requests):
 @lab.case(launch="mpi", nodes=4, every=2, outcome="wrong")
 @lab.case(launch="mpi", nodes=1, paced=False, waiting=["asleep", "spinning"])
 def heat(task=relax, *, every=1, paced=True, waiting="asleep"):
-    above, below = (r if 0 <= r < COMM.size else MPI.PROC_NULL for r in (COMM.rank - 1, COMM.rank + 1))
+    above, below = (r if 0 <= r < COMM.size else MPI.PROC_NULL for r in (COMM.rank - 1, COMM.rank + 1))  # or nobody
     plate = np.zeros((ROWS + 2, COLUMNS))
     plate[0] = 100
     blocks = [plate[rows_of(rank, COMM.size, extra=0 if paced else 14)] for rank in range(COMM.size)]
@@ -95,23 +97,23 @@ def heat(task=relax, *, every=1, paced=True, waiting="asleep"):
             edges += [COMM.Irecv(block[0], above), COMM.Irecv(block[-1], below)]
             (sleep_until_done if waiting == "asleep" else MPI.Request.Waitall)(edges)
         cpu_s += process_time() - began
-    figure("CPU s to exchange edges", cpu_s)
+    figure("ms of CPU time to exchange edges", 1000 * cpu_s)
     received = [COMM.Irecv(blocks[rank][1:-1], rank) for rank in range(COMM.size) if COMM.rank == 0]
     sleep_until_done([COMM.Isend(block[1:-1], 0), *received])
     return plate
 
 
 @lab.expect
-def what_is_lost_doubles_as_blocks_halve(cases):
+def the_smaller_the_blocks_the_more_is_lost(cases):
     one, two, four = (cases[f"heat(nodes={nodes})"].off_by for nodes in (1, 2, 4))
-    expected = approx(2 * two, rel=0.3)
-    assert one < two < four == expected, f"lost: {one:.1%} on one node, {two:.1%} on two, {four:.1%} on four"
+    assert one < two < four == approx(2 * two, rel=0.5), f"{one:.1%} on one node, {two:.1%} on two, {four:.1%} on four"
 
 
 @lab.expect(limits=True)
 def who_spins_takes_its_neighbours_share(cases):
-    asleep, spinning = (cases.find(heat, waiting=waiting) for waiting in ("asleep", "spinning"))
-    assert spinning.measured_s > asleep.measured_s
+    found = [cases.find(heat, waiting=waiting) for waiting in ("asleep", "spinning")]
+    asleep, spinning = (sum(span.cpu_s for span in case.typical.spans) / case.measured_s for case in found)
+    assert asleep > 1.3 * spinning, f"work got {asleep:.3f} CPU beside one asleep, {spinning:.3f} beside one spinning"
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
 """lock: two at one balance, and why += needs a lock
 
-Words      A process is a running program with memory of its own, a thread is a strand of work inside a process. A
-           shared value lies in memory that several processes use. A lock is held by one at a time: who wants it
-           meanwhile, waits. A barrier lets all go on at once when the last has come. A race condition: what comes
-           out depends on who is faster.
+Words      A process is a running program with memory of its own; a thread is a strand of work inside a process, and
+           shares its memory. A shared value lies in memory that several processes use. A lock is held by one at a
+           time; who wants it meanwhile, waits. A semaphore is a number of permits that can be taken and given
+           back; the turns below are such. A barrier lets all go on at once, when the last has come.
 
 Question   A balance of 100 is shared. One process deposits ten thousand times, one withdraws as much, both at the
            same time. What is left? Is that the same for threads, of which Python runs only one at a time?
@@ -18,22 +18,22 @@ What happens, and why
 
                deposit reads 100, withdrawal reads 100, deposit writes 101, withdrawal writes 99
 
-           The deposit is lost. In the ten runs that happens so often that hardly one of them ends with 100, and it
-           may end far above or below. With a lock around all three steps, whoever comes second waits, then reads
-           what the first has written: 100, always. Taking a lock and giving it back has its price, as much as
-           several additions. And work under a lock is done by one at a time, on however many cores.
+           The deposit is lost. What comes out depends on who is faster: a race condition. In the ten runs so many
+           updates are lost that hardly one ends with 100, and it may end far above or below. With a lock around
+           all three steps whoever comes second waits, then reads what the first has written: 100, always. That
+           has its price: a lock, taken and given back, costs as much as several additions, and work under it is
+           done by one at a time, on however many cores.
            Threads lose updates in the same way: their one interpreter lock, the GIL, guards the interpreter's own
            data, not your three steps. It may pass to another thread between any two of them.
 
 Traps      - A shared Value has a lock, but takes it for reading and for writing, not in between. Take it yourself:
              `with balance.get_lock():`. As Value(..., lock=Lock()) it would wait for itself: it must be an RLock.
            - Each must take the same lock. One that a process makes for itself keeps nobody else out.
-           - `acquire` and `release` by hand leave the lock taken if an error comes in between; `with` does not.
-             Lesson 004 writes `lock.aquire()` in its text: no such method.
+           - An error between `acquire` and `release` leaves the lock taken for ever; `with` gives it back. Lesson
+             004 writes `lock.aquire()` in its text: there is no such method.
            - It says that the GIL prevents race conditions and that Python allows no multi-threading: not so.
 
-Exercise   Let `pay` add plain `amount`, as the lesson does: no pennies are counted between reading and writing. Is
-           it right now, or only wrong more rarely? Run it several times.
+Exercise   Let `pay` add plain `amount`, as the lesson does. Is it right now, or wrong more rarely? Run it often.
 Lessons    004
 Follows    dropin
 Minutes    15

@@ -17,7 +17,7 @@ What happens, and why
            Waiting needs no core: 70 units alone, 25 with 4 workers (5 + 20), 20 with 8. The longest task is the
            floor, and two of the 8 workers never get one. Little CPU time is used, and that for starting.
            Computing needs a core, and there are two: 70 units of work take 35 at least, with 4 workers as with 8.
-           (It may be some more: the last task has no other beside it.) If tasks compute, have as many workers as
+           (It is up to 40, as the last task has no other beside it.) If tasks compute, have as many workers as
            cores; if they wait, as many as are to wait at once.
            CPU time spent in the program is called user time; in the kernel, on its behalf, system time. Together they
            are an eighth of a core for 7 s, some 0.9 s, to compute with 4 workers as with 8: see the figures.
@@ -102,7 +102,7 @@ def waiting_takes_as_long_as_workers_and_longest_item_let_it(cases):
 @lab.expect(limits=True)
 def computing_gains_the_cores_whatever_the_size_of_the_pool(cases):
     for case in (cases.find(pool_map, jobs="computing", workers=workers) for workers in (4, 8)):
-        assert case.speedup == approx(case.spec.cores, rel=0.15), f"{case.name} gained {case.speedup:.2f} x"
+        assert 0.8 < case.speedup / case.spec.cores < 1.05, f"{case.name} gained {case.speedup:.2f} x"
 
 
 @lab.expect

@@ -102,15 +102,16 @@ def ranks(task=square):
 
 @lab.expect
 def threads_stop_at_one_core_processes_at_one_node_and_ranks_use_all(cases):
-    for case, cores in ((threads, 1), (executor, 2), (pathos, 2), (ranks, 8)):
-        speedup = cases.find(case).speedup
-        assert speedup == approx(cores, rel=0.1), f"{case.__name__}: as fast as {speedup:.2f} cores, not {cores}"
+    for function, cores, rel in ((threads, 1, 0.1), (executor, 2, 0.1), (pathos, 2, 0.1), (ranks, 64, 0.15)):
+        case = cases.find(function)
+        used = min(cores, case.workers)
+        assert case.speedup == approx(used, rel), f"{case.name}: as fast as {case.speedup:.2f} cores, not {used}"
 
 
 @lab.expect(limits=True)
-def eight_processes_on_two_cores_are_as_fast_as_two(cases):
-    speedup = cases.find(pool).speedup
-    assert speedup == approx(2, rel=0.1), f"as fast as {speedup:.2f} cores"
+def more_processes_than_cores_are_as_fast_as_the_cores(cases):
+    case = cases.find(pool)
+    assert case.speedup == approx(case.spec.cores, rel=0.1), f"as fast as {case.speedup:.2f} cores"
 
 
 if __name__ == "__main__":

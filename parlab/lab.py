@@ -120,7 +120,7 @@ class Lab:
         seed: int = 0,
         bounds: Mapping[str, tuple[int, int]] | None = None,
     ) -> None:
-        self.unit = float(unit)
+        self.unit = float(os.environ.get("PARLAB_UNIT", unit))  # in a launch, what `--unit` says
         self.nodes: tuple[int, ...] = (nodes,) if isinstance(nodes, int) else tuple(nodes)
         self.cores = cores
         self.speed = Fraction(speed).limit_denominator(64)

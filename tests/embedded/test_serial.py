@@ -71,6 +71,8 @@ EXPECTED: dict[str, Callable[[Settings], Any]] = {
     "ipc": lambda settings: [settings["size"] * (settings["size"] - 1) / 2] * 40,
     "reduce": summed,
     "blas": traces,
+    "cores": squares(8),
+    "nested": lambda _: [[model * number for number in range(4)] for model in range(4)],
     "mpi": lambda settings: [number**2 for number in range(settings.get("many", 32))],
     "comm": lambda _: 125_000 * 124_999 // 2,
     "halo": heated,
