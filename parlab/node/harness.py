@@ -72,7 +72,7 @@ def run_case(lab: Lab) -> None:
     line = control()
     gate = Gate(line)
     declared = lab.cases[int(os.environ["PARLAB_CASE"])]
-    case = replace(declared, settings=declared.settings | json.loads(os.environ["PARLAB_SETTINGS"]))
+    case = replace(declared, settings=declared.settings | json.loads(os.environ.get("PARLAB_SETTINGS", "{}")))
     stream = SpanStream(line)
     line.each_sample = stream.flush
     stage, found, serial = "the serial solution", "", None
