@@ -2,8 +2,8 @@
 
 Words      BLAS is the library of matrix operations inside NumPy: `matmul` is a call of it. It starts threads of its
            own, which share one process and can use several cores. A pool has workers, processes that are handed
-           tasks; here a task is 12 products of a matrix of 400 x 400 with itself. A node is a container, here with
-           one core, which the kernel enforces. To fork is to copy a running process; to spawn, to start a new one.
+           tasks; here a task is 12 products of a matrix of 400 x 400 with itself. A node is a container, here
+           limited to one core by the kernel. To fork is to copy a running process; to spawn, to start a new one.
 
 Question   A pool of 4 workers on one core: what does it cost if the BLAS of each has 4 threads?
 

@@ -29,7 +29,7 @@ What happens, and why
 
 Traps      - What is written into plain memory after the fork is not seen by the worker, which has a copy of its own
              from before: same code, but the totals are those of zeros. No error tells you.
-           - A SharedMemory block stays, even when all have ended, until somebody calls `unlink`.
+           - A SharedMemory block takes up memory until somebody calls `unlink`. Closing it is not enough.
            - Shared memory has no lock. Here the message says when to look; the lab `lock` shows what happens else.
            - Lesson 004 says that pickling "requires IO time". No disk is involved: it is CPU time, spent on copies.
 

@@ -106,7 +106,7 @@ def two_levels_of_workers_double_each_step_and_slow_the_whole_down(cases):
     if case.spec.cores >= 4:
         raise CannotBeShown("each of the four processes has a core")
     units = median(span.finished - span.started for span in case.typical.spans) / case.spec.unit
-    assert units == approx(2, rel=0.15), f"{units:.2f} units a step"
+    assert units == approx(2, rel=0.2), f"{units:.2f} units a step"
     assert case.off_by > 0.3, f"{100 * case.off_by:.0f} % over the ideal"
 
 
