@@ -3,7 +3,7 @@
 Words      A cluster is several machines that work together; each is a node. Here there are four, containers with two
            virtual cores each; a virtual core is as fast as an eighth of a core of your machine. A task is one call of
            `square`; it computes for one unit of time, here 0.4 s. A worker is whoever does tasks: a thread, or a
-           process. A process is a running program; its threads share its memory.
+           process. A process is a running program; its threads share its memory. A rank is a process of MPI: lab mpi.
 
 Question   Sixteen tasks, four nodes, eight cores: which interface uses how many of the cores?
 
@@ -25,16 +25,16 @@ What happens, and why
            MPI starts its processes, called ranks, on all nodes of the cluster, and they send their results through
            the network: eight cores, 0.8 s. The price is a second of start-up, and `mpiexec` in front of `python`.
            Take the smallest that reaches far enough: threads where tasks wait; the executor or the pool where they
-           compute and one machine will do; pathos where plain pickle refuses your functions; MPI beyond that.
+           compute and one machine will do; pathos where your functions cannot be sent (lab dropin); MPI beyond.
 
 Traps      - Renting four nodes and starting a pool on the first: three stand idle, and nothing says so.
            - Lesson 002's pool has `cpu_count()` processes. That counts the host's cores, not those that you may use.
            - Importing mpi4py.futures starts MPI, and a process in which MPI runs should not be forked into a pool's
              workers: here each case imports what it needs.
-           - Without the kernel's limit (embedded) eight processes get eight virtual cores: see the claims.
+           - Without a kernel's limit (--backend embedded) eight processes get eight virtual cores, and take 0.8 s.
 
 Exercise   Let `square` call wait(1) instead of burn(1). Predict all five rows, then run it. (The claims say no.)
-Lessons    001, 002, 003
+Lessons    002
 Follows    halo
 Minutes    10
 """
