@@ -41,7 +41,7 @@ def load(repeat: Repeat) -> Load | None:
         cpus=last.cpus,
         idle=(last.idle_s - first.idle_s) / passed,
         stolen=(last.stolen_s - first.stolen_s) / passed,
-        others=max(0.0, last.busy_s - first.busy_s - _ours(repeat)) / passed,
+        others=max(0.0, last.busy_s - first.busy_s - _ours(repeat, first, last)) / passed,
         full=sum(cpu_s for cpu_s, idle in steps if idle < IDLE_NONE * cpu_s) / passed,
         seconds=passed / last.cpus,
     )
@@ -56,8 +56,10 @@ def _passed(earlier: Host, later: Host) -> float:
     return (later.busy_s - earlier.busy_s) + (later.idle_s - earlier.idle_s) + (later.stolen_s - earlier.stolen_s)
 
 
-def _ours(repeat: Repeat) -> float:
-    """CPU seconds that the nodes used; of simulated nodes, which nobody counts, those of the tasks."""
+def _ours(repeat: Repeat, first: Host, last: Host) -> float:
+    """CPU seconds that the nodes used; of simulated nodes, which share a machine, those of the launch's processes."""
+    if first.ours_s is not None and last.ours_s is not None:
+        return last.ours_s - first.ours_s
     used = [used_s(use.readings) for use in repeat.nodes.values()]
     counted = [seconds for seconds in used if seconds is not None]
     return sum(counted) if counted else sum(span.cpu_s for span in repeat.spans)

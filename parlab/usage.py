@@ -22,6 +22,7 @@ class Host:
     busy_s: float  # whoever used it, this cluster included
     idle_s: float
     stolen_s: float  # a hypervisor gave it to others
+    ours_s: float | None = None  # of busy_s, what the launch has used; known where nodes do not count it themselves
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,9 @@ import math
 import os
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from parlab.node.cgroup import Cgroup
 from parlab.node.processes import processes
@@ -39,20 +40,44 @@ def strangers(run: str, proc: Path = Path("/proc")) -> dict[str, dict[str, Any]]
     """Processes that use this node's CPU and are none of the run's, neither its ranks nor what started them, by pid."""
     found: dict[str, dict[str, Any]] = {}
     parents: dict[str, str] = {}
-    for folder, belongs_to in processes(proc):
+    for pid, name, parent, cpu_s, _, belongs_to in _stats(proc):
+        parents[pid] = parent
+        if belongs_to != run.encode():
+            found[pid] = {"name": name, "cpu_s": cpu_s}
+    pid = str(os.getpid())
+    while (pid := parents.get(pid, "0")) != "0":
+        found.pop(pid, None)
+    return found
+
+
+def used_by(run: str, proc: Path = Path("/proc")) -> float:
+    """CPU seconds of the processes of a run so far, and of their children that have ended."""
+    return sum(stat.cpu_s + stat.children_s for stat in _stats(proc) if stat.run == run.encode())
+
+
+class _Stat(NamedTuple):
+    """What the kernel says of a process; CPU time in seconds."""
+
+    pid: str
+    name: str
+    parent: str
+    cpu_s: float
+    children_s: float  # of those that have ended and been waited for, and of theirs
+    run: bytes | None
+
+
+def _stats(proc: Path) -> Iterator[_Stat]:
+    """All processes that this one may see, by proc_pid_stat(5)."""
+    tick = os.sysconf("SC_CLK_TCK")
+    for folder, run in processes(proc):
         try:
             name, _, rest = (folder / "stat").read_text(errors="replace").partition("(")[2].rpartition(")")
         except OSError:
             continue  # gone meanwhile
         fields = rest.split()
-        parents[folder.name] = fields[1]
-        if belongs_to != run.encode():
-            ticks = int(fields[11]) + int(fields[12])  # utime and stime, fields 14 and 15 of proc_pid_stat(5)
-            found[folder.name] = {"name": name, "cpu_s": ticks / os.sysconf("SC_CLK_TCK")}
-    pid = str(os.getpid())
-    while (pid := parents.get(pid, "0")) != "0":
-        found.pop(pid, None)
-    return found
+        user, system, children_user, children_system = map(int, fields[11:15])  # fields 14 to 17 of the page
+        own, children = user + system, children_user + children_system
+        yield _Stat(folder.name, name, fields[1], own / tick, children / tick, run)
 
 
 class Meter:
@@ -69,10 +94,13 @@ class Meter:
     def read(self, *, in_full: bool = False) -> dict[str, Any]:
         """Read the counters, as Usage.from_node takes them; `in_full` looks at every process of the node, too."""
         began = time.thread_time()
+        host = read_host() if self._host else None
+        if host is not None and in_full and not self._own_node:
+            host["ours_s"] = used_by(self._run)
         facts = {
             "at": time.monotonic(),
             "files": self._cgroup.texts() if self._own_node else {},
-            "host": read_host() if self._host else None,
+            "host": host,
             "strangers": strangers(self._run) if in_full and self._own_node else {},
             "reading_s": self._reading_s,
         }

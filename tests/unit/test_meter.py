@@ -13,7 +13,7 @@ from types import SimpleNamespace
 import pytest
 
 from parlab.node import meter
-from parlab.node.meter import Meter, read_host, strangers
+from parlab.node.meter import Meter, read_host, strangers, used_by
 from parlab.pace import PERIOD
 from parlab.usage import Host, Process, Usage
 
@@ -119,6 +119,14 @@ def test_a_process_that_is_gone_or_another_users_is_passed_over(proc: Proc) -> N
     proc.process(STRANGER + 1, 1, "hidden", environ=None, user=2)
     (proc.root / str(STRANGER + 2)).mkdir()
     assert strangers(OURS, proc.root).keys() == {str(STRANGER)}
+
+
+def test_a_run_used_what_its_processes_did_and_their_children_that_have_ended(proc: Proc) -> None:
+    ended_s = (11 + 12) / TICKS  # of the children of each
+    assert used_by(OURS, proc.root) == pytest.approx(ended_s)
+    proc.process(STRANGER, os.getpid(), environ=f"PARLAB_RUN={OURS}\0PATH=/bin\0", user=5, system=1)
+    proc.process(STRANGER + 1, 1, "yes", user=2)
+    assert used_by(OURS, proc.root) == pytest.approx(6 + 2 * ended_s)
 
 
 BURN = "import sys, time\nwhile time.process_time() < 0.1: pass\nprint(flush=True)\nsys.stdin.read()"

@@ -21,6 +21,7 @@ from tests.unit.samples import (
     machine,
     noisy_repeat,
     on,
+    readings,
     repeat,
     span,
     spans,
@@ -182,3 +183,10 @@ def test_simulated_nodes_can_be_disturbed_too() -> None:
     assert judged(launch).quiet.answer is YES
     noise = replace(launch, nodes={"head": replace(head(machine(busy=1.0, idle=0.0)), wanted=None, engine=())})
     assert judged(noise).quiet.answer is NO
+
+
+@pytest.mark.parametrize(("ours", "answer"), [(1.0, YES), (0.5, NO)])
+def test_what_a_launch_on_simulated_nodes_used_beside_its_tasks_is_its_own(ours: float, answer: Answer) -> None:
+    hosts = [replace(host, ours_s=ours * host.busy_s) for host in machine(busy=1.0, idle=0.0)]
+    use = NodeUse(None, readings=readings(None, used_s=None, periods=None, hosts=hosts))
+    assert judged(repeat(nodes={"simulated-1": use})).quiet.answer is answer
