@@ -78,8 +78,9 @@ def run_case(lab: Lab) -> None:
     stage, found, serial = "the serial solution", "", None
     try:
         if line.rank == 0:
-            with redirect_stdout(None):  # what tasks print is wanted once, from the case
+            with Path(os.devnull).open("w") as nowhere, redirect_stdout(nowhere):  # what tasks print is wanted once
                 tasks, serial = lab.reference({"workers": int(os.environ["PARLAB_WORKERS"])} | case.settings)
+            take_figures()  # so are the figures that they take
             line.send("plan", tasks=tasks, gil=has_gil(), software=software(), cpu=cpu_model())
         stage = "the case"
         share_spans()

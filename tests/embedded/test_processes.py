@@ -109,6 +109,21 @@ def test_figures_are_recorded(lab_file: WriteLab) -> None:
     assert case.figures == {"cores": 3.0}
 
 
+def test_what_the_serial_solution_prints_and_takes_is_not_the_cases(lab_file: WriteLab) -> None:
+    prints = "sys.stdout.write('once\\n'); sys.stdout.flush(); figure('asked', number)"
+    assert only_case(lab_file(lab_of(POOL, work=f"burn(1); {prints}"))).figures == {}  # the workers have figures
+
+
+def test_threads_that_a_library_starts_are_no_noise(lab_file: WriteLab) -> None:
+    """NumPy's threads burn beside the thread that runs the task: on a machine that they fill that is still ours."""
+    work = "import numpy as np; a = np.ones((700, 700)); [a @ a for _ in range(40)]"
+    body = "return [task(number) for number in range(workers)]"
+    repeat = only_case(lab_file(lab_of(body, settings="workers=4", work=work))).typical
+    readings = [use.host.ours_s for node in repeat.nodes.values() for use in node.readings if use.host]
+    before, after = readings[0] or 0.0, readings[-1] or 0.0
+    assert after - before >= 0.9 * sum(span.process_cpu_s for span in repeat.spans) > 0
+
+
 def test_mpi_ranks_all_run_the_case_and_rank_0s_result_counts(lab_file: WriteLab) -> None:
     body = "\n    ".join(("from mpi4py import MPI", "return MPI.COMM_WORLD.gather(task(MPI.COMM_WORLD.rank))"))
     case = only_case(lab_file(lab_of(body, settings="launch='mpi', workers=4")))
