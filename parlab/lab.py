@@ -160,6 +160,9 @@ class Lab:
         nodes' limits; `lesson_s` are the seconds that the lesson printed, to be shown beside ours; with `nodes` it runs
         only on clusters of these sizes.
         """
+        for name, flag in (("threads", threads), ("limited", limited)):
+            if not isinstance(flag, bool):
+                raise ValueError(f"{name}={flag!r}: True or False; a setting of the case needs another name")
         if launch not in LAUNCHES:
             raise ValueError(f"launch={launch!r}: known are {', '.join(map(repr, LAUNCHES))}")
         if isinstance(outcome, str) and outcome not in (RIGHT, WRONG):

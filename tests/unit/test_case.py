@@ -106,6 +106,13 @@ def test_an_unknown_launch_is_refused_and_the_known_are_named(launch: str) -> No
     assert lab.cases == []
 
 
+@pytest.mark.parametrize("flag", ["threads", "limited"])
+@pytest.mark.parametrize("value", [[1, 4], 1, None])
+def test_a_setting_with_the_name_of_a_flag_is_refused(flag: str, value: Any) -> None:
+    with pytest.raises(ValueError, match=f"^{flag}=.*a setting of the case needs another name"):
+        declared(**{flag: value})
+
+
 @pytest.mark.parametrize("outcome", ["", "Right", "ValueError", "crash"])
 def test_an_outcome_that_is_a_word_is_right_or_wrong(outcome: str) -> None:
     with pytest.raises(ValueError, match="known are 'right', 'wrong' and classes of exceptions"):
