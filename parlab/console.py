@@ -11,7 +11,7 @@ from rich.text import Text
 
 from parlab.case import RIGHT
 from parlab.record import Answer, MeasuredCase, Run
-from parlab.thresholds import UNEXPLAINED
+from parlab.thresholds import UNEXPLAINED, UNEXPLAINED_S
 from parlab.words import number, percent, plural
 
 WIDTH = 80  # of what is not a terminal
@@ -64,7 +64,7 @@ def show_run(console: Console, run: Run) -> None:
             for surprise in case.surprises():
                 console.print(Text(f"not as predicted: {case.name}: {surprise}", "yellow"))
             node, share = case.most_unexplained()
-            if share > UNEXPLAINED and case.ideal_s is not None:
+            if share > UNEXPLAINED and share * case.measured_s > UNEXPLAINED_S and case.ideal_s is not None:
                 what = f"a worker of {node} neither computed, nor was ready to, nor was in wait()"
                 if any(span.stalled_s is None for span in case.typical.spans):
                     what = f"nothing tells what a worker of {node} did: this kernel does not say when one is ready"
@@ -98,7 +98,7 @@ def ideal_and_measured(run: Run) -> Table:
         speedup = "-" if math.isnan(case.speedup) else f"{case.speedup:.2f} x"
         tasks = [tasks_by_node(case) if case.times else "-"] if by_node else []
         outcome = [case.typical.outcome] if outcomes else []
-        ideal = _seconds(case.ideal_s) if case.times else "-"  # of what raises before its first task
+        ideal = _seconds(case.ideal_s) if case.completed else "-"
         table.add_row(Text(case.name), *printed, ideal, *times, _off_by(case), speedup, *tasks, *outcome)
     return table
 

@@ -21,7 +21,7 @@ from functools import cached_property
 from typing import Any
 
 from parlab.account import Account, account, by_worker, last_to_finish
-from parlab.case import PYTHON, RIGHT
+from parlab.case import PYTHON, RIGHT, WRONG
 from parlab.clocks import Clock
 from parlab.errors import EXIT_CLOSED_PIPE, Interrupted
 from parlab.lab import Units
@@ -171,14 +171,19 @@ class MeasuredCase:
         return self.measured_s / self.spec.unit
 
     @property
+    def completed(self) -> bool:
+        """Whether all the work was done, rightly or wrongly: a case that raised has done some of it."""
+        return self.typical.outcome in (RIGHT, WRONG)
+
+    @property
     def off_by(self) -> float:
-        """Measured against ideal: 0.02 is 2 % slower; not a number where there is no ideal."""
-        return self.measured_s / self.ideal_s - 1 if self.ideal_s else float("nan")
+        """Measured against ideal: 0.02 is 2 % slower; not a number where there is no ideal, or not all was done."""
+        return self.measured_s / self.ideal_s - 1 if self.ideal_s and self.completed else float("nan")
 
     @property
     def speedup(self) -> float:
-        """How many times faster than all tasks one after another on one virtual core."""
-        return self.serial_s / self.measured_s if self.serial_s else float("nan")
+        """How many times faster than all tasks one after another on one virtual core; else as `off_by`."""
+        return self.serial_s / self.measured_s if self.serial_s and self.completed else float("nan")
 
     @property
     def figures(self) -> dict[str, float]:

@@ -45,3 +45,5 @@ STRANGERS = 0.02  # of a node's limit
 
 # Labs claim 5 %; an account that leaves most of that open explains nothing.
 UNEXPLAINED = 0.03  # of the measured time
+# Of what is over in milliseconds, starting a thread is a share that explains nothing.
+UNEXPLAINED_S = 0.01  # seconds

@@ -124,6 +124,12 @@ def test_a_case_that_raised_has_its_error_in_place_of_figures() -> None:
     assert "nan" not in text
 
 
+def test_a_case_that_raised_midway_has_its_time_and_no_ideal() -> None:
+    text = shown(show_run, run(case(took(1.0, outcome="ValueError"), name="pool")))
+    assert "pool - 1.00 s - - ValueError" in in_a_line(text)
+    assert "nan" not in text
+
+
 def test_where_the_time_went_is_told_in_shares_with_start_up_and_shut_down() -> None:
     waits = span(seconds=4.0, cpu_s=0.25, way_s=0.5)  # of 5 s: 2 s at an eighth, 1 s on the way
     text = in_a_line(shown(show_run, run(case(repeat([waits], startup_s=1.25, shutdown_s=0.5)))))
@@ -138,6 +144,12 @@ def test_where_the_time_went_is_told_in_shares_with_start_up_and_shut_down() -> 
 def test_more_than_three_percent_without_an_explanation_is_said(missing: float, said: bool) -> None:
     text = in_a_line(shown(show_run, run(case(repeat(spans(delivered=1 - missing))))))
     assert ("unexplained: pool(nodes=1): in " in text) is said
+
+
+def test_of_what_is_over_in_milliseconds_nothing_is_called_unexplained() -> None:
+    text = shown(show_run, run(case(repeat([span(seconds=0.01, cpu_s=0.0)]))))
+    assert "unexplained 100.0 %" in in_a_line(text)
+    assert "unexplained: pool(nodes=1)" not in text
 
 
 # several runs
