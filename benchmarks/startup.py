@@ -1,6 +1,6 @@
 """Start-up: what a whole `./invoke lab.mpi` costs beyond its work, beside the plain way, in turn, in one run.
 
-    .venv/bin/python -m benchmarks.startup [--repeat 5] [--nodes 4]
+    .venv/bin/python -m benchmarks.startup [--repeat 5] [--nodes 3]
 
 Ours is the command as a user types it, on a cluster that is up, from start to exit, less the ideal work. The plain way
 is `docker compose exec` of mpiexec with Open MPI's default settings, limits on while it boots; its program does the
@@ -33,10 +33,12 @@ def main() -> None:
     """Time both ways in turn and print what each costs beyond the work."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--repeat", type=int, default=5)
-    parser.add_argument("--nodes", type=int, default=4)
+    parser.add_argument("--nodes", type=int, default=3)
     options = parser.parse_args()
 
     lab = load_lab(LABS / "mpi.py")
+    launches = sum(case.runs_on(options.nodes) for case in lab.cases)
+    assert launches == 1, f"on {options.nodes} nodes lab.mpi has {launches} launches, the plain way has one"
     spec = Spec(options.nodes, lab.cores, lab.speed, lab.unit)
     tasks, _ = lab.reference()
     work = ideal_s(tasks, workforce(lab.cases[0], spec, len(tasks)), spec.unit)
