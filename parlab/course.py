@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.text import Text
 
 from parlab.catalog import lab_files
-from parlab.command import run_one, tell_failure, unwritable
+from parlab.command import run_one, tell_failure, write_or_complain
 from parlab.console import make_console, plain_table, show_run, show_summary
 from parlab.errors import ParlabError, UsageError
 from parlab.handout import Handout, in_teaching_order, read_handout, set_handout
@@ -19,7 +19,7 @@ from parlab.results import write_whole
 from parlab.verdict import worst
 
 
-def course() -> list[Handout]:
+def handouts() -> list[Handout]:
     """The handouts of all labs, in teaching order."""
     return in_teaching_order([read_handout(path) for path in lab_files().values()])
 
@@ -28,7 +28,7 @@ def list_labs() -> None:
     """Show each lab's question, the lessons it comes from and how long it takes a learner, in teaching order."""
     console = make_console()
     table = plain_table("lab", "its question", "lessons", "minutes")
-    for handout in course():
+    for handout in handouts():
         question = handout.line("Question") or handout.title
         table.add_row(handout.name, Text(question), handout.line("Lessons"), handout.line("Minutes"))
     console.print(table)
@@ -43,19 +43,25 @@ def explain(path: Path) -> None:
 
 
 def run_all(options: Options) -> None:
-    """Run every lab in teaching order, and sum up; exit with the first code that applies to any. Raises ParlabError."""
+    """Run every lab in teaching order, and sum up; exit with the first code that applies to any. Raises ParlabError.
+
+    A lab that was refused, as its cluster does not fit this machine, makes that 2, though others ran.
+    """
     report = read_output("--junit", options.junit)
     console = make_console()
-    took_s, runs, refused = _run_each(console, options)
-    show_summary(console, list(zip(runs, took_s, strict=True)), refused)
-    unwritten = unwritable(report, lambda path: write_whole(path, to_junit(*runs))) if report is not None else []
+    timed, refused = _run_each(console, options)
+    runs = [run for run, _ in timed]
+    show_summary(console, timed, refused)
+    unwritten = write_or_complain(report, lambda path: write_whole(path, to_junit(*runs))) if report is not None else []
     if unwritten:
         raise ParlabError("; ".join(unwritten))
-    sys.exit(UsageError.exit_code if refused else worst(runs, check=options.check))
+    code = worst(runs, check=options.check)
+    cut_short = any(run.failure is not None and run.failure.ends_everything for run in runs)
+    sys.exit(UsageError.exit_code if refused and not cut_short else code)
 
 
-def _run_each(console: Console, options: Options) -> tuple[list[float], list[Run], dict[str, str]]:
-    """How long each run took, the runs, and why a lab was refused, by its name; none follows an interruption."""
+def _run_each(console: Console, options: Options) -> tuple[list[tuple[Run, float]], dict[str, str]]:
+    """Each run and the seconds that it took; why a lab was refused, by its name. None follows an interruption."""
 
     def tell(run: Run, where: Text) -> None:
         if options.quiet:
@@ -64,11 +70,10 @@ def _run_each(console: Console, options: Options) -> tuple[list[float], list[Run
         console.print(where, soft_wrap=True)
         console.print()
 
-    took_s: list[float] = []
-    runs: list[Run] = []
+    timed: list[tuple[Run, float]] = []
     refused: dict[str, str] = {}
     paths = lab_files()
-    for handout in course():
+    for handout in handouts():
         began = time.monotonic()
         try:
             run = run_one(console, paths[handout.name], options, tell)
@@ -76,8 +81,7 @@ def _run_each(console: Console, options: Options) -> tuple[list[float], list[Run
             refused[handout.name] = str(error)
             continue
         tell_failure(run)
-        took_s.append(time.monotonic() - began)
-        runs.append(run)
+        timed.append((run, time.monotonic() - began))
         if run.failure is not None and run.failure.ends_everything:
             break
-    return took_s, runs, refused
+    return timed, refused
