@@ -1,4 +1,4 @@
-"""Runs one case of a lab, on the rank that holds the pool, and reports plan, spans and correctness."""
+"""Runs one case of a lab, in one process or in each of its MPI ranks, and reports plan, spans and correctness."""
 
 import inspect
 import json

@@ -13,19 +13,22 @@ Events, with what they carry; those of a rank have its `rank` too:
     listening                                   ready for commands
     hello {host, pid, boot, ended}              a rank lives, under the kernel of that boot; it has ended these
                                                 processes of earlier runs
-    plan {tasks, software, cpu}                 rank 0: [burned, waited] units of each task; versions; the CPU's name
-    ready                                       rank 0: the first task is about to go out
+    plan {tasks, gil, software, cpu}            rank 0: [burned, waited] units of each task; whether its Python has a
+                                                GIL; versions; the CPU's name
+    ready                                       each rank that runs the case: its first task is about to go out
     limit {usage}                               answer to "check" of the first rank of a node (parlab/usage.py)
     burned {cpus}                               answer to "burn" of the same; null: it has no limit
     usage {usage}                               of the same, more than twice a second, from "start" to "check"
-    spans {spans}                               rank 0: what came in since the last time
-    done {outcome, complaint, returned}         rank 0: what the case came to; what is wrong with that, or null; when
-    failed {stage, error, trace}                rank 0: the serial solution, the case or the comparison raised
+    spans {spans}                               each rank that runs the case: what came in since the last time
+    done {outcome, complaint, opened,           the same: what the case came to; what is wrong with that, or null
+          returned, figures}                    (rank 0's counts); when the first task went out, and when it returned
+    failed {stage, error, trace}                the same: the serial solution, the case or the comparison raised
     output {stream, text}, exit {code}          of mpiexec
     probe {complaints}                          by node; '' where there is none
     clocks {exchanges}                          by rank: [sent, the rank's time, received], several times
 
-Words to the ranks are check, burn and clock, which are answered at once, and start and end, for which rank 0 waits.
+Words to the ranks are check, burn and clock, which are answered at once, and start and end, for which each rank waits
+that runs the case: one, or with plain MPI all of them.
 When standard input ends, because the host is done, was interrupted or died, everything it started is ended.
 """
 
