@@ -19,7 +19,7 @@ from parlab.options import Options
 
 CLUSTER = {"cluster": "name of the cluster, for a second one beside the first"}
 SIZE = {
-    "nodes": "number of workers",
+    "nodes": "number of worker nodes",
     "cores": "virtual cores a node",
     "speed": "of a host core that a virtual core gets, as 1/8 or 0.125",
 }

@@ -16,7 +16,7 @@ import time
 from collections import Counter, defaultdict
 from pathlib import Path
 
-from parlab.course import course
+from parlab.course import handouts
 from parlab.environment import ROOT
 from parlab.record import Answer, Run
 from parlab.results import kept, read_json
@@ -24,7 +24,10 @@ from parlab.words import number
 
 
 def run_once(lab: str) -> tuple[int, float, Run]:
-    """Run a lab; return its exit code, the seconds that the command took, and the record."""
+    """Run a lab; return its exit code, the seconds that the command took, and the record.
+
+    Raises CalledProcessError where none was kept, since the lab was refused.
+    """
     with tempfile.TemporaryDirectory() as folder:
         began = time.monotonic()
         command = [str(ROOT / "invoke"), f"lab.{lab}", "--check", "--quiet"]
@@ -36,23 +39,31 @@ def run_once(lab: str) -> tuple[int, float, Run]:
             stderr=subprocess.DEVNULL,
         )
         took_s = time.monotonic() - began
-        return code, took_s, read_json(kept(Path(folder))[0])
+        if not (records := kept(Path(folder))):
+            raise subprocess.CalledProcessError(code, command)
+        return code, took_s, read_json(records[0])
 
 
 def spread(values: list[float], unit: str = "", factor: float = 1.0) -> str:
-    """`+0.3 to +1.2 %`: the least and the most."""
+    """`0.3 to 1.2 %`: the least and the most."""
     low, high = (number(factor * value) for value in (min(values), max(values)))
     return f"{low} to {high}{unit}"
 
 
-def report(lab: str, runs: list[Run]) -> bool:
-    """Print what came of a lab's runs; whether each claim got one answer, and no measured run had a no."""
-    steady = True
-    for index, claim in enumerate(runs[0].verdict.claims):
-        answers = Counter(run.verdict.claims[index].answer.value for run in runs if run.verdict.is_measurement)
-        steady &= len(answers) <= 1 and "no" not in answers
+def answers_to(runs: list[Run]) -> dict[str, Counter[str]]:
+    """How often each claim got which answer, in the runs that are measurements."""
+    measured = [run.verdict for run in runs if run.verdict.is_measurement]
+    return {
+        claim.name: Counter(verdict.claims[index].answer.value for verdict in measured)
+        for index, claim in enumerate(runs[0].verdict.claims)
+    }
+
+
+def report(lab: str, runs: list[Run]) -> None:
+    """Print what came of a lab's runs."""
+    for claim, answers in answers_to(runs).items():
         counted = ", ".join(f"{answer} {count}" for answer, count in answers.items())
-        print(f"  {lab}: {claim.name}: {counted}", flush=True)
+        print(f"  {lab}: {claim}: {counted}", flush=True)
     for index, case in enumerate(runs[0].cases):
         cases = [run.cases[index] for run in runs if run.verdict.is_measurement and len(run.cases) > index]
         timed = [one for one in cases if one.times]
@@ -64,14 +75,13 @@ def report(lab: str, runs: list[Run]) -> bool:
                 figures[name].append(value)
         parts += [f"{spread(values)} {name}" for name, values in figures.items()]
         print(f"    {case.name}: {'; '.join(parts)}", flush=True)
-    return steady
 
 
 def main() -> None:
     """Run the labs in turn, so that each is spread over the whole time; report at the end."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--repeat", type=int, default=10)
-    parser.add_argument("--lab", nargs="*", default=[handout.name for handout in course()])
+    parser.add_argument("--lab", nargs="*", default=[handout.name for handout in handouts()])
     options = parser.parse_args()
     runs: dict[str, list[Run]] = defaultdict(list)
     codes: dict[str, Counter[int]] = defaultdict(Counter)
@@ -86,11 +96,14 @@ def main() -> None:
                 noes = [found.evidence for found in run.verdict.findings().values() if found.answer is Answer.NO]
                 print(f"  {turn}: lab.{lab} exit {code}: {'; '.join(noes)}", flush=True)
         print(f"turn {turn} of {options.repeat}: {taken:.0f} s", flush=True)
-    steady = [report(lab, runs[lab]) for lab in options.lab]
+    for lab in options.lab:
+        report(lab, runs[lab])
     for lab in options.lab:
         counted = ", ".join(f"exit {code} {count} of {options.repeat}" for code, count in codes[lab].items())
         print(f"lab.{lab}: {counted}")
-    sys.exit(not all(steady) or any(set(codes[lab]) != {0} for lab in options.lab))
+    answers = [answers for lab in options.lab for answers in answers_to(runs[lab]).values()]
+    steady = all(len(given) <= 1 and Answer.NO.value not in given for given in answers)
+    sys.exit(not steady or any(set(codes[lab]) != {0} for lab in options.lab))
 
 
 if __name__ == "__main__":

@@ -51,6 +51,6 @@ def command(cluster: Cluster, spec: Spec, *options: str, settle_s: float = 0.0) 
     return [
         *("docker", "compose", "exec", "-T", *(word for k, v in scale.items() for word in ("-e", f"{k}={v}")), "head"),
         *("mpiexec", "--host", hosts, "--map-by", "slot:OVERSUBSCRIBE", "--bind-to", "none", *options),
-        *("-n", str(spec.workers + 1), *(word for key in scale for word in ("-x", key))),
+        *("-n", str(spec.virtual_cores + 1), *(word for key in scale for word in ("-x", key))),
         *(PYTHON, "-m", "mpi4py.futures", "/cluster/plain/plain.py", str(settle_s)),
     ]

@@ -6,8 +6,8 @@
 import sys
 import time
 
-from parlab.lab import Units
-from parlab.predict import schedule
+from parlab.case import Units
+from parlab.predict import Workforce, schedule
 
 MOST_SECONDS = 1.0
 
@@ -18,7 +18,7 @@ def main() -> None:
     times = []
     for _ in range(3):
         start = time.perf_counter()
-        schedule(tasks, 1000, cores=8, nodes=50)
+        schedule(tasks, Workforce(workers=1000, nodes=50, cores=8))
         times.append(time.perf_counter() - start)
     median = sorted(times)[1]
     print(f"median {median:.2f} s of {', '.join(f'{t:.2f}' for t in times)}; at most {MOST_SECONDS:g} s")

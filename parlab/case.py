@@ -1,8 +1,8 @@
-"""Case: one way of doing a lab's work, and how its processes are started."""
+"""Case: one way of doing a lab's work, how its processes are started, and what a task of it asks for."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from parlab.spec import Spec
 
@@ -11,6 +11,13 @@ MPI = "mpi"  # every rank runs the case: `mpiexec -n WORKERS python lab.py`
 FUTURES = "mpi4py.futures"  # `mpiexec -n WORKERS+1 python -m mpi4py.futures lab.py`, the case itself on the head
 LAUNCHES = (PYTHON, MPI, FUTURES)
 RIGHT, WRONG = "right", "wrong"  # outcomes of a case; another is the name of the exception that it raises
+
+
+class Units(NamedTuple):
+    """What one task asks for: units of computing, which need a core, and units of waiting, which need none."""
+
+    burned: float
+    waited: float
 
 
 @dataclass(frozen=True)
@@ -40,24 +47,24 @@ class Case:
         """Whether the case is to raise such an exception."""
         return isinstance(error, self.raises)
 
-    def ranks(self, workers: int) -> int:
+    def ranks(self, virtual_cores: int) -> int:
         """How many processes mpiexec starts, on a cluster of so many virtual cores."""
         if self.launch == PYTHON:
             return 1
-        workers = self.workers(workers)
+        workers = self.workers(virtual_cores)
         return workers if self.launch == MPI else workers + 1
 
-    def workers(self, most: int) -> int:
-        """How many workers it has, on a cluster of `most` virtual cores."""
+    def workers(self, virtual_cores: int) -> int:
+        """How many workers it has, on a cluster of so many virtual cores."""
         if self.launch == FUTURES:
-            return most
-        return int(self.settings.get("workers") or (1 if self.launch == PYTHON else most))
+            return virtual_cores
+        return int(self.settings.get("workers") or (1 if self.launch == PYTHON else virtual_cores))
 
     def node_of(self, rank: int, spec: Spec) -> int | None:
         """Which of the spec's nodes, from 0, a rank is on: they are dealt out evenly; None is the head."""
         if self.launch == FUTURES and rank == 0:
             return None
-        worker, workers = rank - 1 if self.launch == FUTURES else rank, self.workers(spec.workers)
+        worker, workers = rank - 1 if self.launch == FUTURES else rank, self.workers(spec.virtual_cores)
         return worker * min(spec.nodes, workers) // workers if self.launch != PYTHON else 0
 
     @property

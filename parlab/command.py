@@ -51,9 +51,9 @@ def run_and_show(path: Path, options: Options) -> None:
         show_run(console, run)
         console.print(where, soft_wrap=True)
         if record is not None:
-            unwritten.extend(unwritable(record, lambda path: write_json(run, path)))
+            unwritten.extend(write_or_complain(record, lambda path: write_json(run, path)))
         if report is not None:
-            unwritten.extend(unwritable(report, lambda path: write_whole(path, to_junit(run))))
+            unwritten.extend(write_or_complain(report, lambda path: write_whole(path, to_junit(run))))
 
     run = run_one(console, path, options, tell)
     if unwritten:
@@ -68,7 +68,7 @@ def run_one(console: Console, path: Path, options: Options, tell: Callable[[Run,
     with watching(console, f"{path.stem}: {read_handout(path).title}", quiet=options.quiet) as watcher:
         run = run_lab(lab, path, options, watcher)
     with deferred():  # a Ctrl-C now must not lose what was measured
-        tell(run, _kept(run))
+        tell(run, _keep(run))
     return run
 
 
@@ -78,7 +78,7 @@ def tell_failure(run: Run) -> None:
         print(f"error: {run.failure.text}", file=sys.stderr)
 
 
-def _kept(run: Run) -> Text:
+def _keep(run: Run) -> Text:
     """Keep the record; where it is, or why it is not, to be said after the run's figures."""
     try:
         return Text(f"kept as {os.path.relpath(keep(run))}", style="dim")
@@ -86,7 +86,7 @@ def _kept(run: Run) -> Text:
         return Text(f"not kept in {RESULTS}: {error}", style="yellow")
 
 
-def unwritable(path: Path, write: Callable[[Path], None]) -> list[str]:
+def write_or_complain(path: Path, write: Callable[[Path], None]) -> list[str]:
     """Write a file; why it could not be written, or nothing."""
     try:
         write(path)

@@ -12,7 +12,7 @@ from rich.text import Text
 from parlab.case import RIGHT
 from parlab.record import Answer, MeasuredCase, Run
 from parlab.thresholds import UNEXPLAINED, UNEXPLAINED_S
-from parlab.words import number, percent, plural
+from parlab.words import number, percent, plural, signed_percent
 
 WIDTH = 80  # of what is not a terminal
 CATEGORIES = {
@@ -99,12 +99,9 @@ def ideal_and_measured(run: Run) -> Table:
         tasks = [tasks_by_node(case) if case.times else "-"] if by_node else []
         outcome = [case.typical.outcome] if outcomes else []
         ideal = _seconds(case.ideal_s) if case.completed else "-"
-        table.add_row(Text(case.name), *printed, ideal, *times, _off_by(case), speedup, *tasks, *outcome)
+        off_by = signed_percent(case.off_by)
+        table.add_row(Text(case.name), *printed, ideal, *times, off_by, speedup, *tasks, *outcome)
     return table
-
-
-def _off_by(case: MeasuredCase) -> str:
-    return "-" if math.isnan(case.off_by) else f"{100 * case.off_by:+.1f} %"
 
 
 def tasks_by_node(case: MeasuredCase) -> str:
@@ -165,17 +162,17 @@ def show_summary(console: Console, runs: Sequence[tuple[Run, float]], refused: M
     """Print a line for each run, which took so many seconds: its answers, its claims; then all that was not shown."""
     table = plain_table("lab", "correct", "held", "quiet", "reproduced", "claims shown", "off by", "took")
     for run, took_s in runs:
-        answers = run.verdict.findings().values()
-        words = [Text(SHORT[finding.answer], STYLES[finding.answer]) for finding in answers]
+        findings = run.verdict.findings().values()
+        words = [Text(SHORT[finding.answer], STYLES[finding.answer]) for finding in findings]
         shown = sum(claim.answer is Answer.YES for claim in run.verdict.claims)
         if run.failure is not None:
             words = [Text("broke off", "bold red"), *[Text("-")] * 3]
         offs = [case.off_by for case in run.cases if not math.isnan(case.off_by)]
-        most = f"{100 * max(offs, key=abs):+.1f} %" if offs else "-"
+        most = signed_percent(max(offs, key=abs, default=math.nan))
         table.add_row(run.lab, *words, f"{shown} of {len(run.verdict.claims)}", most, f"{took_s:.0f} s")
     for name in refused:
         table.add_row(name, Text("not run", "bold red"), *["-"] * 6)
-    table.add_row("all", *[""] * 4, "", "", f"{sum(took_s for _, took_s in runs):.0f} s")
+    table.add_row("all", *[""] * 6, f"{sum(took_s for _, took_s in runs):.0f} s")
     console.print(table)
     for name, why in refused.items():
         console.print(Text(f"{name}: {why}", "red"))
@@ -264,5 +261,5 @@ def _side_by_side(one: MeasuredCase | None, other: MeasuredCase | None) -> list[
         ", ".join(ideals),
         *map(_seconds, measured),
         "-" if math.isnan(ratio) else f"{ratio:.3f}",
-        *("-" if math.isnan(off) else f"{100 * off:+.1f} %" for off in offs),
+        *map(signed_percent, offs),
     ]

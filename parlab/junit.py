@@ -8,7 +8,7 @@ from junitparser import Error, Failure, JUnitXml, Skipped, TestCase, TestSuite
 from parlab.record import Answer, Finding, MeasuredCase, Run
 
 NOT_XML = re.compile(r"[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # the Char of XML 1.0
-NOTHING = Finding(Answer.YES, "")
+AS_DECLARED = Finding(Answer.YES, "")
 
 
 def to_junit(*runs: Run) -> str:
@@ -32,7 +32,7 @@ def _suite(run: Run) -> TestSuite:
 
 def _tests(run: Run) -> Iterator[TestCase]:
     for case in run.cases:
-        finding = NOTHING if case.complaint is None else Finding(Answer.NO, case.complaint)
+        finding = AS_DECLARED if case.complaint is None else Finding(Answer.NO, case.complaint)
         yield _test(run, "correct", case.name, finding, case)
     for name, finding in (("held", run.verdict.held), ("quiet", run.verdict.quiet)):
         yield _test(run, "measurement", name, finding)

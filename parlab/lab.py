@@ -33,12 +33,12 @@ import inspect
 import operator
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
 from itertools import product
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
-from parlab.case import LAUNCHES, PYTHON, RIGHT, WRONG, Case
+from parlab.case import LAUNCHES, PYTHON, RIGHT, WRONG, Case, Units
 from parlab.figures import figure
 from parlab.pace import Scale, burn, counted, pace, wait
 from parlab.spans import phase
@@ -54,13 +54,6 @@ class CannotBeShown(Exception):
 
     Asking for a case that was not run raises it by itself.
     """
-
-
-class Units(NamedTuple):
-    """What one task asks for: units of computing, which need a core, and units of waiting, which need none."""
-
-    burned: float
-    waited: float
 
 
 def approx(value: float, rel: float) -> "Approximately":
@@ -159,6 +152,7 @@ class Lab:
         `threads` tells the ideal that the workers share one interpreter; `limited=False` runs the case without the
         nodes' limits; `lesson_s` are the seconds that the lesson printed, to be shown beside ours; with `nodes` it runs
         only on clusters of these sizes.
+        Raises ValueError for a launch, an outcome or a flag that there is not.
         """
         for name, flag in (("threads", threads), ("limited", limited)):
             if not isinstance(flag, bool):
@@ -174,11 +168,23 @@ class Lab:
         named = outcome if isinstance(outcome, str) else outcome.__name__.rpartition(".")[2]
         values: Iterable[list[Any]] = (v if isinstance(v, list) else [v] for v in settings.values())
         sizes = (nodes,) if isinstance(nodes, int) else tuple(nodes)
-        plain = Case(operator.eq, launch, {}, None, named, raises, threads, limited, lesson_s, sizes)
         chosen = [dict(zip(settings, combination, strict=True)) for combination in product(*values)]
 
         def declare(function: Function) -> Function:
-            cases = [replace(plain, function=function, settings=one) for one in chosen]
+            cases = [
+                Case(
+                    function,
+                    launch,
+                    one,
+                    outcome=named,
+                    raises=raises,
+                    threads=threads,
+                    limited=limited,
+                    lesson_s=lesson_s,
+                    sizes=sizes,
+                )
+                for one in chosen
+            ]
             declared = (index for index, case in enumerate(self.cases) if case.function is function)
             at = next(declared, len(self.cases))  # decorators are applied from the lowest up
             self.cases[at:at] = cases
@@ -209,6 +215,7 @@ class Lab:
         """Run the serial solution with its units counted, not spent: (what each task asks for, the results).
 
         A task that calls `pace` computes: it is charged the CPU time that it took, as units of a virtual core.
+        Raises ValueError where no serial solution is declared.
         """
         if self._serial is None:
             raise ValueError("the lab declares no serial solution: add @lab.serial")
@@ -228,6 +235,7 @@ class Lab:
     def main(self) -> None:
         """Run the lab: what a launch asks for when started by one, else the whole lab on this machine."""
         if "PARLAB_CONTROL" in os.environ:
+            # Here and below: a lab imports this module to be written, and only one that is run needs what runs it.
             from parlab.node.harness import run_case
 
             run_case(self)

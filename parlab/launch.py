@@ -13,10 +13,9 @@ from typing import Any
 
 from parlab.backend.base import Backend, Placement
 from parlab.backend.session import Event, Session
-from parlab.case import MPI, PYTHON, Case
+from parlab.case import MPI, PYTHON, Case, Units
 from parlab.clocks import Clock, by_the_heads_clock, estimate
 from parlab.errors import RunError
-from parlab.lab import Units
 from parlab.predict import Workforce, ideal_s, workforce
 from parlab.record import NodeUse, Repeat
 from parlab.spans import Span
@@ -61,7 +60,7 @@ def mpiexec(placement: Placement, spec: Spec, case: Case, lab: str, exported: It
     Bound to no core, and free to be more than the cores there are: the limits are the kernel's, not Open MPI's.
     """
     head, *nodes = placement.hosts
-    ranks = case.ranks(spec.workers)
+    ranks = case.ranks(spec.virtual_cores)
     numbers = [case.node_of(rank, spec) for rank in range(ranks)]
     hosts = [head if number is None else nodes[number] for number in numbers]
     slots = ",".join(f"{host}:{len(list(group))}" for host, group in groupby(hosts))
@@ -83,7 +82,10 @@ class Launch:
         self._nodes: dict[int, str] = {}  # by rank
         self._clocks: dict[int, Clock] = {}
         self._readings: dict[str, list[Usage]] = defaultdict(list)
+        self._engine: list[dict[str, float | None]] = []  # its limits, each time that it was asked
         self._spans: list[Span] = []
+        self._running = case.ranks(spec.virtual_cores) if case.launch == MPI else 1  # ranks that run the case
+        self._speakers = 0  # ranks that speak for their node
 
     def run(self, lab: str, env: dict[str, str], *, number: int = 1, of: int = 1, burn: bool = True) -> Result:
         """Boot, cap, check, start, check, end; with `burn`, see first what an unpaced burn gets under the limits.
@@ -91,80 +93,94 @@ class Launch:
         `number` of so many is told to the watcher. Raises RunError; the session is of no use after that.
         """
         backend, spec, case = self.backend, self.spec, self.case
-        placement = backend.placement(spec)
-        env = {**OPEN_MPI, **placement.env, **self._scale(), **env}
         backend.set_limits(spec, None)
-        argv = mpiexec(placement, spec, case, f"{self.session.labs}/{lab}", (*env, "PARLAB_CONTROL"))
         launched = time.monotonic()
-        self.session.send("launch", argv=argv, env=env)
-        boot = BOOT_SECONDS + BOOT_SECONDS_A_NODE * spec.nodes
-        ranks = case.ranks(spec.workers)
-        hellos = self._gather("hello", ranks, boot, "booting the ranks")
-        (plan,) = self._gather("plan", 1, boot, "booting the ranks")
-        self._show_output()
-        running = ranks if case.launch == MPI else 1  # ranks that run the case
-        self._gather("ready", running, boot, "starting the case, up to its first task")
+        plan = self._boot(lab, env)
         startup_s = time.monotonic() - launched
-        self._compare_clocks(hellos)
-
-        speakers = len({event["host"] for event in hellos})
-        engine, burned = [], {}
-        if case.limited:
-            backend.set_limits(spec, spec.node_cpus)
-            engine.append(backend.engine_limits(spec))
-            burned = self._burn(speakers) if burn else {}
-            if any(self._fell_short(node, cpus) for node, cpus in burned.items()):
-                burned = self._burn(speakers)  # a spell of something else on the host: once is no proof
-        self._check_limits(speakers)
+        burned = self._limit(burn=burn)
         tasks = tuple(Units(*task) for task in plan["tasks"])
         force = workforce(case, spec, len(tasks), gil=plan["gil"])
         ideal = ideal_s(tasks, force, spec.unit)
         self.watcher.started(Started(case.name, spec, len(tasks), force.workers, ideal, number, of))
-        self.session.send("say", word="start")
-        within = RUN_SECONDS + RUN_FACTOR * ideal if ideal else UNPREDICTED_SECONDS
-        done = min(self._gather("done", running, within, "running the case"), key=lambda event: int(event["rank"]))
-        self._check_limits(speakers)
-        if case.limited:
-            engine.append(backend.engine_limits(spec))
-
+        done = self._run_tasks(ideal)
         backend.set_limits(spec, None)  # taking ranks down is as slow under a cap as booting them
         ending = time.monotonic()
+        self._end()
+        first = min((span.submitted for span in self._spans), default=done["opened"])
+        last = max((span.received for span in self._spans), default=done["returned"])
+        repeat = Repeat(
+            spans=tuple(self._spans),
+            outcome=done["outcome"],
+            complaint=done["complaint"],
+            startup_s=startup_s + max(0.0, first - done["opened"]),  # the rest: a pool that started under the limits
+            shutdown_s=done["returned"] - last + time.monotonic() - ending,
+            nodes=self._nodes_use(burned),
+            clocks={self._nodes[rank]: clock for rank, clock in self._clocks.items()},
+            figures=done["figures"],
+        )
+        backend.set_limits(spec, spec.node_cpus)
+        return Result(tasks, force, repeat, plan["software"] | {"gil": plan["gil"]}, plan["cpu"])
+
+    def _boot(self, lab: str, env: dict[str, str]) -> Event:
+        """Start the ranks and wait until each that runs the case is about to submit its first task; the plan."""
+        placement = self.backend.placement(self.spec)
+        env = {**OPEN_MPI, **placement.env, **self._scale(), **env}
+        argv = mpiexec(placement, self.spec, self.case, f"{self.session.labs}/{lab}", (*env, "PARLAB_CONTROL"))
+        self.session.send("launch", argv=argv, env=env)
+        within = BOOT_SECONDS + BOOT_SECONDS_A_NODE * self.spec.nodes
+        hellos = self._gather("hello", self.case.ranks(self.spec.virtual_cores), within, "booting the ranks")
+        self._speakers = len({event["host"] for event in hellos})
+        (plan,) = self._gather("plan", 1, within, "booting the ranks")
+        self._show_output()
+        self._gather("ready", self._running, within, "starting the case, up to its first task")
+        self._compare_clocks(hellos)
+        return plan
+
+    def _limit(self, *, burn: bool) -> dict[str, float | None]:
+        """Put the limits on, unless the case is without, and read them back; what a burn got on each node."""
+        burned: dict[str, float | None] = {}
+        if self.case.limited:
+            self.backend.set_limits(self.spec, self.spec.node_cpus)
+            self._engine.append(self.backend.engine_limits(self.spec))
+            burned = self._burn() if burn else {}
+            if any(self._fell_short(node, cpus) for node, cpus in burned.items()):
+                burned = self._burn()  # a spell of something else on the host: once is no proof
+        self._check_limits()
+        return burned
+
+    def _run_tasks(self, ideal: float | None) -> Event:
+        """Let the case go on to its end, and read the limits again; what rank 0 says of it."""
+        self.session.send("say", word="start")
+        within = RUN_SECONDS + RUN_FACTOR * ideal if ideal else UNPREDICTED_SECONDS
+        done = self._gather("done", self._running, within, "running the case")
+        self._check_limits()
+        if self.case.limited:
+            self._engine.append(self.backend.engine_limits(self.spec))
+        return min(done, key=lambda event: int(event["rank"]))  # its result was compared, its figures count
+
+    def _end(self) -> None:
         self.session.send("say", word="end")
         (end,) = self._gather("exit", 1, STEP_SECONDS, "ending mpiexec")
         if end["code"] != 0:
             raise self._failed(f"the case was done, but mpiexec ended with exit code {end['code']}")
-        first = min((span.submitted for span in self._spans), default=done["opened"])
-        startup_s += max(0.0, first - done["opened"])  # a pool that was started under the limits
-        returning_s = done["returned"] - max((span.received for span in self._spans), default=done["returned"])
-        shutdown_s = returning_s + time.monotonic() - ending
-        backend.set_limits(spec, spec.node_cpus)
-        nodes = {
+
+    def _nodes_use(self, burned: dict[str, float | None]) -> dict[str, NodeUse]:
+        return {
             node: NodeUse(
-                backend.wanted(node, spec) if case.limited else None,
-                tuple(limits[node] for limits in engine if node in limits),
+                self.backend.wanted(node, self.spec) if self.case.limited else None,
+                tuple(limits[node] for limits in self._engine if node in limits),
                 burned.get(node),
                 tuple(readings),
             )
             for node, readings in self._readings.items()
         }
-        repeat = Repeat(
-            spans=tuple(self._spans),
-            outcome=done["outcome"],
-            complaint=done["complaint"],
-            startup_s=startup_s,
-            shutdown_s=shutdown_s,
-            nodes=nodes,
-            clocks={self._nodes[rank]: clock for rank, clock in self._clocks.items()},
-            figures=done["figures"],
-        )
-        return Result(tasks, force, repeat, plan["software"] | {"gil": plan["gil"]}, plan["cpu"])
 
     def _scale(self) -> dict[str, str]:
         """What the processes of a node are told of its size; Slurm would tell them of the cores of their task."""
         speed, cores, unit = float(self.spec.speed), self.spec.cores, self.spec.unit
         scale = {"PARLAB_SPEED": str(speed), "PARLAB_CORES": str(cores), "PARLAB_UNIT": str(unit)}
         per_task = cores if self.case.launch == PYTHON else 1
-        workers = self.case.workers(self.spec.workers)
+        workers = self.case.workers(self.spec.virtual_cores)
         return scale | {"PARLAB_WORKERS": str(workers), "SLURM_CPUS_PER_TASK": str(per_task)}
 
     def _compare_clocks(self, hellos: list[Event]) -> None:
@@ -176,18 +192,18 @@ class Launch:
             (event,) = self._gather("clocks", 1, STEP_SECONDS, "comparing the clocks of the nodes")
             self._clocks = {int(rank): estimate(found) for rank, found in event["exchanges"].items()}
 
-    def _burn(self, speakers: int) -> dict[str, float | None]:
+    def _burn(self) -> dict[str, float | None]:
         self.session.send("say", word="burn")
-        found = self._gather("burned", speakers, STEP_SECONDS, "an unpaced burn in the nodes")
+        found = self._gather("burned", self._speakers, STEP_SECONDS, "an unpaced burn in the nodes")
         return {self._nodes[event["rank"]]: event["cpus"] for event in found}
 
     def _fell_short(self, node: str, cpus: float | None) -> bool:
         wanted = self.backend.wanted(node, self.spec)
         return cpus is not None and wanted is not None and cpus < (1 - BURN_WITHIN) * wanted
 
-    def _check_limits(self, speakers: int) -> None:
+    def _check_limits(self) -> None:
         self.session.send("say", word="check")
-        for event in self._gather("limit", speakers, STEP_SECONDS, "reading the limits inside the nodes"):
+        for event in self._gather("limit", self._speakers, STEP_SECONDS, "reading the limits inside the nodes"):
             self._readings[self._nodes[event["rank"]]].append(Usage.from_node(event["usage"]))
 
     def _gather(self, wanted: str, count: int, seconds: float, what: str) -> list[Event]:

@@ -50,11 +50,11 @@ class Options:
 
 @dataclass(frozen=True)
 class Chosen:
-    """A case that is to run: its number in the lab, and the settings that the command line gives it instead."""
+    """A case that is to run: its number in the lab, and the settings that the command line overrides."""
 
     number: int
     case: Case
-    instead: dict[str, int]
+    overrides: dict[str, int]
 
 
 def read_cases(lab: Lab, options: Options) -> list[Chosen]:
@@ -67,13 +67,13 @@ def read_cases(lab: Lab, options: Options) -> list[Chosen]:
     for number, case in enumerate(lab.cases):
         own = {name: values for name, values in given.items() if name in case.settings}
         for combination in product(*own.values()):
-            instead = dict(zip(own, combination, strict=True))
-            settings = case.settings | instead
+            overrides = dict(zip(own, combination, strict=True))
+            settings = case.settings | overrides
             lesson_s = case.lesson_s if settings == case.settings else None
             chosen = replace(case, settings=settings, lesson_s=lesson_s)
             key = chosen.name, chosen.launch, chosen.limited, chosen.threads, chosen.sizes
             if key not in found or settings == case.settings:
-                found[key] = Chosen(number, chosen, instead)
+                found[key] = Chosen(number, chosen, overrides)
     return list(found.values())
 
 
@@ -84,10 +84,7 @@ def read_setting(lab: Lab, name: str, text: str) -> tuple[int, ...]:
         takes = [f"--{other}" for other in SETTINGS if other in own]
         raise UsageError(f"this lab has no {name} to set; it takes {', '.join(takes) or 'none of its own options'}")
     low, high = lab.bounds[name]
-    values = [_whole(item, high, low) for item in text.split(",")]
-    if None in values:
-        raise UsageError(f"--{name} takes numbers from {low} to {high}, separated by commas, not {text!r}")
-    return tuple(dict.fromkeys(value for value in values if value is not None))
+    return _read_wholes(f"--{name}", text, low, high)
 
 
 def read_specs(lab: Lab, options: Options) -> list[Spec]:
@@ -111,10 +108,7 @@ def read_cluster_spec(nodes: str, cores: str, speed: str) -> Spec:
 
 def read_sizes(text: str) -> tuple[int, ...]:
     """Read `1,2,4`."""
-    sizes = [_whole(item, MOST_NODES) for item in text.split(",")]
-    if None in sizes:
-        raise UsageError(f"--nodes takes numbers from 1 to {MOST_NODES}, separated by commas, not {text!r}")
-    return tuple(dict.fromkeys(size for size in sizes if size is not None))
+    return _read_wholes("--nodes", text, 1, MOST_NODES)
 
 
 def read_cores(text: str) -> int:
@@ -127,6 +121,13 @@ def _read_whole(option: str, text: str, most: int) -> int:
     if value is None:
         raise UsageError(f"{option} takes a whole number from 1 to {most}, not {text!r}")
     return value
+
+
+def _read_wholes(option: str, text: str, least: int, most: int) -> tuple[int, ...]:
+    values = [_whole(item, most, least) for item in text.split(",")]
+    if None in values:
+        raise UsageError(f"{option} takes numbers from {least} to {most}, separated by commas, not {text!r}")
+    return tuple(dict.fromkeys(value for value in values if value is not None))
 
 
 def _whole(text: str, most: int, least: int = 1) -> int | None:

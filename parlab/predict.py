@@ -15,8 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import count
 
-from parlab.case import PYTHON, Case
-from parlab.lab import Units
+from parlab.case import PYTHON, Case, Units
 from parlab.spans import Span
 from parlab.spec import Spec
 
@@ -53,10 +52,14 @@ class Workforce:
     cores: int
     chunk: int = 1
 
+    def node_of(self, worker: int) -> int:
+        """Which node, from 0, a worker is on."""
+        return worker * self.nodes // self.workers
+
 
 def workforce(case: Case, spec: Spec, tasks: int, *, gil: bool = True) -> Workforce:
     """Who does so many tasks of a case. Threads of one process share a virtual core, as long as there is a GIL."""
-    workers = case.workers(spec.workers)
+    workers = case.workers(spec.virtual_cores)
     nodes = 1 if case.launch == PYTHON else min(spec.nodes, workers)
     cores = 1 if case.threads and gil else spec.cores
     chunk = case.settings.get("chunk", 1)
@@ -67,7 +70,7 @@ def ideal_s(tasks: Sequence[Units], force: Workforce, unit: float) -> float | No
     """Seconds, of `unit` seconds each unit, that the tasks take ideally; None where a task asks for no units at all."""
     if not tasks or any(not task.burned and not task.waited for task in tasks):
         return None
-    return max(slot.finished for slot in _slots(tasks, force)) * unit
+    return max(slot.finished for slot in schedule(tasks, force)) * unit
 
 
 def ideal_spans(tasks: Sequence[Units], force: Workforce, spec: Spec) -> list[Span]:
@@ -76,7 +79,7 @@ def ideal_spans(tasks: Sequence[Units], force: Workforce, spec: Spec) -> list[Sp
     What a task lacks of a core of its own, while its node is shared, is time that it is ready and does not run.
     """
     found = []
-    for slot in _slots(tasks, force):
+    for slot in schedule(tasks, force):
         task, speed = tasks[slot.task], float(spec.speed)
         started, finished = slot.started * spec.unit, slot.finished * spec.unit
         burned_s, waited_s = task.burned * spec.unit, task.waited * spec.unit
@@ -90,7 +93,7 @@ def ideal_spans(tasks: Sequence[Units], force: Workforce, spec: Spec) -> list[Sp
                 process_cpu_s=burned_s * speed,
                 waited_s=waited_s,
                 stalled_s=max(0.0, finished - started - burned_s - waited_s),
-                node=f"worker-{slot.worker * force.nodes // force.workers + 1}",
+                node=f"worker-{force.node_of(slot.worker) + 1}",
                 rank=slot.worker + 1,
                 pid=0,
                 thread=slot.worker,
@@ -99,33 +102,19 @@ def ideal_spans(tasks: Sequence[Units], force: Workforce, spec: Spec) -> list[Sp
     return found
 
 
-def _slots(tasks: Sequence[Units], force: Workforce) -> list[Slot]:
-    return schedule(tasks, force.workers, cores=force.cores, nodes=force.nodes, chunk=force.chunk)
-
-
 def serial_s(tasks: Sequence[Units], unit: float) -> float:
     """Seconds that all tasks take one after another on one virtual core."""
     return sum(task.burned + task.waited for task in tasks) * unit
 
 
-def ideal_units(
-    tasks: Sequence[Units], workers: int, *, cores: int | None = None, nodes: int = 1, chunk: int = 1
-) -> float:
-    """Units until the last task is done; see `schedule`."""
-    return max((slot.finished for slot in schedule(tasks, workers, cores=cores, nodes=nodes, chunk=chunk)), default=0.0)
+def schedule(tasks: Sequence[Units], force: Workforce) -> list[Slot]:
+    """Where and when each task runs, in the order of the tasks.
 
-
-def schedule(
-    tasks: Sequence[Units], workers: int, *, cores: int | None = None, nodes: int = 1, chunk: int = 1
-) -> list[Slot]:
-    """Where and when each task runs: on `workers` workers, dealt out evenly to `nodes` nodes of `cores` cores each.
-
-    Without `cores` every worker has a core of its own. Slots are in the order of the tasks. Raises ValueError for
-    fewer than one worker, node, core or task a chunk.
+    Raises ValueError for fewer than one worker, node, core or task a chunk.
     """
-    if min(workers, nodes, chunk, 1 if cores is None else cores) < 1:
+    if min(force.workers, force.nodes, force.cores, force.chunk) < 1:
         raise ValueError("workers, nodes, cores and chunk are whole numbers from 1")
-    return _Simulation(tasks, workers, workers if cores is None else cores, nodes, chunk).run()
+    return _Simulation(tasks, force).run()
 
 
 class _Node:
@@ -152,27 +141,25 @@ class _Node:
 class _Simulation:
     """Events in the order of time: a node's first worker is through with computing, or a worker with waiting."""
 
-    def __init__(self, tasks: Sequence[Units], workers: int, cores: int, nodes: int, chunk: int) -> None:
-        self.tasks, self.chunk = tasks, chunk
-        self.nodes = [_Node(cores) for _ in range(nodes)]
-        self.node_of = [self.nodes[worker * nodes // workers] for worker in range(workers)]
+    def __init__(self, tasks: Sequence[Units], force: Workforce) -> None:
+        self.tasks, self.chunk = tasks, force.chunk
+        self.nodes = [_Node(force.cores) for _ in range(force.nodes)]
+        self.node_of = [self.nodes[force.node_of(worker)] for worker in range(force.workers)]
         self.next_task = 0
-        self.chunk_end = [0] * workers
-        self.current = [0] * workers
-        self.started = [0.0] * workers
+        self.chunk_end = [0] * force.workers
+        self.current = [0] * force.workers
+        self.started = [0.0] * force.workers
         self.slots: dict[int, Slot] = {}
         self.events: list[tuple[float, int, _Node | int, int]] = []
         self.order = count()
-        self.free = list(range(workers))
+        self.free = list(range(force.workers))
 
     def run(self) -> list[Slot]:
         now = 0.0
         while self.free or self.events:
             if self.free and (not self.events or self.events[0][0] > now + SAME_INSTANT):
-                free, self.free = (
-                    sorted(self.free),
-                    [],
-                )  # of those that are free at once, the first has the first choice
+                # of those that are free at once, the first has the first choice
+                free, self.free = sorted(self.free), []
                 for worker in free:
                     self._take_chunk(worker, now)
                 continue

@@ -21,10 +21,9 @@ from functools import cached_property
 from typing import Any
 
 from parlab.account import Account, account, by_worker, last_to_finish
-from parlab.case import PYTHON, RIGHT, WRONG
+from parlab.case import PYTHON, RIGHT, WRONG, Units
 from parlab.clocks import Clock
 from parlab.errors import EXIT_CLOSED_PIPE, Interrupted
-from parlab.lab import Units
 from parlab.predict import Workforce, ideal_spans
 from parlab.spans import Span
 from parlab.spec import Spec

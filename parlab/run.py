@@ -141,7 +141,7 @@ def _run_cases(
                 case = chosen.case.on(spec.nodes) if plan.many_sizes else chosen.case
                 env = {
                     "PARLAB_CASE": str(chosen.number),
-                    "PARLAB_SETTINGS": json.dumps(chosen.instead),
+                    "PARLAB_SETTINGS": json.dumps(chosen.overrides),
                     "PARLAB_SEED": str(plan.lab.seed),
                     "PYTHONHASHSEED": str(plan.lab.seed),
                 }

@@ -28,11 +28,12 @@ from pathlib import Path
 from typing import Any
 
 from parlab.pace import core, resume
+from parlab.stalls import stalled_s
 
 OK = "ok"
 LOCK_WAIT, LOCK_HELD = "lock wait", "lock held"
 Stamps = tuple[tuple[float, float, float], tuple[Any, ...]]  # a Span's fields before and after `received`
-SCHEDSTAT = "/proc/thread-self/schedstat"
+SHARED = "PARLAB_SPANS"  # names the file in which other processes than the case's own leave their spans
 
 
 @dataclass(frozen=True)
@@ -49,8 +50,8 @@ class Span:
     """Times in seconds of the monotonic clock; `node` is the host name that the worker saw, `rank` its MPI rank.
 
     `cpu_s` is CPU time of the thread, `process_cpu_s` that of its whole process. `waited_s` was spent in `wait`.
-    `stalled_s` is how long the thread was ready to run and did not: it was throttled, or others ran (the kernel's
-    Documentation/scheduler/sched-stats.rst); None where the kernel does not say.
+    `stalled_s` is how long the thread was ready to run and did not: it was throttled, or others ran; None where the
+    kernel does not say (parlab/stalls.py).
     """
 
     submitted: float
@@ -82,8 +83,6 @@ class Span:
         """The span that `to_json` described."""
         return cls(**facts | {"phases": tuple(Phase(**phase) for phase in facts["phases"])})
 
-
-SHARED = "PARLAB_SPANS"  # names the file in which other processes than the case's own leave their spans
 
 _recorded: deque[Span] = deque()
 _here = threading.local()
@@ -174,33 +173,6 @@ def _place() -> tuple[str, int, int]:
 os.register_at_fork(after_in_child=_place.cache_clear)
 
 
-class _Stalls:
-    """The kernel's account of a thread, kept open: opening it costs four times what reading it does."""
-
-    def __init__(self) -> None:
-        self.pid = os.getpid()
-        self._file = os.open(SCHEDSTAT, os.O_RDONLY)
-
-    def seconds(self) -> float:
-        """How long the thread that made this has been ready to run and has not run."""
-        return int(os.pread(self._file, 64, 0).split()[1]) / 1e9
-
-    def __del__(self) -> None:
-        if hasattr(self, "_file"):
-            os.close(self._file)
-
-
-def _stalled_s() -> float | None:
-    """Seconds that this thread has been ready to run and has not run; None where the kernel does not say."""
-    stalls = getattr(_here, "stalls", None)
-    if stalls is None or stalls.pid != _place()[2]:  # forked: the file tells of the parent's thread
-        try:
-            stalls = _here.stalls = _Stalls()
-        except OSError:
-            return None
-    return stalls.seconds()
-
-
 class _Measurement:
     """The part of a span that is measured in the worker, between its making and `stamps`."""
 
@@ -208,16 +180,16 @@ class _Measurement:
         self._submitted = submitted
         self._outer, _here.phases = getattr(_here, "phases", None), []
         resume()
-        self._waited, self._stalled = core().waited_s(), _stalled_s()
+        self._waited, self._stalled = core().waited_s(), stalled_s()
         self._started, self._process, self._thread = time.monotonic(), time.process_time(), time.thread_time()
 
     def stamps(self, outcome: str) -> Stamps:
         """What has been measured of the task, which is over."""
         cpu_s, process_cpu_s = time.thread_time() - self._thread, time.process_time() - self._process
-        finished, stalled = time.monotonic(), _stalled_s()
-        stalled_s = None if stalled is None or self._stalled is None else stalled - self._stalled
+        finished, stalled = time.monotonic(), stalled_s()
+        stalls = None if stalled is None or self._stalled is None else stalled - self._stalled
         phases, _here.phases = tuple(_here.phases), self._outer
-        spent = cpu_s, process_cpu_s, core().waited_s() - self._waited, stalled_s
+        spent = cpu_s, process_cpu_s, core().waited_s() - self._waited, stalls
         place = *_place(), threading.get_ident(), outcome, phases
         return (self._submitted, self._started, finished), spent + place
 

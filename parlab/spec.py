@@ -22,8 +22,8 @@ class Spec:
     unit: float
 
     @property
-    def workers(self) -> int:
-        """One rank a virtual core."""
+    def virtual_cores(self) -> int:
+        """Of all nodes together."""
         return self.nodes * self.cores
 
     @property

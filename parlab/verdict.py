@@ -67,6 +67,7 @@ def exit_code(run: Run, *, check: bool) -> int:
 def worst(runs: Sequence[Run], *, check: bool) -> int:
     """The exit code of several runs together: the first that applies to any, in the order of one run's."""
     codes = [exit_code(run, check=check) for run in runs]
+    # 1 stands for a wrong result, which comes before 3, and for a claim that does not hold, which comes after it.
     wrong = [EXIT_WRONG for run in runs if run.failure is None and run.wrong]
     order = (Interrupted.exit_code, EXIT_CLOSED_PIPE, RunError.exit_code, *wrong, EXIT_NOT_A_MEASUREMENT)
     return next((code for code in order if code in codes), max(codes, default=0))
@@ -189,7 +190,10 @@ class Cases(dict[str, MeasuredCase]):
         raise CannotBeShown(f"{name} was not run")
 
     def find(self, function: Callable[..., Any], nodes: int | None = None, **settings: Any) -> MeasuredCase:
-        """The one case of a function with these settings, whatever its others are; on so many nodes, if given."""
+        """The one case of a function with these settings, whatever its others are; on so many nodes, if given.
+
+        Raises CannotBeShown where none was run, LookupError where several fit.
+        """
         name = function.__name__
         found = [
             case

@@ -1,5 +1,6 @@
 """How things are said: the same way everywhere."""
 
+import math
 from collections.abc import Callable
 from fractions import Fraction
 
@@ -19,6 +20,11 @@ def decimal(value: Fraction | float) -> str:
 def percent(share: float, decimals: int = 1) -> str:
     """`2.5 %` of 0.025."""
     return f"{100 * share:.{decimals}f} %"
+
+
+def signed_percent(share: float) -> str:
+    """`+2.5 %` of 0.025; `-` of what is not a number."""
+    return "-" if math.isnan(share) else f"{100 * share:+.1f} %"
 
 
 def number(value: float) -> str:

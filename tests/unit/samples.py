@@ -8,7 +8,8 @@ from typing import Any
 
 from rich.console import Console
 
-from parlab.lab import Lab, Units
+from parlab.case import Units
+from parlab.lab import Lab
 from parlab.predict import Workforce
 from parlab.record import Answer, Claim, Failure, Finding, MeasuredCase, NodeUse, Repeat, Run, Verdict
 from parlab.spans import Phase, Span
@@ -151,7 +152,7 @@ def raised(error: str = "ValueError", *, complaint: str | None = None) -> Repeat
 def case(*repeats: Repeat, name: str = "pool(nodes=1)", spec: Spec = SPEC, **facts: Any) -> MeasuredCase:
     """As many tasks of two units as left a span, ideally done in SECONDS on one node."""
     tasks = (Units(2.0, 0.0),) * max([1, *(len(repeat.spans) for repeat in repeats)])
-    force = Workforce(spec.workers, spec.nodes, spec.cores)
+    force = Workforce(spec.virtual_cores, spec.nodes, spec.cores)
     given: dict[str, Any] = {"settings": {}, "tasks": tasks, "ideal_s": SECONDS, "serial_s": 8.0} | facts
     return MeasuredCase(name=name, spec=spec, workforce=force, repeats=repeats or (repeat(),), **given)
 

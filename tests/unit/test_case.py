@@ -176,7 +176,7 @@ def test_the_launch_says_how_many_workers_and_ranks_there_are(
     launch: str, settings: dict[str, Any], workers: int, ranks: int
 ) -> None:
     case = Case(pool, launch, settings)
-    assert (case.workers(SPEC.workers), case.ranks(SPEC.workers)) == (workers, ranks)
+    assert (case.workers(SPEC.virtual_cores), case.ranks(SPEC.virtual_cores)) == (workers, ranks)
 
 
 def test_the_one_rank_of_a_python_case_is_on_the_first_node() -> None:
@@ -185,7 +185,17 @@ def test_the_one_rank_of_a_python_case_is_on_the_first_node() -> None:
 
 def test_under_futures_rank_0_is_on_the_head_and_the_others_are_dealt_out() -> None:
     case = Case(pool, FUTURES)
-    assert [case.node_of(rank, SPEC) for rank in range(case.ranks(SPEC.workers))] == [None, 0, 0, 1, 1, 2, 2, 3, 3]
+    assert [case.node_of(rank, SPEC) for rank in range(case.ranks(SPEC.virtual_cores))] == [
+        None,
+        0,
+        0,
+        1,
+        1,
+        2,
+        2,
+        3,
+        3,
+    ]
 
 
 @given(
@@ -195,7 +205,7 @@ def test_under_futures_rank_0_is_on_the_head_and_the_others_are_dealt_out() -> N
 )
 def test_ranks_are_dealt_out_evenly_and_in_order(launch: str, spec: Spec, workers: int | None) -> None:
     case = Case(pool, launch, {"workers": workers})
-    ranks = case.ranks(spec.workers)
+    ranks = case.ranks(spec.virtual_cores)
     nodes = [node for rank in range(ranks) if (node := case.node_of(rank, spec)) is not None]
     on_each = Counter(nodes)
     assert len(nodes) == ranks - (launch == FUTURES)

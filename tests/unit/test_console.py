@@ -9,8 +9,8 @@ from types import SimpleNamespace
 import pytest
 from rich.console import Console
 
+from parlab.case import Units
 from parlab.console import differences, make_console, show_comparison, show_line, show_run
-from parlab.lab import Units
 from parlab.live import Board, Lines, Silence, watching
 from parlab.record import Answer, MeasuredCase, Run
 from parlab.watcher import Started, Watcher

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from parlab.catalog import lab_files
-from parlab.course import course, explain, list_labs
+from parlab.course import explain, handouts, list_labs
 from parlab.handout import INDENT, READABLE, Handout, in_teaching_order, read_handout, set_handout
 from tests.unit.samples import recording
 
@@ -216,7 +216,7 @@ def test_explain_prints_a_handout_and_list_labs_the_course(
     assert capsys.readouterr().out.split() == TEXT.split()
     list_labs()
     listed = [line.split()[0] for line in capsys.readouterr().out.splitlines() if line and line[0] != " "]
-    assert listed == ["lab", *(handout.name for handout in course()), "./invoke"]
+    assert listed == ["lab", *(handout.name for handout in handouts()), "./invoke"]
 
 
 # In teaching order.

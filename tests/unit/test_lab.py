@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from parlab.lab import BOUNDS, Lab, Units, approx, burn, pace, wait
+from parlab.case import Units
+from parlab.lab import BOUNDS, Lab, approx, burn, pace, wait
 from parlab.node.harness import difference
 
 

@@ -65,14 +65,14 @@ specs = st.builds(Spec, st.integers(1, 8), st.integers(1, 4), st.just(Fraction(1
 def test_no_worker_has_two_mpi_ranks_more_than_another(spec: Spec, workers: int | None) -> None:
     on_each = Counter(hosts(MPI, spec, workers=workers))
     counts = [on_each[host] for host in placement(spec).hosts[1:]]
-    assert sum(counts) == on_each.total() == (workers or spec.workers)
+    assert sum(counts) == on_each.total() == (workers or spec.virtual_cores)
     assert max(counts) - min(counts) <= 1
 
 
 @given(specs, st.sampled_from(LAUNCHES), st.integers(1, 40))
 def test_a_span_is_named_after_the_node_on_which_its_rank_was_placed(spec: Spec, launch: str, workers: int) -> None:
     case = Case(print, launch, {"workers": workers})
-    names = [Embedded().node_name("this", case.node_of(rank, spec)) for rank in range(case.ranks(spec.workers))]
+    names = [Embedded().node_name("this", case.node_of(rank, spec)) for rank in range(case.ranks(spec.virtual_cores))]
     assert [name.replace("simulated-", "w") for name in names] == hosts(launch, spec, workers=workers)
 
 

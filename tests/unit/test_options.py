@@ -52,7 +52,7 @@ def refusal(lab: Lab, **options: str) -> str:
 def test_without_options_every_case_runs_as_it_is_declared() -> None:
     chosen = read_cases(THREE, Options())
     assert [one.case for one in chosen] == THREE.cases
-    assert [(one.number, one.instead) for one in chosen] == [(0, {}), (1, {}), (2, {})]
+    assert [(one.number, one.overrides) for one in chosen] == [(0, {}), (1, {}), (2, {})]
 
 
 def test_values_take_the_place_of_those_of_every_case_that_has_the_setting() -> None:
@@ -67,7 +67,7 @@ def test_values_take_the_place_of_those_of_every_case_that_has_the_setting() -> 
 
 def test_a_chosen_case_tells_the_node_its_number_and_what_it_has_instead() -> None:
     chosen = read_cases(THREE, Options(workers="3,5"))
-    assert [(one.number, one.instead) for one in chosen] == [
+    assert [(one.number, one.overrides) for one in chosen] == [
         *((0, {"workers": workers}) for workers in (3, 5)),
         *((1, {"workers": workers}) for workers in (3, 5)),
         (2, {}),
@@ -76,7 +76,7 @@ def test_a_chosen_case_tells_the_node_its_number_and_what_it_has_instead() -> No
 
 def test_settings_are_combined() -> None:
     lab = lab_of((pool, {"workers": 4, "chunk": None, "start": "fork"}))
-    assert [one.instead for one in read_cases(lab, Options(workers="1,2", chunk="3,4"))] == [
+    assert [one.overrides for one in read_cases(lab, Options(workers="1,2", chunk="3,4"))] == [
         {"workers": workers, "chunk": chunk} for workers in (1, 2) for chunk in (3, 4)
     ]
     assert names(lab, workers="1", chunk="3") == ["pool(workers=1, chunk=3, start='fork')"]

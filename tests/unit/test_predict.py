@@ -9,12 +9,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from parlab.account import account, by_worker
-from parlab.case import FUTURES, MPI, PYTHON, Case
-from parlab.lab import Units
-from parlab.predict import Workforce, ideal_s, ideal_spans, ideal_units, map_chunk, schedule, serial_s, workforce
+from parlab.case import FUTURES, MPI, PYTHON, Case, Units
+from parlab.predict import Slot, Workforce, ideal_s, ideal_spans, map_chunk, schedule, serial_s, workforce
 from parlab.spec import Spec
 
 WAITS = [Units(0, units) for units in (3, 5, 10, 15, 17, 20)]  # lesson 001
+
+
+def slots_of(
+    tasks: Sequence[Units], workers: int, *, cores: int | None = None, nodes: int = 1, chunk: int = 1
+) -> list[Slot]:
+    """The schedule; without `cores` every worker has a core of its own."""
+    return schedule(tasks, Workforce(workers, nodes, workers if cores is None else cores, chunk))
+
+
+def ideal_units(tasks: Sequence[Units], workers: int, **force: int) -> float:
+    """Units until the last task is done."""
+    return max((slot.finished for slot in slots_of(tasks, workers, **force)), default=0.0)
 
 
 @pytest.mark.parametrize(("workers", "units"), [(1, 70), (4, 25), (8, 20)])
@@ -127,14 +138,14 @@ def test_the_ideal_comes_as_spans_that_can_be_drawn_beside_the_real() -> None:
 
 
 def test_in_the_ideal_a_crowded_node_holds_its_tasks_back() -> None:
-    slots = schedule([Units(1, 0)] * 4, 4, cores=2)
+    slots = slots_of([Units(1, 0)] * 4, 4, cores=2)
     assert {slot.finished for slot in slots} == {2}
 
 
 @pytest.mark.parametrize("kinds", [(Units(1, 1), Units(2, 0)), (Units(2, 0), Units(0, 2)), (Units(0, 2), Units(1, 1))])
 def test_of_workers_that_are_free_at_the_same_instant_the_first_has_the_first_choice(kinds: tuple[Units, ...]) -> None:
     for first, second in (kinds, kinds[::-1]):
-        slots = schedule([first, second, Units(5, 0), Units(1, 0)], 2)
+        slots = slots_of([first, second, Units(5, 0), Units(1, 0)], 2)
         assert [(slot.worker, slot.started) for slot in slots] == [(0, 0), (1, 0), (0, 2), (1, 2)]
 
 
@@ -177,7 +188,7 @@ def test_each_task_runs_once_and_each_worker_does_one_thing_at_a_time(
     case: tuple[list[Units], int, int, int, int],
 ) -> None:
     tasks, workers, cores, nodes, chunk = case
-    slots = schedule(tasks, workers, cores=cores, nodes=nodes, chunk=chunk)
+    slots = slots_of(tasks, workers, cores=cores, nodes=nodes, chunk=chunk)
     assert [slot.task for slot in slots] == list(range(len(tasks)))
     for worker in range(workers):
         own = sorted((slot for slot in slots if slot.worker == worker), key=lambda slot: (slot.started, slot.task))
@@ -188,7 +199,7 @@ def test_each_task_runs_once_and_each_worker_does_one_thing_at_a_time(
 @given(cases)
 def test_it_is_what_a_step_by_step_simulation_gives(case: tuple[list[Units], int, int, int, int]) -> None:
     tasks, workers, cores, nodes, chunk = case
-    slots = schedule(tasks, workers, cores=cores, nodes=nodes, chunk=chunk)
+    slots = slots_of(tasks, workers, cores=cores, nodes=nodes, chunk=chunk)
     expected = stepped(tasks, workers, cores, nodes, chunk)
     assert [slot.finished for slot in slots] == pytest.approx([float(time) for time in expected], abs=1e-6)
 
@@ -196,7 +207,7 @@ def test_it_is_what_a_step_by_step_simulation_gives(case: tuple[list[Units], int
 @given(st.lists(st.integers(0, 10), max_size=24), st.integers(1, 6))
 def test_tasks_that_end_together_go_round_the_workers_whatever_they_do(burned: list[int], workers: int) -> None:
     tasks = [Units(tenths / 10, 1 - tenths / 10) for tenths in burned]  # each a unit long, save for rounding
-    slots = schedule(tasks, workers)
+    slots = slots_of(tasks, workers)
     assert [slot.worker for slot in slots] == [task % workers for task in range(len(tasks))]
     assert [slot.finished for slot in slots] == pytest.approx([task // workers + 1 for task in range(len(tasks))])
 

@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 
+from parlab.case import Units
 from parlab.clocks import Clock
 from parlab.errors import UsageError
-from parlab.lab import Units
 from parlab.record import Answer, Claim, NodeUse, Run
 from parlab.results import find, keep, kept, read_json, to_json, write_json
 from parlab.spans import LOCK_WAIT, Phase

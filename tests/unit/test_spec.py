@@ -15,7 +15,7 @@ DEFAULT = Spec(nodes=4, cores=2, speed=Fraction(1, 8), unit=0.5)
 def test_the_default_cluster_takes_one_cpu_and_the_head() -> None:
     assert DEFAULT.node_cpus == Fraction(1, 4)
     assert DEFAULT.cpus == Fraction(3, 2)
-    assert DEFAULT.workers == 8
+    assert DEFAULT.virtual_cores == 8
     assert quota_us(DEFAULT.node_cpus) == 25_000
 
 
