@@ -1,7 +1,7 @@
 """A lab's handout: the docstring of its file, taken apart and set for the terminal.
 
 The first line is `name: title`. Sections follow: a name at the left margin, `Question` say, and text at column 11.
-Three are a line each and are read by commands, too: `Lessons`, where the lab comes from; `Follows`, the lab to do
+Three are a few words each and are read by commands, too: `Lessons`, where the lab comes from; `Follows`, the lab to do
 before it; `Minutes`, how long a learner takes. Text is filled; commands, which begin with `./invoke`, and lines that
 stand further in are left as they are.
 """
@@ -18,7 +18,8 @@ from rich.table import Table
 from rich.text import Text
 
 INDENT = 11
-READABLE = 100  # columns; longer lines are hard to read
+READABLE = 110  # columns; longer lines are hard to read
+FACTS = ("Lessons", "Follows", "Minutes")  # sections of a few words, which share a line
 HEADING = re.compile(r"([A-Z][A-Za-z, ]*?)(?:  +(\S.*))?$")
 
 
@@ -75,6 +76,8 @@ def set_handout(handout: Handout, width: int) -> Iterator[RenderableType]:
     """The handout as it is to be printed: paragraphs filled to the width, commands and programs left as they are."""
     yield Text(f"{handout.name}: {handout.title}", "bold")
     for name, lines in handout.sections.items():
+        if name in FACTS:
+            continue
         column = min(width, READABLE) - INDENT
         body = Group(*(_set(kind, text, column) for kind, text in _blocks(lines)))
         beside = len(name) < INDENT
@@ -84,6 +87,10 @@ def set_handout(handout: Handout, width: int) -> Iterator[RenderableType]:
         row.add_column(max_width=column)
         row.add_row(name if beside else "", body)
         yield row
+    facts = [Text.assemble((name, "bold"), f" {handout.line(name)}") for name in FACTS if handout.line(name)]
+    if facts:
+        yield Text()
+        yield Text("    ").join(facts)
 
 
 def _blocks(lines: Sequence[str]) -> Iterator[tuple[str, str]]:

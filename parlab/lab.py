@@ -116,7 +116,7 @@ class Lab:
         self.unit = float(os.environ.get("PARLAB_UNIT", unit))  # in a launch, what `--unit` says
         self.nodes: tuple[int, ...] = (nodes,) if isinstance(nodes, int) else tuple(nodes)
         self.cores = cores
-        self.speed = Fraction(speed).limit_denominator(64)
+        self.speed = Fraction(os.environ.get("PARLAB_SPEED", speed)).limit_denominator(64)  # as `unit`
         self.same = same
         if not 0 <= seed < 2**32:  # what PYTHONHASHSEED takes
             raise ValueError(f"seed={seed}: from 0 to {2**32 - 1}")

@@ -1,6 +1,7 @@
 """What a lab file is written with."""
 
 import time
+from fractions import Fraction
 from typing import Any
 
 import pytest
@@ -105,6 +106,13 @@ def asked_for(task: Any, *numbers: int) -> tuple[list[Units], float]:
     began = time.thread_time()
     tasks, _ = lab.reference()
     return tasks, time.thread_time() - began
+
+
+def test_in_a_launch_a_lab_has_the_unit_and_speed_of_the_command_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PARLAB_SPEED", "0.0625")
+    monkeypatch.setenv("PARLAB_UNIT", "0.25")
+    lab = Lab(unit=1, speed=1 / 8)
+    assert (lab.unit, lab.speed) == (0.25, Fraction(1, 16))
 
 
 @pytest.mark.parametrize(("speed", "unit"), [(0.125, 0.5), (1.0, 0.01), (0.5, 4.0)])
