@@ -2,6 +2,7 @@
 
 import sys
 import time
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -51,17 +52,27 @@ def run_all(options: Options) -> None:
     console = make_console()
     timed, refused = _run_each(console, options)
     runs = [run for run, _ in timed]
-    show_summary(console, timed, refused)
-    unwritten = write_or_complain(report, lambda path: write_whole(path, to_junit(*runs))) if report is not None else []
+    reasons = {name: str(error) for name, error in refused.items()}
+    show_summary(console, timed, reasons)
+    xml = to_junit(*runs, not_run=reasons)
+    unwritten = write_or_complain(report, lambda path: write_whole(path, xml)) if report is not None else []
     if unwritten:
         raise ParlabError("; ".join(unwritten))
-    code = worst(runs, check=options.check)
-    cut_short = any(run.failure is not None and run.failure.ends_everything for run in runs)
-    sys.exit(UsageError.exit_code if refused and not cut_short else code)
+    sys.exit(_exit_code(runs, refused.values(), check=options.check))
 
 
-def _run_each(console: Console, options: Options) -> tuple[list[tuple[Run, float]], dict[str, str]]:
-    """Each run and the seconds that it took; why a lab was refused, by its name. None follows an interruption."""
+def _exit_code(runs: Sequence[Run], refused: Collection[ParlabError], *, check: bool) -> int:
+    """What broke off or did not come up goes before a lab that was refused, and that before whatever else applies."""
+    if any(run.failure is not None for run in runs):
+        return worst(runs, check=check)
+    return max((error.exit_code for error in refused), default=worst(runs, check=check))
+
+
+def _run_each(console: Console, options: Options) -> tuple[list[tuple[Run, float]], dict[str, ParlabError]]:
+    """Each run and the seconds that it took; why a lab did not run, by its name.
+
+    None follows an interruption, or a cluster that does not come up.
+    """
 
     def tell(run: Run, where: Text) -> None:
         if options.quiet:
@@ -71,15 +82,18 @@ def _run_each(console: Console, options: Options) -> tuple[list[tuple[Run, float
         console.print()
 
     timed: list[tuple[Run, float]] = []
-    refused: dict[str, str] = {}
+    refused: dict[str, ParlabError] = {}
     paths = lab_files()
     for handout in handouts():
         began = time.monotonic()
         try:
             run = run_one(console, paths[handout.name], options, tell)
         except UsageError as error:  # a machine that is too small for one lab may do for the others
-            refused[handout.name] = str(error)
+            refused[handout.name] = error
             continue
+        except ParlabError as error:  # a cluster that does not come up; what was measured so far is to be told
+            refused[handout.name] = error
+            break
         tell_failure(run)
         timed.append((run, time.monotonic() - began))
         if run.failure is not None and run.failure.ends_everything:

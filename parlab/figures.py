@@ -1,5 +1,7 @@
 """Figures that a case takes itself: what is not the time of its tasks, as a bandwidth or a count."""
 
+import math
+
 _taken: dict[str, float] = {}
 
 
@@ -7,8 +9,12 @@ def figure(what: str, value: float) -> None:
     """Put a number into the record, and on the screen behind its value: `figure("MB/s", 812.5)`.
 
     Call it in the process that runs the case; of MPI ranks, in rank 0. What is said twice counts as it was said last.
+    Raises ValueError for what is infinite or not a number.
     """
-    _taken[what] = float(value)
+    taken = float(value)
+    if not math.isfinite(taken):
+        raise ValueError(f"figure({what!r}, {value}): not a number that can be recorded")
+    _taken[what] = taken
 
 
 def take_figures() -> dict[str, float]:

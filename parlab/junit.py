@@ -1,7 +1,8 @@
 """A run as JUnit XML, for CI systems: each case is a test, and so are the other questions and each claim."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 
 from junitparser import Error, Failure, JUnitXml, Skipped, TestCase, TestSuite
 
@@ -11,11 +12,18 @@ NOT_XML = re.compile(r"[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # 
 AS_DECLARED = Finding(Answer.YES, "")
 
 
-def to_junit(*runs: Run) -> str:
-    """The XML document, a suite a run. What cannot be shown here is skipped; a run that broke off is an error."""
+def to_junit(*runs: Run, not_run: Mapping[str, str] = MappingProxyType({})) -> str:
+    """The XML document, a suite a run, and one for each lab that was `not_run`, with the reason why.
+
+    What cannot be shown here is skipped; what broke off, or was not run, is an error.
+    """
     document = JUnitXml()
     for run in runs:
         document.add_testsuite(_suite(run))
+    for lab, why in not_run.items():
+        suite = TestSuite(f"lab.{lab}")
+        suite.add_testcase(_broken(lab, why))
+        document.add_testsuite(suite)
     text: bytes = document.tostring()  # type: ignore[no-untyped-call]
     return text.decode()
 
@@ -39,9 +47,13 @@ def _tests(run: Run) -> Iterator[TestCase]:
     for claim in run.verdict.claims:
         yield _test(run, "reproduced", claim.name, Finding(claim.answer, claim.why))
     if run.failure is not None:
-        broken = TestCase("run", f"lab.{run.lab}")
-        broken.result = [Error(_plain(run.failure.text))]
-        yield broken
+        yield _broken(run.lab, run.failure.text)
+
+
+def _broken(lab: str, why: str) -> TestCase:
+    test = TestCase("run", f"lab.{lab}")
+    test.result = [Error(_plain(why))]
+    return test
 
 
 def _test(run: Run, kind: str, name: str, finding: Finding, case: MeasuredCase | None = None) -> TestCase:

@@ -99,7 +99,8 @@ class Lab:
     `nodes` is one size or several; each case runs on each. `same(result, serial_result)` decides on correctness.
     `speed` is taken as the nearest fraction with a denominator of at most 64. `seed` seeds `random` in every rank alike
     (all draw the same numbers: mix in the task's argument) and how strings hash; NumPy's generators are the lab's own.
-    `bounds` are the least and the most that the command line may give for a setting; `workers` and `chunk` have some.
+    `bounds` are the least and the most that the command line may give for a setting; `workers` and `chunk` have some,
+    None takes them away.
     """
 
     def __init__(
@@ -111,7 +112,7 @@ class Lab:
         speed: float | Fraction = Fraction(1, 8),
         same: Callable[[Any, Any], bool] = operator.eq,
         seed: int = 0,
-        bounds: Mapping[str, tuple[int, int]] | None = None,
+        bounds: Mapping[str, tuple[int, int] | None] | None = None,
     ) -> None:
         self.unit = float(os.environ.get("PARLAB_UNIT", unit))  # in a launch, what `--unit` says
         self.nodes: tuple[int, ...] = (nodes,) if isinstance(nodes, int) else tuple(nodes)
@@ -121,7 +122,7 @@ class Lab:
         if not 0 <= seed < 2**32:  # what PYTHONHASHSEED takes
             raise ValueError(f"seed={seed}: from 0 to {2**32 - 1}")
         self.seed = seed
-        self.bounds = BOUNDS | dict(bounds or {})
+        self.bounds = {name: limits for name, limits in {**BOUNDS, **(bounds or {})}.items() if limits is not None}
         self.cases: list[Case] = []
         self.expectations: list[Expectation] = []
         self._serial: Callable[..., Any] | None = None

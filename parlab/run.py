@@ -134,7 +134,7 @@ def _run_cases(
     try:
         session.await_launcher(watcher.say)
         held = True
-        burned: set[Spec] = set()
+        burned: set[tuple[Spec, frozenset[int | None]]] = set()  # sizes, and which of their nodes
         launches = itertools.count()
         for chosen in plan.cases:
             for spec in (spec for spec in plan.specs if chosen.case.runs_on(spec.nodes)):
@@ -146,12 +146,14 @@ def _run_cases(
                     "PYTHONHASHSEED": str(plan.lab.seed),
                 }
                 results = []
+                places = frozenset(case.node_of(rank, spec) for rank in range(case.ranks(spec.virtual_cores)))
                 for number in range(1, plan.repeats + 1):
                     launch = Launch(backend, session, spec, case, watcher)
-                    burn = spec not in burned  # once a size shows what the engine delivers
+                    burn = (spec, places) not in burned  # once shows what the engine delivers to all of them at once
                     env["PARLAB_RUN"] = f"{run_id}.{next(launches)}"  # what one launch leaves, the next is to find
                     results.append(launch.run(plan.path.name, env, number=number, of=plan.repeats, burn=burn))
-                    burned.add(spec)
+                    if case.limited:
+                        burned.add((spec, places))
                 yield _measured(plan.lab, case, spec, results), {**results[-1].software, "cpu": results[-1].cpu}
         done = True
     finally:

@@ -269,7 +269,8 @@ class Cluster:
 
         def sweep(node: Node) -> None:
             ours = f"PYTHONPATH={FOLDER} {PYTHON} -m parlab.node.processes"  # ranks, and what they have started
-            command = ["sh", "-c", f"{ours}; pkill -KILL -f 'parlab.node.ran[k]|prte[d]'; rm -f /dev/shm/*"]
+            left = "/dev/shm/* /tmp/parlab-spans-* /tmp/pymp-*"  # by MPI, by a case's process, by multiprocessing
+            command = ["sh", "-c", f"{ours}; pkill -KILL -f 'parlab.node.ran[k]|prte[d]'; rm -rf {left}"]
             with suppress(*FAILURES):  # a node that has gone meanwhile has no ranks
                 self.client.api.exec_start(self.client.api.exec_create(node.id, command)["Id"])
 

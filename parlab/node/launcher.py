@@ -134,6 +134,11 @@ class Launcher:
         self._scratch = tempfile.mkdtemp(prefix="parlab-", dir="/dev/shm" if Path("/dev/shm").is_dir() else None)
         return {"TMPDIR": self._scratch, "OMPI_MCA_btl_sm_backing_directory": self._scratch}
 
+    def _remove_scratch(self) -> None:
+        if self._scratch is not None:
+            shutil.rmtree(self._scratch, ignore_errors=True)
+            self._scratch = None
+
     async def _watch_process(self, process: asyncio.subprocess.Process) -> None:
         async def relay(stream: asyncio.StreamReader | None, name: str) -> None:
             assert stream is not None
@@ -207,6 +212,7 @@ class Launcher:
         """End mpiexec and with it its ranks: politely, then not; and this node's ranks one by one at last."""
         process, self._process = self._process, None
         if process is None:
+            self._remove_scratch()  # mpiexec could not be started
             return
         for number in (signal.SIGTERM, signal.SIGKILL):
             if process.returncode is None:
@@ -220,9 +226,7 @@ class Launcher:
             writer.close()
         self._ranks.clear()
         end_processes(lambda launch: launch == self._run)  # what a killed rank has started: a pool's workers
-        if self._scratch is not None:
-            shutil.rmtree(self._scratch, ignore_errors=True)
-            self._scratch = None
+        self._remove_scratch()
         if self._watch is not None:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._watch, GRACE_SECONDS)

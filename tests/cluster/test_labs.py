@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -22,8 +23,22 @@ def test_a_lab_shows_what_it_must(lab: str, four: Cluster, invoke: Invoke, tmp_p
         if done.returncode != EXIT_NOT_A_MEASUREMENT:
             break
     assert done.returncode == 0, done.stdout + done.stderr
-    verdict = json.loads(record.read_text())["verdict"]
+    run = json.loads(record.read_text())
+    verdict = run["verdict"]
     assert verdict["correct"]["answer"] == "yes"
     must = [claim for claim in verdict["claims"] if claim["must"]]
     assert must, "a lab claims something"
     assert [claim for claim in must if claim["answer"] != "yes"] == []
+    assert used_under_limits(run) <= burned_at_once(run)
+
+
+def used_under_limits(run: dict[str, Any]) -> set[frozenset[str]]:
+    """The nodes of each launch that had limits."""
+    launches = (repeat["nodes"] for case in run["cases"] for repeat in case["repeats"])
+    return {frozenset(nodes) for nodes in launches if any(use["wanted"] is not None for use in nodes.values())}
+
+
+def burned_at_once(run: dict[str, Any]) -> set[frozenset[str]]:
+    """The nodes on which an unpaced burn was made at once, in some launch."""
+    launches = (repeat["nodes"] for case in run["cases"] for repeat in case["repeats"])
+    return {frozenset(nodes) for nodes in launches if all(use["burned"] is not None for use in nodes.values())}

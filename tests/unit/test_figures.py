@@ -44,6 +44,13 @@ def test_a_figure_is_a_number() -> None:
     assert take_figures() == {}
 
 
+@pytest.mark.parametrize("value", [float("inf"), float("-inf"), float("nan")])
+def test_a_figure_that_no_record_can_hold_is_refused(value: float) -> None:
+    with pytest.raises(ValueError, match=r"figure\('MB/s', -?(inf|nan)\): not a number that can be recorded"):
+        figure("MB/s", value)
+    assert take_figures() == {}
+
+
 @given(st.lists(st.tuples(st.sampled_from(["MB/s", "messages", "bytes"]), st.integers(-(10**6), 10**6))))
 def test_what_is_said_twice_counts_as_it_was_said_last(said: list[tuple[str, int]]) -> None:
     for what, value in said:

@@ -171,3 +171,10 @@ def test_the_document_of_several_runs_holds_that_of_each() -> None:
 def test_of_no_run_at_all_the_document_is_empty() -> None:
     document = JUnitXml.fromstring(to_junit())
     assert (len(document), document.tests) == (0, 0)
+
+
+def test_a_lab_that_was_not_run_is_an_error_with_the_reason() -> None:
+    text = to_junit(run(case()), not_run={"blas": "more than the 2 CPUs"})
+    assert JUnitXml.fromstring(text).errors == 1
+    errors = {suite.get("name"): list(suite.iter("error")) for suite in ElementTree.fromstring(text).iter("testsuite")}
+    assert [error.get("message") for error in errors["lab.blas"]] == ["more than the 2 CPUs"]

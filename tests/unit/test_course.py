@@ -1,0 +1,60 @@
+"""Runs of all labs: with which code they exit when some do not run, or break off."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from parlab import course
+from parlab.errors import EXIT_NOT_A_MEASUREMENT, ParlabError, RunError, UsageError
+from parlab.options import Options
+from parlab.record import Run
+from tests.unit.samples import case, failed_run, noisy_repeat, run
+
+GOOD, NOISY, BROKEN = run(case()), run(case(noisy_repeat()), lab="noisy"), failed_run(case())
+TOO_LARGE, DOWN = UsageError("more than the 2 CPUs"), RunError("worker-2 did not come up")
+INTERRUPTED = failed_run(text="interrupted", exit_code=130)
+
+
+@pytest.mark.parametrize(
+    ("came", "code", "asked"),
+    [
+        ([GOOD], 0, None),
+        ([GOOD, NOISY], EXIT_NOT_A_MEASUREMENT, None),
+        ([GOOD, TOO_LARGE], 2, None),
+        ([TOO_LARGE, NOISY], 2, None),
+        ([TOO_LARGE, BROKEN], 4, None),
+        ([GOOD, TOO_LARGE, DOWN, GOOD], 4, 3),
+        ([TOO_LARGE, INTERRUPTED, GOOD], 130, 2),
+    ],
+)
+def test_whatever_comes_of_the_labs_they_are_summed_up_and_the_code_is_the_gravest(
+    came: list[Run | ParlabError],
+    code: int,
+    asked: int | None,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+) -> None:
+    left: Iterator[Run | ParlabError] = iter(came)
+    told = 0
+
+    def run_one(*_: object) -> Run:
+        nonlocal told
+        told += 1
+        found = next(left)
+        if isinstance(found, ParlabError):
+            raise found
+        return found
+
+    monkeypatch.setattr(course, "run_one", run_one)
+    labs = course.handouts()[: len(came)]
+    monkeypatch.setattr(course, "handouts", lambda: labs)
+    report = tmp_path / "all.xml"
+    with pytest.raises(SystemExit) as ended:
+        course.run_all(Options(check=True, quiet=True, junit=str(report)))
+    assert ended.value.code == code
+    assert told == (asked or len(came))
+    out = capsys.readouterr().out
+    assert out.count("not run") == sum(isinstance(one, ParlabError) for one in came[:told])
+    assert report.read_text().count("<testsuite ") == told
