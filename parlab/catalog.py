@@ -27,8 +27,10 @@ def load_lab(path: Path) -> Lab:
 
     The host does not have what only runs in nodes (mpi4py, NumPy ...), so whatever is neither the standard library
     nor ours is stood in for by an empty module, present or not: declaring must not need it. Raises UsageError when
-    the file cannot be imported or holds no lab.
+    the file cannot be imported, holds no lab, or has the name of a module of Python's own.
     """
+    if path.stem in sys.stdlib_module_names:
+        raise UsageError(f"{path.name} hides Python's own module {path.stem} from what runs beside it: rename it")
     spec = spec_from_file_location(f"parlab_lab_{path.stem}", path)
     assert spec is not None
     assert spec.loader is not None

@@ -12,9 +12,10 @@ from rich.text import Text
 from parlab.case import RIGHT
 from parlab.record import Answer, MeasuredCase, Run
 from parlab.thresholds import UNEXPLAINED, UNEXPLAINED_S
-from parlab.words import number, percent, plural, signed_percent
+from parlab.words import number, percent, plural, seconds, signed_percent
 
 WIDTH = 80  # of what is not a terminal
+LONG_NAME = 24  # columns; beside it a table of 80 has room for the figures
 CATEGORIES = {
     "computing": "computing",
     "waiting": "waiting",
@@ -72,11 +73,17 @@ def show_run(console: Console, run: Run) -> None:
         console.print()
     if run.cases or run.failure is None:
         console.print(answers(run))
-    if len(run.verdict.claims) > 1:
+    if len(run.verdict.claims) > 1 and run.cases and run.verdict.is_measurement:
         console.print()
         console.print(claims(run))
     if not run.verdict.is_measurement:
         console.print("This is not a measurement: the figures above say nothing about the lab.", style="bold red")
+
+
+def _named(case: str) -> Text:
+    """The name of a case; a long one with its settings on lines of their own, since a table breaks at spaces only."""
+    function, bracket, settings = case.partition("(")
+    return Text(case if len(case) <= LONG_NAME or not bracket else f"{function}\n ({settings}")
 
 
 def ideal_and_measured(run: Run) -> Table:
@@ -91,17 +98,23 @@ def ideal_and_measured(run: Run) -> Table:
     for heading in ("tasks by node",) * by_node + ("outcome",) * outcomes:
         table.add_column(heading, overflow="fold")
     for case in run.cases:
-        printed = [_seconds(case.lesson_s)] if by_lesson else []
-        times = [_seconds(case.measured_s), *([percent(case.spread)] if repeated and case.times else [])]
+        printed = [seconds(case.lesson_s)] if by_lesson else []
+        times = [seconds(case.measured_s), *([percent(case.spread)] if repeated and case.times else [])]
         if not case.times:
             times = ["-"] * len(measured)
         speedup = "-" if math.isnan(case.speedup) else f"{case.speedup:.2f} x"
         tasks = [tasks_by_node(case) if case.times else "-"] if by_node else []
-        outcome = [case.typical.outcome] if outcomes else []
-        ideal = _seconds(case.ideal_s) if case.completed else "-"
+        outcome = [_outcome(case)] if outcomes else []
+        ideal = seconds(case.ideal_s) if case.completed else "-"
         off_by = signed_percent(case.off_by)
-        table.add_row(Text(case.name), *printed, ideal, *times, off_by, speedup, *tasks, *outcome)
+        table.add_row(_named(case.name), *printed, ideal, *times, off_by, speedup, *tasks, *outcome)
     return table
+
+
+def _outcome(case: MeasuredCase) -> str:
+    """What the case came to; of what is not right, whether the lab declares it so."""
+    outcome = case.typical.outcome
+    return f"{outcome}, as declared" if outcome == case.declared != RIGHT else outcome
 
 
 def tasks_by_node(case: MeasuredCase) -> str:
@@ -119,8 +132,8 @@ def accounts(run: Run) -> Table:
     table = plain_table("where the time went", "")
     for case in run.cases:
         parts = [f"{CATEGORIES[name]} {percent(share)}" for name, share in _shares(case).items() if share >= SHOWN_FROM]
-        beside = [f"start-up {_seconds(case.typical.startup_s)}", f"shut-down {_seconds(case.typical.shutdown_s)}"]
-        table.add_row(Text(case.name), f"{', '.join(parts)}; {', '.join(beside)}" if parts else ", ".join(beside))
+        beside = [f"start-up {seconds(case.typical.startup_s)}", f"shut-down {seconds(case.typical.shutdown_s)}"]
+        table.add_row(_named(case.name), f"{', '.join(parts)}; {', '.join(beside)}" if parts else ", ".join(beside))
     return table
 
 
@@ -130,7 +143,7 @@ def figures(run: Run) -> Table:
     for case in run.cases:
         if case.figures:
             taken = ", ".join(f"{number(value)} {what}" for what, value in case.figures.items())
-            table.add_row(Text(case.name), Text(taken))
+            table.add_row(_named(case.name), Text(taken))
     return table
 
 
@@ -184,13 +197,6 @@ def show_summary(console: Console, runs: Sequence[tuple[Run, float]], refused: M
             console.print(Text(f"  {lab}: {claim.name}: {claim.why}"))
 
 
-def _seconds(value: float | None) -> str:
-    """To the hundredth; what is over in less than a tenth, as unpaced work may be, in milliseconds."""
-    if value is None or math.isnan(value):
-        return "-"
-    return f"{value:.2f} s" if value >= 0.1 else f"{1000 * value:.3g} ms"
-
-
 def show_line(console: Console, number: int, run: Run) -> None:
     """Print one run as a line of the list."""
     offs = [case.off_by for case in run.cases if not math.isnan(case.off_by)]
@@ -223,7 +229,7 @@ def show_comparison(console: Console, first: Run, second: Run) -> None:
     table = plain_table("case", "ideal", "A", "B", "B / A", "A off by", "B off by", right=True)
     ours, theirs = ({case.name: case for case in run.cases} for run in (first, second))
     for name in {**ours, **theirs}:
-        table.add_row(Text(name), *_side_by_side(ours.get(name), theirs.get(name)))
+        table.add_row(_named(name), *_side_by_side(ours.get(name), theirs.get(name)))
     console.print(table)
 
 
@@ -253,13 +259,13 @@ def _unlike(first: Mapping[str, Any], second: Mapping[str, Any], names: Any) -> 
 
 
 def _side_by_side(one: MeasuredCase | None, other: MeasuredCase | None) -> list[str]:
-    ideals = dict.fromkeys(_seconds(case.ideal_s) for case in (one, other) if case is not None)
+    ideals = dict.fromkeys(seconds(case.ideal_s) for case in (one, other) if case is not None)
     measured = [math.nan if case is None else case.measured_s for case in (one, other)]
     offs = [math.nan if case is None else case.off_by for case in (one, other)]
     ratio = measured[1] / measured[0] if len(ideals) == 1 else math.nan  # other work takes another time
     return [
         ", ".join(ideals),
-        *map(_seconds, measured),
+        *map(seconds, measured),
         "-" if math.isnan(ratio) else f"{ratio:.3f}",
         *map(signed_percent, offs),
     ]

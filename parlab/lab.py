@@ -32,6 +32,7 @@ ideal. `phase` names a stretch of a task, `figure` records a number that the cas
 import inspect
 import operator
 import os
+import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -234,7 +235,12 @@ class Lab:
         return tasks, results
 
     def main(self) -> None:
-        """Run the lab: what a launch asks for when started by one, else the whole lab on this machine."""
+        """Run the lab: what a launch asks for when started by one, else the whole lab on this machine.
+
+        Raises RuntimeError where it is not below a main guard, and so would run in whoever imports the file.
+        """
+        if sys._getframe(1).f_globals.get("__name__") != "__main__":
+            raise RuntimeError('lab.main() runs as the file is imported: put it below `if __name__ == "__main__":`')
         if "PARLAB_CONTROL" in os.environ:
             # Here and below: a lab imports this module to be written, and only one that is run needs what runs it.
             from parlab.node.harness import run_case

@@ -130,7 +130,7 @@ class Launch:
         within = BOOT_SECONDS + BOOT_SECONDS_A_NODE * self.spec.nodes
         hellos = self._gather("hello", self.case.ranks(self.spec.virtual_cores), within, "booting the ranks")
         self._speakers = len({event["host"] for event in hellos})
-        (plan,) = self._gather("plan", 1, within, "booting the ranks")
+        (plan,) = self._gather("plan", 1, within, "the serial solution, in which only burn() and wait() take no time")
         self._show_output()
         self._gather("ready", self._running, within, "starting the case, up to its first task")
         self._compare_clocks(hellos)

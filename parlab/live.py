@@ -17,7 +17,7 @@ from parlab.spans import Span
 from parlab.spec import HEAD_CPUS, Spec
 from parlab.usage import Usage
 from parlab.watcher import Started, Watcher
-from parlab.words import decimal, plural
+from parlab.words import decimal, plural, seconds
 
 REFRESHES = 4  # a second
 MOST_ROWS = 8  # nodes on the board; of more, the sum is shown
@@ -81,8 +81,7 @@ class Lines(Silence):
     def case(self, case: MeasuredCase) -> None:
         """Print what it took."""
         if case.times:
-            times = ", ".join(f"{repeat.measured_s:.2f}" for repeat in case.repeats if repeat.measured_s is not None)
-            self.say(f"{case.name}: {times} s")
+            self.say(f"{case.name}: {', '.join(seconds(repeat.measured_s) for repeat in case.repeats)}")
         if case.complaint:
             self.console.print(Text(f"{case.name}: {case.complaint}", style="bold red"))
 
@@ -137,9 +136,10 @@ class Board(Lines):
         if done >= started.tasks:  # spans come in several times a second, and later than they were made
             elapsed = self._last_receipt - self._first
         progress = Table.grid(padding=(0, 2))
-        bar = ProgressBar(total=started.tasks, completed=done, width=20)
+        tasks = max(done, started.tasks)  # a case may do the work several times over
+        bar = ProgressBar(total=tasks, completed=done, width=20)
         clock = f"{elapsed:.1f} s" + ("" if started.ideal_s is None else f" of ideally {started.ideal_s:.1f} s")
-        progress.add_row(bar, f"{done} of {plural(started.tasks, 'task')}", clock)
+        progress.add_row(bar, f"{done} of {plural(tasks, 'task')}", clock)
         return Group(Text(_name(started), style="bold"), progress, self._nodes(started.spec))
 
     def _nodes(self, spec: Spec) -> Table:

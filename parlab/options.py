@@ -82,7 +82,12 @@ def read_setting(lab: Lab, name: str, text: str) -> tuple[int, ...]:
     if name not in lab.bounds or not any(name in case.settings for case in lab.cases):
         own = {other for case in lab.cases for other in case.settings} & lab.bounds.keys()
         takes = [f"--{other}" for other in SETTINGS if other in own]
-        raise UsageError(f"this lab has no {name} to set; it takes {', '.join(takes) or 'none of its own options'}")
+        others = (
+            f"only {' and '.join(takes)}"
+            if takes
+            else f"nor {' or '.join(f'--{other}' for other in SETTINGS if other != name)}"
+        )
+        raise UsageError(f"this lab takes no --{name}, {others}")
     low, high = lab.bounds[name]
     return _read_wholes(f"--{name}", text, low, high)
 

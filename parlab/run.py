@@ -70,7 +70,13 @@ def run_lab(lab: Lab, path: Path, options: Options, watcher: Watcher) -> Run:
         backend=backend.name,
         spec=plan.largest,
         cases=tuple(cases),
-        verdict=judge(lab, cases, environment, broke_off=failure is not None),
+        verdict=judge(
+            lab,
+            cases,
+            environment,
+            broke_off=failure is not None,
+            overridden=any(chosen.overrides for chosen in plan.cases),
+        ),
         environment=environment,
         failure=failure,
     )
@@ -158,6 +164,9 @@ def _run_cases(
         done = True
     finally:
         with undisturbed():
+            if not done:
+                with suppress(BrokenPipeError):
+                    watcher.say("ending what was started ...")
             _clean_up(backend, session, plan.largest, touched=held and not done)
 
 

@@ -37,9 +37,17 @@ BUSY = "the host did not have that much CPU to give: close other programs on it,
 
 
 def judge(
-    lab: Lab, cases: Sequence[MeasuredCase], environment: Mapping[str, Any], *, broke_off: bool = False
+    lab: Lab,
+    cases: Sequence[MeasuredCase],
+    environment: Mapping[str, Any],
+    *,
+    broke_off: bool = False,
+    overridden: bool = False,
 ) -> Verdict:
-    """Answer the four questions from what was measured; no claim is judged by the cases of a run that broke off."""
+    """Answer the four questions from what was measured; no claim is judged by the cases of a run that broke off.
+
+    A claim that does not hold of cases with `overridden` settings is none that the lab makes.
+    """
     if not cases:
         nothing = Finding(Answer.CANNOT, "no case was measured")
         return Verdict(nothing, nothing, nothing, nothing, _claims(lab, cases, "no case was measured"))
@@ -47,7 +55,7 @@ def judge(
     why_not = "the run broke off" if broke_off else ""
     if Answer.NO in (held.answer, quiet.answer):
         why_not = "this is not a measurement"
-    claims = _claims(lab, cases, why_not)
+    claims = _claims(lab, cases, why_not, overridden=overridden)
     return Verdict(_correct(cases), held, quiet, _reproduced(claims, why_not), claims)
 
 
@@ -192,7 +200,7 @@ class Cases(dict[str, MeasuredCase]):
     def find(self, function: Callable[..., Any], nodes: int | None = None, **settings: Any) -> MeasuredCase:
         """The one case of a function with these settings, whatever its others are; on so many nodes, if given.
 
-        Raises CannotBeShown where none was run, LookupError where several fit.
+        Raises CannotBeShown where none was run, or several fit.
         """
         name = function.__name__
         found = [
@@ -203,7 +211,7 @@ class Cases(dict[str, MeasuredCase]):
             and nodes in (None, case.spec.nodes)
         ]
         if len(found) > 1:
-            raise LookupError(f"{', '.join(case.name for case in found)}: say which")
+            raise CannotBeShown(f"it is about one of {', '.join(case.name for case in found)}")
         if not found:
             asked = settings | ({"nodes": nodes} if nodes else {})
             wanted = ", ".join(f"{key}={value!r}" for key, value in asked.items())
@@ -211,7 +219,7 @@ class Cases(dict[str, MeasuredCase]):
         return found[0]
 
 
-def _claims(lab: Lab, cases: Sequence[MeasuredCase], why_not: str) -> tuple[Claim, ...]:
+def _claims(lab: Lab, cases: Sequence[MeasuredCase], why_not: str, *, overridden: bool = False) -> tuple[Claim, ...]:
     """Try each expectation, unless there is a reason why not."""
     by_name = Cases({case.name: case for case in cases})
     claims = []
@@ -227,6 +235,8 @@ def _claims(lab: Lab, cases: Sequence[MeasuredCase], why_not: str) -> tuple[Clai
             answer, why = Answer.NO, str(error).partition("\n")[0] or "its assertion has no message"
         except Exception as error:  # what was measured must not be lost for it
             answer, why = Answer.NO, f"{type(error).__name__}: {error}"
+        if answer is Answer.NO and overridden:
+            answer, why = Answer.CANNOT, f"the lab claims it of its own settings; of these, {why}"
         claims.append(Claim(expectation.name, answer, why, expectation.must))
     return tuple(claims)
 

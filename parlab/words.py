@@ -29,4 +29,13 @@ def signed_percent(share: float) -> str:
 
 def number(value: float) -> str:
     """At least three digits, and none that say nothing: 1235, 0.035, 12.5, 3."""
-    return f"{value:.0f}" if abs(value) >= 999.5 else f"{value:.3g}"
+    if abs(value) >= 999.5:
+        return f"{value:.0f}"
+    return f"{value:.3g}" if not 0 < abs(value) < 1e-4 else f"{value:.{2 - math.floor(math.log10(abs(value)))}f}"
+
+
+def seconds(value: float | None) -> str:
+    """To the hundredth; what is over in less than a tenth, as unpaced work may be, in milliseconds; `-` of nothing."""
+    if value is None or math.isnan(value):
+        return "-"
+    return f"{value:.2f} s" if value >= 0.1 else f"{1000 * value:.3g} ms"

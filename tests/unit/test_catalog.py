@@ -43,6 +43,19 @@ def test_a_file_that_is_no_lab_is_refused(lab_file: Callable[[str], Path], code:
         load_lab(lab_file(code))
 
 
+def test_a_lab_without_a_main_guard_is_refused_with_the_remedy(lab_file: Callable[[str], Path]) -> None:
+    code = "from parlab.lab import Lab\nlab = Lab(unit=1)\n@lab.case()\ndef go(task): ...\nlab.main()"
+    with pytest.raises(UsageError, match='put it below `if __name__ == "__main__":`'):
+        load_lab(lab_file(code))
+
+
+def test_a_lab_with_the_name_of_a_module_of_pythons_own_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "json.py"
+    path.write_text("from parlab.lab import Lab\nlab = Lab(unit=1)\n@lab.case()\ndef go(task): ...\n")
+    with pytest.raises(UsageError, match=r"json\.py hides Python's own module json"):
+        load_lab(path)
+
+
 def test_import_docker_is_the_sdk() -> None:
     command = [sys.executable, "-c", "import docker; print(docker.__file__, docker.from_env)"]
     shown = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout

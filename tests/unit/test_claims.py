@@ -106,14 +106,14 @@ def test_in_a_run_of_one_size_another_cannot_be_shown() -> None:
 
 
 def test_of_several_cases_it_must_be_said_which() -> None:
-    with pytest.raises(LookupError) as raised:
+    with pytest.raises(CannotBeShown) as raised:
         SEVERAL.find(pool, workers=4)
-    assert str(raised.value) == "pool(workers=4, chunk=1), pool(workers=4, chunk=None): say which"
-    with pytest.raises(LookupError, match=r"nodes=1\), pool\(workers=4, nodes=2\): say which"):
+    assert str(raised.value) == "it is about one of pool(workers=4, chunk=1), pool(workers=4, chunk=None)"
+    with pytest.raises(CannotBeShown, match=r"nodes=1\), pool\(workers=4, nodes=2\)$"):
         SIZES.find(pool, workers=4)
 
 
-def test_what_is_not_found_fails_no_claim_and_what_is_not_clear_fails_it() -> None:
+def test_what_is_not_found_or_not_clear_fails_no_claim() -> None:
     def it_needs_two(cases: Cases) -> None:
         assert cases.find(pool, workers=2).units > 0
 
@@ -123,8 +123,23 @@ def test_what_is_not_found_fails_no_claim_and_what_is_not_clear_fails_it() -> No
     claims = judge(lab(it_needs_two, it_does_not_say_which), list(SEVERAL.values()), ENVIRONMENT).claims
     assert [(claim.answer, claim.why) for claim in claims] == [
         (CANNOT, "pool(workers=2) was not run"),
-        (NO, "LookupError: pool(workers=4, chunk=1), pool(workers=4, chunk=None): say which"),
+        (CANNOT, "it is about one of pool(workers=4, chunk=1), pool(workers=4, chunk=None)"),
     ]
+
+
+def test_of_settings_that_are_not_the_labs_own_a_claim_may_be_shown_but_cannot_fail() -> None:
+    def it_holds(cases: Cases) -> None:
+        pass
+
+    def it_does_not(cases: Cases) -> None:
+        raise AssertionError("too slow")
+
+    def it_breaks(cases: Cases) -> None:
+        max([])
+
+    claims = judge(lab(it_holds, it_does_not, it_breaks), list(SEVERAL.values()), ENVIRONMENT, overridden=True).claims
+    assert [claim.answer for claim in claims] == [YES, CANNOT, CANNOT]
+    assert claims[1].why == "the lab claims it of its own settings; of these, too slow"
 
 
 workers = st.lists(st.integers(1, 9), unique=True)

@@ -257,7 +257,7 @@ def test_lines_tell_of_each_start_and_finish() -> None:
         "a node: 2 virtual cores of 1/8 host core, limit 0.25 CPU, head 0.5; unit 0.5 s",
         "pool(nodes=4): 32 tasks on 8 workers, ideally 4.00 s",
         "hello from rank 0",
-        "pool(nodes=4): 4.00, 4.00 s",
+        "pool(nodes=4): 4.00 s, 4.00 s",
     ]
 
 
@@ -381,3 +381,16 @@ def test_a_board_shows_any_name_whole(name: str) -> None:
 
 def test_what_is_not_a_terminal_is_eighty_columns_wide() -> None:
     assert make_console().width == 80
+
+
+def test_a_long_name_breaks_before_its_settings() -> None:
+    text = shown(show_run, run(case(name="one_after_another(jobs='waiting')")))
+    assert text.count("one_after_another\n") + text.count("one_after_another  ") == 2
+    assert text.count(" (jobs='waiting')") == 2
+
+
+def test_an_outcome_that_is_not_right_is_told_to_be_declared_or_not() -> None:
+    declared, undeclared = (case(took(4.0, outcome="wrong"), name=name) for name in ("a", "b"))
+    text = in_a_line(shown(show_run, run(replace(declared, declared="wrong"), undeclared)))
+    assert "2.00 x wrong, as declared b 4.00 s" in text
+    assert text.count("as declared") == 2  # once more in the verdict

@@ -160,13 +160,13 @@ def test_a_lab_says_how_much_of_a_setting_of_its_own_it_can_bear() -> None:
 @pytest.mark.parametrize(
     ("lab", "takes"),
     [
-        (THREE, "--workers, --chunk"),
-        (lab_of((pool, {"workers": 4})), "--workers"),
-        (lab_of((loop, {}), (pool, {"start": "fork"})), "none of its own options"),
+        (THREE, "only --workers and --chunk"),
+        (lab_of((pool, {"workers": 4})), "only --workers"),
+        (lab_of((loop, {}), (pool, {"start": "fork"})), "nor --workers or --chunk"),
     ],
 )
 def test_a_setting_that_no_case_has_is_refused_with_those_that_there_are(lab: Lab, takes: str) -> None:
-    assert refusal(lab, size="3") == f"this lab has no size to set; it takes {takes}"
+    assert refusal(lab, size="3") == f"this lab takes no --size, {takes}"
 
 
 # The sizes to run on.
@@ -228,5 +228,5 @@ def test_only_settings_with_bounds_are_offered_and_zero_may_be_within_them() -> 
     (chosen,) = read_cases(lab, Options(size="0"))
     assert chosen.case.settings == {"size": 0, "workers": 2}
     lab.bounds.pop("size")
-    with pytest.raises(UsageError, match=r"it takes --workers$"):
+    with pytest.raises(UsageError, match=r"this lab takes no --size, only --workers$"):
         read_cases(lab, Options(size="0"))
