@@ -11,7 +11,7 @@ from rich.text import Text
 
 from parlab.backend.engine import FAILURES, told
 from parlab.catalog import load_lab
-from parlab.console import make_console, show_comparison, show_line, show_run
+from parlab.console import list_of, make_console, show_comparison, show_run
 from parlab.errors import EXIT_CLOSED_PIPE, Interrupted, ParlabError, RunError, UsageError
 from parlab.handout import read_handout
 from parlab.junit import to_junit
@@ -98,14 +98,17 @@ def write_or_complain(path: Path, write: Callable[[Path], None]) -> list[str]:
 def list_results() -> None:
     """Show the runs in results/, the newest first; one that cannot be read says why, and hides no other."""
     console = make_console()
-    paths = kept()
-    for number, path in enumerate(paths, 1):
+    runs, unread = {}, {}
+    for number, path in enumerate(kept(), 1):
         try:
-            show_line(console, number, read_json(path))
+            runs[number] = read_json(path)
         except UsageError as error:
-            why = str(error).removeprefix(f"{path}: ")
-            console.print(Text(f"{number:3}  {path.stem}  {why}", "red"), soft_wrap=True)
-    if not paths:
+            unread[number] = f"{path.stem}: {str(error).removeprefix(f'{path}: ')}"
+    if runs:
+        console.print(list_of(runs))
+    for number, why in unread.items():
+        console.print(Text(f"{number}  {why}", "red"), soft_wrap=True)
+    if not runs and not unread:
         console.print(Text(f"{RESULTS} is empty: every run of a lab is kept there"), soft_wrap=True)
 
 

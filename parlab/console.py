@@ -3,6 +3,7 @@
 import math
 import sys
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from rich.console import Console
@@ -197,16 +198,23 @@ def show_summary(console: Console, runs: Sequence[tuple[Run, float]], refused: M
             console.print(Text(f"  {lab}: {claim.name}: {claim.why}"))
 
 
-def show_line(console: Console, number: int, run: Run) -> None:
-    """Print one run as a line of the list."""
-    offs = [case.off_by for case in run.cases if not math.isnan(case.off_by)]
-    shown = dict.fromkeys(f"{100 * off:+.1f}" for off in (min(offs, default=0), max(offs, default=0)))
-    nothing = "no ideal" if any(case.times for case in run.cases) else "nothing measured"
-    off = f"off by {' to '.join(shown)} %" if offs else nothing
-    nodes = ",".join(dict.fromkeys(str(case.spec.nodes) for case in run.cases)) or str(run.spec.nodes)
-    size = f"{nodes} x {run.spec.cores} x {run.spec.speed}, {run.spec.unit:g} s"
-    line = f"{number:3}  {run.id}  {run.backend:8}  {size:20}  {off:23}  "
-    console.print(Text.assemble(line, _in_short(run)), soft_wrap=True)
+def list_of(runs: Mapping[int, Run]) -> Table:
+    """A row a run, by its number; its size is nodes x cores x speed."""
+    table = plain_table("", "lab", "started", "where", "size", "most off by", "verdict")
+    for row, run in runs.items():
+        offs = [case.off_by for case in run.cases if not math.isnan(case.off_by)]
+        nothing = "no ideal" if any(case.times for case in run.cases) else "nothing"
+        nodes = ",".join(dict.fromkeys(str(case.spec.nodes) for case in run.cases)) or str(run.spec.nodes)
+        table.add_row(
+            str(row),
+            Text(run.lab),
+            f"{datetime.fromisoformat(run.started):%d %b %H:%M}",
+            run.backend,
+            f"{nodes} x {run.spec.cores} x {run.spec.speed}",
+            signed_percent(max(offs, key=abs)) if offs else nothing,
+            _in_short(run),
+        )
+    return table
 
 
 def _in_short(run: Run) -> Text:

@@ -10,7 +10,7 @@ import pytest
 from rich.console import Console
 
 from parlab.case import Units
-from parlab.console import differences, make_console, show_comparison, show_line, show_run
+from parlab.console import differences, list_of, make_console, show_comparison, show_run
 from parlab.live import Board, Lines, Silence, watching
 from parlab.record import Answer, MeasuredCase, Run
 from parlab.watcher import Started, Watcher
@@ -158,8 +158,8 @@ def test_of_what_is_over_in_milliseconds_nothing_is_called_unexplained() -> None
 @pytest.mark.parametrize(
     ("made", "words"),
     [
-        (run(case(took(4.2))), "off by +5.0 %"),
-        (run(case(took(4.0)), case(took(5.0))), "+0.0 to +25.0 %"),
+        (run(case(took(4.2))), "+5.0 %"),
+        (run(case(took(3.0)), case(took(4.2))), "-25.0 %"),
         (run(case(), verdict=verdict()), "reproduced"),
         (run(case(), verdict=verdict(reproduced=Answer.NO)), "reproduced: no"),
         (run(case()), "reproduced: cannot be shown here"),
@@ -167,16 +167,16 @@ def test_of_what_is_over_in_milliseconds_nothing_is_called_unexplained() -> None
         (run(case(took(4.0, complaint="result 1 is 5"))), "wrong"),
         (run(case(noisy_repeat(), took(4.0, complaint="result 1 is 5"))), "wrong"),
         (failed_run(case(took(4.0, complaint="result 1 is 5"))), "broke off"),
-        (failed_run(), "nothing measured"),
-        (run(case(raised())), "nothing measured"),
+        (failed_run(), "x 1/8 nothing"),
+        (run(case(raised())), "x 1/8 nothing"),
         (embedded_run(), "embedded"),
     ],
 )
 def test_a_run_is_a_line_of_the_list(made: Run, words: str) -> None:
-    console = recording()
-    show_line(console, 7, made)
-    (line,) = console.export_text().splitlines()
-    assert line.startswith(f"  7  {made.id} ")
+    heading, *lines = shown(lambda console: console.print(list_of({7: made}))).splitlines()
+    assert heading.split() == ["lab", "started", "where", "size", "most", "off", "by", "verdict"]
+    line = in_a_line("\n".join(lines))
+    assert line.startswith(f"7 {made.lab} 02 Jan 03:04 {made.backend} ")
     assert words in line
 
 

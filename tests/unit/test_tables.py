@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from parlab.console import ideal_and_measured, show_comparison, show_line, show_run, show_summary
+from parlab.console import ideal_and_measured, list_of, show_comparison, show_run, show_summary
 from parlab.live import Board, Lines
 from parlab.record import Answer, Claim, MeasuredCase, Run
 from parlab.watcher import Started
@@ -101,9 +101,10 @@ def test_two_runs_without_an_ideal_are_compared_by_what_they_took() -> None:
 
 def test_in_a_list_a_run_is_off_by_what_its_cases_with_an_ideal_are() -> None:
     without = case(took(4.0), ideal_s=None, serial_s=None)
-    for cases, words in (((without,), "no ideal"), ((without, case(took(5.0))), "off by +25.0 %")):
-        text = shown(show_line, 1, run(*cases), wide=True)
-        assert f", 0.5 s {words} " in in_a_line(text)
+    for cases, words in (((without,), "no ideal"), ((without, case(took(5.0))), "+25.0 %")):
+        made = run(*cases)
+        text = shown(lambda console, made=made: console.print(list_of({1: made})))
+        assert f" x 1/8 {words} " in in_a_line(text)
         assert "nan" not in text
 
 
