@@ -1,5 +1,7 @@
 """The menu: a task parses its arguments, calls one function and sets the exit code."""
 
+import signal
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -176,6 +178,8 @@ def lock(_: Context) -> None:
         develop.lock()
 
 
+if {"--list", "-l", "--help", "-h"} & set(sys.argv):
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # invoke prints these itself, and knows nothing of `| head`
 namespace = Collection(labs, up, down, status, shell, results, compare, image, check, lock)
 lab = Collection("lab", all_labs)
 for file in lab_files().values():

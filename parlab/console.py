@@ -96,7 +96,8 @@ def ideal_and_measured(run: Run) -> Table:
     table = plain_table("case", *lesson, "ideal", *measured, "off by", "speed-up", right=True)
     by_node = any(case.spec.nodes > 1 for case in run.cases)
     outcomes = any(case.typical.outcome != RIGHT for case in run.cases)
-    for heading in ("tasks by node",) * by_node + ("outcome",) * outcomes:
+    as_declared = "outcome" if run.wrong else "outcome,\nas declared"
+    for heading in ("tasks by node",) * by_node + (as_declared,) * outcomes:
         table.add_column(heading, overflow="fold")
     for case in run.cases:
         printed = [seconds(case.lesson_s)] if by_lesson else []
@@ -105,17 +106,11 @@ def ideal_and_measured(run: Run) -> Table:
             times = ["-"] * len(measured)
         speedup = "-" if math.isnan(case.speedup) else f"{case.speedup:.2f} x"
         tasks = [tasks_by_node(case) if case.times else "-"] if by_node else []
-        outcome = [_outcome(case)] if outcomes else []
+        outcome = [case.typical.outcome] if outcomes else []
         ideal = seconds(case.ideal_s) if case.completed else "-"
         off_by = signed_percent(case.off_by)
         table.add_row(_named(case.name), *printed, ideal, *times, off_by, speedup, *tasks, *outcome)
     return table
-
-
-def _outcome(case: MeasuredCase) -> str:
-    """What the case came to; of what is not right, whether the lab declares it so."""
-    outcome = case.typical.outcome
-    return f"{outcome}, as declared" if outcome == case.declared != RIGHT else outcome
 
 
 def tasks_by_node(case: MeasuredCase) -> str:

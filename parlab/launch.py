@@ -78,6 +78,7 @@ class Launch:
         self.what = case.name if case.nodes else f"{case.name} on {plural(spec.nodes, 'node')}"
         self._last_lines: list[str] = []
         self._unshown: list[str] | None = []  # standard output until the lab runs: it may be Open MPI complaining
+        self._over = False  # the case: what is said on standard error from then on is about its processes' end
         self._come: dict[str, list[Event]] = defaultdict(list)
         self._nodes: dict[int, str] = {}  # by rank
         self._clocks: dict[int, Clock] = {}
@@ -153,6 +154,7 @@ class Launch:
         self.session.send("say", word="start")
         within = RUN_SECONDS + RUN_FACTOR * ideal if ideal else UNPREDICTED_SECONDS
         done = self._gather("done", self._running, within, "running the case")
+        self._over = True
         self._check_limits()
         if self.case.limited:
             self._engine.append(self.backend.engine_limits(self.spec))
@@ -267,11 +269,9 @@ class Launch:
     def _heard(self, event: Event) -> None:
         text = event["text"]
         self._last_lines = [*self._last_lines[-11:], text] if text.strip() else self._last_lines
-        if event["stream"] != "stdout":
-            return
-        if self._unshown is None:
+        if self._unshown is None and not (self._over and event["stream"] == "stderr"):
             self.watcher.say(text)
-        else:
+        elif self._unshown is not None and event["stream"] == "stdout":
             self._unshown.append(text)
 
     def _show_output(self) -> None:

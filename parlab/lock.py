@@ -20,8 +20,10 @@ def lock_path(project: str) -> Path:
 
 
 @contextmanager
-def only_user(project: str, doing: str, show: Show) -> Iterator[None]:
-    """Hold the cluster for one command of this user; wait for another's end, saying so. Raises ParlabError.
+def only_user(project: str, cluster: str, doing: str, show: Show) -> Iterator[None]:
+    """Hold the cluster of this name for one command of this user; wait for another's end, saying so.
+
+    Raises ParlabError where that takes too long.
 
     Who else can reach the engine, another user or another machine, is kept out by a second lock on the head
     (parlab/backend/exec.py, BOOTSTRAP).
@@ -36,11 +38,11 @@ def only_user(project: str, doing: str, show: Show) -> Iterator[None]:
         lock.acquire(timeout=0)
     except Timeout:
         who = _read(holder) or "another command"
-        show(f"cluster {project} is in use by {who}: waiting up to {WAIT_SECONDS} s; --cluster NAME gives another")
+        show(f"cluster {cluster} is in use by {who}: waiting up to {WAIT_SECONDS} s; --cluster NAME gives another")
         try:
             lock.acquire(timeout=WAIT_SECONDS)
         except Timeout:
-            raise ParlabError(f"cluster {project} is still in use by {who}. Stop it, or use --cluster NAME") from None
+            raise ParlabError(f"cluster {cluster} is still in use by {who}. Stop it, or use --cluster NAME") from None
     try:
         holder.write_text(f"{doing} (process {os.getpid()}, since {time.strftime('%H:%M:%S')})")
         yield

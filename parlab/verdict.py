@@ -111,7 +111,8 @@ def _held(cases: Sequence[MeasuredCase], environment: Mapping[str, Any]) -> Find
     burns = [use.burned / _allowed(use, environment) for _, use in uses if use.burned is not None]
     evidence = f"the limits were read {readings} times, each as asked for"
     if burns:
-        evidence += f"; a burn without pacing got {100 * min(burns):.0f} to {percent(max(burns), 0)} of a node's limit"
+        got = " to ".join(dict.fromkeys(f"{100 * burn:.0f}" for burn in (min(burns), max(burns))))
+        evidence += f"; a burn without pacing got {got} % of a node's limit"
     return Finding(Answer.YES, evidence)
 
 

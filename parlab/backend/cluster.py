@@ -60,6 +60,7 @@ class Cluster:
 
     def __init__(self, client: DockerClient, cluster: str = "default") -> None:
         self.client = client
+        self.called = cluster
         self.project = "parlab" if cluster == "default" else f"parlab-{cluster}"
         self._nodes: list[Node] = []
 
@@ -147,7 +148,7 @@ class Cluster:
                 return
             if time.monotonic() > until:
                 raise ParlabError(
-                    f"cluster {self.project} would have to be changed, and another user or machine is running on it. "
+                    f"cluster {self.called} would have to be changed, and another user or machine is running on it. "
                     "Wait for that run, or use --cluster NAME"
                 )
             time.sleep(0.5)
@@ -166,7 +167,7 @@ class Cluster:
 
     def hold(self, doing: str, show: Show) -> AbstractContextManager[None]:
         """Keep this user's other commands out."""
-        return only_user(self.project, doing, show)
+        return only_user(self.project, self.called, doing, show)
 
     def start(self, spec: Spec, show: Show) -> None:
         """Up with at least the spec's nodes. Raises UsageError when it does not fit where the engine runs."""

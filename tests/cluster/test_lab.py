@@ -53,7 +53,7 @@ def test_a_second_run_waits_for_the_first(four: Cluster, invoke: Invoke) -> None
         first.communicate(timeout=60)
     assert first.returncode == 0
     assert second.returncode == 0, second.stderr
-    assert f"cluster {four.project} is in use by lab.mpi (process {first.pid}" in second.stdout.replace("\n", " ")
+    assert f"cluster {four.called} is in use by lab.mpi (process {first.pid}" in second.stdout.replace("\n", " ")
 
 
 def test_another_users_run_is_waited_for_and_not_touched(four: Cluster, invoke: Invoke, tmp_path: Path) -> None:
