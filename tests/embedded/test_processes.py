@@ -161,3 +161,23 @@ def test_a_worker_that_dies_ends_the_run_in_words(lab_file: WriteLab) -> None:
     run = run_embedded(lab_file(lab_of(body, work=dies)))
     assert run.failure is not None
     assert "the case raised concurrent.futures.process.BrokenProcessPool" in run.failure.text
+
+
+class Heard(Silence):
+    """Keeps the lines that a user would be told."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def say(self, text: str) -> None:
+        self.lines.append(text)
+
+
+def test_what_workers_say_on_standard_error_is_shown_and_their_end_is_not(lab_file: WriteLab) -> None:
+    work = "print('careful', number, file=sys.stderr, flush=True)"
+    at_exit = "import atexit; atexit.register(print, 'gone', file=sys.stderr)"
+    path, heard = lab_file(lab_of(f"{at_exit}\n    {POOL}", work=work)), Heard()
+    run_lab(load_lab(path), path, Options(backend="embedded"), heard)
+    told = [line for line in heard.lines if line.startswith("careful")]
+    assert sorted(told) == [f"careful {number}" for number in range(4)]  # and not by the serial solution, too
+    assert "gone" not in heard.lines
