@@ -1,9 +1,9 @@
 """blas: the threads that NumPy starts behind your back, in a pool
 
-Words      BLAS is the library of matrix operations inside NumPy: `matmul` is a call of it. It starts threads of its
-           own, which share one process and can use several cores. A pool has workers, processes that are handed
-           tasks; here a task is 12 products of a matrix of 400 x 400 with itself. A node is a container, here
-           limited to one core by the kernel. To fork is to copy a running process; to spawn, to start a new one.
+Words      BLAS is the library of matrix operations inside NumPy: `matmul` is a call of it. It starts threads of its own
+           in the process that calls it, and they can use several cores. A task is 12 products of a matrix of 400 x 400
+           with itself. A node is a machine of a cluster; here it is a container that may use one core of your machine.
+           To fork is to copy a running process; to spawn is to start a new one.
 
 Question   A pool of 4 workers on one core: what does it cost if the BLAS of each has 4 threads?
 
@@ -13,27 +13,29 @@ Run        ./invoke lab.blas
            ./invoke lab.blas --cores 2          on a machine with 3 cores or more: does one process gain from threads?
 
 What happens, and why
-           With 4 workers of one thread each the core is shared out, and next to nothing is lost. With 4 threads each
-           it takes some ten times as long. Threads of BLAS work on one product together and wait for each other after
-           each part of it; they do not sleep while they wait but look again and again, so as to lose no time. That is
-           quick with a core for each. Here what they wait for is another thread's turn, and waiting uses up the very
-           CPU time that this thread would need. Even one process with 4 threads suffers.
+           With 4 workers of one thread each the core is shared out, and little is lost. With 4 threads each it takes
+           some ten times as long. Threads of BLAS work on one product together and wait for each other after each part
+           of it. They do not sleep while they wait but look again and again, so as to lose no time. That is quick with
+           a core for each. Here they wait for another thread to get its turn, and their waiting uses up the CPU time
+           that this thread needs. Even one process with 4 threads suffers.
            Nobody asks for these threads: unset (None), BLAS starts one for each CPU that it sees, and it sees the
            machine's, not the limit of its container or job. A pool multiplies them by its workers. The figures show
            how many threadpoolctl finds in a worker.
+
            OMP_NUM_THREADS=1 cures it if it is set before NumPy is loaded, for BLAS reads it once. `variable` sets it
            in a program that has NumPy already. Forked workers copy what is loaded: too late, nothing changes.
-           Spawned ones load NumPy afresh, and find it. threadpoolctl, as in `pool`, works at any time.
-           So processes x threads = cores. Many small tasks: one thread each. One large product: one process with many
-           threads. Where the node has no second core, as here, the claim of that cannot be shown.
+           Spawned ones load NumPy afresh, and find it. threadpoolctl, as in `in_pool`, works at any time.
 
-Traps      - Lessons 001 and 003 set the variables in a notebook. If its kernel has loaded NumPy before, nothing
-             happens, and nobody tells you.
+           So processes x threads = cores. Many small tasks: one thread each. One large product: one process with many
+           threads. Where the node has no second core, as here, that claim cannot be shown.
+
+Traps      - Lessons 001 and 003 set the variables in a notebook. If NumPy was loaded there before, nothing happens,
+             and nobody tells you.
            - MKL_NUM_THREADS is for Intel's MKL alone; NumPy from PyPI has OpenBLAS, which reads OMP_NUM_THREADS.
            - Lesson 004 draws one process whose BLAS has 4 threads. It gains from them if it may use 4 cores.
 
 Exercise   Make the matrices 100 x 100 and TIMES 400. What becomes of the loss, and why? (One claim then says no.)
-Lessons    000, 001, 003, 004
+Lessons    001, 003, 004
 Follows    reduce
 Minutes    15
 """
@@ -75,7 +77,7 @@ def one_process(task=multiply, *, blas):
 
 @lab.case(workers=4, blas=[1, 4])
 @lab.case(workers=4, blas=None)
-def pool(task=multiply, *, workers, blas):
+def in_pool(task=multiply, *, workers, blas):
     with get_context("fork").Pool(workers, threadpool_limits, (blas,)) as pool:  # None changes nothing
         figure("BLAS threads", pool.apply(blas_threads))
         return pool.map(task, SEEDS, 1)
@@ -91,13 +93,13 @@ def variable(task=multiply, *, start, workers):
 
 @lab.expect(limits=True)
 def too_many_threads_make_a_pool_at_least_twice_as_slow(cases):
-    one, four = (cases.find(pool, blas=blas, workers=4).measured_s for blas in (1, 4))
+    one, four = (cases.find(in_pool, blas=blas, workers=4).measured_s for blas in (1, 4))
     assert four > 2 * one, f"{four / one:.1f} times as long"
 
 
 @lab.expect
 def a_variable_set_after_the_import_changes_nothing(cases):
-    unset = cases.find(pool, blas=None, workers=4).figures["BLAS threads"]
+    unset = cases.find(in_pool, blas=None, workers=4).figures["BLAS threads"]
     found = (cases.find(variable, start=start, workers=4) for start in ("fork", "spawn"))
     forked, spawned = (case.figures["BLAS threads"] for case in found)
     if unset < 2:

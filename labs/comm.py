@@ -1,18 +1,18 @@
 """comm: what ranks say to each other, and what it costs
 
-Words      A node is one machine of a cluster; here it is a container. MPI (Message Passing Interface) lets processes
-           send each other messages, within a node and between nodes. `mpiexec -n 2 python program.py` starts the
-           program twice; each process is a rank: `comm.rank` is its number, `comm.size` how many there are. Latency
-           is the time that a message of next to no length takes; bandwidth is bytes a second of a long one. To
-           pickle is to turn an object into bytes. A task here is a rank's part of a sum, or one measurement.
+Words      A node is a machine of a cluster; here it is a container, with no limit on its CPU time. MPI (Message
+           Passing Interface) lets processes send each other messages, within a node and between nodes.
+           `mpiexec -n 2 python program.py` starts the program twice; each process is a rank: `comm.rank` is its
+           number, `comm.size` how many there are. Latency is the time that a message of next to no length takes;
+           bandwidth is bytes a second of a long one. To pickle is to turn an object into bytes. A task here is a
+           rank's part of a sum, or one measurement.
 
 Question   What does a message cost within a node, and what between two? Is `send` the same as `Send`?
 
 Predict    Two ranks, both on one node or one on each of two. How many microseconds (us) does one number take from
            rank to rank? How many times that between nodes? What is faster for 1 MB, `send` or `Send`?
 
-Run        ./invoke lab.comm
-           ./invoke lab.comm --repeat 5    which figures stay the same, and which depend on the moment?
+Run        ./invoke lab.comm    twice: which figures stay the same?
 
 What happens, and why
            Every rank runs the whole program and finds out by its number what to do. In a collective call all take
@@ -23,6 +23,7 @@ What happens, and why
            already: several times the bandwidth, and a fraction of the latency. Within a node a message goes through
            memory that both ranks see, between nodes through the network: its latency is several times as long.
            (The nodes here share a machine. Between real ones it may well be longer.)
+
            `both_send_first` is the classic deadlock. `Send` of a long message returns when it is being received; both
            ranks send, so neither receives: with Send and Recv they would stand there for ever. `Isend` only starts
            it, so the case can look at the clock and raise TimeoutError. `Sendrecv` does both at once: `both_at_once`.

@@ -1,14 +1,14 @@
 """cores: how many workers to start, and whom to ask
 
-Words      A node is a container; here it has one virtual core, which is half as fast as a core of your machine. A
-           quota is CPU time: the kernel lets the node have that much of each tenth of a second, on whichever CPUs. A
-           cpuset is a list: the CPUs that a process may run on. A worker is a process of a pool; a unit is the time
-           that one task computes, here 0.25 s.
+Words      A node is a machine of a cluster; here it is a container with one virtual core, as fast as 1/2 of a core of
+           your machine. A quota is CPU time: the kernel lets the node have that much of each tenth of a second, on
+           whichever CPUs. A cpuset is a list: the CPUs that a process may run on. A unit is the time that one task
+           computes, here 0.25 s.
 
 Question   How many workers should a pool have, and which call tells?
 
 Predict    Your machine has two cores or more, the node a quota of half of one. What will each of the five ways in the
-           figures say? How long do 8 tasks of one unit take in a pool that is sized by each?
+           figures say? How long do 8 tasks of one unit take in pools sized by three of them?
 
 Run        ./invoke lab.cores
            ./invoke lab.cores --cores 3         1.5 CPUs: who is right?
@@ -17,15 +17,16 @@ What happens, and why
            os.cpu_count tells the CPUs of the machine. No limit changes it, so a pool of that size has more workers
            than the node has cores. Nothing is gained: the same 8 units of work on one core take 8 units. And it
            costs: with 2 workers each task takes 2 units, with 8 workers 8; each worker needs memory, and all of them
-           compete with whoever shares the machine. (The line "not as predicted" says that: 2 workers, or as many
-           as your machine has, where there is a core for one.)
+           compete with whoever shares the machine. (Hence "not as predicted": 2 workers or more, the ideal has 1.)
+
            os.process_cpu_count (since Python 3.13) and os.sched_getaffinity (Linux) count the CPUs that this process
            may run on: right under a cpuset, as batch systems often set one, and blind to a quota, as containers have.
-           loky.cpu_count, which joblib uses, takes the least of cpuset and quota, and rounds a quota up: 0.5 CPUs
-           are 1, 1.5 are 2. It counts cores of your machine. That is the node's one virtual core here, but two
-           virtual cores at a speed of 1/2 are one core to loky; only at --speed 1 is it the same for every number.
+           loky.cpu_count takes the least of cpuset and quota, and rounds a quota up: 0.5 CPUs are 1, 1.5 are 2. It
+           counts cores of your machine. Here that happens to be the number of virtual cores, one. But two virtual
+           cores at a speed of 1/2 are one core to loky. Only at --speed 1 are the two numbers always the same.
+
            SLURM_CPUS_PER_TASK is what you asked the batch system for. It is the answer wherever it is set, as it is
-           here; on your laptop it is not, so give it a default: os.environ.get("SLURM_CPUS_PER_TASK", 1).
+           here. On your laptop it is not, so give it a default: int(os.environ.get("SLURM_CPUS_PER_TASK", 1)).
 
 Traps      - Lessons 002 and 004 take cpu_count() for the size of a pool: on a shared node that is everybody's cores.
            - Lesson 000 takes SLURM_CPUS_PER_TASK, with a default of 10: ten workers on any laptop. Its comment says
@@ -34,7 +35,7 @@ Traps      - Lessons 002 and 004 take cpu_count() for the size of a pool: on a s
            - A limit is only seen by the process that has it. Do not count on one machine for a job on another.
 
 Exercise   Predict each row of --cores 2, and of --cores 2 --speed 1/4. Then run them: who is right, and why?
-Lessons    000, 002, 003, 004
+Lessons    000, 002, 004
 Follows    blas
 Minutes    10
 """
@@ -48,7 +49,7 @@ import loky
 from parlab.lab import Lab, approx, burn, figure
 
 TASKS = range(8)
-processes = get_context("fork")
+fork = get_context("fork")
 lab = Lab(unit=0.25, cores=1, speed=1 / 2)
 
 
@@ -81,11 +82,11 @@ def one_after_another(task=square):
 @lab.case(sized_by="loky.cpu_count", under="both")
 def pool(task=square, *, sized_by, under):
     begin = None if under == "quota" else go_to_one_cpu
-    with processes.Pool(1, begin) as child:  # in a process that has the limits
+    with fork.Pool(1, begin) as child:  # in a process that has the limits
         found = child.apply(counts)
     for name, count in found.items():
         figure(name, count)
-    with processes.Pool(found[sized_by], begin) as workers:
+    with fork.Pool(found[sized_by], begin) as workers:
         return workers.map(task, TASKS, 1)
 
 
@@ -99,7 +100,7 @@ def loky_sees_a_quota_and_os_process_cpu_count_does_not(cases):
 @lab.expect(limits=True)
 def all_but_os_cpu_count_see_a_cpuset(cases):
     found = cases.find(pool, under="cpuset").figures
-    assert found["os.process_cpu_count"] == found["os.sched_getaffinity"] == found["loky.cpu_count"] == 1, f"{found}"
+    assert {name for name in found if name != "SLURM_CPUS_PER_TASK" and found[name] > 1} == {"os.cpu_count"}, f"{found}"
 
 
 @lab.expect(limits=True)
@@ -107,8 +108,8 @@ def too_many_workers_make_each_task_longer_and_the_whole_no_shorter(cases):
     case = cases.find(pool, sized_by="os.cpu_count")
     workers = min(case.figures["os.cpu_count"], len(TASKS))
     cores, longest = min(workers, case.spec.cores), max(span.finished - span.started for span in case.typical.spans)
-    units, wanted = longest / case.spec.unit, (approx(workers / cores, rel=0.1), approx(len(TASKS) / cores, rel=0.05))
-    assert (units, case.units) == wanted, f"up to {units:.2f} units for a task, {case.units:.2f} for all"
+    assert longest == approx(workers / cores * case.spec.unit, rel=0.1), f"up to {longest:.2f} s a task"
+    assert case.units > 0.95 * len(TASKS) / cores, f"{case.units:.2f} units for all"
 
 
 @lab.expect

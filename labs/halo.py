@@ -1,33 +1,34 @@
 """halo: a plate in pieces, and the price of their edges
 
-Words      A node is one machine of a cluster; here it is a container with two virtual cores, each as fast as an eighth
-           of a core of your machine. `mpiexec` starts processes on all nodes; each is a rank and has a number. Here
-           there is a rank for each core. A task is one step of one rank's rows; a row takes one unit of time, 5 ms.
-           Efficiency is the ideal time over the measured time.
+Words      A node is a machine of a cluster; here it is a container with two virtual cores, each as fast as 1/8 of a
+           core of your machine. `mpiexec` starts processes on all nodes; each is a rank and has a number. Here there
+           is a rank for each core. A task is one step of one rank's rows; a row takes one unit of time, 5 ms.
 
 Question   A plate is heated at one edge. In each step every cell becomes the mean of its four neighbours. The rows
            are dealt out to 2, 4 or 8 ranks. How far from ideal is each, and why do more ranks waste more?
 
-Predict    64 rows x 40 steps x 5 ms are 12.8 s on one core, ideally 6.4, 3.2 and 1.6 s on 2, 4 and 8. After each step
-           ranks exchange edge rows, which takes some 4 ms with all that goes with it. What share of a step is that
-           with 32 rows a rank, with 16, with 8?
+Predict    64 rows x 40 steps x 5 ms are 12.8 s on one core, ideally 6.4, 3.2 and 1.6 s on 2, 4 and 8. Ranks
+           exchange edge rows after each step; each step loses some 4 ms in all. What share of a step is that with
+           32 rows a rank, with 16, with 8?
 
 Run        ./invoke lab.halo
-           ./invoke lab.halo --unit 0.001    cheaper rows: how much is left of the efficiency?
+           ./invoke lab.halo --unit 0.001    cheaper rows: what is `off by` now?
 
 What happens, and why
            To compute its outer rows a rank needs its neighbours' outer rows, copies of which it keeps around its own:
            the halo. It is out of date after each step. A rank with 32 rows computes 160 ms a step, one with 8 rows
            40 ms, but both exchange an outer row with each neighbour: the edges stay the same while the area shrinks.
-           So what is lost (off by) grows with every doubling of the ranks. The remedy is more rows for each rank:
-           larger plates scale, small ones do not. `every=2` exchanges at every other step, which hardly saves any
-           time; and the plate comes out wrong, without any error.
+           So what is lost (off by) grows: some 3, 5 and 8 %. The remedy is more rows for each rank: larger plates
+           scale, small ones do not. `every=2` exchanges at every other step, which hardly saves any time; and the
+           plate comes out wrong, without any error.
+
            `Isend` and `Irecv` only start a message; `Testall` asks whether all are through. In between the rank
            sleeps a millisecond. A blocking call, `Recv` or `Waitall`, asks without a pause: it spins. Where the
            kernel limits the node, that burns CPU time which the neighbour on the node needs. See the two cases with
-           paced=False: work that may use the whole node, nearly all of it the last rank's. Beside a rank that sleeps
-           it gets nearly all of the node's limit, beside one that spins little more than half, and takes nearly twice
-           the time. (A rank with a real core to itself may well spin: a message is then noticed sooner.)
+           paced=False: their work is not held to the speed of one virtual core (paced) but may use the whole node,
+           and nearly all of it is the last rank's. Beside a rank that sleeps, that work gets nearly all of the node's
+           limit; beside one that spins it gets little more than half, and takes nearly twice the time. (A rank with
+           a real core to itself may well spin: a message is then noticed sooner.)
 
 Traps      - Leave the rows of an Isend unchanged, and those of an Irecv unread, until the test says that they are done.
            - Lesson 002 would "gather the results and have them interact": gathering moves the plate, a halo its edges.
@@ -53,6 +54,7 @@ ROWS, COLUMNS, STEPS = 64, 256, 40
 
 def rows_of(rank, ranks, extra=0):
     """A rank's rows, with one more above and below; the last rank has those of `extra` ranks besides."""
+    assert ranks <= ROWS, f"{ranks} ranks have no more than {ROWS} rows"
     first, end = (ROWS * each // (ranks + extra) if each < ranks else ROWS for each in (rank, rank + 1))
     return slice(first, end + 2)
 
@@ -110,7 +112,7 @@ def the_smaller_the_blocks_the_more_is_lost(cases):
 
 
 @lab.expect(limits=True)
-def who_spins_takes_its_neighbours_share(cases):
+def a_rank_that_spins_takes_its_neighbours_share(cases):
     found = [cases.find(heat, waiting=waiting) for waiting in ("asleep", "spinning")]
     asleep, spinning = (sum(span.cpu_s for span in case.typical.spans) / case.measured_s for case in found)
     assert asleep > 1.3 * spinning, f"work got {asleep:.3f} CPU beside one asleep, {spinning:.3f} beside one spinning"

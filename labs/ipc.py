@@ -1,9 +1,9 @@
 """ipc: six ways to hand an array to a worker, and their price
 
-Words      A process is a running program with memory of its own; threads run side by side in one process, in the same
-           memory. A worker is whichever of them does a task for another: here it adds up an array of numbers and
-           answers with the total. To pickle is to turn an object into a row of bytes, from which another process
-           can build one like it. A node is a container, here with one core.
+Words      A pipe takes bytes to another process; a queue takes objects. A thread is one sequence of steps in a process.
+           A worker is the process or thread that does a task for another: here it adds up an array of numbers and
+           answers with the total. To pickle is to turn an object into bytes, from which another process can build one
+           like it. A node is a machine of a cluster; here it is a container that may use one core of your machine.
 
 Question   What does it cost to hand 8 kB, or 8 MB, to a worker, and when is that worth it?
 
@@ -21,20 +21,20 @@ What happens, and why
            times as long as the sum, so another process makes this task slower, however many cores there are.
            A manager is a third process that keeps things for the others. What goes through its queue is sent twice,
            into the manager and out of it: the slowest way.
-           Shared memory is a block that two processes see. The array is written into it, one plain copy, and all
-           that is sent is word that it is there. Threads share all memory, so a pool of threads copies nothing.
-           With 8 kB nearly all of the time goes into starting the worker and waking it up, and whether a way copies
-           hardly matters: what sharing gains grows with the size. A process pays when it computes for much longer
-           than its data travel.
+           Shared memory is a block that two processes see. The array is written into it, one plain copy; what is sent
+           is only the word that it is there. Threads share all memory, so a pool of threads copies nothing.
+           With 8 kB nearly all of the time goes into starting the worker and waking it up. Whether a way copies
+           hardly matters then, except with the manager: what sharing gains grows with the size. A process pays when
+           it computes for much longer than its data travel.
 
-Traps      - What is written into plain memory after the fork is not seen by the worker, which has a copy of its own
-             from before: same code, but the totals are those of zeros. No error tells you.
+Traps      - Plain memory that is written to after the fork: the worker has a copy of its own from before, and does not
+             see it. The code is the same, but the totals are those of zeros. No error tells you.
            - A SharedMemory block takes up memory until somebody calls `unlink`. Closing it is not enough.
-           - Shared memory has no lock. Here the message says when to look; the lab `lock` shows what happens else.
+           - Shared memory has no lock. Here the message says when to look; lab `lock` shows what happens otherwise.
            - Lesson 004 says that pickling "requires IO time". No disk is involved: it is CPU time, spent on copies.
 
 Exercise   Let `total` compute for longer, as float(sum(np.sin(numbers * i).sum() for i in range(10))). How long must
-           it compute until a pool of processes takes less than twice as long as no worker?
+           it compute until a pool of processes takes less than twice as long as no worker? (The claims then say no.)
 Lessons    002, 004
 Follows    lock
 Minutes    10
@@ -48,8 +48,8 @@ import numpy as np
 from parlab.lab import Lab
 
 SMALL, LARGE, TIMES = 1_000, 1_000_000, 40  # numbers of 8 bytes in an array; how often it is handed over
-processes = get_context("fork")
-lab = Lab(unit=1, cores=1, speed=1, bounds={"size": (1, 10_000_000)})
+fork = get_context("fork")
+lab = Lab(unit=1, cores=1, speed=1, bounds={"size": (2, 10_000_000)})
 
 
 def total(numbers):
@@ -66,7 +66,7 @@ def no_worker(task=total, *, size):
 @lab.case(pool=["processes", "threads"], size=[SMALL, LARGE])
 def argument(task=total, *, pool, size):
     numbers = np.arange(size, dtype=float)
-    with (ThreadPool if pool == "threads" else processes.Pool)(1) as workers:
+    with (ThreadPool if pool == "threads" else fork.Pool)(1) as workers:
         return [workers.apply(task, (numbers,)) for _ in range(TIMES)]
 
 
@@ -79,13 +79,13 @@ def serve(task, there, back, memory):
 @lab.case(way=["pipe", "queue", "manager", "shared memory"], size=[SMALL, LARGE])
 @lab.case(way="plain memory", size=SMALL, outcome="wrong")
 def message(task=total, *, way, size):
-    channel = {"queue": processes.Queue, "manager": lambda: processes.Manager().Queue()}
-    there = channel.get(way, processes.SimpleQueue)()  # this one is a Pipe with a lock at each end
-    numbers, back, answers = np.arange(size, dtype=float), processes.SimpleQueue(), []
+    channel = {"queue": fork.Queue, "manager": lambda: fork.Manager().Queue()}
+    there = channel.get(way, fork.SimpleQueue)()  # this one is a Pipe with a lock at each end
+    numbers, back, answers = np.arange(size, dtype=float), fork.SimpleQueue(), []
     block = shared_memory.SharedMemory(create=True, size=8 * size)
     block.unlink()  # the worker needs no name to find it, and so it goes when the last of us has gone
     memory = np.ndarray(size, buffer=block.buf) if way == "shared memory" else np.zeros(size)
-    worker = processes.Process(target=serve, args=(task, there, back, memory))
+    worker = fork.Process(target=serve, args=(task, there, back, memory))
     worker.start()
     for _ in range(TIMES):
         if "memory" in way:

@@ -1,9 +1,8 @@
 """maps: seven ways to hand out tasks, and what a chunk costs
 
-Words      A process is a running program. A pool is a set of processes, its workers, that do tasks. A task is one call
-           of `power`; it waits for some units of time, 0.1 s each. A chunk is the tasks that a worker takes at a time.
-           The caller is the program that hands the tasks out. All of them run on one node: a container with two
-           virtual cores, each as fast as an eighth of a core of your machine. Waiting needs no core.
+Words      A task is one call of `power`; it waits for some units of time, 0.1 s each. A chunk is the tasks that a
+           worker takes at a time. The caller is the program that hands the tasks out. A node is a machine of a cluster;
+           here it is a container with two virtual cores, each as fast as 1/8 of a core of your machine.
 
 Question   Which calls keep the caller waiting? Which give a first result early? Which keep the order? And what do
            chunks cost when some tasks are longer than others?
@@ -15,25 +14,27 @@ Predict    Four workers take one task each, of 3, 1, 2 and 4 units: when does `m
 Run        ./invoke lab.maps
 
 What happens, and why
-                                             returns after    first result after    order of the results
-               map, starmap                  4 units          4 units               that of the tasks
-               map_async, starmap_async      at once          4 units               that of the tasks
-               imap                          at once          3 units               that of the tasks
-               imap_unordered                at once          1 unit                that of finishing
-               apply_async, once a task      at once          3 units               that in which you call get()
+                                       returns  first result  order of results
+             map, starmap              4 units  4 units       that of the tasks
+             map_async, starmap_async  at once  4 units       that of the tasks
+             imap                      at once  3 units       that of the tasks
+             imap_unordered            at once  1 unit        that of ending
+             apply_async, once a task  at once  3 units       as you call get()
+
            `map_async` gives you a promise: do other work, then call `get()` for all results. `imap` hands over each
-           result in its turn, `imap_unordered` each that is there. The starmaps take several arguments a task.
-           Two workers need 20 units with chunks of 1. In chunks of 2 the tasks of 9 are one chunk, the last: 28. All
-           in one chunk is one worker's work: 40. Large chunks save messages, which pays for thousands of short tasks;
-           for long or uneven tasks take chunks of 1, and let the longest go first.
+           result in its turn, `imap_unordered` each as soon as it is there. The starmaps take several arguments a task.
+
+           Two workers need 20 units with chunks of 1. In chunks of 2 the tasks of 9 are one chunk, the last: 28. All in
+           one chunk is one worker's work: 40. Large chunks save messages, which pays for thousands of short tasks; for
+           long or uneven tasks take chunks of 1, and let the longest go first.
 
 Traps      - Results of `imap_unordered` are not in the order of tasks. Send the number along and sort, as here.
-           - `map` has chunks of its own (tasks / (4 x workers), rounded up); `imap` has chunks of 1.
-             Lesson 002 says that a free process gets the next input. It gets the next chunk.
-           - An error in a task is raised where you call `get()`: who never calls it never hears of it.
-           - Lessons 001 and 002 make pools without a main guard: started by spawn, workers would do so, too.
+           - `map` has chunks of its own (tasks / (4 x workers), rounded up); `imap` has chunks of 1. Lesson 002 says
+             that a free process gets the next input. It gets the next chunk.
+           - An error in a task is raised where you call `get()`: if you never call it, you never hear of it.
+           - Lessons 001 and 002 lack a main guard: see lab dropin.
 
-Exercise   Turn LENGTHS[4:] round: `[9, 9, 2, 2, 2, 2, 2, 2]`. Predict all three chunk sizes, run it, compare.
+Exercise   Reverse LENGTHS[4:]: `[9, 9, 2, 2, 2, 2, 2, 2]`. Predict the times with all three chunk sizes, then run it.
 Lessons    001, 002
 Follows    pool
 Minutes    15
@@ -45,7 +46,7 @@ from time import perf_counter
 
 from parlab.lab import Lab, approx, figure, wait
 
-lab = Lab(unit=0.1, cores=2, speed=1 / 8)
+lab = Lab(unit=0.1, cores=2, speed=1 / 8, bounds={"workers": (2, 64)})
 LENGTHS = [3, 1, 2, 4, 2, 2, 2, 2, 2, 2, 9, 9]  # units of each task
 WAYS = {
     "map": lambda pool, task, numbers: pool.map(task, numbers),

@@ -1,7 +1,7 @@
 """mpi: the same work on one, two and four nodes
 
-Words      A cluster is several machines that work together; each is a node. Here a node is a container with two
-           virtual cores, each as fast as an eighth of a core of your machine. A task is one call of `square`; it
+Words      A cluster is several machines that work together. A node is a machine of a cluster; here it is a container
+           with two virtual cores, each as fast as 1/8 of a core of your machine. A task is one call of `square`; it
            computes for one unit of time, here 0.5 s. A worker is a process that does one task after another.
 
 Question   How long do 32 tasks take on one node, on two, on four?
@@ -22,6 +22,7 @@ What happens, and why
            of your own with one rank more than workers: `mpiexec -n 9 python -m mpi4py.futures program.py`.
            Doubling the nodes halves the time because no task needs another's result, and because a task computes
            far longer than its messages travel. The table's last column counts the tasks of each node.
+
            `map` gives results in the order of its arguments. `submit` returns at once, with a future, which will
            hold one result; `as_completed` gives the futures in the order in which they are done. That costs no time.
            `starmap` passes several arguments; `chunksize=4` sends four tasks to one worker in one message. Sixteen
@@ -33,7 +34,7 @@ Traps      - Lessons 001 and 003 name this pool without a word on `mpiexec`. Wit
            - A function is sent by its name: a lambda has none that another process could import (PicklingError).
 
 Exercise   Let `square` burn(1 + number % 4). Work out the ideal of map on four nodes by hand, run it, compare. Then
-           let the longest tasks go first. (The claims below are about equal tasks: they say no.)
+           let the longest tasks go first. (Two claims below are about equal tasks: they say no.)
 Lessons    001, 002, 003
 Follows    nested
 Minutes    10

@@ -1,7 +1,7 @@
 """reduce: a sum in a pool, slower than one loop, and what is to blame
 
-Words      A node here is a container with 16 virtual cores, each as fast as a sixteenth of a core of your machine.
-           A pool has worker processes, and a task is what one of them is handed at a time. To pickle is to turn an
+Words      A node is a machine of a cluster; here it is a container with 16 virtual cores, each as fast as 1/16 of a
+           core of your machine. A task is what a worker of the pool is handed at a time. To pickle is to turn an
            object into bytes, so that it can be sent to another process. Map-reduce: map the parts of the data to
            workers, then reduce their results to one; here to the sum of 2 000 000 random numbers.
 
@@ -15,24 +15,24 @@ Run        ./invoke lab.reduce
            ./invoke lab.reduce --size 20000          as in the lesson's text; its code has 2 000 000
 
 What happens, and why
-           The lesson asks `reshape` for (-1, 16): 125 000 rows of 16 numbers each. Every row is pickled as an array
-           of its own, and that costs 2 to 4 microseconds, however short it is. All of it falls to one process, the
-           sender, while 16 workers wait for it: about twice the time of one loop.
+           For 16 workers the lesson's `reshape` is (-1, 16): 125 000 rows of 16 numbers. Every row is pickled as an
+           array of its own, and that costs 2 to 4 microseconds, however short it is. All of it falls to one process,
+           the sender, while 16 workers wait for it: about twice the time of one loop.
            (16, -1) makes 16 rows of 125 000. The same bytes in 16 pickles: about eight times as quick as the loop.
            So nearly all of the loss was the shape. Sending does have a price: with `shared=True` a task is just the
            number of a portion, since a forked worker has its parent's memory as it was at the fork. That is more
            than ten times as quick as the loop. "CPU s of the sender", in the figures, is what pickling and sending
            took, in seconds of a core of your machine: a virtual core needs 16 times that.
            With the 20 000 numbers of its text the lesson is right: the correct pool is slower than the loop, too.
-           The ideal leaves sending out. The loop, too, takes longer than its ideal: a virtual core pauses, and
-           its caches go cold meanwhile. NumPy's own sum, on one core, takes less than a tenth of the best pool's
+           The ideal leaves sending out. NumPy's own sum, on one core, takes less than a tenth of the best pool's
            time: look for a better loop first, then for more cores.
 
 Traps      - `pool.map` over an array takes it apart into rows: whatever is mapped over should be few and large.
-           - The lesson makes a pool of 16 but never passes `num_workers` on. So it reshapes for its default of 4, to
-             500 000 rows of 4, which takes about four times as long again.
+           - The lesson makes a pool of 16 but never passes `num_workers` on. So it really reshapes for its default of
+             4 workers, to 500 000 rows of 4, which takes about four times as long again.
            - Two ways of adding up differ in the last digits: compare with np.isclose, never with ==.
            - Its code lacks the main guard, and its `pool` is typed mp.Pool, which is a function, not a class.
+           - `with` terminates its pool at the end. Where nothing is left to run, as here, `with` alone will do.
 
 Exercise   Between --size 20000 and 2000000, where does the correct pool begin to pay? Predict it from the figures.
 Lessons    001
@@ -54,8 +54,14 @@ memory = []
 
 def portions(size, shape):
     rows = np.random.default_rng(1).uniform(-24.5, 72.4, -(-size // 16) * 16).reshape(shape)
-    length = -(-len(rows) // 64)  # as `Pool.map` does it: four portions for each of 16 workers
-    return [list(rows[start : start + length]) for start in range(0, len(rows), length)]
+    return [list(part) for part in np.array_split(rows, min(64, len(rows)))]  # four a worker, as `Pool.map` makes them
+
+
+def paced(items):
+    for item in items:
+        pace()  # wait until a virtual core, too, would have come as far
+        yield item
+    pace()
 
 
 def totals(rows):
@@ -70,12 +76,6 @@ def totals(rows):
     return found
 
 
-def numpy_totals(rows):
-    found = [row.sum() for row in rows]
-    pace()
-    return found
-
-
 @lab.serial
 @lab.case(shape=CORRECT, size=SIZE)
 def python_loop(task=totals, *, shape, size):
@@ -84,37 +84,37 @@ def python_loop(task=totals, *, shape, size):
 
 @lab.case(shape=[LESSON, CORRECT], shared=False, workers=16, size=SIZE)
 @lab.case(shape=CORRECT, shared=True, workers=16, size=SIZE)
-def pool(task=totals, *, shape, shared, workers, size):
+def in_pool(task=totals, *, shape, shared, workers, size):
     memory[:] = portions(size, shape)
     with get_context("fork").Pool(workers) as pool:
         began = process_time()
-        sent = (pace() or (number if shared else rows) for number, rows in enumerate(memory))  # paced, as workers are
-        total = sum(sum(found) for found in pool.imap(task, sent))
+        sent = range(len(memory)) if shared else memory
+        total = sum(sum(found) for found in pool.imap(task, paced(sent)))
         figure("CPU s of the sender", process_time() - began)
     return total
 
 
 @lab.case(shape=(1, -1), size=SIZE)
-def numpy_sum(task=numpy_totals, *, shape, size):
+def numpy_sum(task=lambda rows: [row.sum() for row in paced(rows)], *, shape, size):
     return python_loop(task, shape=shape, size=size)
 
 
 @lab.expect
 def the_shape_decides_whether_a_pool_beats_one_loop(cases):
     loop = cases.find(python_loop, size=SIZE).measured_s
-    bad, good = (cases.find(pool, size=SIZE, shape=shape, shared=False).measured_s for shape in (LESSON, CORRECT))
+    bad, good = (cases.find(in_pool, size=SIZE, shape=shape, shared=False).measured_s for shape in (LESSON, CORRECT))
     assert 3 * good < loop < bad / 1.3, f"one loop {loop:.2f} s; the lesson's rows {bad:.2f} s, correct {good:.2f} s"
 
 
 @lab.expect
 def what_is_left_is_the_price_of_sending(cases):
-    sent, shared = (cases.find(pool, size=SIZE, shape=CORRECT, shared=shared).measured_s for shared in (False, True))
+    sent, shared = (cases.find(in_pool, size=SIZE, shape=CORRECT, shared=shared).measured_s for shared in (False, True))
     assert shared < sent / 1.15, f"{sent:.2f} s with the numbers sent, {shared:.2f} s without"
 
 
 @lab.expect
 def numpy_on_one_core_beats_sixteen_with_a_loop(cases):
-    numpy, loops = cases.find(numpy_sum, size=SIZE), cases.find(pool, size=SIZE, shared=True)
+    numpy, loops = cases.find(numpy_sum, size=SIZE), cases.find(in_pool, size=SIZE, shared=True)
     assert 5 * numpy.measured_s < loops.measured_s, f"{numpy.measured_s:.3f} s and {loops.measured_s:.3f} s"
 
 

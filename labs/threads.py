@@ -1,12 +1,12 @@
 """threads: threads or processes, to compute and to wait
 
-Words      A process is a running program; a thread is one sequence of steps within it. The threads of a process share
-           its memory. A task is one call of `square`. CPU-bound ("cpu"): it computes. I/O-bound ("io"): it waits, as
-           for a disk or a network. A unit of time is 0.5 s here. A worker is a thread or a process that does tasks.
-           They run on a node: a container with two virtual cores, each as fast as an eighth of a core of yours.
+Words      A task is one call of `square`. CPU-bound ("cpu"): it computes. I/O-bound ("io"): it waits, as for a disk or
+           a network. A unit of time is 0.5 s here. A worker is a thread or a process that does tasks. A node is a
+           machine of a cluster; here it is a container with two virtual cores, each as fast as 1/8 of a core of your
+           machine.
 
-Question   Four tasks, four workers, two cores: when do threads gain time, and when do processes? And may threads
-           change the same variable without more ado, since only one of them runs Python at a time?
+Question   Four tasks, four workers, two cores: when do threads gain time, and when do processes? And may threads change
+           the same variable without further precautions, since only one of them runs Python at a time?
 
 Predict    A CPU-bound task takes 2.5 units on a core of its own, so four take 10 units, 5 s, one after another. An
            I/O-bound task waits 4 units and needs no core: 16 units, 8 s. How long do four threads take for each, and
@@ -16,21 +16,22 @@ Run        ./invoke lab.threads
            ./invoke lab.threads --cores 4     a core for each worker: which of the four times change?
 
 What happens, and why
-           An interpreter runs Python code in one thread at a time: in the one that holds its lock, the GIL. Four
-           threads that compute take turns, 5 s: no gain, and the second core is idle. Every process has its own
-           interpreter with its own GIL: four processes keep both cores busy, 2.5 s; with four cores it is 1.25 s.
+           A lock is held by one thread at a time; another that wants it waits. The interpreter, which runs your Python
+           code, has such a lock, the GIL: only the thread that holds it runs Python. Four threads that compute take
+           turns, 5 s: no gain, and the second core is idle. Every process has its own interpreter with its own GIL:
+           four processes keep both cores busy, 2.5 s; with four cores it is 1.25 s.
            A thread that waits lets go of the GIL. So all four wait at the same time, and processes do no better: 2 s.
-           Threads start faster and share what they know, so they are the better choice there.
-           A "free-threaded" Python has no GIL ("0 GIL" below the table); with it, threads gain the cores as well.
+           Threads start faster and share their memory, so they are the better choice there.
+           A "free-threaded" Python has no GIL ("0 GIL" below the table); there threads gain the cores as well.
 
-           The GIL guards the interpreter, not your sums. `total += task(...)` reads the total, runs the task, adds
-           and writes. All four threads read 0, all wait, each writes its own square: the last one wins, three are
-           lost. With a lock the total is right, 30. But here it is held while the task waits, so the threads take
-           turns, in four times the time: hold a lock for what must not be interrupted, and for nothing else.
+           The GIL guards the interpreter, not your sums. `total += task(...)` reads the total, runs the task, adds and
+           writes. All four threads read 0, all wait, each writes its own square: the last one wins, three are lost.
+           With a lock the total is right, 30. But here it is held while the task waits, so the threads take turns, in
+           four times the time: hold a lock for what must not be interrupted, and for nothing else.
 
 Traps      - Lesson 004 says that multi-threading is not allowed in Python. It is, and for waiting it is all you need.
-           - It says that the GIL prevents race conditions, and that there can be no bugs from threads: twice wrong.
-             A switch of threads may come between reading and writing. Where no call lies between, it is only rarer.
+           - It says that the GIL prevents such losses, and that there can be no bugs from threads: twice wrong. Where
+             no call lies between reading and writing, today's Python happens not to switch; nothing promises that.
 
 Exercise   In `add_to_a_total` take the task out of the lock, so that it is right in 0.25 s. What does the lab now say
            of the case without a lock, and would you trust that case?
@@ -47,7 +48,7 @@ from threading import Lock
 
 from parlab.lab import Lab, approx, burn, figure, wait
 
-lab = Lab(unit=0.5, cores=2, speed=1 / 8)
+lab = Lab(unit=0.5, cores=2, speed=1 / 8, bounds={"workers": (2, 64)})
 NUMBERS = [1, 2, 3, 4]
 KINDS = {"cpu": (burn, 2.5), "io": (wait, 4), "short io": (wait, 0.5)}  # each with its units
 
