@@ -16,8 +16,8 @@ Run        ./invoke lab.dropin
 What happens, and why
            pickle writes a function as two names, its module's and its own; whoever reads them imports it. A lambda has
            no name to import, so `multiprocessing` refuses it. `multiprocess` uses dill, which writes the function
-           itself, with what it remembers. Otherwise it is the same Pool, and takes the same time: compare its
-           `with_lambda` with `plain` by fork. Once workers are there, all are equally fast; how they start differs:
+           itself, with what it remembers. Otherwise it is the same Pool, and takes the same time: compare `plain` by
+           fork with both libraries. Once workers are there, all are equally fast; how they start differs:
            - fork copies the running program with all that it has in memory, but only the thread that forks. What
              another thread had begun is never finished in the copy, which may wait for it for ever.
            - spawn starts a new Python for each worker, which imports the program's file. What the program has put
@@ -69,10 +69,7 @@ def in_pool(library, start, function, workers):
     all_there = context.Barrier(workers + 1)
     with context.Pool(workers, initializer=all_there.wait) as pool:
         all_there.wait()  # so that no task waits for its worker to start
-        results = pool.map(function, NUMBERS, chunksize=1)
-        pool.close()
-        pool.join()
-    return results
+        return pool.map(function, NUMBERS, chunksize=1)
 
 
 @lab.serial
@@ -80,9 +77,10 @@ def one_after_another(task=square):
     return [task(number) for number in NUMBERS]
 
 
-@lab.case(start=["fork", "forkserver", "spawn"], workers=4)
-def plain(task=square, *, start, workers):
-    return in_pool("multiprocessing", start, task, workers)
+@lab.case(library="multiprocessing", start=["fork", "forkserver", "spawn"], workers=4)
+@lab.case(library="multiprocess", start="fork", workers=4)
+def plain(task=square, *, library, start, workers):
+    return in_pool(library, start, task, workers)
 
 
 @lab.case(outcome=PicklingError, library="multiprocessing", workers=4)
@@ -114,7 +112,8 @@ def every_pool_takes_four_rounds(cases):
 
 @lab.expect
 def forked_workers_are_there_first(cases):
-    fork, *others = (cases.find(plain, start=start).typical.startup_s for start in ("fork", "forkserver", "spawn"))
+    plains = [cases.find(plain, library="multiprocessing", start=start) for start in ("fork", "forkserver", "spawn")]
+    fork, *others = (case.typical.startup_s for case in plains)
     assert min(others) > 1.1 * fork, f"fork {fork:.2f} s, forkserver and spawn {others[0]:.2f} and {others[1]:.2f} s"
 
 
