@@ -40,10 +40,10 @@ def strangers(run: str, proc: Path = Path("/proc")) -> dict[str, dict[str, Any]]
     """Processes that use this node's CPU and are none of the run's, neither its ranks nor what started them, by pid."""
     found: dict[str, dict[str, Any]] = {}
     parents: dict[str, str] = {}
-    for pid, name, parent, cpu_s, _, belongs_to in _stats(proc):
-        parents[pid] = parent
-        if belongs_to != run.encode():
-            found[pid] = {"name": name, "cpu_s": cpu_s}
+    for stat in _stats(proc):
+        parents[stat.pid] = stat.parent
+        if stat.run != run.encode():
+            found[stat.pid] = {"name": stat.name, "cpu_s": stat.cpu_s}
     pid = str(os.getpid())
     while (pid := parents.get(pid, "0")) != "0":
         found.pop(pid, None)
@@ -51,8 +51,14 @@ def strangers(run: str, proc: Path = Path("/proc")) -> dict[str, dict[str, Any]]
 
 
 def used_by(run: str, proc: Path = Path("/proc")) -> float:
-    """CPU seconds of the processes of a run so far, and of their children that have ended."""
-    return sum(stat.cpu_s + stat.children_s for stat in _stats(proc) if stat.run == run.encode())
+    """CPU seconds of the processes of a run so far, and of their children that have ended.
+
+    One that has ended and that nobody has waited for has no environment any more: it is its parent's.
+    """
+    stats = list(_stats(proc))
+    ours = {stat.pid for stat in stats if stat.run == run.encode()}
+    zombies = (stat for stat in stats if stat.zombie and stat.parent in ours)
+    return sum(stat.cpu_s + stat.children_s for stat in (*(stat for stat in stats if stat.pid in ours), *zombies))
 
 
 class _Stat(NamedTuple):
@@ -61,6 +67,7 @@ class _Stat(NamedTuple):
     pid: str
     name: str
     parent: str
+    zombie: bool
     cpu_s: float
     children_s: float  # of those that have ended and been waited for, and of theirs
     run: bytes | None
@@ -77,7 +84,7 @@ def _stats(proc: Path) -> Iterator[_Stat]:
         fields = rest.split()
         user, system, children_user, children_system = map(int, fields[11:15])  # fields 14 to 17 of the page
         own, children = user + system, children_user + children_system
-        yield _Stat(folder.name, name, fields[1], own / tick, children / tick, run)
+        yield _Stat(folder.name, name, fields[1], fields[0] == "Z", own / tick, children / tick, run)
 
 
 class Meter:

@@ -70,13 +70,22 @@ class Proc:
     root: Path
 
     def process(
-        self, pid: int, parent: int, name: str = "python3", environ: str | None = "", user: int = 0, system: int = 0
+        self,
+        pid: int,
+        parent: int,
+        name: str = "python3",
+        environ: str | None = "",
+        user: int = 0,
+        system: int = 0,
+        state: str = "S",
     ) -> None:
         """One process; `user` and `system` are CPU seconds."""
         folder = self.root / str(pid)
         folder.mkdir()
         ticks = f"{user * TICKS} {system * TICKS} 11 12"
-        (folder / "stat").write_text(f"{pid} ({name}) S {parent} 1 1 0 -1 4194560 5 6 7 8 {ticks} 20 0 1 0 42 9 10\n")
+        (folder / "stat").write_text(
+            f"{pid} ({name}) {state} {parent} 1 1 0 -1 4194560 5 6 7 8 {ticks} 20 0 1 0 42 9 10\n"
+        )
         if environ is not None:
             (folder / "environ").write_bytes(environ.encode())
 
@@ -127,6 +136,13 @@ def test_a_run_used_what_its_processes_did_and_their_children_that_have_ended(pr
     proc.process(STRANGER, os.getpid(), environ=f"PARLAB_RUN={OURS}\0PATH=/bin\0", user=5, system=1)
     proc.process(STRANGER + 1, 1, "yes", user=2)
     assert used_by(OURS, proc.root) == pytest.approx(6 + 2 * ended_s)
+
+
+def test_what_a_child_used_that_nobody_has_waited_for_is_its_parents(proc: Proc) -> None:
+    ended_s = (11 + 12) / TICKS
+    proc.process(STRANGER, os.getpid(), environ="", user=5, state="Z")
+    proc.process(STRANGER + 1, 1, environ="", user=3, state="Z")
+    assert used_by(OURS, proc.root) == pytest.approx(5 + 2 * ended_s)
 
 
 BURN = "import sys, time\nwhile time.process_time() < 0.1: pass\nprint(flush=True)\nsys.stdin.read()"

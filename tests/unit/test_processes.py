@@ -74,6 +74,26 @@ def test_what_a_process_has_started_is_ended_with_it(mark: bytes, start: Start) 
     assert child.wait(SECONDS) == -signal.SIGKILL
 
 
+@pytest.mark.skipif(not Path("/dev/shm").is_dir(), reason="shared memory lies elsewhere")
+def test_a_resource_tracker_cleans_up_what_killed_processes_have_left(mark: bytes, start: Start) -> None:
+    name = f"parlab-{mark.decode()}"
+    code = (
+        f"from multiprocessing.shared_memory import SharedMemory; SharedMemory({name!r}, create=True, size=16); {WAITS}"
+    )
+    child = start(mark, code)
+    (tracker,) = set(of_launch(mark)) - {child.pid}
+    assert Path("/dev/shm", name).exists()
+    assert end_processes(lambda launch: launch == mark) == [child.pid]
+    assert not Path("/dev/shm", name).exists()
+    assert tracker not in of_launch(mark)
+
+
+def test_a_resource_tracker_that_does_not_end_is_killed(mark: bytes, start: Start) -> None:
+    child = start(mark, f"'resource_tracker'; {WAITS}")
+    assert end_processes(lambda launch: launch == mark) == [child.pid]
+    assert child.wait(SECONDS) == -signal.SIGKILL
+
+
 def test_processes_of_another_launch_and_of_none_are_left_alone(mark: bytes, start: Start) -> None:
     ours, next_one, stranger = start(mark + b".0"), start(mark + b".1"), start(None)
     assert end_processes(lambda launch: launch == mark + b".0") == [ours.pid]
