@@ -78,7 +78,7 @@ class Launch:
         self.what = case.name if case.nodes else f"{case.name} on {plural(spec.nodes, 'node')}"
         self._last_lines: list[str] = []
         self._unshown: list[str] | None = []  # standard output until the lab runs: it may be Open MPI complaining
-        self._over = False  # the case: what is said on standard error from then on is about its processes' end
+        self._over = False  # the case: what is said on standard error then is about its processes' end
         self._come: dict[str, list[Event]] = defaultdict(list)
         self._nodes: dict[int, str] = {}  # by rank
         self._clocks: dict[int, Clock] = {}
@@ -154,13 +154,13 @@ class Launch:
         self.session.send("say", word="start")
         within = RUN_SECONDS + RUN_FACTOR * ideal if ideal else UNPREDICTED_SECONDS
         done = self._gather("done", self._running, within, "running the case")
-        self._over = True
         self._check_limits()
         if self.case.limited:
             self._engine.append(self.backend.engine_limits(self.spec))
         return min(done, key=lambda event: int(event["rank"]))  # its result was compared, its figures count
 
     def _end(self) -> None:
+        self._over = True
         self.session.send("say", word="end")
         (end,) = self._gather("exit", 1, STEP_SECONDS, "ending mpiexec")
         if end["code"] != 0:

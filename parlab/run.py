@@ -75,7 +75,7 @@ def run_lab(lab: Lab, path: Path, options: Options, watcher: Watcher) -> Run:
             cases,
             environment,
             broke_off=failure is not None,
-            overridden=any(chosen.overrides for chosen in plan.cases),
+            overridden=[chosen.case for chosen in plan.cases] != lab.cases,
         ),
         environment=environment,
         failure=failure,
@@ -164,7 +164,7 @@ def _run_cases(
         done = True
     finally:
         with undisturbed():
-            if not done:
+            if held and not done:
                 with suppress(BrokenPipeError):
                     watcher.say("ending what was started ...")
             _clean_up(backend, session, plan.largest, touched=held and not done)
