@@ -32,6 +32,7 @@ LAB = {
     "chunk": "how many tasks a worker takes at a time, in place of the lab's own",
     "size": "of the lab's data, in place of its own",
     "json": "file to write the record to, besides results/",
+    "trace": "file to write the spans to, for Perfetto or chrome://tracing",
     "explain": "print the lab's handout, and run nothing",
 }
 RUN = CLUSTER | {
@@ -60,6 +61,7 @@ def lab_task(path: Path) -> Task[Callable[..., Any]]:
         repeat: str = "1",
         json: str | None = None,
         junit: str | None = None,
+        trace: str | None = None,
         check: bool = False,
         quiet: bool = False,
         explain: bool = False,
@@ -83,6 +85,7 @@ def lab_task(path: Path) -> Task[Callable[..., Any]]:
                     repeat=repeat,
                     json=json,
                     junit=junit,
+                    trace=trace,
                     check=check,
                     quiet=quiet,
                 ),

@@ -18,9 +18,10 @@ from parlab.junit import to_junit
 from parlab.live import watching
 from parlab.options import Options, read_output
 from parlab.record import Run
-from parlab.results import RESULTS, find, keep, kept, read_json, write_json, write_whole
+from parlab.results import RESULTS, as_text, find, keep, kept, read_json, write_whole
 from parlab.run import run_lab
 from parlab.signals import deferred, interruptible
+from parlab.trace import to_trace
 from parlab.verdict import exit_code
 
 
@@ -43,17 +44,20 @@ def exiting() -> Iterator[None]:
 
 def run_and_show(path: Path, options: Options) -> None:
     """Run a lab, show it, keep its record; exit with the code of its verdict. Raises ParlabError."""
-    record, report = read_output("--json", options.json), read_output("--junit", options.junit)
+    wanted: list[tuple[Path | None, Callable[[Run], str]]] = [
+        (read_output("--json", options.json), as_text),
+        (read_output("--junit", options.junit), to_junit),
+        (read_output("--trace", options.trace), to_trace),
+    ]
     console = make_console()
     unwritten = []
 
     def tell(run: Run, where: Text) -> None:
         show_run(console, run)
         console.print(where, soft_wrap=True)
-        if record is not None:
-            unwritten.extend(write_or_complain(record, lambda path: write_json(run, path)))
-        if report is not None:
-            unwritten.extend(write_or_complain(report, lambda path: write_whole(path, to_junit(run))))
+        for path, text in wanted:
+            if path is not None:
+                unwritten.extend(write_or_complain(path, text(run)))
 
     run = run_one(console, path, options, tell)
     if unwritten:
@@ -86,10 +90,10 @@ def _keep(run: Run) -> Text:
         return Text(f"not kept in {RESULTS}: {error}", style="yellow")
 
 
-def write_or_complain(path: Path, write: Callable[[Path], None]) -> list[str]:
+def write_or_complain(path: Path, text: str) -> list[str]:
     """Write a file; why it could not be written, or nothing."""
     try:
-        write(path)
+        write_whole(path, text)
     except OSError as error:
         return [f"{path} could not be written: {error}"]
     return []

@@ -13,6 +13,7 @@ from rich.text import Text
 from parlab.case import RIGHT
 from parlab.record import Answer, MeasuredCase, Run
 from parlab.thresholds import UNEXPLAINED, UNEXPLAINED_S
+from parlab.timeline import timeline
 from parlab.words import number, percent, plural, seconds, signed_percent
 
 WIDTH = 80  # of what is not a terminal
@@ -59,6 +60,9 @@ def show_run(console: Console, run: Run) -> None:
         console.print(ideal_and_measured(run))
         console.print()
         console.print(accounts(run))
+        if bars := list(timeline(run, console.width, plain=console.options.ascii_only)):
+            console.print()
+            console.print(Text("\n".join(bars)), overflow="ignore", no_wrap=True, crop=False)
         if any(case.figures for case in run.cases):
             console.print()
             console.print(figures(run))

@@ -8,15 +8,15 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
+from parlab.backend.engine import FAILURES, told
 from parlab.catalog import lab_files
 from parlab.command import run_one, tell_failure, write_or_complain
 from parlab.console import make_console, plain_table, show_run, show_summary
-from parlab.errors import ParlabError, UsageError
+from parlab.errors import Interrupted, ParlabError, RunError, UsageError
 from parlab.handout import Handout, in_teaching_order, read_handout, set_handout
 from parlab.junit import to_junit
 from parlab.options import Options, read_output
 from parlab.record import Run
-from parlab.results import write_whole
 from parlab.verdict import worst
 
 
@@ -55,20 +55,22 @@ def run_all(options: Options) -> None:
     reasons = {name: str(error) for name, error in refused.items()}
     show_summary(console, timed, reasons)
     xml = to_junit(*runs, not_run=reasons)
-    unwritten = write_or_complain(report, lambda path: write_whole(path, xml)) if report is not None else []
+    unwritten = write_or_complain(report, xml) if report is not None else []
     if unwritten:
         raise ParlabError("; ".join(unwritten))
     sys.exit(_exit_code(runs, refused.values(), check=options.check))
 
 
-def _exit_code(runs: Sequence[Run], refused: Collection[ParlabError], *, check: bool) -> int:
+def _exit_code(runs: Sequence[Run], refused: Collection[ParlabError | Interrupted], *, check: bool) -> int:
     """What broke off or did not come up goes before a lab that was refused, and that before whatever else applies."""
     if any(run.failure is not None for run in runs):
         return worst(runs, check=check)
     return max((error.exit_code for error in refused), default=worst(runs, check=check))
 
 
-def _run_each(console: Console, options: Options) -> tuple[list[tuple[Run, float]], dict[str, ParlabError]]:
+def _run_each(
+    console: Console, options: Options
+) -> tuple[list[tuple[Run, float]], dict[str, ParlabError | Interrupted]]:
     """Each run and the seconds that it took; why a lab did not run, by its name.
 
     None follows an interruption, or a cluster that does not come up.
@@ -82,7 +84,7 @@ def _run_each(console: Console, options: Options) -> tuple[list[tuple[Run, float
         console.print()
 
     timed: list[tuple[Run, float]] = []
-    refused: dict[str, ParlabError] = {}
+    refused: dict[str, ParlabError | Interrupted] = {}
     paths = lab_files()
     for handout in handouts():
         began = time.monotonic()
@@ -91,8 +93,11 @@ def _run_each(console: Console, options: Options) -> tuple[list[tuple[Run, float
         except UsageError as error:  # a machine that is too small for one lab may do for the others
             refused[handout.name] = error
             continue
-        except ParlabError as error:  # a cluster that does not come up; what was measured so far is to be told
+        except (ParlabError, Interrupted) as error:  # a cluster that does not come up; what was measured is to be told
             refused[handout.name] = error
+            break
+        except FAILURES as error:
+            refused[handout.name] = RunError(told(error))
             break
         tell_failure(run)
         timed.append((run, time.monotonic() - began))

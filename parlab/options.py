@@ -44,6 +44,7 @@ class Options:
     repeat: str = "1"
     json: str | None = None
     junit: str | None = None
+    trace: str | None = None
     check: bool = False
     quiet: bool = False
 

@@ -5,6 +5,7 @@ import math
 import os
 import re
 from dataclasses import replace
+from datetime import datetime
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -66,9 +67,14 @@ def _from_json(wanted: type, value: Any) -> Any:
     raise TypeError(f"Expected `number`, got `{type(value).__name__}`")
 
 
+def as_text(run: Run) -> str:
+    """The record as it is written: a JSON document in one line."""
+    return json.dumps(to_json(run), separators=(",", ":"), ensure_ascii=False, allow_nan=False) + "\n"
+
+
 def write_json(run: Run, path: Path) -> None:
     """Write the record; a reader sees the old file or the new one, never half of it, whenever this process dies."""
-    write_whole(path, json.dumps(to_json(run), separators=(",", ":"), ensure_ascii=False, allow_nan=False) + "\n")
+    write_whole(path, as_text(run))
 
 
 def write_whole(path: Path, text: str) -> None:
@@ -115,6 +121,10 @@ def _check(run: Run) -> None:
     for name, values in figures.items():
         if min(values, default=1) <= 0:
             raise ValueError(f"Expected figures above 0, got {float(min(values)):g} - at {name}")
+    try:
+        datetime.fromisoformat(run.started)
+    except ValueError:
+        raise ValueError(f"Expected a time, got {run.started[:40]!r} - at started") from None
     if any(not case.repeats for case in run.cases):
         raise ValueError("Expected at least one, got none - at repeats")
 

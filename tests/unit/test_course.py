@@ -4,9 +4,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from docker.errors import APIError
 
 from parlab import course
-from parlab.errors import EXIT_NOT_A_MEASUREMENT, ParlabError, RunError, UsageError
+from parlab.errors import EXIT_NOT_A_MEASUREMENT, Interrupted, RunError, UsageError
 from parlab.options import Options
 from parlab.record import Run
 from tests.unit.samples import case, failed_run, noisy_repeat, run
@@ -26,24 +27,26 @@ INTERRUPTED = failed_run(text="interrupted", exit_code=130)
         ([TOO_LARGE, BROKEN], 4, None),
         ([GOOD, TOO_LARGE, DOWN, GOOD], 4, 3),
         ([TOO_LARGE, INTERRUPTED, GOOD], 130, 2),
+        ([GOOD, Interrupted("interrupted while the cluster starts"), GOOD], 130, 2),
+        ([GOOD, APIError("no space left"), GOOD], 4, 2),
     ],
 )
 def test_whatever_comes_of_the_labs_they_are_summed_up_and_the_code_is_the_gravest(
-    came: list[Run | ParlabError],
+    came: list[Run | BaseException],
     code: int,
     asked: int | None,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
     tmp_path: Path,
 ) -> None:
-    left: Iterator[Run | ParlabError] = iter(came)
+    left: Iterator[Run | BaseException] = iter(came)
     told = 0
 
     def run_one(*_: object) -> Run:
         nonlocal told
         told += 1
         found = next(left)
-        if isinstance(found, ParlabError):
+        if isinstance(found, BaseException):
             raise found
         return found
 
@@ -56,5 +59,5 @@ def test_whatever_comes_of_the_labs_they_are_summed_up_and_the_code_is_the_grave
     assert ended.value.code == code
     assert told == (asked or len(came))
     out = capsys.readouterr().out
-    assert out.count("not run") == sum(isinstance(one, ParlabError) for one in came[:told])
+    assert out.count("not run") == sum(isinstance(one, BaseException) for one in came[:told])
     assert report.read_text().count("<testsuite ") == told

@@ -247,6 +247,12 @@ def test_what_is_nested_without_end_is_refused(data: bytes, tmp_path: Path) -> N
     assert "required" in refusal(path)
 
 
+def test_a_start_that_is_no_time_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "run.json"
+    write_json(run(started="yesterday"), path)
+    assert refusal(path).startswith("required a time, found 'yesterday' at started")
+
+
 @pytest.mark.parametrize("seed", range(20))
 def test_garbage_is_refused(seed: int, tmp_path: Path) -> None:
     path = tmp_path / "run.json"
