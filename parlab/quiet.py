@@ -75,8 +75,8 @@ def used_s(readings: Sequence[Usage]) -> float | None:
 def undelivered(repeat: Repeat, spec: Spec) -> float | None:
     """What of the CPU time that busy workers were owed they did not get; None where the kernel does not say.
 
-    A node owes each of its busy processes a virtual core, up to as many as it has. It failed to deliver only what the
-    tasks lacked, while they were ready to run, and while the node's limit would have let them.
+    A node owes each of its busy processes a virtual core, up to as many as it has. It failed to deliver only what these
+    lacked while their tasks were ready to run, and while the node's limit would have let them.
     """
     owed_s = lacking_s = 0.0
     spans_of: dict[str, list[Span]] = {}
@@ -86,7 +86,7 @@ def undelivered(repeat: Repeat, spec: Spec) -> float | None:
         if any(span.stalled_s is None for span in spans):
             return None
         owed, stalled = _owed_s(spans, spec), sum(span.stalled_s or 0.0 for span in spans)
-        lacking = min(owed - sum(span.cpu_s for span in spans), stalled * float(spec.speed))
+        lacking = min(owed - _given_s(spans), stalled * float(spec.speed))
         owed_s += owed
         lacking_s += max(0.0, min(lacking, _room_s(repeat.nodes.get(node), spans)))
     return lacking_s / owed_s if owed_s else 0.0
@@ -102,6 +102,25 @@ def _owed_s(spans: Sequence[Span], spec: Spec) -> float:
         tasks[pid] += change
         last = at
     return max(0.0, core_s - sum(span.waiting_s for span in spans)) * float(spec.speed)
+
+
+def _given_s(spans: Sequence[Span]) -> float:
+    """CPU seconds that processes used while they had tasks, for other threads, too: of the pool, or of readings.
+
+    Tasks that run in a process at once have each seen what all of it used: at each instant the mean of them counts.
+    """
+    edges: dict[int, list[tuple[float, int, float]]] = {}
+    for span in spans:
+        rate = span.process_cpu_s / (span.finished - span.started) if span.finished > span.started else 0.0
+        edges.setdefault(span.pid, []).extend([(span.started, 1, rate), (span.finished, -1, rate)])
+    given_s = 0.0
+    for of_process in edges.values():
+        running, rates, last = 0, 0.0, 0.0
+        for at, change, rate in sorted(of_process):
+            if running:
+                given_s += (at - last) * rates / running
+            running, rates, last = running + change, rates + change * rate, at
+    return given_s
 
 
 def _room_s(use: NodeUse | None, spans: Sequence[Span]) -> float:

@@ -102,6 +102,8 @@ def test_cpu_that_was_owed_and_not_delivered_is_not_quiet() -> None:
         ([span(pid=pid, cpu_s=0.0625, stalled_s=0.5) for pid in (1, 2, 3, 4)], 0.0),  # four on two cores
         ([span(pid=pid, cpu_s=0.05, stalled_s=0.6) for pid in (1, 2, 3, 4)], 0.2),
         ([span("worker-1", cpu_s=0.1, stalled_s=0.2), span("worker-2")], 0.1),
+        ([replace(span(cpu_s=0.03, stalled_s=0.7), thread=n, process_cpu_s=0.125) for n in range(4)], 0.0),
+        ([replace(span(cpu_s=0.02, stalled_s=0.7), thread=n, process_cpu_s=0.1) for n in range(4)], 0.2),
         ([span(stalled_s=None)], None),
     ],
 )
