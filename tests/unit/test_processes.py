@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from parlab.node.processes import end_processes, processes
+from tests.conftest import within
 
 SECONDS = 30  # until a process is gone that was killed
 WAITS = "import sys; print(flush=True); sys.stdin.read()"
@@ -82,6 +83,8 @@ def test_a_resource_tracker_cleans_up_what_killed_processes_have_left(mark: byte
     )
     child = start(mark, code)
     (tracker,) = set(of_launch(mark)) - {child.pid}
+    command = Path(f"/proc/{tracker}/cmdline")
+    within(SECONDS, lambda: b"resource_tracker" in command.read_bytes())  # forked, it may still be what its parent is
     assert Path("/dev/shm", name).exists()
     assert end_processes(lambda launch: launch == mark) == [child.pid]
     assert not Path("/dev/shm", name).exists()
