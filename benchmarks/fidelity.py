@@ -16,6 +16,7 @@ from pathlib import Path
 from parlab.environment import ROOT
 from parlab.record import Run
 from parlab.results import read_json
+from parlab.words import signed_percent
 
 EACH, MEDIAN, GOOD = 0.05, 0.03, 0.8
 
@@ -38,7 +39,7 @@ def main() -> None:
     while number < options.repeat and spoiled <= options.repeat:
         run = one_run()
         offs = [case.off_by for case in run.cases if case.name.startswith("pool_of_ranks")]
-        shown = "  ".join(f"{100 * off:+.1f} %" for off in offs)
+        shown = "  ".join(map(signed_percent, offs))
         if not run.verdict.is_measurement:
             spoiled += 1
             print(f"spoiled: {shown}   {run.verdict.held.evidence}; {run.verdict.quiet.evidence}", flush=True)

@@ -180,8 +180,7 @@ def show_summary(console: Console, runs: Sequence[tuple[Run, float]], refused: M
         shown = sum(claim.answer is Answer.YES for claim in run.verdict.claims)
         if run.failure is not None:
             words = [Text("broke off", "bold red"), *[Text("-")] * 3]
-        offs = [case.off_by for case in run.cases if not math.isnan(case.off_by)]
-        most = signed_percent(max(offs, key=abs, default=math.nan))
+        most = signed_percent(_most_off_by(run))
         table.add_row(run.lab, *words, f"{shown} of {len(run.verdict.claims)}", most, f"{took_s:.0f} s")
     for name in refused:
         table.add_row(name, Text("not run", "bold red"), *["-"] * 6)
@@ -201,7 +200,7 @@ def list_of(runs: Mapping[int, Run]) -> Table:
     """A row a run, by its number; its size is nodes x cores x speed."""
     table = plain_table("", "lab", "started", "where", "size", "most off by", "verdict")
     for row, run in runs.items():
-        offs = [case.off_by for case in run.cases if not math.isnan(case.off_by)]
+        most = _most_off_by(run)
         nothing = "no ideal" if any(case.times for case in run.cases) else "nothing"
         nodes = ",".join(dict.fromkeys(str(case.spec.nodes) for case in run.cases)) or str(run.spec.nodes)
         table.add_row(
@@ -210,10 +209,16 @@ def list_of(runs: Mapping[int, Run]) -> Table:
             f"{datetime.fromisoformat(run.started):%d %b %H:%M}",
             run.backend,
             f"{nodes} x {run.spec.cores} x {run.spec.speed}",
-            signed_percent(max(offs, key=abs)) if offs else nothing,
+            nothing if math.isnan(most) else signed_percent(most),
             _in_short(run),
         )
     return table
+
+
+def _most_off_by(run: Run) -> float:
+    """Of the case that is farthest off its ideal; not a number where none has one."""
+    offs = (case.off_by for case in run.cases if not math.isnan(case.off_by))
+    return max(offs, key=abs, default=math.nan)
 
 
 def _in_short(run: Run) -> Text:

@@ -57,8 +57,8 @@ def used_by(run: str, proc: Path = Path("/proc")) -> float:
     """
     stats = list(_stats(proc))
     ours = {stat.pid for stat in stats if stat.run == run.encode()}
-    zombies = (stat for stat in stats if stat.zombie and stat.parent in ours)
-    return sum(stat.cpu_s + stat.children_s for stat in (*(stat for stat in stats if stat.pid in ours), *zombies))
+    counted = (stat for stat in stats if stat.pid in ours or (stat.zombie and stat.parent in ours))
+    return sum(stat.cpu_s + stat.children_s for stat in counted)
 
 
 class _Stat(NamedTuple):
