@@ -174,7 +174,7 @@ class Heard(Silence):
 
 
 def test_what_workers_say_on_standard_error_is_shown_and_their_end_is_not(lab_file: WriteLab) -> None:
-    work = "print('careful', number, file=sys.stderr, flush=True)"
+    work = "sys.stderr.write(f'careful {number}\\n')"  # at once: what is printed comes in pieces, between others'
     at_exit = "import atexit; atexit.register(print, 'gone', file=sys.stderr)"
     path, heard = lab_file(lab_of(f"{at_exit}\n    {POOL}", work=work)), Heard()
     run_lab(load_lab(path), path, Options(backend="embedded"), heard)
