@@ -16,7 +16,7 @@ from docker.errors import APIError
 
 from parlab.backend.base import Placement
 from parlab.backend.engine import FAILURES, compose
-from parlab.backend.exec import FOLDER, LOCK, PYTHON, Exec, bundle
+from parlab.backend.exec import FOLDER, LOCK, PYTHON, bundle, start_launcher
 from parlab.backend.image import build_image, current_image, image_name
 from parlab.backend.session import Session
 from parlab.errors import Interrupted, LimitError, ParlabError, RunError
@@ -180,7 +180,7 @@ class Cluster:
 
     def session(self, labs: Path) -> Session:
         """A launcher on the head, with the labs and this package as they are now."""
-        return Session(Exec(self.client, self._nodes[0].id, bundle(labs)), f"{FOLDER}/labs")
+        return Session(start_launcher(self.client, self._nodes[0].id, bundle(labs)), f"{FOLDER}/labs")
 
     def nodes_for(self, spec: Spec) -> list[Node]:
         """The head and the first of the workers, as many as the spec asks for."""

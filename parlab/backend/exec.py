@@ -13,10 +13,12 @@ from docker.utils.socket import frames_iter
 
 from parlab.catalog import lab_files
 from parlab.environment import ROOT
+from parlab.errors import RunError
 
 PYTHON = "/opt/parlab/bin/python"
 FOLDER = "/cluster/run"
 LOCK = "/tmp/parlab.lock"
+TRIES = 2  # to start a launcher
 
 # Runs on the head: unpacks what the host sends and becomes the launcher. The lock keeps a second client, another user's
 # or on another machine, out of the limits and the folder: it waits here until the lock is free or its host hangs up.
@@ -65,16 +67,35 @@ def bundle(labs: Path) -> bytes:
     return data.getvalue()
 
 
+def start_launcher(client: DockerClient, container: str, data: bytes) -> "Exec":
+    """Start a launcher on the head, and once more where the engine fails at that: by then nothing has run.
+
+    Seen of runc, once in some thousand: "exec failed: ... read init-p: connection reset by peer". Raises RunError.
+    """
+    for left in reversed(range(TRIES)):
+        launcher = Exec(client, container, len(data))
+        try:
+            launcher.write(data)
+            return launcher
+        except OSError as error:  # whoever was to read it is not there
+            launcher.close()
+            if not left:
+                raise RunError(
+                    f"the engine did not start the launcher on the head, {TRIES} times: {error}. Its log says why; "
+                    "run it again, or ./invoke down first"
+                ) from error
+    raise AssertionError("each try returns or raises")
+
+
 class Exec:
     """A launcher's standard input and output, over the engine's exec."""
 
-    def __init__(self, client: DockerClient, container: str, data: bytes) -> None:
+    def __init__(self, client: DockerClient, container: str, size: int) -> None:
         self._api = client.api
-        argv = [PYTHON, "-c", BOOTSTRAP, str(len(data))]
+        argv = [PYTHON, "-c", BOOTSTRAP, str(size)]
         self._exec: str = self._api.exec_create(container, argv, stdin=True)["Id"]
         self._stream = self._api.exec_start(self._exec, socket=True)
         self._socket = getattr(self._stream, "_sock", self._stream)
-        self.write(data)
 
     def write(self, data: bytes) -> None:
         self._socket.sendall(data)
@@ -94,4 +115,8 @@ class Exec:
             while self._api.exec_inspect(self._exec)["Running"] and time.monotonic() < until:
                 time.sleep(0.02)
         finally:
-            self._stream._response.close()  # the stream alone would leave the SDK's response, and its socket, open
+            self.close()
+
+    def close(self) -> None:
+        """Close what was opened for it."""
+        self._stream._response.close()  # the stream alone would leave the SDK's response, and its socket, open
