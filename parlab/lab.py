@@ -26,7 +26,8 @@ Two settings are read by the ideal, too: `workers`, how many there are, and `chu
 at a time: one where there is no such setting, and None is the chunk that `Pool.map` and pathos choose by themselves.
 
 `burn` and `wait` spend units, `pace` holds a loop of your own to a virtual core; tasks that do none of this have no
-ideal. `phase` names a stretch of a task, `figure` records a number that the case has taken itself.
+ideal. `phase` names a stretch of a task, `holding` its time with a lock and before, `mark` an instant of it; `figure`
+records a number that the case has taken itself.
 """
 
 import inspect
@@ -42,9 +43,9 @@ from typing import Any, TypeVar
 from parlab.case import LAUNCHES, PYTHON, RIGHT, WRONG, Case, Units
 from parlab.figures import figure
 from parlab.pace import Scale, burn, counted, pace, wait
-from parlab.spans import phase
+from parlab.phases import holding, mark, phase
 
-__all__ = ["CannotBeShown", "Lab", "approx", "burn", "figure", "pace", "phase", "wait"]
+__all__ = ["CannotBeShown", "Lab", "approx", "burn", "figure", "holding", "mark", "pace", "phase", "wait"]
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 BOUNDS = {"workers": (1, 64), "chunk": (1, 1000)}

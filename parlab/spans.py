@@ -20,29 +20,20 @@ import tempfile
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from parlab.pace import core, resume
+from parlab.phases import LOCK_WAIT, Phase, record_into
 from parlab.stalls import stalled_s
 
 OK = "ok"
-LOCK_WAIT, LOCK_HELD = "lock wait", "lock held"
 Stamps = tuple[tuple[float, float, float], tuple[Any, ...]]  # a Span's fields before and after `received`
 SHARED = "PARLAB_SPANS"  # names the file in which other processes than the case's own leave their spans
-
-
-@dataclass(frozen=True)
-class Phase:
-    """A named stretch of a task; times as of its span."""
-
-    name: str
-    started: float
-    finished: float
 
 
 @dataclass(frozen=True)
@@ -85,7 +76,6 @@ class Span:
 
 
 _recorded: deque[Span] = deque()
-_here = threading.local()
 _shared: "_Shared | None" = None
 _forked_at: float | None = None  # in a forked process that has run no task yet
 
@@ -147,23 +137,6 @@ def _forked() -> None:
 os.register_at_fork(before=_about_to_fork, after_in_parent=_forked)
 
 
-@contextmanager
-def phase(name: str) -> Iterator[None]:
-    """Name a stretch of the task that runs in this thread, as `with phase("lock held"): ...`.
-
-    Two names have a meaning: time in "lock wait" counts as waiting, which a core cannot make good later; "lock held" is
-    the stretch under the lock. Any other is only recorded. Outside of a task it does nothing.
-    """
-    began = time.monotonic()
-    try:
-        yield
-    finally:
-        if name == LOCK_WAIT:
-            resume()
-        if (phases := getattr(_here, "phases", None)) is not None:
-            phases.append(Phase(name, began, time.monotonic()))
-
-
 @cache
 def _place() -> tuple[str, int, int]:
     """This process's node, rank and pid."""
@@ -178,7 +151,8 @@ class _Measurement:
 
     def __init__(self, submitted: float) -> None:
         self._submitted = submitted
-        self._outer, _here.phases = getattr(_here, "phases", None), []
+        self._phases: list[Phase] = []
+        self._outer = record_into(self._phases)
         resume()
         self._waited, self._stalled = core().waited_s(), stalled_s()
         self._started, self._process, self._thread = time.monotonic(), time.process_time(), time.thread_time()
@@ -188,9 +162,9 @@ class _Measurement:
         cpu_s, process_cpu_s = time.thread_time() - self._thread, time.process_time() - self._process
         finished, stalled = time.monotonic(), stalled_s()
         stalls = None if stalled is None or self._stalled is None else stalled - self._stalled
-        phases, _here.phases = tuple(_here.phases), self._outer
+        record_into(self._outer)
         spent = cpu_s, process_cpu_s, core().waited_s() - self._waited, stalls
-        place = *_place(), threading.get_ident(), outcome, phases
+        place = *_place(), threading.get_ident(), outcome, tuple(self._phases)
         return (self._submitted, self._started, finished), spent + place
 
 

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from textwrap import wrap
 
 from parlab.account import by_worker
+from parlab.phases import LOCK_WAIT
 from parlab.record import MeasuredCase, Run
-from parlab.spans import LOCK_WAIT, OK, Span
+from parlab.spans import OK, Span
 from parlab.words import seconds
 
 LABEL = 14  # columns before the bars

@@ -10,9 +10,10 @@ from rich.console import Console
 
 from parlab.case import Units
 from parlab.lab import Lab
+from parlab.phases import Phase
 from parlab.predict import Workforce
 from parlab.record import Answer, Claim, Failure, Finding, MeasuredCase, NodeUse, Repeat, Run, Verdict
-from parlab.spans import Phase, Span
+from parlab.spans import Span
 from parlab.spec import Spec
 from parlab.usage import Host, Usage
 from parlab.verdict import judge

@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from parlab.account import Account, account, by_worker, last_to_finish
-from parlab.spans import LOCK_HELD, LOCK_WAIT, Phase, Span
+from parlab.phases import LOCK_HELD, LOCK_WAIT, Phase
+from parlab.spans import Span
 
 SPEED = 1 / 8  # CPU seconds that a core which is never held back uses in a second
 

@@ -5,9 +5,10 @@ from dataclasses import replace
 
 import pytest
 
+from parlab.phases import LOCK_HELD, LOCK_WAIT, Phase
 from parlab.quiet import undelivered
 from parlab.record import Answer, NodeUse, Repeat
-from parlab.spans import LOCK_HELD, LOCK_WAIT, Phase, Span
+from parlab.spans import Span
 from parlab.usage import Process
 from parlab.verdict import judge
 from tests.unit.samples import (

@@ -17,7 +17,8 @@ from pathos.multiprocessing import ProcessPool  # type: ignore[import-untyped]
 
 from parlab import pace, stalls
 from parlab.pace import Clocks, Scale, VirtualCore, burn, wait
-from parlab.spans import LOCK_HELD, LOCK_WAIT, OK, Phase, Span, Task, phase, take_recorded
+from parlab.phases import LOCK_HELD, LOCK_WAIT, Phase, holding, mark, phase
+from parlab.spans import OK, Span, Task, take_recorded
 
 Interface = Callable[[Task, list[Any]], list[Any]]
 
@@ -194,6 +195,32 @@ def test_a_phase_ends_where_its_task_raises() -> None:
     (span,) = take_recorded()
     assert [found.name for found in span.phases] == ["printing"]
     assert span.phases[0].finished <= span.finished
+
+
+def test_a_mark_is_an_instant_of_its_task_and_gives_back_its_name() -> None:
+    said = []
+    Task(lambda: said.append(mark("reads 100")))()
+    (span,) = take_recorded()
+    (instant,) = span.phases
+    assert said == [instant.name] == ["reads 100"]
+    assert instant.instant
+    assert span.started <= instant.started <= span.finished
+
+
+def test_a_lock_is_waited_for_and_held_and_given_back_whatever_happens() -> None:
+    lock = threading.Lock()
+    with pytest.raises(OSError, match="in the middle"):
+        Task(lambda: _fail_under(lock))()
+    (span,) = take_recorded()
+    assert [(phase.name, phase.instant) for phase in span.phases] == [(LOCK_WAIT, False), (LOCK_HELD, False)]
+    assert span.phases[0].finished <= span.phases[1].started
+    assert not lock.locked()
+
+
+def _fail_under(lock: threading.Lock) -> None:
+    with holding(lock):
+        assert lock.locked()
+        raise OSError("in the middle")
 
 
 def test_a_phase_outside_of_a_task_belongs_to_none() -> None:

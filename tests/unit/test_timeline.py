@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from parlab.console import show_run
+from parlab.phases import LOCK_WAIT, Phase
 from parlab.record import MeasuredCase
-from parlab.spans import LOCK_WAIT, Phase, Span
+from parlab.spans import Span
 from parlab.timeline import BLOCKS, LABEL, PLAIN, Scale, bar, levels, timeline
 from tests.unit.samples import case, case_on, embedded_run, failed_run, raised, repeat, run, shown, span, took
 
