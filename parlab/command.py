@@ -18,7 +18,7 @@ from parlab.junit import to_junit
 from parlab.live import watching
 from parlab.options import Options, read_output
 from parlab.record import Run
-from parlab.results import RESULTS, as_text, find, keep, kept, read_json, write_whole
+from parlab.results import RESULTS, as_text, find, keep, read_all, read_json, write_whole
 from parlab.run import run_lab
 from parlab.signals import deferred, interruptible
 from parlab.trace import to_trace
@@ -102,12 +102,7 @@ def write_or_complain(path: Path, text: str) -> list[str]:
 def list_results() -> None:
     """Show the runs in results/, the newest first; one that cannot be read says why, and hides no other."""
     console = make_console()
-    runs, unread = {}, {}
-    for number, path in enumerate(kept(), 1):
-        try:
-            runs[number] = read_json(path)
-        except UsageError as error:
-            unread[number] = f"{path.stem}: {str(error).removeprefix(f'{path}: ')}"
+    runs, unread = read_all()
     if runs:
         console.print(list_of(runs))
     for number, why in unread.items():

@@ -35,26 +35,40 @@ class Handout:
         """A section as one line; '' where there is none."""
         return " ".join(text.strip() for text in self.sections.get(section, ())).strip()
 
+    def blocks(self) -> Iterator[tuple[str, list[tuple[str, str]]]]:
+        """Each section's name and its paragraphs, items, commands and verbatim lines: a kind and its text each."""
+        for name, lines in self.sections.items():
+            yield name, list(_blocks(lines))
+
 
 def read_handout(path: Path) -> Handout:
     """Read a lab's handout without importing the lab; one that cannot be read says so in its title."""
     try:
-        text = ast.get_docstring(ast.parse(path.read_text("utf-8"))) or path.stem
+        return parse_handout(path.stem, docstring(path))
     except (OSError, SyntaxError, ValueError) as error:
         return Handout(path.stem, f"cannot be read: {type(error).__name__}", {})
+
+
+def docstring(path: Path) -> str:
+    """The docstring of a lab's file. Raises OSError, SyntaxError or ValueError for what is no Python file."""
+    return ast.get_docstring(ast.parse(path.read_text("utf-8"))) or path.stem
+
+
+def parse_handout(name: str, text: str) -> Handout:
+    """Take a lab's docstring apart."""
     first, *lines = text.splitlines()
     sections: dict[str, list[str]] = {}
-    name = ""
+    section = ""
     for line in lines:
         if heading := HEADING.match(line):
-            name = heading[1]
-            sections.setdefault(name, []).extend([heading[2]] if heading[2] else [])
-        elif line or name:
-            sections.setdefault(name, []).append(line[INDENT:] if not line[:INDENT].strip() else line)
+            section = heading[1]
+            sections.setdefault(section, []).extend([heading[2]] if heading[2] else [])
+        elif line or section:
+            sections.setdefault(section, []).append(line[INDENT:] if not line[:INDENT].strip() else line)
     for lines in sections.values():
         while lines and not lines[-1].strip():
             lines.pop()
-    return Handout(path.stem, first.partition(": ")[2] or first, sections)
+    return Handout(name, first.partition(": ")[2] or first, sections)
 
 
 def in_teaching_order(handouts: Sequence[Handout]) -> list[Handout]:

@@ -1,10 +1,11 @@
 """The record of one invocation: what was asked, what came out, where it ran, what it is worth. Times in seconds.
 
-    schema, id, started (local time), lab, backend, spec of the largest cluster, environment,
+    schema, id, started (local time), lab, handout, backend, spec of the largest cluster, environment,
     failure   {text, exit_code}, or null
     cases[]   {name, settings, launch, spec, workforce {workers, nodes, cores, chunk}, declared, ideal_s, serial_s,
               lesson_s, tasks [[burned, waited], ...] in units, repeats[]}; without units there is no ideal: null
     repeats[] {startup_s, shutdown_s, outcome, complaint, figures{}, spans[], nodes{}, clocks{}}
+    spans[]   a task each (parlab/spans.py); a phase of it that ends as it begins is a mark
     nodes{}   {wanted, engine[], burned, readings[]} by name; clocks{} {offset_s, uncertainty_s}, too
     verdict   {correct, held, quiet, reproduced: {answer, evidence, cure}, claims[] {name, answer, why, must}}
 
@@ -33,7 +34,9 @@ from parlab.words import plural
 # 1  spans without phases, claims without a verdict; never kept in results/
 # 2  one file a run in results/; readings of nodes, clocks, verdict, environment (the fingerprint)
 # 3  launch, workforce, lesson_s and figures of a case; ideal_s and serial_s may be null; claims that must be shown
-SCHEMA = 3
+# 4  handout; marks
+SCHEMA = 4
+READABLE = (3, 4)  # of 3, what 4 has added is empty
 
 
 class Answer(Enum):
@@ -112,6 +115,10 @@ class Repeat:
         if not self.spans:
             return None
         return max(span.received for span in self.spans) - min(span.submitted for span in self.spans)
+
+    def by_the_head(self, node: str, at: float) -> float:
+        """A time of a node's clock, by the head's, which is that of the spans."""
+        return at - self.clocks.get(node, Clock()).offset_s
 
     @property
     def by_node(self) -> dict[str, int]:
@@ -256,6 +263,7 @@ class Run:
     verdict: Verdict
     environment: Mapping[str, Any]
     failure: Failure | None = None
+    handout: str = ""  # the lab's docstring, as it was
 
     @property
     def wrong(self) -> bool:

@@ -14,7 +14,7 @@ import msgspec
 
 from parlab.environment import ROOT
 from parlab.errors import UsageError
-from parlab.record import SCHEMA, MeasuredCase, Repeat, Run
+from parlab.record import READABLE, SCHEMA, MeasuredCase, Repeat, Run
 
 RESULTS = Path(os.environ.get("PARLAB_RESULTS") or ROOT / "results")
 
@@ -77,12 +77,12 @@ def write_json(run: Run, path: Path) -> None:
     write_whole(path, as_text(run))
 
 
-def write_whole(path: Path, text: str) -> None:
+def write_whole(path: Path, content: str | bytes) -> None:
     """Write beside the file, then put it in the file's place. Raises OSError."""
     part = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        with part.open("w", encoding="utf-8", errors="replace") as file:
-            file.write(text)
+        with part.open("wb") as file:
+            file.write(content if isinstance(content, bytes) else content.encode("utf-8", "replace"))
             file.flush()
             os.fsync(file.fileno())  # else a machine that goes down may have renamed a file that it has not written
         part.replace(path)
@@ -98,7 +98,7 @@ def read_json(path: Path) -> Run:
         raise UsageError(f"{path}: required a record, found none: {error.strerror}") from error
     try:
         schema = msgspec.json.decode(data, type=_Schema).schema
-        if schema != SCHEMA:
+        if schema not in READABLE:
             age = "a newer" if schema > SCHEMA else "an older"
             raise UsageError(
                 f"{path}: required schema {SCHEMA}, found {schema}. It was written by {age} version of parlab."
@@ -127,6 +127,17 @@ def _check(run: Run) -> None:
         raise ValueError(f"Expected a time, got {run.started[:40]!r} - at started") from None
     if any(not case.repeats for case in run.cases):
         raise ValueError("Expected at least one, got none - at repeats")
+
+
+def read_all(folder: Path = RESULTS) -> tuple[dict[int, Run], dict[int, str]]:
+    """The runs of the folder by their numbers, 1 the newest; and why others could not be read, by theirs."""
+    runs, unread = {}, {}
+    for number, path in enumerate(kept(folder), 1):
+        try:
+            runs[number] = read_json(path)
+        except UsageError as error:
+            unread[number] = f"{path.stem}: {str(error).removeprefix(f'{path}: ')}"
+    return runs, unread
 
 
 class _Schema(msgspec.Struct):

@@ -19,6 +19,7 @@ from parlab.backend.session import Session
 from parlab.case import Case
 from parlab.environment import ROOT
 from parlab.errors import EXIT_CLOSED_PIPE, Interrupted, ParlabError, RunError
+from parlab.handout import docstring
 from parlab.lab import Lab
 from parlab.launch import Launch, Result
 from parlab.options import Chosen, Options, read_backend, read_cases, read_cluster, read_repeat, read_specs
@@ -39,7 +40,9 @@ def run_lab(lab: Lab, path: Path, options: Options, watcher: Watcher) -> Run:
     A run that breaks off, or is interrupted, is returned with its failure and the cases that were complete by then.
     Raises UsageError for bad input, and ParlabError for a cluster that does not come up.
     """
-    plan = _Plan(lab, path, read_cases(lab, options), read_specs(lab, options), read_repeat(options.repeat))
+    plan = _Plan(
+        lab, path, read_cases(lab, options), read_specs(lab, options), read_repeat(options.repeat), docstring(path)
+    )
     backend = choose_backend(options.backend, read_cluster(options.cluster), watcher.say)
     now = datetime.now().astimezone()
     run_id = f"{now.astimezone(UTC):%Y%m%dT%H%M%SZ}-{path.stem}-{secrets.token_hex(3)}"
@@ -79,6 +82,7 @@ def run_lab(lab: Lab, path: Path, options: Options, watcher: Watcher) -> Run:
         ),
         environment=environment,
         failure=failure,
+        handout=plan.handout,
     )
 
 
@@ -91,6 +95,7 @@ class _Plan:
     cases: list[Chosen]
     specs: list[Spec]
     repeats: int
+    handout: str  # as the lab's file says it now; learners edit it while it runs
 
     @property
     def largest(self) -> Spec:

@@ -1,9 +1,10 @@
 """A run in the Trace Event Format, which Perfetto (ui.perfetto.dev) and chrome://tracing open.
 
 Each node is a process, each of its workers a thread, named by metadata events. A task is a complete event (`X`), and
-its phases lie within it. What of a task overlaps with others of its worker, its time in the queue and its result's way
-back, is a pair of async events (`b`, `e`). What a node uses is a counter (`C`). The run is one more process, in which
-each launch of a case is a complete event. Times are whole microseconds from the first reading.
+its phases lie within it; its marks are instants (`i`) of the thread. What of a task overlaps with others of its worker,
+its time in the queue and its result's way back, is a pair of async events (`b`, `e`). What a node uses is a counter
+(`C`). The run is one more process, in which each launch of a case is a complete event. Times are whole microseconds
+from the first reading.
 Documented in "Trace Event Format", https://docs.google.com/document/d/1CvAClvFfyA5R-PhYUmn5OOQtYMH4h6I0nSsKchNAySU
 """
 
@@ -13,7 +14,6 @@ from itertools import count, pairwise
 from typing import Any
 
 from parlab.account import Worker, by_worker
-from parlab.clocks import Clock
 from parlab.record import MeasuredCase, NodeUse, Repeat, Run
 from parlab.spans import Span
 
@@ -39,7 +39,7 @@ class _Tracer:
         self.run = run
         repeats = [repeat for case in run.cases for repeat in case.repeats]
         submitted = [span.submitted for repeat in repeats for span in repeat.spans]
-        read = [_by_the_head(repeat, node, use.readings[0].at) for repeat in repeats for node, use in _read(repeat)]
+        read = [repeat.by_the_head(node, use.readings[0].at) for repeat in repeats for node, use in _read(repeat)]
         self.origin = min(submitted + read, default=0.0)
         names = {node for repeat in repeats for node in _nodes(repeat)}
         ordered = sorted(names, key=lambda node: (len(node), node))
@@ -77,9 +77,9 @@ class _Tracer:
             for before, after in pairwise(use.readings):
                 if before.used_s is not None and after.used_s is not None and after.at > before.at:
                     used = (after.used_s - before.used_s) / (after.at - before.at)
-                    at = _by_the_head(repeat, node, before.at)
+                    at = repeat.by_the_head(node, before.at)
                     yield self._event("C", "CPU", self.pids[node], 0, at, args={"used": round(used, 4)})
-            end = _by_the_head(repeat, node, use.readings[-1].at)
+            end = repeat.by_the_head(node, use.readings[-1].at)
             yield self._event("C", "CPU", self.pids[node], 0, end, args={"used": 0})  # a value holds until the next
 
     def _task(self, span: Span, tid: int, name: str) -> Iterator[Event]:
@@ -94,6 +94,9 @@ class _Tracer:
         }
         yield self._complete(name, pid, tid, span.started, span.finished, facts)
         for phase in span.phases:
+            if phase.instant:
+                yield self._event("i", phase.name, pid, tid, phase.started, s="t")
+                continue
             within = (max(phase.started, span.started), min(phase.finished, span.finished))
             yield self._complete(phase.name, pid, tid, *within, {})
         aside = ("queued", span.submitted, span.started), ("way back", span.finished, span.received)
@@ -121,11 +124,6 @@ class _Tracer:
 def _read(repeat: Repeat) -> list[tuple[str, NodeUse]]:
     """The nodes that were read while the launch ran."""
     return [(node, use) for node, use in repeat.nodes.items() if use.readings]
-
-
-def _by_the_head(repeat: Repeat, node: str, at: float) -> float:
-    """A time of a node's clock, by the head's."""
-    return at - repeat.clocks.get(node, Clock()).offset_s
 
 
 def _nodes(repeat: Repeat) -> set[str]:

@@ -17,9 +17,9 @@ import pytest
 from parlab.case import Units
 from parlab.clocks import Clock
 from parlab.errors import UsageError
+from parlab.phases import LOCK_HELD, LOCK_WAIT, Phase
 from parlab.record import Answer, Claim, NodeUse, Run
 from parlab.results import find, keep, kept, read_json, to_json, write_json
-from parlab.spans import LOCK_WAIT, Phase
 from parlab.usage import Process
 from tests.conftest import ROOT
 from tests.unit.samples import (
@@ -39,7 +39,8 @@ from tests.unit.samples import (
     worker,
 )
 
-FIXTURE = Path(__file__).with_name("run-schema-3.json")  # of this very schema; it is never written anew
+# Kept records, each of its very schema; none is ever written anew.
+FIXTURE, LATER = (Path(__file__).with_name(f"run-schema-{schema}.json") for schema in (3, 4))
 
 
 def refusal(path: Path) -> str:
@@ -67,7 +68,7 @@ def test_a_record_has_the_fields_that_are_promised() -> None:
     facts = to_json(run(case(took(4.0), took(5.0), settings={"chunk": 4})))
     assert facts.keys() == {
         *("schema", "id", "started", "lab", "backend", "spec", "environment"),
-        *("failure", "cases", "verdict"),
+        *("failure", "cases", "verdict", "handout"),
     }
     (measured,) = facts["cases"]
     assert measured.keys() >= {
@@ -166,7 +167,7 @@ def test_nothing_is_left_of_a_record_that_could_not_be_written(tmp_path: Path) -
     assert [file.name for file in tmp_path.iterdir()] == ["run.json"]
 
 
-# what was written by this schema is always read
+# what was written by this schema, or by one that this one has only added to, is always read
 
 
 def test_the_kept_fixture_is_read_and_its_figures_are_what_they_were() -> None:
@@ -189,12 +190,29 @@ def test_the_kept_fixture_is_read_and_its_figures_are_what_they_were() -> None:
     assert found.verdict.claims[0].name == "time is whole rounds of one unit"
 
 
-def test_what_is_worked_out_anew_is_what_stands_in_the_fixture() -> None:
-    written = json.loads(FIXTURE.read_text())
-    anew = json.loads(json.dumps(to_json(read_json(FIXTURE))))
+def test_a_record_of_before_handouts_has_none() -> None:
+    assert read_json(FIXTURE).handout == ""
+
+
+def test_the_fixture_with_a_handout_and_marks_is_read() -> None:
+    found = read_json(LATER)
+    assert found.handout.startswith("lock: ")
+    lost, locked = found.cases
+    assert [phase.name for span in lost.typical.spans for phase in span.phases if phase.instant] == [
+        *("deposit reads 100", "deposit writes 101", "withdrawal reads 100", "withdrawal writes 99"),
+    ]
+    assert {phase.name for span in locked.typical.spans for phase in span.phases if not phase.instant} == {
+        *(LOCK_WAIT, LOCK_HELD),
+    }
+
+
+@pytest.mark.parametrize("fixture", [FIXTURE, LATER], ids=["3", "4"])
+def test_what_is_worked_out_anew_is_what_stands_in_the_fixture(fixture: Path) -> None:
+    written = json.loads(fixture.read_text())
+    anew = json.loads(json.dumps(to_json(read_json(fixture))))
     assert anew.keys() >= written.keys()
     for name in ("measured_s", "off_by", "speedup", "by_node"):
-        assert anew["cases"][0][name] == pytest.approx(written["cases"][0][name])
+        assert anew["cases"][0][name] == (written["cases"][0][name] and pytest.approx(written["cases"][0][name]))
     assert anew["cases"][0]["repeats"] == written["cases"][0]["repeats"]
 
 
@@ -321,10 +339,10 @@ def test_a_field_that_is_missing_is_told(field: str, tmp_path: Path) -> None:
     assert text.startswith(f"required a field {field}, found none")
 
 
-@pytest.mark.parametrize(("schema", "newer"), [(99, True), (4, True), (2, False), (0, False)])
+@pytest.mark.parametrize(("schema", "newer"), [(99, True), (5, True), (2, False), (0, False)])
 def test_a_record_of_another_schema_is_refused(schema: int, newer: bool, tmp_path: Path) -> None:
     text = refusal(changed(lambda record: record.update(schema=schema), tmp_path / "run.json"))
-    assert text.startswith(f"required schema 3, found {schema}.")
+    assert text.startswith(f"required schema 4, found {schema}.")
     assert ("written by a newer" in text) is newer
 
 

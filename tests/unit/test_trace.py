@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from parlab.phases import LOCK_HELD, LOCK_WAIT, Phase
 from parlab.record import Run
-from parlab.spans import LOCK_HELD, LOCK_WAIT, Phase
 from parlab.trace import to_trace
 from tests.unit.samples import case, case_on, embedded_run, failed_run, noisy_repeat, raised, repeat, run, span
 
@@ -92,6 +92,15 @@ def test_async_events_come_in_pairs_that_end_after_they_began(made: Run) -> None
         assert (begin["ph"], end["ph"]) == ("b", "e")
         assert begin["name"] == end["name"]
         assert begin["ts"] <= end["ts"]
+
+
+def test_a_mark_is_an_instant_of_its_worker() -> None:
+    marked = span(start=10.0, seconds=2.0, phases=(Phase("reads 100", 10.5, 10.5),))
+    found = events(run(case(repeat([marked]))))
+    (instant,) = (event for event in found if event["ph"] == "i")
+    (task,) = (event for event in found if event["ph"] == "X" and event["name"] == "task 1")
+    assert (instant["name"], instant["s"], instant["tid"]) == ("reads 100", "t", task["tid"])
+    assert instant["ts"] == task["ts"] + 500_000
 
 
 def test_a_task_is_where_it_was_with_its_phases_within() -> None:
