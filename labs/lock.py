@@ -19,11 +19,11 @@ What happens, and why
                deposit reads 100, withdrawal reads 100,
                deposit writes 101, withdrawal writes 99
 
-           The deposit is lost. What comes out depends on who is faster: a race condition. In the ten runs so many
-           updates are lost that hardly one ends with 100, and it may end far above or below. With a lock around
-           all three steps whoever comes second waits, then reads what the first has written: 100, always. That
-           has its price: a lock, taken and given back, costs as much as several additions (see the figures), and
-           work under it is done by one at a time, on however many cores.
+           The deposit is lost (`./invoke report` draws it). What comes out depends on who is faster: a race
+           condition. In the ten runs so many updates are lost that hardly one ends with 100, and it may end far
+           above or below. With a lock around all three steps whoever comes second waits, then reads what the first
+           has written: 100, always. That has its price: a lock, taken and given back, costs as much as several
+           additions (see the figures), and work under it is done by one at a time, on however many cores.
            Threads lose updates, too: see the slow motion. Their interpreter lock, the GIL, guards the interpreter's
            own data, not your three steps. It may pass to another thread between any two of them.
 
@@ -45,7 +45,7 @@ from contextlib import nullcontext
 from multiprocessing import get_context
 from timeit import repeat
 
-from parlab.lab import Lab, figure, phase
+from parlab.lab import Lab, figure, holding, mark, wait
 
 lab = Lab(unit=1.0, nodes=1, cores=2, speed=1 / 2, same=lambda balances, right: set(balances) == {right})
 fork = get_context("fork")
@@ -62,13 +62,15 @@ def pay(amount, start, balance, lock):
 def pay_slowly(amount, turns, balance, lock):
     name = "deposit" if amount > 0 else "withdrawal"
     turns[0].acquire()
-    with lock, phase("lock held"):
+    wait(0.2)
+    with lock if isinstance(lock, nullcontext) else holding(lock):
         seen = balance.value
-        print(name, "reads", seen, flush=True)
+        print(mark(f"{name} reads {seen}"), flush=True)
         turns[1].release()
-        turns[2].acquire(timeout=2)  # behind a lock the other one cannot come to its turn: go on without
+        turns[2].acquire(timeout=1)  # behind a lock the other one cannot come to its turn: go on without
+        wait(0.2)
         balance.value = seen + amount
-        print(name, "writes", balance.value, flush=True)
+        print(mark(f"{name} writes {balance.value}"), flush=True)
         turns[3].release()
 
 
@@ -94,8 +96,7 @@ def at_once(task, kind, lock, *payments):
 @lab.case(outcome="wrong", kind="processes", lock="none")
 @lab.case(kind=["processes", "threads"], lock=["Lock", "get_lock"])
 def ten_runs(task=pay, *, kind, lock):
-    starts = [fork.Barrier(2) for _ in range(10)]
-    balances = [at_once(task, kind, lock, (+1, start), (-1, start)) for start in starts]
+    balances = [at_once(task, kind, lock, (+1, start), (-1, start)) for start in map(fork.Barrier, 10 * [2])]
     print(*balances)
     figure("of 10 balances wrong", 10 - balances.count(100))
     figure("ns for a Lock", 1e5 * min(repeat("with lock: pass", globals={"lock": fork.Lock()}, number=10_000)))
@@ -112,8 +113,7 @@ def slow_motion(task=pay_slowly, *, kind, lock):
 
 @lab.expect
 def balances_are_right_with_a_lock_only_and_it_costs_several_additions(cases):
-    for case in cases.values():
-        assert (case.typical.outcome == "right") == (case.settings["lock"] != "none"), f"{case.name} came out otherwise"
+    assert all((case.typical.outcome == "right") == (case.settings["lock"] != "none") for case in cases.values())
     ns = cases.find(ten_runs, kind="threads", lock="Lock").figures
     assert ns["ns for a Lock"] > 4 * ns["ns for an addition"], f"{ns['ns for a Lock'] / ns['ns for an addition']:.1f}"
 
