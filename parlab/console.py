@@ -2,7 +2,7 @@
 
 import math
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -180,7 +180,7 @@ def show_summary(console: Console, runs: Sequence[tuple[Run, float]], refused: M
         shown = sum(claim.answer is Answer.YES for claim in run.verdict.claims)
         if run.failure is not None:
             words = [Text("broke off", "bold red"), *[Text("-")] * 3]
-        most = signed_percent(_most_off_by(run))
+        most = signed_percent(most_off_by(run))
         table.add_row(run.lab, *words, f"{shown} of {len(run.verdict.claims)}", most, f"{took_s:.0f} s")
     for name in refused:
         table.add_row(name, Text("not run", "bold red"), *["-"] * 6)
@@ -200,7 +200,7 @@ def list_of(runs: Mapping[int, Run]) -> Table:
     """A row a run, by its number; its size is nodes x cores x speed."""
     table = plain_table("", "lab", "started", "where", "size", "most off by", "verdict")
     for row, run in runs.items():
-        most = _most_off_by(run)
+        most = most_off_by(run)
         nothing = "no ideal" if any(case.times for case in run.cases) else "nothing"
         nodes = ",".join(dict.fromkeys(str(case.spec.nodes) for case in run.cases)) or str(run.spec.nodes)
         table.add_row(
@@ -210,18 +210,19 @@ def list_of(runs: Mapping[int, Run]) -> Table:
             run.backend,
             f"{nodes} x {run.spec.cores} x {run.spec.speed}",
             nothing if math.isnan(most) else signed_percent(most),
-            _in_short(run),
+            in_short(run),
         )
     return table
 
 
-def _most_off_by(run: Run) -> float:
+def most_off_by(run: Run) -> float:
     """Of the case that is farthest off its ideal; not a number where none has one."""
     offs = (case.off_by for case in run.cases if not math.isnan(case.off_by))
     return max(offs, key=abs, default=math.nan)
 
 
-def _in_short(run: Run) -> Text:
+def in_short(run: Run) -> Text:
+    """The verdict in a word or two."""
     if run.failure is not None:
         return Text("broke off", "bold red")
     if run.wrong:
@@ -235,14 +236,20 @@ def _in_short(run: Run) -> Text:
 def show_comparison(console: Console, first: Run, second: Run) -> None:
     """Print two runs side by side, A beside B, and plainly what does not let them be compared."""
     for letter, run in (("A", first), ("B", second)):
-        console.print(Text.assemble(f"{letter}  {run.id}  {run.backend}  ", _in_short(run)))
+        console.print(Text.assemble(f"{letter}  {run.id}  {run.backend}  ", in_short(run)))
     for what in differences(first, second):
         console.print(Text(what, "yellow"))
     table = plain_table("case", "ideal", "A", "B", "B / A", "A off by", "B off by", right=True)
+    for name, *figures in comparison_rows(first, second):
+        table.add_row(_named(name), *figures)
+    console.print(table)
+
+
+def comparison_rows(first: Run, second: Run) -> Iterator[tuple[str, ...]]:
+    """A row for each case of either run: its name, ideal, both times, their ratio, and how far each is off."""
     ours, theirs = ({case.name: case for case in run.cases} for run in (first, second))
     for name in {**ours, **theirs}:
-        table.add_row(_named(name), *_side_by_side(ours.get(name), theirs.get(name)))
-    console.print(table)
+        yield name, *_side_by_side(ours.get(name), theirs.get(name))
 
 
 def differences(first: Run, second: Run) -> list[str]:

@@ -12,23 +12,23 @@ from parlab.signals import child
 
 BIN = Path(sys.executable).parent
 CLEAN_UP_SECONDS = 120
-LOCKS = ("host", "node", "dev")  # in this order: a later one keeps to the versions of the earlier
+LOCKS = ("host", "node", "report", "dev")  # in this order: a later one keeps to the versions of the earlier
 UV_OPTIONS = (
     *("--quiet", "--upgrade", "--universal", "--python-version", "3.11"),
     *("--generate-hashes", "--no-emit-index-url", "--no-header"),
 )
 
 
-def test(require_engine: bool) -> None:
+def test(require_engine: bool, require_browser: bool) -> None:
     """Run linter, type checker and tests, and stop at the first that fails. Raises ChecksFailed."""
-    ensure_installed("node", print)
-    ensure_installed("dev", print)
-    engine = ["--require-engine"] if require_engine else []
+    for lock in LOCKS[1:]:
+        ensure_installed(lock, print)
+    needed = {"--require-engine": require_engine, "--require-browser": require_browser}
     for command in (
         ["ruff", "check", "."],
         ["ruff", "format", "--check", "."],
         ["mypy"],
-        ["pytest", *engine],
+        ["pytest", *(option for option, must in needed.items() if must)],
     ):
         print(f"$ {' '.join(command)}", flush=True)
         # Interrupted, pytest takes its clusters down before it ends.
@@ -38,7 +38,7 @@ def test(require_engine: bool) -> None:
             raise ChecksFailed(f"{command[0]} failed with exit code {code}")
 
 
-def lock() -> None:
+def write_locks() -> None:
     """Resolve requirements/*.in for all platforms into hashed files that name no package index. Raises ParlabError."""
     ensure_installed("dev", print)
     env = {**os.environ, "UV_CUSTOM_COMPILE_COMMAND": "./invoke lock"}

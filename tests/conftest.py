@@ -9,35 +9,50 @@ from pathlib import Path
 
 import pytest
 
-from parlab.backend.engine import NoEngine, connect
+from parlab.backend.engine import connect
+from parlab.errors import UsageError
+from parlab.report.still import find_browser
 
 ROOT = Path(__file__).resolve().parents[1]
 Invoke = Callable[..., subprocess.CompletedProcess[str]]
 
 
+# What some tests need, by their marker, which is their folder's name, too: the option that makes it a must, and how to
+# look for it.
+NEEDS: dict[str, tuple[str, Callable[[], object]]] = {
+    "cluster": ("--require-engine", lambda: connect().close()),
+    "browser": ("--require-browser", find_browser),
+}
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--require-engine", action="store_true", help="fail, rather than skip, where no engine answers")
+    for marker, (option, _) in NEEDS.items():
+        parser.addoption(
+            option, action="store_true", help=f"fail, rather than skip tests/{marker}, where there is none"
+        )
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    if config.getoption("--require-engine"):
-        try:
-            connect().close()
-        except NoEngine as error:
-            raise pytest.UsageError(f"--require-engine: {error}") from error
+    for option, look in NEEDS.values():
+        if config.getoption(option):
+            try:
+                look()
+            except UsageError as error:
+                raise pytest.UsageError(f"{option}: {error}") from error
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    marked = [item for item in items if "/tests/cluster/" in item.path.as_posix()]
-    for item in marked:
-        item.add_marker("cluster")
-    if not marked or config.getoption("--require-engine"):
-        return
-    try:
-        connect().close()
-    except NoEngine as error:
+    for marker, (option, look) in NEEDS.items():
+        marked = [item for item in items if f"/tests/{marker}/" in item.path.as_posix()]
         for item in marked:
-            item.add_marker(pytest.mark.skip(reason=str(error)))
+            item.add_marker(marker)
+        if not marked or config.getoption(option):
+            continue
+        try:
+            look()
+        except UsageError as error:
+            for item in marked:
+                item.add_marker(pytest.mark.skip(reason=str(error)))
 
 
 @pytest.fixture(scope="session", autouse=True)

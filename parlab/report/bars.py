@@ -1,0 +1,107 @@
+"""What a Gantt is made of, from spans alone: bars, in seconds from the first submission, and the rows they lie in."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from parlab.account import Worker, by_worker
+from parlab.phases import LOCK_HELD, LOCK_WAIT, Phase
+from parlab.spans import OK, Span
+from parlab.words import decimal
+
+QUEUED, ON_THE_WAY = "queued", "on the way"
+TASK, FAILED, PHASE, MARK, START_UP, SHUT_DOWN = "task", "failed", "other phase", "mark", "start-up", "shut-down"
+ROW_PIXELS = (5, 24)  # of a row, at least and at most
+MOST_PIXELS = 1200  # of all rows, if they are to have more than the least
+
+
+@dataclass(frozen=True)
+class Bar:
+    """One stretch of a task, which is counted from 0; of what concerns no task, -1."""
+
+    kind: str
+    worker: Worker | None
+    began: float
+    ended: float
+    task: int
+    name: str = ""
+
+
+def bars(spans: Sequence[Span]) -> Iterator[Bar]:
+    """One bar for each span and one for each of its phases; where they took time, its queueing and its ways, too."""
+    origin = min((span.submitted for span in spans), default=0.0)
+    numbers = {id(span): number for number, span in enumerate(spans)}
+    for worker, own in by_worker(spans).items():
+        free = origin
+        for span in own:
+            task, ready = numbers[id(span)], min(max(span.submitted, free), span.started)
+            free = max(free, span.finished)
+            kind = TASK if span.outcome == OK else FAILED
+            yield Bar(kind, worker, span.started - origin, span.finished - origin, task)
+            for phase in span.phases:
+                yield Bar(_kind(phase), worker, phase.started - origin, phase.finished - origin, task, phase.name)
+            ways = (
+                (QUEUED, span.submitted, ready),
+                (ON_THE_WAY, ready, span.started),
+                (ON_THE_WAY, span.finished, span.received),
+            )
+            yield from (Bar(kind, worker, a - origin, b - origin, task) for kind, a, b in ways if a < b)
+
+
+def _kind(phase: Phase) -> str:
+    if phase.instant:
+        return MARK
+    return phase.name if phase.name in (LOCK_WAIT, LOCK_HELD) else PHASE
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The rows from the top, each with its label; one with the name of a node stands above its workers' rows."""
+
+    labels: tuple[str, ...]
+    of_worker: Mapping[Worker | None, int]
+    headings: Mapping[int, str]
+
+    @property
+    def pixels(self) -> int:
+        """Of one row."""
+        least, most = ROW_PIXELS
+        return max(least, min(most, MOST_PIXELS // max(1, len(self.labels))))
+
+
+def rows(spans: Sequence[Span], limits: Mapping[str, float | None], *, launch: bool) -> Rows:
+    """The rows for these spans; with `launch` the first is for start-up and shut-down."""
+    labels, of_worker, headings = ["launch"] * launch, dict[Worker | None, int](), {}
+    if launch:
+        of_worker[None] = 0
+    workers: defaultdict[str, list[list[Span]]] = defaultdict(list)
+    for own in by_worker(spans).values():
+        workers[own[0].node].append(own)
+    for node in sorted(workers, key=lambda node: (len(node), node)):
+        limit = limits.get(node)
+        headings[len(labels)] = (
+            node if limit is None else f"{node}: at most {decimal(limit)} host CPU{'s' * (limit != 1)}"
+        )
+        labels.append("")
+        ordered = sorted((own[0] for own in workers[node]), key=lambda one: (one.rank, one.pid, one.thread))
+        for span, label in zip(ordered, _labels(ordered), strict=True):
+            of_worker[span.node, span.pid, span.thread] = len(labels)
+            labels.append(label)
+    return Rows(tuple(labels), of_worker, headings)
+
+
+def _labels(workers: Sequence[Span]) -> Iterator[str]:
+    """What sets the workers of a node apart: their ranks, else their processes, else their threads."""
+    for number, one in enumerate(workers, 1):
+        if len({other.rank for other in workers}) == len(workers) and one.rank >= 0:
+            yield f"rank {one.rank}"
+        elif len({other.pid for other in workers}) == len(workers):
+            yield f"process {one.pid}"
+        else:
+            yield f"thread {number}"
+
+
+def chunks(spans: Sequence[Span]) -> list[int]:
+    """The number of each task's chunk, from 1: what was submitted at one instant travelled in one message."""
+    numbers = {at: number for number, at in enumerate(sorted({span.submitted for span in spans}), 1)}
+    return [numbers[span.submitted] for span in spans]

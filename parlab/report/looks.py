@@ -1,0 +1,108 @@
+"""How a chart looks: what tells its parts apart, and what all figures have in common.
+
+Every kind of thing has a colour of Okabe and Ito's palette, made for the colour-blind ("Color Universal Design", 2008),
+and a pattern of its own, so that either does alone. Text, axes and grids take their colours from the page, by Bokeh's
+CSS variables, and the figures' backgrounds are transparent: so charts follow a page from light to dark.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from bokeh.models import BasicTickFormatter, PanTool, Plot, Range, WheelZoomTool
+from bokeh.models.annotations import Legend, LegendItem
+from bokeh.models.layouts import LayoutDOM
+from bokeh.plotting import figure
+
+BLACK, GREY = "#000000", "#8c8c8c"
+ORANGE, SKY, GREEN, YELLOW = "#e69f00", "#56b4e9", "#009e73", "#f0e442"
+BLUE, VERMILION, PURPLE = "#0072b2", "#d55e00", "#cc79a7"
+LEFT = 120  # pixels for the labels of rows, in all figures that stand above each other
+
+
+@dataclass(frozen=True)
+class Look:
+    """A colour and a pattern, one of Bokeh's; `blank` is a plain area."""
+
+    colour: str
+    pattern: str
+
+    def fill(self) -> dict[str, Any]:
+        """As properties of a Bokeh glyph."""
+        return {
+            "fill_color": self.colour,
+            "hatch_pattern": self.pattern,
+            "hatch_color": "white",
+            "hatch_alpha": 0.75,
+            "hatch_scale": 7,
+            "hatch_weight": 1.5,
+        }
+
+
+COMPUTING = Look(BLUE, "blank")
+QUEUED = Look(GREY, "dot")
+ON_THE_WAY = Look(SKY, "right_diagonal_line")
+WAITING = Look(ORANGE, "left_diagonal_line")
+HELD_BACK = Look(VERMILION, "diagonal_cross")
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A picture, by the name under which a still of it is made; `words` tell it to those who cannot see."""
+
+    name: str
+    title: str
+    words: str
+    model: LayoutDOM
+
+
+def make_figure(
+    height: int, x_range: Range | None = None, *, toolbar: bool = False, left: int = LEFT, **more: Any
+) -> figure:
+    """A figure as wide as the page. See `zoomable` for how it is moved."""
+    ranges: Mapping[str, Any] = {} if x_range is None else {"x_range": x_range}
+    plot = figure(
+        height=height,
+        tools=[],
+        toolbar_location="above" if toolbar else None,
+        sizing_mode="stretch_width",
+        min_border_left=left,
+        min_border_right=24,
+        background_fill_color=None,
+        border_fill_color=None,
+        outline_line_color=None,
+        **ranges,
+        **more,
+    )
+    plot.toolbar.logo = None
+    plot.xaxis.formatter = BasicTickFormatter(use_scientific=False)
+    plot.axis.major_label_text_font_size = plot.axis.axis_label_text_font_size = "12px"
+    plot.axis.axis_label_text_font_style = "normal"
+    return plot
+
+
+def zoomable(plot: Plot) -> None:
+    """Let a figure be dragged and zoomed along the axis of time."""
+    drag, wheel = PanTool(dimensions="width"), WheelZoomTool(dimensions="width", modifiers={"ctrl": True})
+    plot.add_tools(drag, wheel)
+    plot.toolbar.active_drag, plot.toolbar.active_scroll = drag, wheel
+
+
+def add_legend(plot: Any, drawn: Mapping[str, Sequence[Any]], *, columns: int, place: str = "above") -> None:
+    """What is drawn, by its name."""
+    plot.add_layout(
+        Legend(
+            items=[LegendItem(label=name, renderers=list(glyphs)) for name, glyphs in drawn.items()],
+            orientation="horizontal",
+            ncols=columns,
+            border_line_color=None,
+            background_fill_color=None,
+            location="left",
+            margin=4,
+            spacing=14,
+            label_text_font_size="12px",
+            glyph_width=26,
+            stylesheets=[".bk-item .bk-label { color: var(--ink) !important }"],  # else it keeps its first colour
+        ),
+        place,
+    )

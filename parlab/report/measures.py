@@ -1,0 +1,109 @@
+"""What a report says of a launch in numbers, from its spans and its nodes' readings alone. Times in seconds."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+
+from parlab.account import Worker, by_worker
+from parlab.record import Repeat
+from parlab.spans import Span
+
+HEAD = "head"
+
+
+@dataclass(frozen=True)
+class Measures:
+    """Of one launch, from the first submission to the last receipt; `work` is time in tasks, the rest is idle."""
+
+    wall_s: float
+    work_s: float  # of all tasks together
+    idle_s: float  # of all workers together
+    overlap_s: float  # during which two tasks or more were in work
+    most_busy: int  # tasks that were in work at once
+    balance: float  # load balance: the mean of the workers' work over the most that one had; 1 is even
+    straggler: Worker | None  # whose last task ended last
+    straggled_s: float  # how long after the last but one
+
+    @property
+    def speedup(self) -> float:
+        """Work over wall: how many workers were busy on average; 0 where nothing was done."""
+        return self.work_s / self.wall_s if self.wall_s else 0.0
+
+
+def measure(spans: Sequence[Span], workers: int) -> Measures:
+    """Measure a launch; `workers` counts those, too, that had no task."""
+    if not spans:
+        return Measures(0.0, 0.0, 0.0, 0.0, 0, 1.0, None, 0.0)
+    wall_s = max(span.received for span in spans) - min(span.submitted for span in spans)
+    own = by_worker(spans)
+    work = [sum(span.finished - span.started for span in tasks) for tasks in own.values()]
+    ends = sorted((max(span.finished for span in tasks), worker) for worker, tasks in own.items())
+    count = max(workers, len(own))
+    busy = busy_steps(spans)
+    return Measures(
+        wall_s=wall_s,
+        work_s=sum(work),
+        idle_s=max(0.0, count * wall_s - sum(work)),
+        overlap_s=sum(until - at for (at, tasks), (until, _) in pairwise(busy) if tasks > 1),
+        most_busy=max(tasks for _, tasks in busy),
+        balance=sum(work) / count / max(work) if max(work) else 1.0,
+        straggler=ends[-1][1],
+        straggled_s=ends[-1][0] - ends[-2][0] if len(ends) > 1 else 0.0,
+    )
+
+
+def busy_steps(spans: Sequence[Span]) -> list[tuple[float, int]]:
+    """How many tasks are in work from each instant on, in order; none from the last on."""
+    changes = sorted([(span.started, 1) for span in spans] + [(span.finished, -1) for span in spans])
+    steps: list[tuple[float, int]] = []
+    count = 0
+    for at, change in changes:
+        count += change
+        if steps and steps[-1][0] == at:
+            steps.pop()
+        steps.append((at, count))
+    return steps
+
+
+@dataclass(frozen=True)
+class CpuUse:
+    """What the worker nodes used together between two of their readings; times from the first submission."""
+
+    began: float
+    ended: float
+    used: float  # host CPUs
+    throttled: float  # share of the nodes' quota periods in which they were held back
+
+
+def cpu_use(repeat: Repeat) -> list[CpuUse]:
+    """What the worker nodes used, in order; [] where that was not counted, as of simulated nodes."""
+    if not repeat.spans:
+        return []
+    origin = min(span.submitted for span in repeat.spans)
+    nodes = []
+    for node, use in repeat.nodes.items():
+        counted = [reading for reading in use.readings if reading.used_s is not None]
+        if node != HEAD and len(counted) > 1:
+            at = np.array([repeat.by_the_head(node, reading.at) - origin for reading in counted])
+            counters = [(r.used_s, r.throttled or 0, r.periods or 0) for r in counted]
+            nodes.append((at, np.array(counters, float).T))
+    if not nodes:
+        return []
+    edges = np.unique(np.concatenate([at for at, _ in nodes]))
+    # A counter that is read seldom is taken to have run evenly in between.
+    each = [np.stack([np.diff(np.interp(edges, at, counter)) for counter in counters]) for at, counters in nodes]
+    used_s, throttled, periods = np.sum(each, axis=0)
+    lengths = np.diff(edges)
+    shares = np.divide(throttled, periods, out=np.zeros_like(periods), where=periods > 0)
+    return [
+        CpuUse(float(began), float(ended), float(cpu_s / length), float(share))
+        for began, ended, cpu_s, length, share in zip(edges, edges[1:], used_s, lengths, shares, strict=False)
+    ]
+
+
+def cpu_limit(repeat: Repeat) -> float | None:
+    """Host CPUs that the worker nodes may use together; None where there is no limit."""
+    wanted = [use.wanted for node, use in repeat.nodes.items() if node != HEAD]
+    return None if not wanted or None in wanted else sum(limit for limit in wanted if limit is not None)

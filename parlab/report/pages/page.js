@@ -1,0 +1,78 @@
+"use strict"
+// Draws the page's charts one after another, the first ones first; the page stays usable meanwhile.
+const views = new Map()
+
+async function draw() {
+  for (const script of document.querySelectorAll("script.chart")) {
+    const name = script.dataset.chart
+    const drawn = await Bokeh.embed.embed_item(JSON.parse(script.textContent), name)
+    views.set(name, drawn.roots[0])
+    await painted(views.get(name).model.document)
+    document.getElementById(name).dataset.drawn = "yes"
+  }
+  document.body.dataset.drawn = "yes"
+}
+
+function painted(bokeh_document) {
+  return new Promise((resolve) => (bokeh_document.is_idle ? resolve() : bokeh_document.idle.connect(resolve)))
+}
+
+// What is no data has its colours from the page: painted anew when that goes from light to dark.
+function* figures(view) {
+  if (view.request_repaint) yield view
+  for (const child of view.child_views ?? []) yield* figures(child)
+}
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
+  for (const view of views.values()) for (const plot of figures(view)) plot.request_repaint()
+})
+
+// Paper is white and as wide as it is, and a printer does not wait: it gets pictures of the charts, made at once.
+addEventListener("beforeprint", () => {
+  document.documentElement.classList.add("paper")
+  for (const [name, view] of views) {
+    const { canvas } = view.export("png")
+    canvas.classList.add("printed")
+    document.getElementById(name).after(canvas)
+  }
+})
+addEventListener("afterprint", () => {
+  document.documentElement.classList.remove("paper")
+  for (const canvas of document.querySelectorAll(".printed")) canvas.remove()
+})
+
+// Time: the range that the figures of a chart share.
+function timeOf(name) {
+  return views.get(name)?.model.document.get_model_by_name("time")
+}
+
+const keys = {
+  ArrowLeft: (start, end) => [start - 0.1 * (end - start), end - 0.1 * (end - start)],
+  ArrowRight: (start, end) => [start + 0.1 * (end - start), end + 0.1 * (end - start)],
+  "+": (start, end) => [start + 0.1 * (end - start), end - 0.1 * (end - start)],
+  "-": (start, end) => [start - 0.125 * (end - start), end + 0.125 * (end - start)],
+  0: null,
+}
+
+document.addEventListener("keydown", (event) => {
+  const chart = event.target.closest?.(".chart")
+  const key = event.key === "=" ? "+" : event.key
+  const time = chart && timeOf(chart.id)
+  if (!time || !(key in keys) || event.ctrlKey || event.metaKey || event.altKey) return
+  const [least, most] = time.bounds
+  let [start, end] = key === "0" ? [least, most] : keys[key](time.start, time.end)
+  const width = Math.min(end - start, most - least)
+  start = Math.max(least, Math.min(start, most - width))
+  time.setv({ start, end: start + width })
+  event.preventDefault()
+})
+
+// For a still picture: the page's only chart as text, where the program that has opened the page finds it.
+function picture(kind) {
+  const layer = views.values().next().value.export(kind)
+  const found = document.createElement("pre")
+  found.id = "picture"
+  found.textContent = kind === "svg" ? layer.ctx.get_serialized_svg(true) : layer.canvas.toDataURL("image/png")
+  document.body.append(found)
+}
+
+draw().then(() => location.hash && document.querySelector(".still") && picture(location.hash.slice(1)))

@@ -1,0 +1,143 @@
+"""The chart of a case on an axis of time: ideal above measured, and beneath who was busy and what CPU was used."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from bokeh.layouts import column
+from bokeh.models import ColumnDataSource, FixedTicker, HoverTool, NumeralTickFormatter, Range1d
+from bokeh.plotting import figure
+from numpy.typing import NDArray
+
+from parlab.record import MeasuredCase, Repeat
+from parlab.report.gantt import ideal_gantt, measured_gantt
+from parlab.report.looks import COMPUTING, GREEN, GREY, ORANGE, VERMILION, Chart, make_figure, zoomable
+from parlab.report.measures import CpuUse, busy_steps, cpu_limit, cpu_use, measure
+from parlab.words import decimal, percent, plural, seconds
+
+MARGIN = 0.01  # of the axis of time, on either side
+ROOM_FOR_WORDS = 0.2  # of it, behind the last mark
+
+
+def timeline(case: MeasuredCase, name: str, *, letter: str = "", beside: Sequence[MeasuredCase] = ()) -> Chart | None:
+    """The ideal above the measured, and beneath on the same axis who was busy and what CPU was used.
+
+    The axis is one that would do for the cases `beside` it, too; `letter` sets it apart from those. None where no task
+    left a span.
+    """
+    repeat = case.typical
+    if not repeat.spans:
+        return None
+    x_range = _time_axis([case, *beside])
+    parts = [ideal_gantt(case, x_range, letter)] if case.ideal_s is not None and case.completed else []
+    parts += [measured_gantt(case, repeat, x_range, letter), busy_workers(case, repeat, x_range)]
+    if use := cpu_use(repeat):
+        parts.append(cpu_used(repeat, use, x_range))
+    title = f"{letter}: {case.name}" if letter else case.name
+    return Chart(name, title, _told(case, repeat), column(*parts, sizing_mode="stretch_width"))
+
+
+def _time_axis(cases: Sequence[MeasuredCase]) -> Range1d:
+    """From start-up to shut-down; where these would leave little to be seen of the tasks, one has to go there."""
+    launches = [case.typical for case in cases]
+    work_s = max([launch.measured_s or 0.0 for launch in launches] + [case.ideal_s or 0.0 for case in cases])
+    least = -max(launch.startup_s for launch in launches)
+    most = max([work_s] + [(launch.measured_s or 0.0) + launch.shutdown_s for launch in launches])
+    start, end = max(least, -work_s), min(most, 2 * work_s)
+    margin = MARGIN * (end - start)
+    marked = any(phase.instant for launch in launches for span in launch.spans for phase in span.phases)
+    room = ROOM_FOR_WORDS * (end - start) if marked else margin
+    return Range1d(start=start - margin, end=end + room, bounds=(least - margin, most + room), name="time")
+
+
+def _told(case: MeasuredCase, repeat: Repeat) -> str:
+    measures = measure(repeat.spans, case.workers)
+    return (
+        f"{plural(len(repeat.spans), 'task')} on {plural(case.workers, 'worker')}: ideal {seconds(case.ideal_s)}, "
+        f"measured {seconds(repeat.measured_s)}; at most {measures.most_busy} busy at once, "
+        f"{decimal(measures.speedup)} on average; load balance {percent(measures.balance)}"
+    )
+
+
+def busy_workers(case: MeasuredCase, repeat: Repeat, x_range: Range1d) -> figure:
+    """How many tasks are in work from instant to instant, and how many ideally."""
+    origin = min(span.submitted for span in repeat.spans)
+    measured = [(at - origin, count) for at, count in busy_steps(repeat.spans)]
+    ideal = [(at, float(count)) for at, count in busy_steps(case.ideal())] if case.completed else []
+    top = max(count for _, count in [*measured, *ideal])
+    plot = make_figure(120, x_range, title="workers that are busy", y_range=Range1d(start=0, end=1.1 * top))
+    zoomable(plot)
+    at, count = _staircase(measured)
+    plot.varea(at, np.zeros_like(count), count, fill_color=COMPUTING.colour, fill_alpha=0.35)
+    line = plot.line(at, count, line_color=COMPUTING.colour, line_width=1.5, name="busy")
+    plot.add_tools(
+        HoverTool(
+            renderers=[line], mode="vline", line_policy="prev", tooltips=[("at", "@x{0.000} s"), ("busy", "@y{0}")]
+        )
+    )
+    if ideal:
+        plot.line(*_staircase(ideal), line_color=GREY, line_dash="dashed", line_width=2)
+    plot.yaxis.ticker = FixedTicker(ticks=sorted({0, top // 2, top}))
+    return plot
+
+
+def _staircase(steps: Sequence[tuple[float, float]]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The corners of a line that goes up and down in steps."""
+    at, count = np.array([at for at, _ in steps]), np.array([count for _, count in steps], float)
+    return np.repeat(at, 2), np.concatenate([[0.0], np.repeat(count, 2)[:-1]])
+
+
+def cpu_used(repeat: Repeat, use: Sequence[CpuUse], x_range: Range1d) -> figure:
+    """What the worker nodes used together, their limit, and, shaded by how much, when they were held back by it."""
+    limit = cpu_limit(repeat)
+    top = 1.4 * (limit or max(one.used for one in use))  # short of a quota period a node may use more than its limit
+    source = ColumnDataSource(
+        {
+            "left": np.array([one.began for one in use], np.float32),
+            "right": np.array([one.ended for one in use], np.float32),
+            "used": np.array([one.used for one in use], np.float32),
+            "throttled": np.array([one.throttled for one in use], np.float32),
+            "shade": np.array([0.3 * one.throttled for one in use], np.float32),
+        }
+    )
+    told = "" if limit is None else f", of {decimal(limit)}; shaded where their limit held them back"
+    plot = make_figure(
+        130,
+        x_range,
+        title=f"host CPUs that the worker nodes used{told}",
+        y_range=Range1d(start=0, end=top),
+    )
+    zoomable(plot)
+    used = plot.quad(
+        "left", "right", "used", 0, source=source, fill_color=GREEN, fill_alpha=0.45, line_color=GREEN, name="used"
+    )
+    plot.quad(
+        "left",
+        "right",
+        top,
+        0,
+        source=source,
+        fill_color=VERMILION,
+        fill_alpha="shade",
+        line_color=None,
+        hatch_pattern="left_diagonal_line",
+        hatch_color=VERMILION,
+        hatch_alpha="shade",
+        name="throttled",
+    )
+    if limit is not None:
+        plot.hspan(limit, line_color=ORANGE, line_width=2, line_dash="dashed")
+    plot.add_tools(
+        HoverTool(
+            renderers=[used],
+            mode="vline",
+            point_policy="follow_mouse",
+            tooltips=[
+                ("from, to", "@left{0.00} s, @right{0.00} s"),
+                ("host CPUs", "@used{0.000}"),
+                ("periods held back", "@throttled{0 %}"),
+            ],
+        )
+    )
+    plot.yaxis.ticker = FixedTicker(ticks=[0, top / 1.4])
+    plot.yaxis.formatter = NumeralTickFormatter(format="0.[000]")
+    return plot

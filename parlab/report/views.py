@@ -1,0 +1,220 @@
+"""What a page shows of a run, in words and charts; `pages/report.html` says where."""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+from parlab.account import by_worker
+from parlab.console import in_short
+from parlab.handout import Handout, parse_handout
+from parlab.record import MeasuredCase, Run
+from parlab.report.bars import rows
+from parlab.report.charts import accounts, overview
+from parlab.report.curves import scaling
+from parlab.report.looks import Chart
+from parlab.report.measures import measure
+from parlab.report.scaling import curves, fits, too_few
+from parlab.report.timelines import timeline
+from parlab.spans import Span
+from parlab.words import number, percent, seconds, signed_percent
+
+MOST_LISTED = 300  # tasks of a case, in the table below its chart; the record has them all
+EVEN = 0.05  # of the whole: workers who are through so close together have no straggler
+
+
+@dataclass(frozen=True)
+class CaseView:
+    """A case as the page shows it; `name` is its chart's."""
+
+    case: MeasuredCase
+    name: str
+
+    @cached_property
+    def chart(self) -> Chart | None:
+        return timeline(self.case, self.name)
+
+    def figures(self) -> Iterator[tuple[str, str]]:
+        """The head of the case: what was measured, by its name."""
+        case, repeat = self.case, self.case.typical
+        measures = measure(repeat.spans, case.workers)
+        yield "wall", seconds(repeat.measured_s)
+        yield "ideal", seconds(case.ideal_s) if case.completed else "-"
+        yield "off by", signed_percent(case.off_by)
+        if case.lesson_s is not None:
+            yield "lesson", seconds(case.lesson_s)
+        yield "time in tasks", seconds(measures.work_s)
+        yield "speed-up", _times(case.speedup)
+        yield "efficiency", _share(case.speedup / case.workers)
+        yield "busy on average", f"{number(measures.speedup)} of {_workers(case)}"
+        yield "load balance", percent(measures.balance)
+        yield "straggler", self._straggler()
+        yield "start-up", seconds(repeat.startup_s)
+        yield "shut-down", seconds(repeat.shutdown_s)
+        if len(case.repeats) > 1:
+            yield "spread", f"{percent(case.spread)} of {len(case.times)} launches"
+        for name, value in case.figures.items():
+            yield name, number(value)
+
+    def _straggler(self) -> str:
+        spans = self.case.typical.spans
+        measures = measure(spans, self.case.workers)
+        if measures.straggler is None or measures.straggled_s <= EVEN * measures.wall_s:
+            return "none"
+        placed = rows(spans, {}, launch=False)
+        who = placed.labels[placed.of_worker[measures.straggler]]
+        return f"{who} on {measures.straggler[0]}, by {seconds(measures.straggled_s)}"
+
+    def workers(self) -> Iterator[tuple[str, ...]]:
+        """A row for each worker: what it did, in words."""
+        spans = self.case.typical.spans
+        origin = min((span.submitted for span in spans), default=0.0)
+        for (node, pid, _), own in by_worker(spans).items():
+            work = sum(span.finished - span.started for span in own)
+            first, last = own[0].started - origin, max(span.finished for span in own) - origin
+            cpu_s = sum(span.cpu_s for span in own)
+            yield (
+                node,
+                _rank(own[0]),
+                str(pid),
+                str(len(own)),
+                f"{work:.3f}",
+                f"{cpu_s:.3f}",
+                f"{first:.3f}",
+                f"{last:.3f}",
+            )
+
+    def tasks(self) -> Iterator[tuple[str, ...]]:
+        """A row for each task, unless there are too many to list."""
+        spans = self.case.typical.spans
+        origin = min((span.submitted for span in spans), default=0.0)
+        for index, span in enumerate(spans if len(spans) <= MOST_LISTED else (), 1):
+            times = (span.submitted, span.started, span.finished, span.received)
+            phases = ", ".join(f"{p.name} {p.started - origin:.4f} to {p.finished - origin:.4f}" for p in span.phases)
+            yield (
+                *(str(index), span.node, _rank(span), str(span.pid)),
+                *(f"{at - origin:.4f}" for at in times),
+                *(f"{span.cpu_s:.4f}", span.outcome, phases),
+            )
+
+
+def _workers(case: MeasuredCase) -> int:
+    """How many workers there were: those that were asked for, or more, as where a case starts its own processes."""
+    return max(case.workers, len(by_worker(case.typical.spans)))
+
+
+def _as_declared(case: MeasuredCase) -> str:
+    return "as declared" if case.complaint is None else f"not as declared: {case.complaint}"
+
+
+def _times(speedup: float) -> str:
+    return "-" if math.isnan(speedup) else f"{speedup:.2f} x"
+
+
+def _share(efficiency: float) -> str:
+    return "-" if math.isnan(efficiency) else percent(efficiency)
+
+
+def _rank(span: Span) -> str:
+    return str(span.rank) if span.rank >= 0 else "-"
+
+
+@dataclass(frozen=True)
+class CurveView:
+    """Cases that differ in how many workers there are: the chart, and what the fitted laws say."""
+
+    chart: Chart
+    says: tuple[str, ...]
+
+
+def answer_class(run: Run) -> str:
+    """The style of a run's verdict in a word or two: yes, no or cannot."""
+    if run.failure is not None or run.wrong or not run.verdict.is_measurement:
+        return "no"
+    return run.verdict.reproduced.answer.name.lower()
+
+
+@dataclass(frozen=True)
+class RunView:
+    """A run as the page shows it; `prefix` sets its charts' names apart from those of other runs on the page."""
+
+    run: Run
+    prefix: str = ""
+
+    @property
+    def title(self) -> str:
+        return f"lab.{self.run.lab}"
+
+    @property
+    def handout(self) -> Handout | None:
+        return parse_handout(self.run.lab, self.run.handout) if self.run.handout else None
+
+    @property
+    def in_short(self) -> str:
+        return in_short(self.run).plain
+
+    @property
+    def answer(self) -> str:
+        """How good that is: yes, no or cannot."""
+        return answer_class(self.run)
+
+    @cached_property
+    def cases(self) -> list[CaseView]:
+        return [CaseView(case, f"{self.prefix}case-{index}") for index, case in enumerate(self.run.cases, 1)]
+
+    @cached_property
+    def overview(self) -> Chart | None:
+        return self._named(overview(self.run))
+
+    @cached_property
+    def account(self) -> Chart | None:
+        return self._named(accounts(self.run))
+
+    @cached_property
+    def curves(self) -> list[CurveView]:
+        found = []
+        for index, curve in enumerate(curves(self.run), 1):
+            said = [fit.words() for fit in fits(*curve.points())]
+            few = too_few(len(curve.sizes))
+            found.append(CurveView(scaling(curve, f"{self.prefix}scaling-{index}"), tuple(filter(None, [*said, few]))))
+        return found
+
+    def _named(self, chart: Chart | None) -> Chart | None:
+        return chart and replace(chart, name=f"{self.prefix}{chart.name}")
+
+    def charts(self) -> list[Chart]:
+        """All charts of the run, in the order of the page."""
+        found = [self.overview, *(case.chart for case in self.cases), self.account, *(c.chart for c in self.curves)]
+        return [chart for chart in found if chart is not None]
+
+    def rows(self) -> Iterator[tuple[str, ...]]:
+        """The table of the cases."""
+        for case in self.run.cases:
+            yield (
+                case.name,
+                str(_workers(case)),
+                seconds(case.ideal_s) if case.completed else "-",
+                seconds(case.measured_s),
+                signed_percent(case.off_by),
+                _times(case.speedup),
+                _share(case.speedup / case.workers),
+                f"{case.typical.outcome}, {_as_declared(case)}",
+            )
+
+    def warnings(self) -> list[str]:
+        """What a reader has to know before anything else."""
+        found = []
+        if self.run.failure is not None:
+            found.append(f"This run broke off, with exit code {self.run.failure.exit_code}: {self.run.failure.text}")
+        if self.run.wrong:
+            found.append("A result is wrong: see the cases' outcomes.")
+        if not self.run.cases:
+            found.append("No case was measured, so there is nothing to draw.")
+        elif not self.run.verdict.is_measurement:
+            found.append("This is not a measurement: the figures say nothing about the lab. The verdict tells why.")
+        if self.run.backend == "embedded":
+            found.append(
+                "Embedded: the nodes are simulated by processes of one machine. No kernel limit held them, and what a "
+                "node used was not counted: such claims cannot be shown here."
+            )
+        return found

@@ -1,0 +1,67 @@
+"""A real browser without a network, and pages made from made-up runs and opened from files."""
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+
+from parlab.report.still import find_browser
+
+SECONDS = 60
+WIDTH, HEIGHT = 1280, 900
+Open = Callable[..., "Opened"]
+
+
+class Opened:
+    """A page, and what it has asked for and complained of."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+        self.requests: list[str] = []
+        self.complaints: list[str] = []
+        page.on("request", lambda request: self.requests.append(request.url))
+        page.on("console", self._heard)
+        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        page.set_default_timeout(1000 * SECONDS)
+
+    def _heard(self, message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning"):
+            self.complaints.append(message.text)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        as_root = ["--no-sandbox"] if os.geteuid() == 0 else []
+        made = playwright.chromium.launch(executable_path=find_browser(), args=as_root)
+        yield made
+        made.close()
+
+
+@pytest.fixture
+def open_page(browser: Browser, tmp_path: Path) -> Iterator[Open]:
+    """Open the text of a page from a file, with the network switched off; nothing may have been asked for."""
+    opened: list[Opened] = []
+
+    def open_it(text: str, *, name: str = "page with a blank.html", **context: Any) -> Opened:
+        file = tmp_path / name
+        file.write_text(text, encoding="utf-8")
+        size: Any = {"width": WIDTH, "height": HEIGHT}
+        made = browser.new_context(offline=True, viewport=size, **context)
+        found = Opened(made.new_page())
+        opened.append(found)
+        found.page.goto(file.as_uri())
+        if found.page.locator("script.chart").count():
+            found.page.wait_for_function("document.body.dataset.drawn === 'yes'")
+        return found
+
+    yield open_it
+    for found in opened:
+        own, *others = found.requests
+        assert own.startswith("file://")
+        assert [url for url in others if not url.startswith(("data:", "blob:"))] == []
+        assert found.complaints == []
+        found.page.context.close()

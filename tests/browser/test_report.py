@@ -1,0 +1,327 @@
+"""Reports as a reader sees them: what is drawn, told by hovering, by keyboard, in words, in the dark and on paper."""
+
+import io
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from PIL import Image
+from playwright.sync_api import Page
+
+from parlab.phases import LOCK_HELD, LOCK_WAIT, Phase
+from parlab.record import Run
+from parlab.report.page import comparison, index, report
+from tests.browser.conftest import WIDTH, Open
+from tests.unit.samples import (
+    case,
+    case_on,
+    embedded_run,
+    failed_run,
+    noisy_repeat,
+    raised,
+    repeat,
+    run,
+    span,
+    spans,
+)
+
+BLUE = (0x00, 0x72, 0xB2)
+MARKED = span(
+    start=10.0,
+    seconds=3.0,
+    phases=(Phase(LOCK_WAIT, 10.5, 11.0), Phase(LOCK_HELD, 11.0, 12.0), Phase("reads 100", 11.5, 11.5)),
+)
+RUNS = {
+    "one size": run(case()),
+    "sizes and repeats": run(case_on(1), case_on(2), case_on(4, repeats=3)),
+    "phases": run(case(repeat([MARKED]))),
+    "a task failed": run(case(repeat([replace(span(), outcome="OSError")], outcome="OSError"), declared="OSError")),
+    "raised": run(case(raised(), declared="ValueError")),
+    "wrong": run(case(repeat(outcome="wrong", complaint="the results differ"))),
+    "not a measurement": run(case(noisy_repeat())),
+    "broken off": failed_run(case()),
+    "empty": failed_run(),
+    "nothing at all": run(),
+    "embedded": embedded_run(),
+}
+
+# What is drawn, by the page's own account: of each figure, how many things each of its glyphs shows.
+GLYPHS = """name => [...figures(views.get(name))].map(plot => [plot.model.name, plot.model.renderers
+    .map(glyph => [glyph.name, glyph.data_source.get_length()])])"""
+# Where on the screen a point of a figure is, in its own coordinates.
+PLACE = """([name, part, x, y]) => {
+    const plot = [...figures(views.get(name))].find(plot => plot.model.name === part)
+    const box = plot.canvas_view.el.getBoundingClientRect()
+    return [box.x + plot.frame.x_scale.compute(x), box.y + plot.frame.y_scale.compute(y)]
+}"""
+TIME = "name => { const time = timeOf(name); return [time.start, time.end] }"
+
+
+def counts(page: Page, chart: str, part: str) -> dict[str, int]:
+    found: dict[str, Any] = dict(page.evaluate(GLYPHS, chart))
+    return {name: count for name, count in found[part] if name}
+
+
+def place(page: Page, chart: str, part: str, x: float, y: float) -> tuple[float, float]:
+    """Scroll there; where it then is in the window."""
+    page.locator(f"#{chart}").scroll_into_view_if_needed()
+    at: tuple[float, float] = page.evaluate(PLACE, [chart, part, x, y])
+    page.evaluate("([x, y]) => window.scrollBy(0, y - innerHeight / 2)", at)
+    x_, y_ = page.evaluate(PLACE, [chart, part, x, y])
+    return x_, y_
+
+
+def brightness(shot: bytes) -> list[int]:
+    """Of every pixel, from 0 to 765."""
+    data = Image.open(io.BytesIO(shot)).convert("RGB").tobytes()
+    return [sum(data[at : at + 3]) for at in range(0, len(data), 3)]
+
+
+def colour_at(page: Page, x: float, y: float) -> tuple[int, ...]:
+    shot = page.screenshot(clip={"x": x, "y": y, "width": 1, "height": 1})
+    return Image.open(io.BytesIO(shot)).convert("RGB").getpixel((0, 0))  # type: ignore[return-value]
+
+
+@pytest.mark.parametrize("made", RUNS.values(), ids=RUNS)
+def test_any_run_has_a_page_that_opens_without_a_network_or_a_complaint(made: Run, open_page: Open) -> None:
+    page = open_page(report([made])).page
+    assert page.locator("h1").inner_text().startswith("lab.sample")
+    for question in ("correct", "held", "quiet", "reproduced"):
+        assert page.get_by_role("rowheader", name=question, exact=True).is_visible()
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("empty", "This run broke off, with exit code 4: worker-2 is gone"),
+        ("empty", "No case was measured"),
+        ("nothing at all", "No case was measured"),
+        ("broken off", "This run broke off"),
+        ("not a measurement", "This is not a measurement"),
+        ("wrong", "A result is wrong"),
+        ("embedded", "Embedded: the nodes are simulated"),
+    ],
+)
+def test_a_page_says_first_what_its_figures_are_not(name: str, told: str, open_page: Open) -> None:
+    page = open_page(report([RUNS[name]])).page
+    assert any(told in alert for alert in page.get_by_role("alert").all_inner_texts())
+
+
+def test_a_run_with_nothing_to_say_first_says_nothing(open_page: Open) -> None:
+    assert open_page(report([RUNS["one size"]])).page.get_by_role("alert").count() == 0
+
+
+def test_the_gantt_has_exactly_one_bar_a_span_and_phase(open_page: Open) -> None:
+    page = open_page(report([RUNS["sizes and repeats"], RUNS["phases"]])).page
+    for number, nodes in enumerate((1, 2, 4), 1):
+        assert counts(page, f"run-1-case-{number}", "measured")["task"] == len(spans(nodes))
+    assert counts(page, "run-2-case-1", "measured") == {
+        "task": 1,
+        LOCK_WAIT: 1,
+        LOCK_HELD: 1,
+        "mark": 1,
+        "start-up": 1,
+        "shut-down": 1,
+    }
+
+
+def test_a_bar_is_where_its_task_was(open_page: Open) -> None:
+    page = open_page(report([RUNS["one size"]])).page  # rows: launch, the node, its two workers
+    assert colour_at(page, *place(page, "case-1", "measured", 0.5, 2.6)) == BLUE
+    assert colour_at(page, *place(page, "case-1", "ideal", 0.5, 1.6)) == BLUE
+    assert colour_at(page, *place(page, "case-1", "measured", 0.5, 1.6)) != BLUE
+
+
+def test_hovering_tells_a_task_s_facts(open_page: Open) -> None:
+    page = open_page(report([RUNS["one size"]])).page
+    page.mouse.move(*place(page, "case-1", "measured", 1.5, 2.6))
+    for what, value in {
+        "task": "3 of 8",
+        "chunk": "2",
+        "node": "worker-1",
+        "rank": "2",
+        "process": "2, thread 1",
+        "started": "1.0000 s",
+        "finished": "2.0000 s",
+        "CPU seconds": "0.1250",
+        "outcome": "ok",
+    }.items():
+        row = page.locator(".bk-tooltip-row-label", has_text=what).first
+        row.wait_for()
+        told = page.locator(f".bk-tooltip-row-label:text-is('{what}:') + .bk-tooltip-row-value")
+        assert told.inner_text() == value
+
+
+def test_the_keyboard_reaches_a_chart_and_moves_in_time(open_page: Open) -> None:
+    page = open_page(report([RUNS["one size"]])).page
+    for _ in range(20):
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement.id") == "case-1":
+            break
+    assert page.evaluate("document.activeElement.id") == "case-1"
+    start, end = page.evaluate(TIME, "case-1")
+    page.keyboard.press("+")
+    nearer = page.evaluate(TIME, "case-1")
+    assert start < nearer[0] < nearer[1] < end
+    page.keyboard.press("ArrowRight")
+    moved = page.evaluate(TIME, "case-1")
+    assert moved[0] > nearer[0]
+    assert moved[1] - moved[0] == pytest.approx(nearer[1] - nearer[0])
+    for _ in range(30):
+        page.keyboard.press("ArrowLeft")
+    assert page.evaluate(TIME, "case-1")[0] == start
+    page.keyboard.press("0")
+    assert page.evaluate(TIME, "case-1") == [start, end]
+
+
+def test_dragging_pans_all_figures_of_a_case_together(open_page: Open) -> None:
+    page = open_page(report([RUNS["one size"]])).page
+    page.locator("#case-1").focus()
+    page.keyboard.press("+")
+    before = page.evaluate(TIME, "case-1")
+    x, y = place(page, "case-1", "measured", 2.0, 2.6)
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x + 60, y, steps=5)
+    page.mouse.up()
+    after = page.evaluate(TIME, "case-1")
+    assert after[0] < before[0]
+
+
+def test_every_chart_has_its_words_and_its_tables(open_page: Open) -> None:
+    page = open_page(report([RUNS["sizes and repeats"]])).page
+    charts = page.locator(".chart[role=figure]")
+    assert charts.count() == 6  # overview, three cases, where the time went, more workers
+    for chart in charts.all():
+        assert len(chart.get_attribute("aria-label") or "") > 40
+        assert chart.get_attribute("tabindex") == "0"
+    page.get_by_text("The same as tables").first.click()
+    assert page.get_by_role("columnheader", name="first start, s").first.is_visible()
+
+
+def test_a_law_is_fitted_from_three_sizes_and_five_and_told_in_words(open_page: Open) -> None:
+    said = open_page(report([run(*map(case_on, (1, 2)))])).page.locator("main").inner_text()
+    assert "Too few sizes, 2: Amdahl's law needs 3, Universal Scalability Law needs 5." in said
+    said = open_page(report([run(*map(case_on, (1, 2, 3, 4, 6)))])).page.locator("main").inner_text()
+    assert "of this cannot be shared out" in said
+    assert "of this waits its turn" in said
+    assert "with 2 to 12 workers" in said
+
+
+@pytest.mark.parametrize("width", [WIDTH, 800])
+def test_nothing_is_wider_than_the_window(width: int, open_page: Open) -> None:
+    page = open_page(report(list(RUNS.values()))).page
+    page.set_viewport_size({"width": width, "height": 900})
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_words_in_charts_can_be_read_in_light_and_dark(scheme: str, open_page: Open) -> None:
+    page = open_page(report([RUNS["one size"]]), color_scheme=scheme).page
+    x, y = place(page, "case-1", "measured", page.evaluate(TIME, "case-1")[0], 3.5)
+    shot = page.screenshot(clip={"x": x - 110, "y": y - 10, "width": 100, "height": 20})  # the name of a row
+    shades = sorted(brightness(shot))
+    if scheme == "light":
+        assert shades[0] < 200
+        assert shades[-1] > 700
+    else:
+        assert shades[0] < 120
+        assert shades[-1] > 550
+
+
+def test_charts_follow_the_page_when_it_goes_dark(open_page: Open) -> None:
+    page = open_page(report([RUNS["one size"]]), color_scheme="light").page
+    x, y = place(page, "case-1", "measured", page.evaluate(TIME, "case-1")[0], 3.5)
+    clip: Any = {"x": x - 110, "y": y - 10, "width": 100, "height": 20}
+    page.emulate_media(color_scheme="dark")
+    page.wait_for_timeout(300)
+    assert max(brightness(page.screenshot(clip=clip))) > 550
+
+
+def test_on_paper_it_is_dark_on_white_and_no_chart_is_cut(open_page: Open) -> None:
+    page = open_page(report([RUNS["sizes and repeats"]]), color_scheme="dark").page
+    page.set_viewport_size({"width": 720, "height": 1000})
+    page.emulate_media(media="print")
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+    pictures = page.locator("canvas.printed")
+    assert pictures.count() == page.locator("div.chart").count() == 6
+    for picture in pictures.all():
+        box = picture.bounding_box()
+        assert box is not None
+        assert box["x"] + box["width"] <= 720
+        shades = brightness(picture.screenshot())
+        assert min(shades) < 150  # words
+        assert sorted(shades)[len(shades) // 2] == 765  # on white
+    page.evaluate("dispatchEvent(new Event('afterprint'))")
+    page.emulate_media(media="screen", color_scheme="dark")
+    assert pictures.count() == 0
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") != "rgb(255, 255, 255)"
+    assert page.pdf(format="A4").startswith(b"%PDF")
+
+
+def test_what_a_record_says_is_text_and_never_a_part_of_the_page(open_page: Open) -> None:
+    evil = "<img src=x onerror=alert(1)></script><script>alert(2)</script>"
+    own = [
+        replace(one, node=evil, outcome=evil, phases=(Phase(evil, 10.1, 10.2), Phase(evil, 10.3, 10.3)))
+        for one in spans()
+    ]
+    made = run(
+        case(repeat(own), name=f"pool({evil})"), environment={evil: evil}, handout=f"x: {evil}\n\nQuestion   {evil}"
+    )
+    opened = open_page(report([made]))
+    opened.page.on("dialog", lambda dialog: opened.complaints.append(dialog.message))
+    opened.page.mouse.move(*place(opened.page, "case-1", "measured", 0.5, 2.6))
+    opened.page.get_by_text("CPU seconds:").first.wait_for()
+    assert opened.page.locator("img[src=x]").count() == 0
+
+
+def test_the_handout_of_the_run_is_on_its_page(open_page: Open) -> None:
+    text = "sample: what it is about\n\nQuestion   What is left?\n\nTraps      - One.\n           - Two.\n"
+    page = open_page(report([run(case(), handout=text)])).page
+    assert page.locator("h1").inner_text() == "lab.sample: what it is about"
+    assert page.get_by_text("What is left?").is_visible()
+    assert page.locator("p.item").all_inner_texts() == ["One.", "Two."]
+    assert "no handout" in open_page(report([run(case())])).page.locator("main").inner_text()
+
+
+def test_two_runs_are_drawn_on_one_scale(open_page: Open) -> None:
+    slower = run(case(repeat([replace(one, finished=one.finished + 4, received=one.received + 4) for one in spans()])))
+    page = open_page(comparison(run(case()), slower)).page
+    a, b = (page.evaluate(TIME, name) for name in ("A-1", "B-1"))
+    assert a[1] == b[1]
+    assert counts(page, "A-1", "measured")["task"] == counts(page, "B-1", "measured")["task"] == 8
+    assert "2.000" in page.locator("table").inner_text()
+
+
+def test_runs_of_different_labs_can_be_compared_and_what_differs_is_told(open_page: Open) -> None:
+    page = open_page(comparison(run(case()), run(case(name="other"), lab="other"))).page
+    assert "different labs: sample and other" in page.locator("main").inner_text()
+
+
+def test_the_index_lists_runs_and_links_those_that_have_a_report(open_page: Open, tmp_path: Any) -> None:
+    reported, plain = run(case(), id="2-b"), run(case(), id="1-a")
+    (tmp_path / "2-b.html").touch()
+    page = open_page(index([reported, plain], ["3-c: required a record"], tmp_path)).page
+    assert page.locator("tbody tr").count() == 2
+    assert page.locator("tbody a").all_inner_texts() == ["sample"]
+    assert "3-c: required a record" in page.locator("main").inner_text()
+    assert "There is no run yet" in open_page(index([], [], tmp_path)).page.locator("main").inner_text()
+
+
+def test_ten_thousand_spans_stay_small_and_can_be_moved(open_page: Open) -> None:
+    own = tuple(
+        span(f"worker-{1 + worker // 8}", 10.0 + 0.01 * task, 0.008, way_s=0.001, pid=worker)
+        for worker in range(32)
+        for task in range(313)
+    )
+    text = report([run(case(repeat(own)))])
+    assert len(text.encode()) <= 5_000_000
+    page = open_page(text).page
+    assert counts(page, "case-1", "measured")["task"] == len(own) == 10_016
+    page.locator("#case-1").focus()
+    before = page.evaluate(TIME, "case-1")
+    for key in ("+", "+", "ArrowRight"):
+        page.keyboard.press(key)
+    after = page.evaluate(TIME, "case-1")
+    assert after[0] > before[0]

@@ -1,0 +1,112 @@
+"""The bars of a Gantt: one a span, one a phase, and what a task's way takes; each in its worker's row."""
+
+from collections import Counter
+from dataclasses import replace
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from parlab.phases import LOCK_HELD, LOCK_WAIT, Phase
+from parlab.report.bars import FAILED, MARK, ON_THE_WAY, PHASE, QUEUED, TASK, Bar, bars, chunks, rows
+from parlab.spans import Span
+from tests.unit.samples import span, spans
+
+PHASES = (
+    Phase(LOCK_WAIT, 10.5, 11.0),
+    Phase(LOCK_HELD, 11.0, 12.0),
+    Phase("reads 100", 11.5, 11.5),
+    Phase("packing", 12.0, 12.5),
+)
+
+
+def of_kind(drawn: list[Bar], kind: str) -> list[tuple[float, float]]:
+    return [(bar.began, bar.ended) for bar in drawn if bar.kind == kind]
+
+
+def any_spans() -> st.SearchStrategy[list[Span]]:
+    phases = st.lists(st.sampled_from(PHASES), max_size=4).map(tuple)
+    made = st.builds(
+        lambda start, seconds, way_s, pid, phases, outcome: replace(
+            span(start=start, seconds=seconds, way_s=way_s, pid=pid, phases=phases), outcome=outcome
+        ),
+        *(
+            st.floats(0, 50),
+            st.floats(0, 5),
+            st.floats(0, 1),
+            st.integers(1, 4),
+            phases,
+            st.sampled_from(["ok", "OSError"]),
+        ),
+    )
+    return st.lists(made, max_size=15)
+
+
+@given(any_spans())
+def test_there_is_exactly_one_bar_a_span_and_one_a_phase(tasks: list[Span]) -> None:
+    found = Counter(
+        (bar.task, bar.kind in (TASK, FAILED)) for bar in bars(tasks) if bar.kind not in (QUEUED, ON_THE_WAY)
+    )
+    for number, task in enumerate(tasks):
+        assert found[number, True] == 1
+        assert found[number, False] == len(task.phases)
+    assert sum(found.values()) == len(tasks) + sum(len(task.phases) for task in tasks)
+
+
+@given(any_spans())
+def test_no_bar_ends_before_it_begins_nor_lies_outside_of_the_launch(tasks: list[Span]) -> None:
+    if not tasks:
+        return
+    first, last = min(t.submitted for t in tasks), max(t.received for t in tasks)
+    for bar in bars(tasks):
+        assert bar.began <= bar.ended
+        if bar.kind in (TASK, FAILED, QUEUED, ON_THE_WAY):
+            assert -1e-9 <= bar.began <= bar.ended <= last - first + 1e-9
+
+
+def test_a_task_is_queued_until_its_worker_is_free_and_on_its_way_until_it_starts() -> None:
+    first = Span(**{**vars(span(start=1.0, seconds=2.0)), "submitted": 0.0, "received": 3.25})
+    second = Span(**{**vars(span(start=3.5, seconds=1.0)), "submitted": 0.0, "received": 4.75})
+    drawn = list(bars([first, second]))
+    assert of_kind(drawn, TASK) == [(1.0, 3.0), (3.5, 4.5)]
+    assert of_kind(drawn, QUEUED) == [(0.0, 3.0)]
+    assert of_kind(drawn, ON_THE_WAY) == [(0.0, 1.0), (3.0, 3.25), (3.0, 3.5), (4.5, 4.75)]
+
+
+def test_phases_have_kinds_of_their_own_and_an_instant_is_a_mark() -> None:
+    drawn = list(bars([replace(span(start=10.0, seconds=3.0, phases=PHASES), outcome="OSError")]))
+    assert of_kind(drawn, FAILED) == [(0.0, 3.0)]
+    assert of_kind(drawn, LOCK_WAIT) == [(0.5, 1.0)]
+    assert of_kind(drawn, LOCK_HELD) == [(1.0, 2.0)]
+    assert of_kind(drawn, MARK) == [(1.5, 1.5)]
+    assert of_kind(drawn, PHASE) == [(2.0, 2.5)]
+    assert {bar.name for bar in drawn if bar.kind in (MARK, PHASE)} == {"reads 100", "packing"}
+
+
+def test_rows_are_grouped_by_node_in_the_order_of_their_numbers_each_with_its_limit() -> None:
+    made = rows([*spans(2), span("worker-10", pid=99)], {"worker-1": 0.25, "worker-2": 0.25}, launch=True)
+    assert made.labels == ("launch", "", "rank 2", "rank 3", "", "rank 4", "rank 5", "", "rank 99")
+    assert list(made.headings.items()) == [
+        (1, "worker-1: at most 0.25 host CPUs"),
+        (4, "worker-2: at most 0.25 host CPUs"),
+        (7, "worker-10"),
+    ]
+    assert made.of_worker["worker-1", 3, 1] == 3
+
+
+def test_workers_are_told_apart_by_rank_else_by_process_else_by_thread() -> None:
+    same_rank = [replace(span(pid=pid), rank=-1) for pid in (7, 8)]
+    same_process = [replace(span(pid=7), rank=-1, thread=thread) for thread in (71, 72)]
+    assert rows(same_rank, {}, launch=False).labels == ("", "process 7", "process 8")
+    assert rows(same_process, {}, launch=False).labels == ("", "thread 1", "thread 2")
+
+
+@given(st.integers(1, 1000))
+def test_however_many_rows_there_are_each_can_be_seen(workers: int) -> None:
+    made = rows([span(pid=pid) for pid in range(workers)], {}, launch=False)
+    assert 5 <= made.pixels <= 24
+    assert len(made.labels) == workers + 1
+
+
+def test_what_was_submitted_at_one_instant_is_one_chunk() -> None:
+    at = [0.0, 0.0, 1.0, 0.0, 2.0]
+    assert chunks([replace(span(), submitted=when) for when in at]) == [1, 1, 2, 1, 3]

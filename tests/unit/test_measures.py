@@ -1,0 +1,112 @@
+"""What a report says in numbers, against spans and readings whose answers are known."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from parlab.clocks import Clock
+from parlab.record import NodeUse
+from parlab.report.measures import CpuUse, busy_steps, cpu_limit, cpu_use, measure
+from parlab.spans import Span
+from tests.unit.samples import repeat, span, usage
+
+# Worker 1 has a task of 4 s; worker 2 has two of 1 s each, and a second between them; worker 3 has none.
+PLANTED = (
+    span(start=10.0, seconds=4.0, pid=1),
+    span(start=10.0, seconds=1.0, pid=2),
+    replace(span(start=12.0, seconds=1.0, pid=2), received=15.0),
+)
+
+
+def test_a_planted_sequence_gives_back_what_was_planted() -> None:
+    measures = measure(PLANTED, workers=3)
+    assert measures.wall_s == 5.0
+    assert measures.work_s == 6.0
+    assert measures.idle_s == 9.0
+    assert measures.overlap_s == 2.0
+    assert measures.most_busy == 2
+    assert measures.balance == 0.5
+    assert measures.speedup == 1.2
+    assert measures.straggler == ("worker-1", 1, 1)
+    assert measures.straggled_s == 1.0
+
+
+def test_one_worker_is_balanced_and_has_nobody_to_straggle_behind() -> None:
+    measures = measure([span(seconds=2.0)], workers=1)
+    assert (measures.balance, measures.speedup, measures.overlap_s, measures.straggled_s) == (1.0, 1.0, 0.0, 0.0)
+
+
+def test_nothing_has_measures_too() -> None:
+    measures = measure([], workers=4)
+    assert (measures.wall_s, measures.speedup, measures.straggler) == (0.0, 0.0, None)
+
+
+def tasks_in_whole_seconds() -> st.SearchStrategy[list[Span]]:
+    stretch = st.tuples(st.integers(0, 20), st.integers(0, 6), st.integers(1, 4))
+    made = stretch.map(lambda s: span(start=float(s[0]), seconds=float(s[1]), pid=s[2]))
+    return st.lists(made, min_size=1, max_size=12)
+
+
+@given(tasks_in_whole_seconds())
+def test_overlap_idle_and_work_are_those_of_counting_second_by_second(tasks: list[Span]) -> None:
+    first, last = int(min(t.submitted for t in tasks)), int(max(t.received for t in tasks))
+    busy = [sum(task.started <= at < task.finished for task in tasks) for at in range(first, last)]
+    measures = measure(tasks, workers=4)
+    assert measures.wall_s == last - first
+    assert measures.work_s == sum(busy)
+    assert measures.overlap_s == sum(count > 1 for count in busy)
+    assert measures.idle_s == max(0, 4 * (last - first) - sum(busy))
+    assert measures.most_busy >= max(busy, default=0)
+
+
+@given(tasks_in_whole_seconds())
+def test_busy_steps_are_in_order_and_end_with_nobody_busy(tasks: list[Span]) -> None:
+    steps = busy_steps(tasks)
+    assert [at for at, _ in steps] == sorted({at for at, _ in steps})
+    assert steps[-1][1] == 0
+
+
+def read(*readings: tuple[float, float, int, int], wanted: float | None = 0.25) -> NodeUse:
+    """A node by its readings: when, CPU seconds used, quota periods, those of them in which it was held back."""
+    return NodeUse(
+        wanted,
+        readings=tuple(
+            replace(usage(at, used_s=used_s, periods=periods), throttled=throttled)
+            for at, used_s, periods, throttled in readings
+        ),
+    )
+
+
+def test_what_two_nodes_use_is_added_up_though_they_are_read_at_different_times() -> None:
+    first = read((10.0, 5.0, 0, 0), (12.0, 5.5, 20, 10), (14.0, 5.5, 20, 10))  # 0.25 CPU, then none
+    second = read((11.0, 1.0, 0, 0), (13.0, 1.5, 20, 0))  # 0.25 CPU
+    launch = repeat(
+        [span(start=10.0, seconds=4.0)],
+        nodes={"head": read((0.0, 0.0, 0, 0), (9.0, 9.0, 0, 0))}
+        | {
+            "worker-1": first,
+            "worker-2": second,
+        },
+    )
+    assert cpu_use(launch) == [
+        CpuUse(0.0, 1.0, used=0.25, throttled=0.5),
+        CpuUse(1.0, 2.0, used=0.5, throttled=0.25),
+        CpuUse(2.0, 3.0, used=0.25, throttled=0.0),
+        CpuUse(3.0, 4.0, used=0.0, throttled=0.0),
+    ]
+    assert cpu_limit(launch) == 0.5
+
+
+def test_readings_are_brought_to_the_clock_of_the_spans() -> None:
+    far = read((110.0, 0.0, 0, 0), (112.0, 0.5, 20, 0))
+    launch = repeat([span(start=10.0, seconds=2.0)], nodes={"worker-1": far}, clocks={"worker-1": Clock(100.0, 0.001)})
+    assert cpu_use(launch) == [CpuUse(0.0, 2.0, used=0.25, throttled=0.0)]
+
+
+@pytest.mark.parametrize("use", [NodeUse(None), read(wanted=None), read((10.0, 5.0, 0, 0), wanted=None)])
+def test_what_was_not_read_twice_is_not_made_up(use: NodeUse) -> None:
+    launch = repeat([span()], nodes={"worker-1": use})
+    assert cpu_use(launch) == []
+    assert cpu_limit(launch) is None

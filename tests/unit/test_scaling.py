@@ -1,0 +1,87 @@
+"""The laws of speed-up: planted parameters are found again, and too few sizes are told."""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from parlab.predict import Workforce
+from parlab.record import MeasuredCase
+from parlab.report.scaling import Fit, amdahl, curves, fits, too_few, usl
+from tests.unit.samples import case, raised, repeat, run, span, took
+
+SIZES = [1, 2, 4, 8, 16, 32]
+
+
+def values(fit: Fit) -> dict[str, float]:
+    return {parameter.name: parameter.value for parameter in fit.parameters}
+
+
+@given(st.floats(0.0, 0.5))
+def test_a_planted_serial_fraction_is_recovered(serial: float) -> None:
+    (fit,) = fits(SIZES[:4], amdahl(np.array(SIZES[:4], float), serial).tolist())
+    assert values(fit) == pytest.approx({"serial": serial}, abs=1e-5)
+    assert fit.off < 1e-4
+
+
+@given(st.floats(0.0, 0.3), st.floats(0.0, 0.01))
+def test_planted_contention_and_coherency_are_recovered(contention: float, coherency: float) -> None:
+    _, fit = fits(SIZES, usl(np.array(SIZES, float), contention, coherency).tolist())
+    assert values(fit) == pytest.approx({"contention": contention, "coherency": coherency}, abs=1e-4)
+
+
+def test_the_interval_holds_the_planted_value_about_as_often_as_it_says() -> None:
+    noise = np.random.default_rng(1)
+    p = np.array(SIZES, float)
+    held = 0
+    for _ in range(200):
+        (fit, *_) = fits(SIZES, (amdahl(p, 0.05) * np.exp(noise.normal(0, 0.01, len(p)))).tolist())
+        (serial,) = fit.parameters
+        held += serial.low <= 0.05 <= serial.high
+    assert 180 <= held <= 199
+
+
+@pytest.mark.parametrize(("sizes", "laws"), [(1, 0), (2, 0), (3, 1), (4, 1), (5, 2), (6, 2)])
+def test_amdahl_needs_three_sizes_and_universal_scalability_five(sizes: int, laws: int) -> None:
+    workers = SIZES[:sizes] * 3  # launches of the same size are no further sizes
+    assert len(fits(workers, amdahl(np.array(workers, float), 0.1).tolist())) == laws
+    assert bool(too_few(sizes)) == (laws < 2)
+
+
+def test_more_than_ideal_is_no_serial_fraction_below_nothing() -> None:
+    (fit,) = fits([1, 2, 4], [1.1, 2.2, 4.4])
+    (serial,) = fit.parameters
+    assert 0.0 <= serial.low <= serial.value < 1e-6
+
+
+def test_a_fit_is_told_in_words_with_its_interval_and_range() -> None:
+    p = np.array(SIZES, float)
+    first, second = fits(SIZES, usl(p, 0.02, 0.001).tolist())
+    assert "cannot be shared out" in first.words()
+    assert "2.00 % (95 % interval: 2.00 to 2.00 %) of this waits its turn" in second.words()
+    assert "each worker costs each other one 0.10 %" in second.words()
+    assert "fastest with about 31.3 workers." in second.words()
+    assert "6 launches with 1 to 32 workers" in second.words()
+
+
+def sized(workers: int, seconds: float, **facts: Any) -> MeasuredCase:
+    made = case(
+        took(seconds), name=f"pool(workers={workers}, chunk=1)", settings={"workers": workers, "chunk": 1}, **facts
+    )
+    return replace(made, workforce=Workforce(workers, 1, workers))
+
+
+def test_a_curve_has_the_cases_that_differ_in_their_workers_alone() -> None:
+    other = case(took(1.0), name="other")
+    (curve,) = curves(run(sized(4, 2.0), other, sized(2, 4.0), sized(1, 8.0)))
+    assert curve.name == "pool(chunk=1)"
+    assert curve.sizes == [1, 2, 4]
+    assert curve.points() == ([1, 2, 4], [1.0, 2.0, 4.0])
+
+
+def test_what_has_no_speedup_makes_no_curve() -> None:
+    assert curves(run(sized(1, 8.0, serial_s=None), sized(2, 4.0, serial_s=None))) == []
+    assert curves(run(case(raised(complaint="no")), case(repeat([span()])))) == []
