@@ -3,6 +3,8 @@
 import signal
 import sys
 from collections.abc import Callable
+from inspect import Parameter, Signature, signature
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +12,7 @@ from invoke.collection import Collection
 from invoke.context import Context
 from invoke.tasks import Task, task
 
-from parlab import develop, manage
+from parlab import develop, manage, pictures
 from parlab.catalog import lab_files
 from parlab.command import compare as compare_runs
 from parlab.command import exiting, list_results, run_and_show
@@ -42,6 +44,7 @@ RUN = CLUSTER | {
     "check": "exit 3 when it is not a measurement, 1 when a claim does not hold",
     "quiet": "say nothing while it runs",
 }
+A_RUN = "a run: its number in `results`, its id or a file"
 
 
 def lab_task(path: Path) -> Task[Callable[..., Any]]:
@@ -153,11 +156,46 @@ def results(_: Context) -> None:
         list_results()
 
 
-@task(auto_shortflags=False, help={"a": "a run: its number in `results`, its id or a file", "b": "another"})
-def compare(_: Context, a: str, b: str) -> None:
+@task(auto_shortflags=False, help={"a": A_RUN, "b": "another", "html": "draw them, too, into results/compare.html"})
+def compare(_: Context, a: str, b: str, html: bool = False) -> None:
     """Show two runs side by side."""
     with exiting():
         compare_runs(a, b)
+        if html:
+            pictures.write_comparison(a, b)
+
+
+def report_task(count: int) -> Task[Callable[..., Any]]:
+    """Make the task `report` for so many runs: invoke has no parameters of which there may be any number."""
+    names = [f"run{number}" for number in range(1, count + 1)]
+
+    def report(_: Context, out: str | None = None, index: bool = False, **runs: str) -> None:
+        with exiting():
+            if index:
+                pictures.write_index(out, list(runs.values()))
+            else:
+                pictures.write_report(list(runs.values()), out)
+
+    report.__doc__ = "Write a page with pictures of one run or more, as report 1 2."
+    first, *options = [p for p in signature(report).parameters.values() if p.kind is not Parameter.VAR_KEYWORD]
+    positional = [Parameter(name, Parameter.POSITIONAL_OR_KEYWORD) for name in names]
+    report.__signature__ = Signature([first, *positional, *options])  # type: ignore[attr-defined]
+    told = {"out": "file to write; default: in results/", "index": "list all runs of results/ on one page instead"}
+    made: Task[Callable[..., Any]] = task(auto_shortflags=False, help=told | dict.fromkeys(names, A_RUN))(report)
+    return made
+
+
+def words_after(name: str) -> int:
+    """How many words follow a task's name on the command line before the next option."""
+    words = sys.argv[sys.argv.index(name) + 1 :] if name in sys.argv else []
+    return len(list(takewhile(lambda word: not word.startswith("-"), words)))
+
+
+@task(auto_shortflags=False, help={"chart": "its name on the page", "out": "FILE.svg or FILE.png", "run": A_RUN})
+def still(_: Context, chart: str, out: str, run: str = "1") -> None:
+    """Make a still picture of a report's chart, for slides."""
+    with exiting():
+        pictures.write_still(chart, out, run)
 
 
 @task
@@ -167,23 +205,27 @@ def image(_: Context) -> None:
         manage.image()
 
 
-@task(name="test", auto_shortflags=False, help={"require-engine": "a missing engine is a failure, not a skip"})
-def check(_: Context, require_engine: bool = False) -> None:
+REQUIRED = {f"require-{what}": f"a missing {what} is a failure, not a skip" for what in ("engine", "browser")}
+
+
+@task(name="test", auto_shortflags=False, help=REQUIRED)
+def check(_: Context, require_engine: bool = False, require_browser: bool = False) -> None:
     """Run linter, type checker and tests."""
     with exiting():
-        develop.test(require_engine)
+        develop.test(require_engine, require_browser)
 
 
 @task
 def lock(_: Context) -> None:
     """Write the hashed locks in requirements/ anew."""
     with exiting():
-        develop.lock()
+        develop.write_locks()
 
 
 if {"--list", "-l", "--help", "-h"} & set(sys.argv):
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # invoke prints these itself, and knows nothing of `| head`
-namespace = Collection(labs, up, down, status, shell, results, compare, image, check, lock)
+namespace = Collection(labs, up, down, status, shell, results, compare, still, image, check, lock)
+namespace.add_task(report_task(words_after("report")))
 lab = Collection("lab", all_labs)
 for file in lab_files().values():
     lab.add_task(lab_task(file))

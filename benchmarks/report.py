@@ -1,0 +1,61 @@
+"""The report of 10 000 spans: how large it is, how long it takes to write, and to open until all is drawn.
+
+    .venv/bin/python -m benchmarks.report
+
+Wanted are at most 5 MB and 3 s; a small report beside it shows what of that the spans take.
+"""
+
+import os
+import tempfile
+import time
+from pathlib import Path
+
+from playwright.sync_api import Page, sync_playwright
+
+from parlab.report.page import report
+from parlab.report.still import find_browser
+from tests.unit.samples import case, repeat, run, span
+
+TIMES = 5
+
+
+def page_of(workers: int, tasks: int) -> str:
+    """The report of a run in which each of so many workers did so many tasks."""
+    own = tuple(
+        span(f"worker-{1 + worker // 8}", 10.0 + 0.01 * task, 0.008, way_s=0.001, pid=worker)
+        for worker in range(workers)
+        for task in range(tasks)
+    )
+    return report([run(case(repeat(own)))])
+
+
+def opened(page: Page, file: Path) -> float:
+    """Seconds until the page has drawn all of its charts."""
+    began = time.perf_counter()
+    page.goto(file.as_uri())
+    page.wait_for_function("document.body.dataset.drawn === 'yes'")
+    return time.perf_counter() - began
+
+
+def main() -> None:
+    """Measure both and print a line each."""
+    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
+        as_root = ["--no-sandbox"] if os.geteuid() == 0 else []
+        browser = playwright.chromium.launch(executable_path=find_browser(), args=as_root)
+        page = browser.new_page(viewport={"width": 1280, "height": 900})
+        for workers, tasks in ((2, 4), (32, 313)):
+            began = time.perf_counter()
+            text = page_of(workers, tasks)
+            wrote_s = time.perf_counter() - began
+            file = Path(folder, f"{tasks}.html")
+            file.write_text(text, "utf-8")
+            seconds = sorted(opened(page, file) for _ in range(TIMES))
+            print(
+                f"{workers * tasks:6} spans: {file.stat().st_size / 1e6:.2f} MB, written in {wrote_s:.1f} s, "
+                f"drawn in {seconds[0]:.2f} to {seconds[-1]:.2f} s, median {seconds[TIMES // 2]:.2f}"
+            )
+        browser.close()
+
+
+if __name__ == "__main__":
+    main()

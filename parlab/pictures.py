@@ -1,0 +1,73 @@
+"""The commands that draw: pages and stills from records. What they draw with is installed when first asked for."""
+
+import sys
+from collections.abc import Sequence
+from os.path import relpath
+from pathlib import Path
+
+from parlab.environment import ensure_installed
+from parlab.errors import ParlabError, UsageError
+from parlab.options import read_output
+from parlab.results import RESULTS, find, kept, read_all, read_json, write_whole
+
+STILLS = (".svg", ".png")
+
+
+def write_report(names: Sequence[str], out: str | None) -> None:
+    """Write one page for these runs, or for the newest. Raises UsageError when there is no such run."""
+    file = read_output("--out", out)
+    if not names and not kept():
+        raise UsageError(f"there is no run in {RESULTS} yet: run a lab first, as ./invoke lab.mpi")
+    runs = [read_json(find(name)) for name in names or ["1"]]
+    _prepare()
+    from parlab.report.page import report
+
+    _write(file or RESULTS / (f"{runs[0].id}.html" if len(runs) == 1 else "report.html"), report(runs))
+
+
+def write_index(out: str | None, names: Sequence[str]) -> None:
+    """Write one page that lists all runs. Raises UsageError where some are named."""
+    file = read_output("--out", out) or RESULTS / "index.html"
+    if names:
+        raise UsageError(f"--index lists all runs of {RESULTS}: name none, not {', '.join(names)}")
+    runs, unread = read_all()
+    _prepare()
+    from parlab.report.page import index
+
+    _write(file, index(list(runs.values()), list(unread.values()), file.parent))
+
+
+def write_comparison(first: str, second: str) -> None:
+    """Write one page that draws two runs on one scale. Raises UsageError when there is no such run."""
+    a, b = (read_json(find(name)) for name in (first, second))
+    _prepare()
+    from parlab.report.page import comparison
+
+    _write(RESULTS / "compare.html", comparison(a, b))
+
+
+def write_still(chart: str, out: str, name: str) -> None:
+    """Write one chart of a run's report as SVG or PNG. Raises UsageError for a chart that it does not have."""
+    file = read_output("the picture", out)
+    if file is None or file.suffix not in STILLS:
+        raise UsageError(f"required a file whose name ends with {' or '.join(STILLS)}, found {out!r}")
+    run = read_json(find(name))
+    _prepare()
+    from parlab.report.page import chart_of
+    from parlab.report.still import picture
+
+    _write(file, picture(chart_of(run, chart), file.suffix[1:]))
+
+
+def _prepare() -> None:
+    ensure_installed("report", lambda line: print(line, file=sys.stderr))
+
+
+def _write(file: Path, content: str | bytes) -> None:
+    """Write the file and say where it is. Raises ParlabError."""
+    try:
+        file.parent.mkdir(exist_ok=True)
+        write_whole(file, content)
+    except OSError as error:
+        raise ParlabError(f"{file} could not be written: {error}") from error
+    print(f"written: {relpath(file)} ({file.stat().st_size / 1e6:.1f} MB)")

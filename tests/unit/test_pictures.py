@@ -1,0 +1,96 @@
+"""The commands that draw, from the command line to the file; what is in a page, a browser shows (tests/browser)."""
+
+from pathlib import Path
+
+import pytest
+
+from parlab.results import keep
+from tests.conftest import Invoke
+from tests.unit.samples import case, case_on, run
+
+IDS = ("20260102T000002Z-sample-bbbbbb", "20260101T000001Z-sample-aaaaaa")  # the newest first
+
+
+@pytest.fixture
+def results(tmp_path: Path) -> Path:
+    folder = tmp_path / "results"
+    keep(run(case_on(1), case_on(2), id=IDS[0]), folder)
+    keep(run(case(), id=IDS[1]), folder)
+    return folder
+
+
+def names(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir() if path.suffix != ".json"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "written"),
+    [
+        ((), f"{IDS[0]}.html"),
+        (("2",), f"{IDS[1]}.html"),
+        ((IDS[1],), f"{IDS[1]}.html"),
+        (("1", "2"), "report.html"),
+        (("--index",), "index.html"),
+    ],
+)
+def test_report_writes_one_file_and_says_where(
+    arguments: tuple[str, ...], written: str, results: Path, invoke: Invoke
+) -> None:
+    done = invoke("report", *arguments, PARLAB_RESULTS=str(results))
+    assert done.returncode == 0, done.stderr
+    assert names(results) == {written}
+    assert done.stdout.startswith("written: ")
+    assert written in done.stdout
+
+
+def test_a_page_has_all_runs_that_are_named_and_goes_where_it_is_asked_to(
+    results: Path, tmp_path: Path, invoke: Invoke
+) -> None:
+    out = tmp_path / "a page.html"
+    assert invoke("report", "2", "1", "--out", str(out), PARLAB_RESULTS=str(results)).returncode == 0
+    text = out.read_text()
+    assert all(f'<main id="{run_id}">' in text for run_id in IDS)
+    assert names(results) == set()
+
+
+def test_a_comparison_is_shown_and_drawn(results: Path, invoke: Invoke) -> None:
+    done = invoke("compare", "1", "2", "--html", PARLAB_RESULTS=str(results))
+    assert done.returncode == 0, done.stderr
+    assert "B / A" in done.stdout
+    assert names(results) == {"compare.html"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("report", "9"), "required a run"),
+        (("report", "1", "nonsense"), "required a run"),
+        (("report", "--out", "/nowhere/x.html"), "--out takes a file in a folder that can be written to"),
+        (("report", "1", "--index"), "--index lists all runs"),
+        (("compare", "1", "9", "--html"), "required a run"),
+        (("still", "nothing", "x.svg"), "one of overview, case-1, case-2, account, scaling-1, found 'nothing'"),
+        (("still", "case-1", "x.jpg"), "required a file whose name ends with .svg or .png"),
+        (("still", "case-1", "x.svg", "--run", "9"), "required a run"),
+    ],
+)
+def test_bad_input_is_one_line_and_writes_nothing(
+    arguments: tuple[str, ...], told: str, results: Path, invoke: Invoke
+) -> None:
+    done = invoke(*arguments, PARLAB_RESULTS=str(results))
+    assert done.returncode == 2
+    assert told in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert names(results) == set()
+
+
+def test_without_any_run_it_says_how_to_get_one(tmp_path: Path, invoke: Invoke) -> None:
+    done = invoke("report", PARLAB_RESULTS=str(tmp_path))
+    assert done.returncode == 2
+    assert "run a lab first" in done.stderr
+    assert invoke("report", "--index", PARLAB_RESULTS=str(tmp_path)).returncode == 0
+
+
+def test_a_still_without_a_browser_says_what_it_needs(results: Path, invoke: Invoke) -> None:
+    done = invoke("still", "case-1", str(results / "x.svg"), PARLAB_RESULTS=str(results), PATH="/nowhere")
+    assert done.returncode == 2
+    assert "Chrome, Chromium or Edge" in done.stderr
