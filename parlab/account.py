@@ -10,6 +10,7 @@ The rest is idle: though work was queued, as long as a task of the case had stil
 was left, from then on.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 
@@ -50,6 +51,26 @@ def by_worker(spans: Iterable[Span]) -> dict[Worker, list[Span]]:
     for span in sorted(spans, key=lambda span: span.started):
         found.setdefault((span.node, span.pid, span.thread), []).append(span)
     return found
+
+
+def first_submission(spans: Iterable[Span]) -> float:
+    """When the first task was submitted: 0 on the axis of a launch's pictures; 0 where there is none."""
+    return min((span.submitted for span in spans), default=0.0)
+
+
+def thread_numbers(spans: Iterable[Span]) -> dict[Worker, int]:
+    """The number of each worker among the threads of its process, from 1."""
+    seen: Counter[tuple[str, int]] = Counter()
+    numbers = {}
+    for node, pid, thread in by_worker(spans):
+        seen[node, pid] += 1
+        numbers[node, pid, thread] = seen[node, pid]
+    return numbers
+
+
+def in_order(nodes: Iterable[str]) -> list[str]:
+    """Nodes in the order of their numbers: worker-2 before worker-10."""
+    return sorted(nodes, key=lambda node: (len(node), node))
 
 
 def last_to_finish(spans: Sequence[Span]) -> list[Span]:

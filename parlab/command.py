@@ -85,7 +85,7 @@ def tell_failure(run: Run) -> None:
 def _keep(run: Run) -> Text:
     """Keep the record; where it is, or why it is not, to be said after the run's figures."""
     try:
-        return Text(f"kept as {os.path.relpath(keep(run))}", style="dim")
+        return Text(f"kept as {os.path.relpath(keep(run))}; ./invoke report draws it", style="dim")
     except OSError as error:
         return Text(f"not kept in {RESULTS}: {error}", style="yellow")
 

@@ -2,9 +2,8 @@
 
 import math
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
 
 from rich.console import Console
 from rich.table import Table
@@ -12,25 +11,14 @@ from rich.text import Text
 
 from parlab.case import RIGHT
 from parlab.record import Answer, MeasuredCase, Run
-from parlab.thresholds import UNEXPLAINED, UNEXPLAINED_S
+from parlab.summary import CATEGORIES, SHOWN_FROM, comparison_rows, differences, in_short, most_off_by, remarks, sizes
 from parlab.timeline import timeline
-from parlab.words import number, percent, plural, seconds, signed_percent
+from parlab.words import number, percent, plural, seconds, signed_percent, times
 
 WIDTH = 80  # of what is not a terminal
 LONG_NAME = 24  # columns; beside it a table of 80 has room for the figures
-CATEGORIES = {
-    "computing": "computing",
-    "waiting": "waiting",
-    "held_back": "held back",
-    "on_the_way": "on the way",
-    "idle_queued": "idle though work was queued",
-    "idle_no_work": "idle since no work was left",
-    "unexplained": "unexplained",
-}
-SHOWN_FROM = 0.0005  # of the time; less is 0.0 %
 SHORT = {Answer.YES: "yes", Answer.NO: "no", Answer.CANNOT: "cannot"}
 STYLES = {Answer.YES: "green", Answer.NO: "bold red", Answer.CANNOT: "yellow"}
-HOST = ("platform", "kernel", "cpu", "cpus", "architecture", "engine", "cgroup", "cgroup_driver")
 
 
 class _Console(Console):
@@ -66,15 +54,8 @@ def show_run(console: Console, run: Run) -> None:
         if any(case.figures for case in run.cases):
             console.print()
             console.print(figures(run))
-        for case in run.cases:
-            for surprise in case.surprises():
-                console.print(Text(f"not as predicted: {case.name}: {surprise}", "yellow"))
-            node, share = case.most_unexplained()
-            if share > UNEXPLAINED and share * case.measured_s > UNEXPLAINED_S and case.ideal_s is not None:
-                what = f"a worker of {node} neither computed, nor was ready to, nor was in wait()"
-                if any(span.stalled_s is None for span in case.typical.spans):
-                    what = f"nothing tells what a worker of {node} did: this kernel does not say when one is ready"
-                console.print(Text(f"unexplained: {case.name}: in {percent(share)} of the time {what}", "yellow"))
+        for remark in remarks(run):
+            console.print(Text(remark, "yellow"))
         console.print()
     if run.cases or run.failure is None:
         console.print(answers(run))
@@ -105,15 +86,15 @@ def ideal_and_measured(run: Run) -> Table:
         table.add_column(heading, overflow="fold")
     for case in run.cases:
         printed = [seconds(case.lesson_s)] if by_lesson else []
-        times = [seconds(case.measured_s), *([percent(case.spread)] if repeated and case.times else [])]
+        measured_s = [seconds(case.measured_s), *([percent(case.spread)] if repeated and case.times else [])]
         if not case.times:
-            times = ["-"] * len(measured)
-        speedup = "-" if math.isnan(case.speedup) else f"{case.speedup:.2f} x"
+            measured_s = ["-"] * len(measured)
+        speedup = times(case.speedup)
         tasks = [tasks_by_node(case) if case.times else "-"] if by_node else []
         outcome = [case.typical.outcome] if outcomes else []
         ideal = seconds(case.ideal_s) if case.completed else "-"
         off_by = signed_percent(case.off_by)
-        table.add_row(_named(case.name), *printed, ideal, *times, off_by, speedup, *tasks, *outcome)
+        table.add_row(_named(case.name), *printed, ideal, *measured_s, off_by, speedup, *tasks, *outcome)
     return table
 
 
@@ -196,95 +177,37 @@ def show_summary(console: Console, runs: Sequence[tuple[Run, float]], refused: M
             console.print(Text(f"  {lab}: {claim.name}: {claim.why}"))
 
 
+def _styled(run: Run) -> Text:
+    """The verdict in a word or two."""
+    answer = run.verdict.reproduced.answer if run.stands else Answer.NO
+    return Text(in_short(run), STYLES[answer])
+
+
 def list_of(runs: Mapping[int, Run]) -> Table:
     """A row a run, by its number; its size is nodes x cores x speed."""
     table = plain_table("", "lab", "started", "where", "size", "most off by", "verdict")
     for row, run in runs.items():
         most = most_off_by(run)
         nothing = "no ideal" if any(case.times for case in run.cases) else "nothing"
-        nodes = ",".join(dict.fromkeys(str(case.spec.nodes) for case in run.cases)) or str(run.spec.nodes)
         table.add_row(
             str(row),
             Text(run.lab),
             f"{datetime.fromisoformat(run.started):%d %b %H:%M}",
             run.backend,
-            f"{nodes} x {run.spec.cores} x {run.spec.speed}",
+            sizes(run),
             nothing if math.isnan(most) else signed_percent(most),
-            in_short(run),
+            _styled(run),
         )
     return table
-
-
-def most_off_by(run: Run) -> float:
-    """Of the case that is farthest off its ideal; not a number where none has one."""
-    offs = (case.off_by for case in run.cases if not math.isnan(case.off_by))
-    return max(offs, key=abs, default=math.nan)
-
-
-def in_short(run: Run) -> Text:
-    """The verdict in a word or two."""
-    if run.failure is not None:
-        return Text("broke off", "bold red")
-    if run.wrong:
-        return Text("wrong", "bold red")
-    if not run.verdict.is_measurement:
-        return Text("not a measurement", "bold red")
-    answer = run.verdict.reproduced.answer
-    return Text("reproduced" if answer is Answer.YES else f"reproduced: {answer.value}", STYLES[answer])
 
 
 def show_comparison(console: Console, first: Run, second: Run) -> None:
     """Print two runs side by side, A beside B, and plainly what does not let them be compared."""
     for letter, run in (("A", first), ("B", second)):
-        console.print(Text.assemble(f"{letter}  {run.id}  {run.backend}  ", in_short(run)))
+        console.print(Text.assemble(f"{letter}  {run.id}  {run.backend}  ", _styled(run)))
     for what in differences(first, second):
         console.print(Text(what, "yellow"))
     table = plain_table("case", "ideal", "A", "B", "B / A", "A off by", "B off by", right=True)
     for name, *figures in comparison_rows(first, second):
         table.add_row(_named(name), *figures)
     console.print(table)
-
-
-def comparison_rows(first: Run, second: Run) -> Iterator[tuple[str, ...]]:
-    """A row for each case of either run: its name, ideal, both times, their ratio, and how far each is off."""
-    ours, theirs = ({case.name: case for case in run.cases} for run in (first, second))
-    for name in {**ours, **theirs}:
-        yield name, *_side_by_side(ours.get(name), theirs.get(name))
-
-
-def differences(first: Run, second: Run) -> list[str]:
-    """What two runs do not have in common, a line each; the specs and hosts first."""
-    found = []
-    if first.lab != second.lab:
-        found.append(f"different labs: {first.lab} and {second.lab}")
-    if first.backend != second.backend:
-        found.append(f"different backends: {first.backend} and {second.backend}")
-    if first.spec != second.spec:
-        specs = (f"{spec} with units of {spec.unit:g} s" for spec in (first.spec, second.spec))
-        found.append(f"different specs: {', and '.join(specs)}")
-    hosts = _unlike(first.environment, second.environment, HOST)
-    if hosts:
-        found.append(f"different hosts: {'; '.join(hosts)}")
-    rest = sorted((first.environment.keys() | second.environment.keys()) - set(HOST))
-    if others := _unlike(first.environment, second.environment, rest):
-        found.append(f"also different: {'; '.join(others)}")
-    return found
-
-
-def _unlike(first: Mapping[str, Any], second: Mapping[str, Any], names: Any) -> list[str]:
-    pairs = ((name, first.get(name), second.get(name)) for name in names)
-    known = ((name, one, other) for name, one, other in pairs if None not in (one, other))
-    return [f"{name} {one} and {other}" for name, one, other in known if one != other]
-
-
-def _side_by_side(one: MeasuredCase | None, other: MeasuredCase | None) -> list[str]:
-    ideals = dict.fromkeys(seconds(case.ideal_s) for case in (one, other) if case is not None)
-    measured = [math.nan if case is None else case.measured_s for case in (one, other)]
-    offs = [math.nan if case is None else case.off_by for case in (one, other)]
-    ratio = measured[1] / measured[0] if len(ideals) == 1 else math.nan  # other work takes another time
-    return [
-        ", ".join(ideals),
-        *map(seconds, measured),
-        "-" if math.isnan(ratio) else f"{ratio:.3f}",
-        *map(signed_percent, offs),
-    ]

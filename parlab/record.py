@@ -21,7 +21,7 @@ from enum import Enum
 from functools import cached_property
 from typing import Any
 
-from parlab.account import Account, account, by_worker, last_to_finish
+from parlab.account import Account, account, by_worker, in_order, last_to_finish
 from parlab.case import PYTHON, RIGHT, WRONG, Units
 from parlab.clocks import Clock
 from parlab.errors import EXIT_CLOSED_PIPE, Interrupted
@@ -124,7 +124,7 @@ class Repeat:
     def by_node(self) -> dict[str, int]:
         """How many tasks each node did, of those that did any; in the order of their numbers."""
         counts = Counter(span.node for span in self.spans)
-        return {node: counts[node] for node in sorted(counts, key=lambda node: (len(node), node))}
+        return {node: counts[node] for node in in_order(counts)}
 
 
 @dataclass(frozen=True)
@@ -264,6 +264,11 @@ class Run:
     environment: Mapping[str, Any]
     failure: Failure | None = None
     handout: str = ""  # the lab's docstring, as it was
+
+    @property
+    def stands(self) -> bool:
+        """Whether its figures mean anything: it went through, nothing came out wrong, and it is a measurement."""
+        return self.failure is None and not self.wrong and self.verdict.is_measurement
 
     @property
     def wrong(self) -> bool:

@@ -100,8 +100,9 @@ def read_json(path: Path) -> Run:
         schema = msgspec.json.decode(data, type=_Schema).schema
         if schema not in READABLE:
             age = "a newer" if schema > SCHEMA else "an older"
+            known = " or ".join(map(str, READABLE))
             raise UsageError(
-                f"{path}: required schema {SCHEMA}, found {schema}. It was written by {age} version of parlab."
+                f"{path}: required schema {known}, found {schema}. It was written by {age} version of parlab."
             )
         run = msgspec.json.decode(data, type=Run, dec_hook=_from_json)
         _check(run)
@@ -125,6 +126,8 @@ def _check(run: Run) -> None:
         datetime.fromisoformat(run.started)
     except ValueError:
         raise ValueError(f"Expected a time, got {run.started[:40]!r} - at started") from None
+    if not re.fullmatch(r"\w[\w.-]{0,199}", run.id):  # files are named after it
+        raise ValueError(f"Expected letters, digits, points and dashes, got {run.id[:40]!r} - at id")
     if any(not case.repeats for case in run.cases):
         raise ValueError("Expected at least one, got none - at repeats")
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from textwrap import wrap
 
-from parlab.account import by_worker
+from parlab.account import by_worker, in_order
 from parlab.phases import LOCK_WAIT
 from parlab.record import MeasuredCase, Run
 from parlab.spans import OK, Span
@@ -61,7 +61,7 @@ def timeline(run: Run, width: int, *, plain: bool = False) -> Iterator[str]:
     scale = Scale(max(LEAST_CELLS, width - LABEL), longest_s)
     in_full = sum(len(by_worker(case.typical.spans)) for case in drawn) <= MOST_ROWS
     for case in drawn:
-        yield from wrap(f"{case.name}: {_times(case)}", width, subsequent_indent=" ")
+        yield from wrap(f"{case.name}: {ideal_and_measured(case)}", width, subsequent_indent=" ")
         if case.completed and (ideal := case.ideal()):
             yield _labelled("ideal", levels(ideal, case.workers, 0.0, scale, glyphs))
         yield from _rows(case, scale, glyphs, in_full=in_full)
@@ -144,7 +144,7 @@ def _rows(case: MeasuredCase, scale: Scale, glyphs: Glyphs, *, in_full: bool) ->
     workers: dict[str, list[list[Span]]] = {}
     for (node, *_), own in by_worker(spans).items():
         workers.setdefault(node, []).append(own)
-    nodes = sorted(workers, key=lambda node: (len(node), node))
+    nodes = in_order(workers)
     if in_full and sum(map(len, workers.values())) <= MOST_WORKERS:
         for node in nodes:
             for number, own in enumerate(workers[node]):
@@ -161,6 +161,7 @@ def _labelled(label: str, row: str) -> str:
     return f"  {label:<{LABEL - 3}.{LABEL - 3}} {row}".rstrip()
 
 
-def _times(case: MeasuredCase) -> str:
+def ideal_and_measured(case: MeasuredCase) -> str:
+    """`ideal 2.00 s, measured 2.03 s` of the typical repeat; no ideal where there is none, or not all was done."""
     ideal = "" if case.ideal_s is None or not case.completed else f"ideal {seconds(case.ideal_s)}, "
     return f"{ideal}measured {seconds(case.typical.measured_s)}"

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from itertools import count, pairwise
 from typing import Any
 
-from parlab.account import Worker, by_worker
+from parlab.account import Worker, by_worker, in_order
 from parlab.record import MeasuredCase, NodeUse, Repeat, Run
 from parlab.spans import Span
 
@@ -42,7 +42,7 @@ class _Tracer:
         read = [repeat.by_the_head(node, use.readings[0].at) for repeat in repeats for node, use in _read(repeat)]
         self.origin = min(submitted + read, default=0.0)
         names = {node for repeat in repeats for node in _nodes(repeat)}
-        ordered = sorted(names, key=lambda node: (len(node), node))
+        ordered = in_order(names)
         self.pids = {node: RUN + 1 + number for number, node in enumerate(ordered)}
         self.tids: dict[Worker, int] = {}
         self.ids = count(1)  # of pairs of async events

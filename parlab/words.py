@@ -22,9 +22,19 @@ def percent(share: float, decimals: int = 1) -> str:
     return f"{100 * share:.{decimals}f} %"
 
 
+def share(value: float) -> str:
+    """As `percent`; `-` of what is not a number."""
+    return "-" if math.isnan(value) else percent(value)
+
+
 def signed_percent(share: float) -> str:
     """`+2.5 %` of 0.025; `-` of what is not a number."""
     return "-" if math.isnan(share) else f"{100 * share:+.1f} %"
+
+
+def times(ratio: float) -> str:
+    """`1.97 x`; `-` of what is not a number."""
+    return "-" if math.isnan(ratio) else f"{ratio:.2f} x"
 
 
 def number(value: float) -> str:

@@ -10,9 +10,10 @@ import pytest
 from rich.console import Console
 
 from parlab.case import Units
-from parlab.console import differences, list_of, make_console, show_comparison, show_run
+from parlab.console import list_of, make_console, show_comparison, show_run
 from parlab.live import Board, Lines, Silence, watching
 from parlab.record import Answer, MeasuredCase, Run
+from parlab.summary import differences
 from parlab.watcher import Started, Watcher
 from tests.unit.samples import (
     ENVIRONMENT,

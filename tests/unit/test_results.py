@@ -40,7 +40,7 @@ from tests.unit.samples import (
 )
 
 # Kept records, each of its very schema; none is ever written anew.
-FIXTURE, LATER = (Path(__file__).with_name(f"run-schema-{schema}.json") for schema in (3, 4))
+SCHEMA_3, SCHEMA_4 = (Path(__file__).with_name(f"run-schema-{schema}.json") for schema in (3, 4))
 
 
 def refusal(path: Path) -> str:
@@ -55,7 +55,7 @@ def refusal(path: Path) -> str:
 
 def changed(change: Callable[[dict[str, Any]], object], path: Path) -> Path:
     """The fixture with a change."""
-    facts = json.loads(FIXTURE.read_text())
+    facts = json.loads(SCHEMA_3.read_text())
     change(facts)
     path.write_text(json.dumps(facts))
     return path
@@ -171,7 +171,7 @@ def test_nothing_is_left_of_a_record_that_could_not_be_written(tmp_path: Path) -
 
 
 def test_the_kept_fixture_is_read_and_its_figures_are_what_they_were() -> None:
-    found = read_json(FIXTURE)
+    found = read_json(SCHEMA_3)
     (measured,) = found.cases
     assert (found.id, found.lab, found.backend, found.failure) == ("20261121T154529-mpi-a3e02c", "mpi", "cluster", None)
     assert str(found.spec) == "1 node x 2 virtual cores x 1/8"
@@ -191,11 +191,11 @@ def test_the_kept_fixture_is_read_and_its_figures_are_what_they_were() -> None:
 
 
 def test_a_record_of_before_handouts_has_none() -> None:
-    assert read_json(FIXTURE).handout == ""
+    assert read_json(SCHEMA_3).handout == ""
 
 
 def test_the_fixture_with_a_handout_and_marks_is_read() -> None:
-    found = read_json(LATER)
+    found = read_json(SCHEMA_4)
     assert found.handout.startswith("lock: ")
     lost, locked = found.cases
     assert [phase.name for span in lost.typical.spans for phase in span.phases if phase.instant] == [
@@ -206,7 +206,7 @@ def test_the_fixture_with_a_handout_and_marks_is_read() -> None:
     }
 
 
-@pytest.mark.parametrize("fixture", [FIXTURE, LATER], ids=["3", "4"])
+@pytest.mark.parametrize("fixture", [SCHEMA_3, SCHEMA_4], ids=["3", "4"])
 def test_what_is_worked_out_anew_is_what_stands_in_the_fixture(fixture: Path) -> None:
     written = json.loads(fixture.read_text())
     anew = json.loads(json.dumps(to_json(read_json(fixture))))
@@ -225,7 +225,7 @@ def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
 
 
 def test_a_record_that_is_cut_off_anywhere_is_refused(tmp_path: Path) -> None:
-    data, path = FIXTURE.read_bytes().rstrip(), tmp_path / "run.json"
+    data, path = SCHEMA_3.read_bytes().rstrip(), tmp_path / "run.json"
     for length in [*range(0, len(data), 97), len(data) - 1]:
         path.write_bytes(data[:length])
         assert "cut off" in (text := refusal(path)) or "malformed" in text
@@ -279,7 +279,7 @@ def test_garbage_is_refused(seed: int, tmp_path: Path) -> None:
 
 
 def test_a_byte_that_went_wrong_is_refused_or_harmless(tmp_path: Path) -> None:
-    data, path, numbers = FIXTURE.read_bytes(), tmp_path / "run.json", random.Random(0)
+    data, path, numbers = SCHEMA_3.read_bytes(), tmp_path / "run.json", random.Random(0)
     for _ in range(200):
         damaged = bytearray(data)
         damaged[numbers.randrange(len(data))] = numbers.randrange(256)
@@ -342,7 +342,7 @@ def test_a_field_that_is_missing_is_told(field: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize(("schema", "newer"), [(99, True), (5, True), (2, False), (0, False)])
 def test_a_record_of_another_schema_is_refused(schema: int, newer: bool, tmp_path: Path) -> None:
     text = refusal(changed(lambda record: record.update(schema=schema), tmp_path / "run.json"))
-    assert text.startswith(f"required schema 4, found {schema}.")
+    assert text.startswith(f"required schema 3 or 4, found {schema}.")
     assert ("written by a newer" in text) is newer
 
 
