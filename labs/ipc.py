@@ -106,7 +106,7 @@ def another_process_makes_a_large_sum_slower(cases):
 @lab.expect
 def a_manager_is_the_slowest_way_for_a_large_array(cases):
     manager, *others = (cases.find(message, way=way, size=LARGE).measured_s for way in ("manager", "pipe", "queue"))
-    assert manager > 1.15 * max(others), f"{manager:.2f} s, the others up to {max(others):.2f} s"
+    assert manager > max(others), f"{manager:.2f} s, the others up to {max(others):.2f} s"
 
 
 @lab.expect
