@@ -50,8 +50,8 @@ def read_handout(path: Path) -> Handout:
 
 
 def docstring(path: Path) -> str:
-    """The docstring of a lab's file. Raises OSError, SyntaxError or ValueError for what is no Python file."""
-    return ast.get_docstring(ast.parse(path.read_text("utf-8"))) or path.stem
+    """The docstring of a lab's file, in whichever encoding. Raises OSError, SyntaxError or ValueError for no Python."""
+    return ast.get_docstring(ast.parse(path.read_bytes())) or path.stem
 
 
 def parse_handout(name: str, text: str) -> Handout:

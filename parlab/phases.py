@@ -52,7 +52,7 @@ def phase(name: str) -> Iterator[None]:
         if name == LOCK_WAIT:
             resume()
         if (phases := _recorded()) is not None:
-            phases.append(Phase(name, began, time.monotonic()))
+            phases.append(Phase(str(name), began, time.monotonic()))
 
 
 @contextmanager
@@ -72,5 +72,5 @@ def mark(name: str) -> str:
     """
     if (phases := _recorded()) is not None:
         now = time.monotonic()
-        phases.append(Phase(name, now, now))
+        phases.append(Phase(str(name), now, now))
     return name

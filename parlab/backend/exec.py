@@ -72,19 +72,18 @@ def start_launcher(client: DockerClient, container: str, data: bytes) -> "Exec":
 
     Seen of runc, once in some thousand: "exec failed: ... read init-p: connection reset by peer". Raises RunError.
     """
-    for left in reversed(range(TRIES)):
+    for _ in range(TRIES):
         launcher = Exec(client, container, len(data))
         try:
             launcher.write(data)
             return launcher
         except OSError as error:  # whoever was to read it is not there
             launcher.close()
-            if not left:
-                raise RunError(
-                    f"the engine did not start the launcher on the head, {TRIES} times: {error}. Its log says why; "
-                    "run it again, or ./invoke down first"
-                ) from error
-    raise AssertionError("each try returns or raises")
+            failure = error
+    raise RunError(
+        f"the engine did not start the launcher on the head, {TRIES} times: {failure}. The engine's log says why; "
+        "run it again, or ./invoke down first"
+    ) from failure
 
 
 class Exec:

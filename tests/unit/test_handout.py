@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from parlab.catalog import lab_files
 from parlab.course import explain, handouts, list_labs
-from parlab.handout import INDENT, READABLE, Handout, in_teaching_order, read_handout, set_handout
+from parlab.handout import INDENT, READABLE, Handout, docstring, in_teaching_order, read_handout, set_handout
 from tests.unit.samples import recording
 
 WriteLab = Callable[[str], Path]
@@ -119,7 +119,7 @@ def test_a_handout_of_one_line_or_none_has_a_title_all_the_same(code: bytes, tit
     ("code", "error"),
     [
         (b'"""sample: title"""\nx = (', "SyntaxError"),
-        (b'"""sample: \xff\xfe"""', "UnicodeDecodeError"),
+        (b'"""sample: \xff\xfe"""', "SyntaxError"),
         (b'"""sample: a\0b"""', "SyntaxError|ValueError"),
         (b"(" * 10_000, "SyntaxError"),
     ],
@@ -276,3 +276,14 @@ def test_no_lab_is_lost_and_each_stands_after_all_that_lead_to_it(leaders: dict[
 def test_the_order_of_the_course_is_not_that_of_the_files(names: list[str]) -> None:
     leaders = dict.fromkeys("abcdef", "") | {"a": "f", "c": "a", "b": "gone"}
     assert order(following(**{name: leaders[name] for name in names})) == ["b", "d", "e", "f", "a", "c"]
+
+
+@pytest.mark.parametrize(
+    "code",
+    ["\ufeff" + '"""x: für"""', '# coding: latin-1\n"""x: für"""'],
+    ids=["byte order mark", "latin-1"],
+)
+def test_a_docstring_is_read_in_whichever_encoding_python_reads_it(code: str, tmp_path: Path) -> None:
+    path = tmp_path / "x.py"
+    path.write_bytes(code.encode("latin-1" if "latin" in code else "utf-8"))
+    assert docstring(path) == "x: für"
