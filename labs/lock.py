@@ -62,7 +62,7 @@ def pay(amount, start, balance, lock):
 def pay_slowly(amount, turns, balance, lock):
     name = "deposit" if amount > 0 else "withdrawal"
     turns[0].acquire()
-    wait(0.2)
+    wait(0.2)  # so that the steps can be told apart in a picture
     with lock if isinstance(lock, nullcontext) else holding(lock):
         seen = balance.value
         print(mark(f"{name} reads {seen}"), flush=True)
@@ -96,7 +96,7 @@ def at_once(task, kind, lock, *payments):
 @lab.case(outcome="wrong", kind="processes", lock="none")
 @lab.case(kind=["processes", "threads"], lock=["Lock", "get_lock"])
 def ten_runs(task=pay, *, kind, lock):
-    balances = [at_once(task, kind, lock, (+1, start), (-1, start)) for start in map(fork.Barrier, 10 * [2])]
+    balances = [at_once(task, kind, lock, (+1, start), (-1, start)) for start in [fork.Barrier(2) for _ in range(10)]]
     print(*balances)
     figure("of 10 balances wrong", 10 - balances.count(100))
     figure("ns for a Lock", 1e5 * min(repeat("with lock: pass", globals={"lock": fork.Lock()}, number=10_000)))
@@ -113,7 +113,7 @@ def slow_motion(task=pay_slowly, *, kind, lock):
 
 @lab.expect
 def balances_are_right_with_a_lock_only_and_it_costs_several_additions(cases):
-    assert all((case.typical.outcome == "right") == (case.settings["lock"] != "none") for case in cases.values())
+    assert all((c.typical.outcome == "right") == (c.settings["lock"] != "none") for c in cases.values()), "see outcomes"
     ns = cases.find(ten_runs, kind="threads", lock="Lock").figures
     assert ns["ns for a Lock"] > 4 * ns["ns for an addition"], f"{ns['ns for a Lock'] / ns['ns for an addition']:.1f}"
 
