@@ -4,7 +4,7 @@ import signal
 import sys
 from collections.abc import Callable
 from inspect import Parameter, Signature, signature
-from itertools import takewhile
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -160,9 +160,7 @@ def results(_: Context) -> None:
 def compare(_: Context, a: str, b: str, html: bool = False) -> None:
     """Show two runs side by side."""
     with exiting():
-        compare_runs(a, b)
-        if html:
-            pictures.write_comparison(a, b)
+        (pictures.compare_and_write if html else compare_runs)(a, b)
 
 
 def report_task(count: int) -> Task[Callable[..., Any]]:
@@ -170,13 +168,13 @@ def report_task(count: int) -> Task[Callable[..., Any]]:
     names = [f"run{number}" for number in range(1, count + 1)]
 
     def report(_: Context, out: str | None = None, index: bool = False, **runs: str) -> None:
+        """Write a page with pictures of one run or more, as report 1 2."""
         with exiting():
             if index:
-                pictures.write_index(out, list(runs.values()))
+                pictures.write_index(list(runs.values()), out)
             else:
                 pictures.write_report(list(runs.values()), out)
 
-    report.__doc__ = "Write a page with pictures of one run or more, as report 1 2."
     first, *options = [p for p in signature(report).parameters.values() if p.kind is not Parameter.VAR_KEYWORD]
     positional = [Parameter(name, Parameter.POSITIONAL_OR_KEYWORD) for name in names]
     report.__signature__ = Signature([first, *positional, *options])  # type: ignore[attr-defined]
@@ -186,12 +184,19 @@ def report_task(count: int) -> Task[Callable[..., Any]]:
 
 
 def words_after(name: str) -> int:
-    """How many words follow a task's name on the command line before the next option."""
-    words = sys.argv[sys.argv.index(name) + 1 :] if name in sys.argv else []
-    return len(list(takewhile(lambda word: not word.startswith("-"), words)))
+    """How many words follow a task's name on the command line that are no options, nor the file of `--out`."""
+    words = sys.argv[sys.argv.index(name) :] if name in sys.argv else []
+    return sum(not word.startswith("-") and before != "--out" for before, word in pairwise(words))
 
 
-@task(auto_shortflags=False, help={"chart": "its name on the page", "out": "FILE.svg or FILE.png", "run": A_RUN})
+@task(
+    auto_shortflags=False,
+    help={
+        "chart": "its name, in small letters on the page: case-1, say; overview, account, scaling-1",
+        "out": "FILE.svg or FILE.png",
+        "run": A_RUN,
+    },
+)
 def still(_: Context, chart: str, out: str, run: str = "1") -> None:
     """Make a still picture of a report's chart, for slides."""
     with exiting():

@@ -5,7 +5,6 @@
 Wanted are at most 5 MB and 3 s; a small report beside it shows what of that the spans take.
 """
 
-import os
 import tempfile
 import time
 from pathlib import Path
@@ -13,7 +12,7 @@ from pathlib import Path
 from playwright.sync_api import Page, sync_playwright
 
 from parlab.report.page import report
-from parlab.report.still import find_browser
+from parlab.report.still import OPTIONS, find_browser
 from tests.unit.samples import case, repeat, run, span
 
 TIMES = 5
@@ -40,8 +39,7 @@ def opened(page: Page, file: Path) -> float:
 def main() -> None:
     """Measure both and print a line each."""
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
-        as_root = ["--no-sandbox"] if os.geteuid() == 0 else []
-        browser = playwright.chromium.launch(executable_path=find_browser(), args=as_root)
+        browser = playwright.chromium.launch(executable_path=find_browser(), args=list(OPTIONS))
         page = browser.new_page(viewport={"width": 1280, "height": 900})
         for workers, tasks in ((2, 4), (32, 313)):
             began = time.perf_counter()

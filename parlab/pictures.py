@@ -1,13 +1,16 @@
 """The commands that draw: pages and stills from records. What they draw with is installed when first asked for."""
 
+import os
 import sys
 from collections.abc import Sequence
 from os.path import relpath
 from pathlib import Path
 
+from parlab.command import compare
 from parlab.environment import ensure_installed
 from parlab.errors import ParlabError, UsageError
 from parlab.options import read_output
+from parlab.report.still import find_browser, picture
 from parlab.results import RESULTS, find, kept, read_all, read_json, write_whole
 
 STILLS = (".svg", ".png")
@@ -15,19 +18,19 @@ STILLS = (".svg", ".png")
 
 def write_report(names: Sequence[str], out: str | None) -> None:
     """Write one page for these runs, or for the newest. Raises UsageError when there is no such run."""
-    file = read_output("--out", out)
     if not names and not kept():
         raise UsageError(f"there is no run in {RESULTS} yet: run a lab first, as ./invoke lab.mpi")
     runs = [read_json(find(name)) for name in names or ["1"]]
+    file = _target(out, f"{runs[0].id}.html" if len(runs) == 1 else "report.html")
     _prepare()
     from parlab.report.page import report
 
-    _write(file or RESULTS / (f"{runs[0].id}.html" if len(runs) == 1 else "report.html"), report(runs))
+    _write(file, report(runs))
 
 
-def write_index(out: str | None, names: Sequence[str]) -> None:
+def write_index(names: Sequence[str], out: str | None) -> None:
     """Write one page that lists all runs. Raises UsageError where some are named."""
-    file = read_output("--out", out) or RESULTS / "index.html"
+    file = _target(out, "index.html")
     if names:
         raise UsageError(f"--index lists all runs of {RESULTS}: name none, not {', '.join(names)}")
     runs, unread = read_all()
@@ -37,13 +40,15 @@ def write_index(out: str | None, names: Sequence[str]) -> None:
     _write(file, index(list(runs.values()), list(unread.values()), file.parent))
 
 
-def write_comparison(first: str, second: str) -> None:
-    """Write one page that draws two runs on one scale. Raises UsageError when there is no such run."""
+def compare_and_write(first: str, second: str) -> None:
+    """Show two runs side by side, and write one page that draws them on one scale. Raises UsageError."""
+    compare(first, second)
     a, b = (read_json(find(name)) for name in (first, second))
+    file = _target(None, "compare.html")
     _prepare()
     from parlab.report.page import comparison
 
-    _write(RESULTS / "compare.html", comparison(a, b))
+    _write(file, comparison(a, b))
 
 
 def write_still(chart: str, out: str, name: str) -> None:
@@ -52,11 +57,20 @@ def write_still(chart: str, out: str, name: str) -> None:
     if file is None or file.suffix not in STILLS:
         raise UsageError(f"required a file whose name ends with {' or '.join(STILLS)}, found {out!r}")
     run = read_json(find(name))
+    find_browser()
     _prepare()
     from parlab.report.page import chart_of
-    from parlab.report.still import picture
 
     _write(file, picture(chart_of(run, chart), file.suffix[1:]))
+
+
+def _target(out: str | None, default: str) -> Path:
+    """The file to write: a page that was asked for, or one in results/. Raises UsageError for what cannot be one."""
+    if out is not None and Path(out).suffix == ".json":
+        raise UsageError(f"--out takes the name of a page, and {out!r} is that of a record")
+    if out is None and not os.access(RESULTS if RESULTS.exists() else RESULTS.parent, os.W_OK):
+        raise UsageError(f"{RESULTS} cannot be written to: PARLAB_RESULTS=FOLDER names another folder")
+    return read_output("--out", out) or RESULTS / default
 
 
 def _prepare() -> None:

@@ -4,15 +4,13 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from parlab.account import Worker, by_worker
+from parlab.account import Worker, by_worker, first_submission, in_order
 from parlab.phases import LOCK_HELD, LOCK_WAIT, Phase
 from parlab.spans import OK, Span
 from parlab.words import decimal
 
 QUEUED, ON_THE_WAY = "queued", "on the way"
 TASK, FAILED, PHASE, MARK, START_UP, SHUT_DOWN = "task", "failed", "other phase", "mark", "start-up", "shut-down"
-ROW_PIXELS = (5, 24)  # of a row, at least and at most
-MOST_PIXELS = 1200  # of all rows, if they are to have more than the least
 
 
 @dataclass(frozen=True)
@@ -29,7 +27,7 @@ class Bar:
 
 def bars(spans: Sequence[Span]) -> Iterator[Bar]:
     """One bar for each span and one for each of its phases; where they took time, its queueing and its ways, too."""
-    origin = min((span.submitted for span in spans), default=0.0)
+    origin = first_submission(spans)
     numbers = {id(span): number for number, span in enumerate(spans)}
     for worker, own in by_worker(spans).items():
         free = origin
@@ -62,12 +60,6 @@ class Rows:
     of_worker: Mapping[Worker | None, int]
     headings: Mapping[int, str]
 
-    @property
-    def pixels(self) -> int:
-        """Of one row."""
-        least, most = ROW_PIXELS
-        return max(least, min(most, MOST_PIXELS // max(1, len(self.labels))))
-
 
 def rows(spans: Sequence[Span], limits: Mapping[str, float | None], *, launch: bool) -> Rows:
     """The rows for these spans; with `launch` the first is for start-up and shut-down."""
@@ -77,24 +69,24 @@ def rows(spans: Sequence[Span], limits: Mapping[str, float | None], *, launch: b
     workers: defaultdict[str, list[list[Span]]] = defaultdict(list)
     for own in by_worker(spans).values():
         workers[own[0].node].append(own)
-    for node in sorted(workers, key=lambda node: (len(node), node)):
+    for node in in_order(workers):
         limit = limits.get(node)
         headings[len(labels)] = (
             node if limit is None else f"{node}: at most {decimal(limit)} host CPU{'s' * (limit != 1)}"
         )
         labels.append("")
         ordered = sorted((own[0] for own in workers[node]), key=lambda one: (one.rank, one.pid, one.thread))
-        for span, label in zip(ordered, _labels(ordered), strict=True):
+        for span, label in zip(ordered, _labels(ordered, ideal=not launch), strict=True):
             of_worker[span.node, span.pid, span.thread] = len(labels)
             labels.append(label)
     return Rows(tuple(labels), of_worker, headings)
 
 
-def _labels(workers: Sequence[Span]) -> Iterator[str]:
+def _labels(workers: Sequence[Span], *, ideal: bool) -> Iterator[str]:
     """What sets the workers of a node apart: their ranks, else their processes, else their threads."""
     for number, one in enumerate(workers, 1):
         if len({other.rank for other in workers}) == len(workers) and one.rank >= 0:
-            yield f"rank {one.rank}"
+            yield f"{'worker' if ideal else 'rank'} {one.rank}"
         elif len({other.pid for other in workers}) == len(workers):
             yield f"process {one.pid}"
         else:

@@ -1,24 +1,23 @@
 """The charts that show all cases of a run at once: ideal and measured side by side, and where the time went."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 
 import numpy as np
+from bokeh.layouts import column
 from bokeh.models import ColumnDataSource, FactorRange, HoverTool, Range1d
 from bokeh.transform import dodge
 
 from parlab.account import Account
-from parlab.console import CATEGORIES, SHOWN_FROM
 from parlab.record import MeasuredCase, Run
 from parlab.report.looks import (
     COMPUTING,
+    GREEN,
     GREY,
     HELD_BACK,
     ON_THE_WAY,
-    ORANGE,
     PURPLE,
-    QUEUED,
     WAITING,
     YELLOW,
     Chart,
@@ -26,6 +25,7 @@ from parlab.report.looks import (
     add_legend,
     make_figure,
 )
+from parlab.summary import CATEGORIES, SHOWN_FROM, by_name
 from parlab.words import percent, seconds
 
 ACCOUNT_LOOKS = {
@@ -34,42 +34,46 @@ ACCOUNT_LOOKS = {
     "held_back": HELD_BACK,
     "on_the_way": ON_THE_WAY,
     "idle_queued": Look(PURPLE, "vertical_line"),
-    "idle_no_work": QUEUED,
+    "idle_no_work": Look(GREY, "horizontal_dash"),
     "unexplained": Look(YELLOW, "spiral"),
 }
-RUN_LOOKS = (COMPUTING, Look(ORANGE, "left_diagonal_line"))
+RUN_LOOKS = (COMPUTING, Look(GREEN, "dot"))
 NAMES_LEFT = 250  # pixels for the names of cases
 CASE_PIXELS, BAR_PIXELS = 44, 20  # of a chart of all cases: a case's part of it, or a bar's
 ROOM_FOR_WORDS = 1.12  # of the longest bar
 LONG_NAME = 30  # characters; longer ones take two lines
 
 
-def _label(case: MeasuredCase) -> str:
-    """A case's name on as few lines as fit beside a chart."""
-    function, bracket, settings = case.name.partition("(")
-    return f"{function}\n({settings}" if bracket and len(case.name) > LONG_NAME else case.name
+def _timed(run: Run) -> dict[str, MeasuredCase]:
+    """The cases that took time, by their names on as few lines as fit beside a chart."""
+    return {_lines(name): case for name, case in by_name(run).items() if case.times and case.measured_s > 0}
+
+
+def _lines(name: str) -> str:
+    function, bracket, settings = name.partition("(")
+    return f"{function}\n({settings}" if bracket and len(name) > LONG_NAME else name
 
 
 def overview(run: Run) -> Chart | None:
     """Ideal beside measured, a pair of bars a case; None where nothing was measured."""
-    return _times({"measured": run}, "overview", "Ideal and measured")
+    return _times_chart({"measured": run}, "overview", "Ideal and measured")
 
 
 def side_by_side(first: Run, second: Run) -> Chart | None:
     """The ideal and what two runs measured, case by case; None where neither measured anything."""
-    return _times({"A": first, "B": second}, "both", "Ideal, A and B")
+    return _times_chart({"A": first, "B": second}, "both", "Ideal, A and B")
 
 
-def _times(runs: Mapping[str, Run], name: str, title: str) -> Chart | None:
+def _times_chart(runs: Mapping[str, Run], name: str, title: str) -> Chart | None:
     """A bar for the ideal and one for each run, case by case, all on one scale of seconds."""
-    timed = {label: {_label(case): case for case in run.cases if case.times} for label, run in runs.items()}
-    cases = {label: case for own in timed.values() for label, case in own.items()}
+    timed = {letter: _timed(run) for letter, run in runs.items()}
+    cases = dict.fromkeys(label for own in timed.values() for label in own)
     if not cases:
         return None
-    ideals = {label: case.ideal_s for label, case in cases.items() if case.completed}
-    columns = {"ideal": [ideals.get(label) for label in cases]} if any(ideals.values()) else {}
+    ideals = [_common_ideal([own[label] for own in timed.values() if label in own]) for label in cases]
+    columns = {"ideal": ideals} if any(ideals) else {}
     columns |= {run: [own[label].measured_s if label in own else None for label in cases] for run, own in timed.items()}
-    longest = max(value for column in columns.values() for value in column if value is not None)
+    longest = max(value for what in columns.values() for value in what if value is not None)
     plot = make_figure(
         (BAR_PIXELS * len(columns) + 12) * len(cases) + 90,
         y_range=FactorRange(factors=list(reversed(cases))),
@@ -79,41 +83,46 @@ def _times(runs: Mapping[str, Run], name: str, title: str) -> Chart | None:
     source = ColumnDataSource({"case": list(cases)})
     drawn, looks = {}, dict(zip(runs, RUN_LOOKS, strict=False))
     height = 0.84 / len(columns)
-    for index, (column, values) in enumerate(columns.items()):
+    for index, (what, values) in enumerate(columns.items()):
         source.add(
-            [math.nan if value is None else value for value in values], column
+            [math.nan if value is None else value for value in values], what
         )  # without a value, not a number: nothing is drawn
-        source.add([seconds(value) for value in values], f"{column} in words")
+        source.add([seconds(value) for value in values], f"{what} in words")
         at = dodge("case", 0.42 - height * (index + 0.5), plot.y_range)
-        look = {"fill_color": None} if column == "ideal" else looks[column].fill()
-        drawn[column] = plot.hbar(at, 0.86 * height, column, source=source, line_color=GREY, name=column, **look)
+        look = {"fill_color": None} if what == "ideal" else looks[what].fill()
+        drawn[what] = plot.hbar(at, 0.86 * height, what, source=source, line_color=GREY, name=what, **look)
         plot.text(
-            *(column, at, f"{column} in words"),
+            *(what, at, f"{what} in words"),
             source=source,
             x_offset=5,
             text_baseline="middle",
             text_font_size="12px",
             text_color=GREY,
         )
-    plot.add_tools(HoverTool(tooltips=[("", "@case"), *((column, f"@{{{column} in words}}") for column in columns)]))
+    plot.add_tools(HoverTool(tooltips=[("", "@case"), *((what, f"@{{{what} in words}}") for what in columns)]))
     add_legend(plot, {name: [glyph] for name, glyph in drawn.items()}, columns=len(drawn))
     plot.xaxis.axis_label = "seconds"
     plot.ygrid.visible = False
     told = (
-        f"{label}: " + ", ".join(f"{column} {seconds(values[index])}" for column, values in columns.items())
+        f"{label}: " + ", ".join(f"{what} {seconds(values[index])}" for what, values in columns.items())
         for index, label in enumerate(cases)
     )
-    return Chart(name, title, "; ".join(told).replace("\n", ""), plot)
+    return Chart(name, title, "; ".join(told).replace("\n", ""), column(plot, sizing_mode="stretch_width"))
+
+
+def _common_ideal(cases: Sequence[MeasuredCase]) -> float | None:
+    """The ideal of cases that have the same; None where it differs, or not all of the work was done."""
+    ideals = {case.ideal_s if case.completed else None for case in cases}
+    return ideals.pop() if len(ideals) == 1 else None
 
 
 def accounts(run: Run) -> Chart | None:
     """Where the time of each case's last-finishing worker went, one stacked bar a case."""
-    timed = [case for case in run.cases if case.times and case.measured_s > 0]
+    timed = _timed(run)
     if not timed:
         return None
-    shares = [case.account().shares() for case in timed]
+    labels, shares = list(timed), [case.account().shares() for case in timed.values()]
     names = [field.name for field in fields(Account) if any(share[field.name] > SHOWN_FROM for share in shares)]
-    labels = [_label(case) for case in timed]
     source = ColumnDataSource({"case": labels})
     plot = make_figure(
         CASE_PIXELS * len(timed) + 110,
@@ -126,8 +135,8 @@ def accounts(run: Run) -> Chart | None:
         said = CATEGORIES[name]
         percents = np.array([100 * share[name] for share in shares])
         right = left + percents
-        for column, values in {said: percents, f"{said} from": left, f"{said} to": right}.items():
-            source.add(values, column)
+        for what, values in {said: percents, f"{said} from": left, f"{said} to": right}.items():
+            source.add(values, what)
         look = ACCOUNT_LOOKS[name].fill()
         ends = f"{said} to", f"{said} from"
         bars[said] = plot.hbar("case", 0.6, *ends, source=source, line_color=None, name=said, **look)
@@ -140,6 +149,6 @@ def accounts(run: Run) -> Chart | None:
     words = "; ".join(
         f"{case.name}: "
         + ", ".join(f"{CATEGORIES[name]} {percent(share[name])}" for name in names if share[name] >= SHOWN_FROM)
-        for case, share in zip(timed, shares, strict=True)
+        for case, share in zip(timed.values(), shares, strict=True)
     )
-    return Chart("account", "Where the time went", words, plot)
+    return Chart("account", "Where the time went", words, column(plot, sizing_mode="stretch_width"))

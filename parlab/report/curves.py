@@ -9,16 +9,15 @@ from bokeh.models import FixedTicker, HoverTool, Range1d
 from bokeh.plotting import figure
 
 from parlab.report.looks import COMPUTING, GREY, PURPLE, VERMILION, Chart, add_legend, make_figure
-from parlab.report.scaling import Curve, Fit, fits
+from parlab.report.scaling import Curve, Fit
 from parlab.words import number, percent, plural
 
 FIT_LINES = ((VERMILION, "solid"), (PURPLE, "dotdash"))
 FINE = 200  # points of a fitted curve
 
 
-def scaling(curve: Curve, name: str) -> Chart:
+def curve_chart(curve: Curve, found: Sequence[Fit], name: str) -> Chart:
     """Speed-up and efficiency over the number of workers, a point a launch, with what is ideal and what is fitted."""
-    found = fits(*curve.points())
     figures = [
         _scaling_figure(curve, found, "speed-up", lambda workers, speedup: speedup),
         _scaling_figure(curve, found, "efficiency", lambda workers, speedup: speedup / workers),
@@ -31,7 +30,7 @@ def scaling(curve: Curve, name: str) -> Chart:
     return Chart(name, f"{curve.name}: more workers", words, row(*figures, sizing_mode="stretch_width"))
 
 
-def _scaling_figure(curve: Curve, found: Sequence[Fit], what: str, of: Callable[[Any, Any], Any]) -> figure:
+def _scaling_figure(curve: Curve, found: Sequence[Fit], what: str, value: Callable[[Any, Any], Any]) -> figure:
     workers, speedups = (np.array(values, float) for values in curve.points())
     most = max(curve.sizes)
     fine = np.linspace(1, most, FINE)
@@ -40,24 +39,26 @@ def _scaling_figure(curve: Curve, found: Sequence[Fit], what: str, of: Callable[
         title=what,
         left=60,
         x_range=Range1d(start=0, end=1.05 * most),
-        y_range=Range1d(start=0, end=1.1 * max(of(most, float(most)), np.max(of(workers, speedups)))),
+        y_range=Range1d(start=0, end=1.1 * max(value(most, float(most)), np.max(value(workers, speedups)))),
     )
     drawn: dict[str, list[Any]] = {
         "one core a worker, nothing lost": [
-            plot.line(fine, of(fine, fine), line_color=GREY, line_dash="dotted", line_width=2)
+            plot.line(fine, value(fine, fine), line_color=GREY, line_dash="dotted", line_width=2)
         ]
     }
     ideal = [(case.workers, case.serial_s / case.ideal_s) for case in curve.cases if case.serial_s and case.ideal_s]
     if ideal:
         p, s = (np.array(values, float) for values in zip(*ideal, strict=True))
         drawn["ideal"] = [
-            plot.line(p, of(p, s), line_color=GREY, line_width=1.5),
-            plot.scatter(p, of(p, s), marker="square", size=9, fill_color=None, line_color=GREY),
+            plot.line(p, value(p, s), line_color=GREY, line_width=1.5),
+            plot.scatter(p, value(p, s), marker="square", size=9, fill_color=None, line_color=GREY),
         ]
     for fit, (colour, dash) in zip(found, FIT_LINES, strict=False):
-        drawn[fit.law] = [plot.line(fine, of(fine, fit.speedup(fine)), line_color=colour, line_dash=dash, line_width=2)]
+        drawn[fit.law] = [
+            plot.line(fine, value(fine, fit.speedup(fine)), line_color=colour, line_dash=dash, line_width=2)
+        ]
     points = plot.scatter(
-        workers, of(workers, speedups), size=9, fill_color=COMPUTING.colour, line_color="white", name="measured"
+        workers, value(workers, speedups), size=9, fill_color=COMPUTING.colour, line_color="white", name="measured"
     )
     drawn["measured"] = [points]
     plot.add_tools(HoverTool(renderers=[points], tooltips=[("workers", "@x"), (what, "@y{0.00}")]))

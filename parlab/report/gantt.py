@@ -18,7 +18,7 @@ from bokeh.models.annotations import Label
 from bokeh.models.renderers import GlyphRenderer
 from bokeh.plotting import figure
 
-from parlab.account import by_worker
+from parlab.account import by_worker, first_submission, thread_numbers
 from parlab.phases import LOCK_HELD, LOCK_WAIT
 from parlab.record import MeasuredCase, Repeat
 from parlab.report import looks
@@ -42,7 +42,12 @@ from parlab.spans import Span
 from parlab.words import plural, seconds
 
 LABELLED_FROM = 11  # pixels of a row; less has no room for a name
-NARROW, LETTER_PIXELS, MARK_PIXELS = 900, 7, 9  # of a figure's axis, at least; of a letter, at most; of half a mark
+AXIS_PIXELS = 850  # of a still's axis of time; in a narrower window words may overlap
+LETTER_PIXELS = 7  # of a letter of 12 px, at most
+MARK_PIXELS = 9  # from the middle of a mark to its words
+ROW_PIXELS = (5, 24)  # of a row, at least and at most
+MOST_PIXELS = 1200  # of all rows, if they are to have more than the least
+LEGEND_PIXELS = 56  # two lines of it
 AXES = 62  # pixels of a figure beside its rows: title, axis, its label
 EDGE = "#003a5c"  # of tasks, which may lie end to end
 BAR, STRIP, ON_BAR = (0.62, 0.66), (0.15, 0.2), (0.62, 0.38)  # middle and height in a row of 1, from its top
@@ -89,9 +94,7 @@ def measured_gantt(case: MeasuredCase, repeat: Repeat, x_range: Range1d, letter:
     seen = len(by_worker(repeat.spans))
     of = f" of {case.workers} did something" if seen < case.workers else ""
     title = f"{_before(letter)}measured: {seconds(repeat.measured_s)}, {plural(seen, 'worker')}{of}"
-    return _gantt(
-        drawn + around, repeat.spans, rows(repeat.spans, limits, launch=True), x_range, title, name="measured"
-    )
+    return _gantt(drawn + around, repeat.spans, rows(repeat.spans, limits, launch=True), x_range, title, measured=True)
 
 
 def ideal_gantt(case: MeasuredCase, x_range: Range1d, letter: str) -> figure:
@@ -99,28 +102,36 @@ def ideal_gantt(case: MeasuredCase, x_range: Range1d, letter: str) -> figure:
     spans = case.ideal()
     drawn = [bar for bar in bars(spans) if bar.kind != QUEUED]  # all are, until they start
     title = f"{_before(letter)}ideal: {seconds(case.ideal_s)}"
-    return _gantt(drawn, spans, rows(spans, {}, launch=False), x_range, title, name="ideal")
+    return _gantt(drawn, spans, rows(spans, {}, launch=False), x_range, title, measured=False)
 
 
 def _before(letter: str) -> str:
     return f"{letter}, " if letter else ""
 
 
-def _gantt(drawn: Iterable[Bar], spans: Sequence[Span], at: Rows, x_range: Range1d, title: str, *, name: str) -> figure:
-    legend = name == "measured"
-    height = at.pixels * len(at.labels) + AXES + 56 * legend
-    plot = make_figure(
-        height, x_range, toolbar=legend, y_range=Range1d(start=len(at.labels), end=0), title=title, name=name
-    )
+def row_pixels(count: int) -> int:
+    """The height of each of so many rows."""
+    least, most = ROW_PIXELS
+    return max(least, min(most, MOST_PIXELS // max(1, count)))
+
+
+def _gantt(
+    drawn: Iterable[Bar], spans: Sequence[Span], at: Rows, x_range: Range1d, title: str, *, measured: bool
+) -> figure:
+    count, pixels = len(at.labels), row_pixels(len(at.labels))
+    height = pixels * count + AXES + (LEGEND_PIXELS if measured else 0)
+    name = "measured" if measured else "ideal"
+    y_range = Range1d(start=count, end=0)
+    plot = make_figure(height, x_range, toolbar=measured, y_range=y_range, title=title, name=name)
     zoomable(plot)
-    if legend:
+    if measured:
         plot.xaxis.axis_label = "seconds from the first submission"
     plot.ygrid.visible = False
     middles = [row + 0.5 for row, label in enumerate(at.labels) if label]
-    plot.yaxis.ticker = FixedTicker(ticks=middles if at.pixels >= LABELLED_FROM else [])
+    plot.yaxis.ticker = FixedTicker(ticks=middles if pixels >= LABELLED_FROM else [])
     plot.yaxis.major_label_overrides = {row + 0.5: label for row, label in enumerate(at.labels) if label}
     plot.yaxis.major_tick_line_color = None
-    if at.pixels >= LABELLED_FROM:
+    if pixels >= LABELLED_FROM:
         for row, text in at.headings.items():
             plot.add_layout(
                 Label(x=2, y=row + 0.95, x_units="screen", text=text, text_font_size="12px", text_baseline="bottom")
@@ -132,7 +143,7 @@ def _gantt(drawn: Iterable[Bar], spans: Sequence[Span], at: Rows, x_range: Range
     glyphs = {kind: [_add_bars(plot, kind, grouped[kind], at, facts)] for kind in KINDS if kind in grouped}
     if MARK in grouped:
         glyphs[MARK] = [_add_marks(plot, x_range, grouped[MARK], at, facts)]
-    if legend:
+    if measured:
         add_legend(plot, glyphs, columns=5)
     return plot
 
@@ -169,9 +180,9 @@ def _add_marks(plot: figure, x_range: Range1d, drawn: Sequence[Bar], at: Rows, f
 
 
 def _tell_marks(plot: figure, x_range: Range1d, drawn: Sequence[Bar], at: Rows, middle: float) -> None:
-    """The words of the marks behind or before them, where there is room; hovering tells the others."""
+    """The words of the marks, to the right of each or to its left, where there is room; hovering tells the others."""
     start, end = cast(float, x_range.start), cast(float, x_range.end)
-    a_pixel = (end - start) / NARROW
+    a_pixel = (end - start) / AXIS_PIXELS
     in_rows: defaultdict[int, list[Bar]] = defaultdict(list)
     for bar in drawn:
         in_rows[at.of_worker[bar.worker]].append(bar)
@@ -202,7 +213,7 @@ def _source(drawn: Sequence[Bar], at: Rows, middle: float) -> ColumnDataSource:
         "y": np.array([at.of_worker[bar.worker] + middle for bar in drawn], np.float32),
         "task": np.array([bar.task for bar in drawn], np.int32),
     }
-    if any(bar.name for bar in drawn) and drawn[0].kind in (PHASE, MARK):
+    if drawn[0].kind in (PHASE, MARK):
         columns["name"] = [bar.name for bar in drawn]
     return ColumnDataSource(columns)
 
@@ -220,6 +231,7 @@ TOLD = (
     "CPU seconds",
     "outcome",
 )
+IDEALLY_TOLD = ("task", "node", "started", "finished", "CPU seconds")  # a plan has no processes, nor messages
 TELL = """
 const at = facts.data, task = value
 switch (format) {
@@ -238,16 +250,17 @@ switch (format) {
 def _add_hover(plot: figure, glyph: Any, lines: Sequence[tuple[str, str]], facts: Facts | None) -> None:
     hover = HoverTool(renderers=[glyph], tooltips=list(lines), point_policy="follow_mouse", visible=False)
     if facts is not None:
-        hover.tooltips = [*lines, *((what, f"@task{{{what}}}") for what in TOLD)]
+        told = TOLD if plot.name == "measured" else IDEALLY_TOLD
+        hover.tooltips = [*lines, *((what, f"@task{{{what}}}") for what in told)]
         hover.formatters = {"@task": CustomJSHover(args=vars(facts), code=TELL)}
     plot.add_tools(hover)
 
 
 def _facts(spans: Sequence[Span]) -> Facts:
     """What hovering tells of a task, once for all of its bars."""
-    origin = min((span.submitted for span in spans), default=0.0)
+    origin = first_submission(spans)
     nodes, outcomes = sorted({span.node for span in spans}), sorted({span.outcome for span in spans})
-    threads = {worker: number for number, worker in enumerate(by_worker(spans), 1)}
+    threads = thread_numbers(spans)
     times = {
         name: np.array([getattr(span, name) - origin for span in spans], np.float32)
         for name in ("submitted", "started", "finished", "received")

@@ -1,8 +1,9 @@
 """How a chart looks: what tells its parts apart, and what all figures have in common.
 
-Every kind of thing has a colour of Okabe and Ito's palette, made for the colour-blind ("Color Universal Design", 2008),
-and a pattern of its own, so that either does alone. Text, axes and grids take their colours from the page, by Bokeh's
-CSS variables, and the figures' backgrounds are transparent: so charts follow a page from light to dark.
+What a chart tells apart has a colour each, grey or of Okabe and Ito's palette, made for the colour-blind ("Color
+Universal Design", 2008), and a pattern each, so that either does alone. Text, axes and grids take their colours from
+the page, by Bokeh's CSS variables, and the figures' backgrounds are transparent: so charts follow a page from light to
+dark.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,10 +12,10 @@ from typing import Any
 
 from bokeh.models import BasicTickFormatter, PanTool, Plot, Range, WheelZoomTool
 from bokeh.models.annotations import Legend, LegendItem
-from bokeh.models.layouts import LayoutDOM
+from bokeh.models.layouts import Column, Row
 from bokeh.plotting import figure
 
-BLACK, GREY = "#000000", "#8c8c8c"
+BLACK, GREY = "#000000", "#767676"
 ORANGE, SKY, GREEN, YELLOW = "#e69f00", "#56b4e9", "#009e73", "#f0e442"
 BLUE, VERMILION, PURPLE = "#0072b2", "#d55e00", "#cc79a7"
 LEFT = 120  # pixels for the labels of rows, in all figures that stand above each other
@@ -53,7 +54,7 @@ class Chart:
     name: str
     title: str
     words: str
-    model: LayoutDOM
+    model: Column | Row  # of figures
 
 
 def make_figure(

@@ -1,14 +1,16 @@
 """What a report says of a launch in numbers, from its spans and its nodes' readings alone. Times in seconds."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 
-from parlab.account import Worker, by_worker
-from parlab.record import Repeat
+from parlab.account import Worker, by_worker, first_submission
+from parlab.record import MeasuredCase, Repeat
 from parlab.spans import Span
+from parlab.usage import Usage
 
 HEAD = "head"
 
@@ -22,20 +24,28 @@ class Measures:
     idle_s: float  # of all workers together
     overlap_s: float  # during which two tasks or more were in work
     most_busy: int  # tasks that were in work at once
-    balance: float  # load balance: the mean of the workers' work over the most that one had; 1 is even
+    balance: float  # load balance: the mean of the workers' work over the most that one had; 1 is even; nan of nothing
     straggler: Worker | None  # whose last task ended last
     straggled_s: float  # how long after the last but one
 
     @property
-    def speedup(self) -> float:
-        """Work over wall: how many workers were busy on average; 0 where nothing was done."""
+    def busy(self) -> float:
+        """Work over wall, so how many workers were busy on average; 0 where nothing was done.
+
+        It is the speed-up, too, if no task took longer than it would have taken alone.
+        """
         return self.work_s / self.wall_s if self.wall_s else 0.0
+
+
+def workers_of(case: MeasuredCase) -> int:
+    """How many workers there were: as many as were asked for, or more, as where a case starts its own processes."""
+    return max(case.workers, len(by_worker(case.typical.spans)))
 
 
 def measure(spans: Sequence[Span], workers: int) -> Measures:
     """Measure a launch; `workers` counts those, too, that had no task."""
     if not spans:
-        return Measures(0.0, 0.0, 0.0, 0.0, 0, 1.0, None, 0.0)
+        return Measures(0.0, 0.0, 0.0, 0.0, 0, math.nan, None, 0.0)
     wall_s = max(span.received for span in spans) - min(span.submitted for span in spans)
     own = by_worker(spans)
     work = [sum(span.finished - span.started for span in tasks) for tasks in own.values()]
@@ -74,21 +84,19 @@ class CpuUse:
     began: float
     ended: float
     used: float  # host CPUs
-    throttled: float  # share of the nodes' quota periods in which they were held back
+    throttled: float  # share of the nodes' quota periods in which they were held back; 0 where that is not counted
 
 
 def cpu_use(repeat: Repeat) -> list[CpuUse]:
     """What the worker nodes used, in order; [] where that was not counted, as of simulated nodes."""
     if not repeat.spans:
         return []
-    origin = min(span.submitted for span in repeat.spans)
+    origin = first_submission(repeat.spans)
     nodes = []
-    for node, use in repeat.nodes.items():
-        counted = [reading for reading in use.readings if reading.used_s is not None]
-        if node != HEAD and len(counted) > 1:
-            at = np.array([repeat.by_the_head(node, reading.at) - origin for reading in counted])
-            counters = [(r.used_s, r.throttled or 0, r.periods or 0) for r in counted]
-            nodes.append((at, np.array(counters, float).T))
+    for node, readings in _counted(repeat).items():
+        at = np.array([repeat.by_the_head(node, reading.at) - origin for reading in readings])
+        counters = [(r.used_s, r.throttled or 0, r.periods or 0) for r in readings]
+        nodes.append((at, np.array(counters, float).T))
     if not nodes:
         return []
     edges = np.unique(np.concatenate([at for at, _ in nodes]))
@@ -104,6 +112,16 @@ def cpu_use(repeat: Repeat) -> list[CpuUse]:
 
 
 def cpu_limit(repeat: Repeat) -> float | None:
-    """Host CPUs that the worker nodes may use together; None where there is no limit."""
-    wanted = [use.wanted for node, use in repeat.nodes.items() if node != HEAD]
+    """Host CPUs that those worker nodes may use together whose use was counted; None where there is no limit."""
+    wanted = [repeat.nodes[node].wanted for node in _counted(repeat)]
     return None if not wanted or None in wanted else sum(limit for limit in wanted if limit is not None)
+
+
+def _counted(repeat: Repeat) -> dict[str, list[Usage]]:
+    """The readings of the worker nodes in which their use was counted, at least two of each."""
+    found = {
+        node: [reading for reading in use.readings if reading.used_s is not None]
+        for node, use in repeat.nodes.items()
+        if node != HEAD
+    }
+    return {node: readings for node, readings in found.items() if len(readings) > 1}

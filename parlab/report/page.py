@@ -1,30 +1,29 @@
 """Pages made from Runs: one file each, with everything in it, that opens from anywhere and asks nobody for anything.
 
-A page is filled in by `page.html`; its charts are drawn by Bokeh's script, which is a part of the file.
+The templates in `pages/` are filled in; the charts are drawn by Bokeh's script, which is a part of the file.
 """
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any, cast
 
 from bokeh.embed import json_item
-from bokeh.layouts import column
 from bokeh.models.annotations import Title
 from bokeh.plotting import figure
 from bokeh.resources import Resources
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from parlab.console import comparison_rows, differences, in_short, most_off_by
 from parlab.errors import UsageError
 from parlab.record import Answer, Run
 from parlab.report.charts import side_by_side
 from parlab.report.looks import Chart
-from parlab.report.timelines import timeline
-from parlab.report.views import RunView, answer_class
+from parlab.report.timelines import case_chart
+from parlab.report.views import RunView
+from parlab.summary import by_name, comparison_rows, differences, in_short, most_off_by, sizes
 from parlab.words import plural, signed_percent
 
 HERE = Path(__file__).parent
@@ -42,23 +41,28 @@ def report(runs: Sequence[Run]) -> str:
 
 def comparison(first: Run, second: Run) -> str:
     """One page for two runs, A and B, each case of both on one scale."""
-    cases = [{case.name: case for case in run.cases} for run in (first, second)]
+    cases = [by_name(first), by_name(second)]
     pairs: list[tuple[str, list[tuple[str, Chart | None]]]] = []
     for name in {**cases[0], **cases[1]}:
         both = {letter: own[name] for letter, own in zip("AB", cases, strict=True) if name in own}
         number, beside = len(pairs) + 1, list(both.values())
         charts = [
-            (letter, timeline(case, f"{letter}-{number}", letter=letter, beside=beside))
+            (letter, case_chart(case, f"{letter}-{number}", letter=letter, beside=beside))
             for letter, case in both.items()
         ]
         pairs.append((name, charts))
-    both_runs = side_by_side(first, second)
+    both_runs, lettered = side_by_side(first, second), (("A", first), ("B", second))
     drawn = [both_runs, *(chart for _, pair in pairs for _, chart in pair)]
     return _page(
         "compare.html",
         f"lab.{first.lab} and lab.{second.lab}" if first.lab != second.lab else f"lab.{first.lab}, two runs",
         [chart for chart in drawn if chart is not None],
-        runs=[(letter, run, in_short(run).plain) for letter, run in (("A", first), ("B", second))],
+        runs=[(letter, run, in_short(run)) for letter, run in lettered],
+        warnings=[
+            (letter, said)
+            for letter, run in zip("AB", (first, second), strict=True)
+            for said in RunView(run).warnings()
+        ],
         differences=differences(first, second),
         both=both_runs,
         rows=list(comparison_rows(first, second)),
@@ -67,7 +71,7 @@ def comparison(first: Run, second: Run) -> str:
 
 
 def chart_of(run: Run, name: str) -> str:
-    """A page with one chart of the run's report and, if the run is worth nothing, the words for that.
+    """A page with one chart of the run's report and, above it, the verdict on a run whose figures mean nothing.
 
     Raises UsageError for a chart that the report does not have.
     """
@@ -75,11 +79,9 @@ def chart_of(run: Run, name: str) -> str:
     if name not in charts:
         raise UsageError(f"required a chart of {run.id}, one of {', '.join(charts) or 'none'}, found {name!r}")
     chart = charts[name]
-    if isinstance(chart.model, figure):  # only what lays out figures has a background
-        chart = replace(chart, model=column(chart.model, sizing_mode="stretch_width"))
-    if run.failure is not None or run.wrong or not run.verdict.is_measurement:
-        top: figure = cast(Any, chart.model).children[0]
-        top.add_layout(Title(text=f"{run.id}: {in_short(run).plain}"), "above")
+    if not run.stands:
+        top = cast(figure, chart.model.children[0])
+        top.add_layout(Title(text=f"{run.id}: {in_short(run)}"), "above")
         top.height = cast(int, top.height) + TITLE_PIXELS
     return _page("still.html", name, [chart], chart=chart)
 
@@ -88,40 +90,30 @@ def chart_of(run: Run, name: str) -> str:
 class Entry:
     """A run in the index; `link` is its report's file where there is one."""
 
-    run: Run
+    view: RunView
     link: str | None
 
     def cells(self) -> tuple[str, ...]:
         """What the columns say of it."""
-        run = self.run
-        most = most_off_by(run)
+        run = self.view.run
         claims = run.verdict.claims
         shown = sum(claim.answer is Answer.YES for claim in claims)
-        nodes = ",".join(dict.fromkeys(str(case.spec.nodes) for case in run.cases)) or str(run.spec.nodes)
         return (
             f"{datetime.fromisoformat(run.started):%Y-%m-%d %H:%M}",
             run.backend,
-            f"{nodes} x {run.spec.cores} x {run.spec.speed}",
+            sizes(run),
             str(len(run.cases)),
-            signed_percent(most),
+            signed_percent(most_off_by(run)),
             f"{shown} of {len(claims)}",
         )
-
-    @property
-    def answer(self) -> str:
-        """How good its verdict is: yes, no or cannot."""
-        return answer_class(self.run)
-
-    @property
-    def in_short(self) -> str:
-        """Its verdict in a word or two."""
-        return in_short(self.run).plain
 
 
 def index(runs: Sequence[Run], unread: Sequence[str], folder: Path) -> str:
     """One page that lists runs, linked to their reports in the same folder; why other records could not be read."""
     links = [f"{run.id}.html" for run in runs]
-    entries = [Entry(run, link if (folder / link).exists() else None) for run, link in zip(runs, links, strict=True)]
+    entries = [
+        Entry(RunView(run), link if (folder / link).exists() else None) for run, link in zip(runs, links, strict=True)
+    ]
     return _page("index.html", "Runs of parlab", [], entries=entries, unread=unread)
 
 
@@ -138,12 +130,12 @@ def _page(template: str, title: str, charts: Sequence[Chart], **content: Any) ->
         style=Markup((HERE / "pages" / "page.css").read_text("utf-8")),
         script=Markup((HERE / "pages" / "page.js").read_text("utf-8")),
         bokeh=[Markup(script) for script in BOKEH.js_raw] if charts else [],
-        charts=[(chart.name, as_script(chart)) for chart in charts],
+        charts=[(chart.name, _as_script(chart)) for chart in charts],
         **content,
     )
 
 
-def as_script(chart: Chart) -> Markup:
+def _as_script(chart: Chart) -> Markup:
     """The chart as JSON that can stand in a page: nothing in it ends its element."""
     text = json.dumps(json_item(chart.model), separators=(",", ":"), allow_nan=False)
     return Markup(text.replace("<", "\\u003c"))

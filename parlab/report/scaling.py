@@ -23,7 +23,7 @@ from scipy.stats import t
 from parlab.record import MeasuredCase, Run
 from parlab.words import number, percent
 
-AMDAHL_FROM, USL_FROM = 3, 5  # sizes
+AMDAHL_FROM, USL_FROM = 3, 5  # sizes; with no more than there are parameters any curve fits
 CONFIDENCE = 0.95
 START = 0.01  # of each parameter, where the search begins
 Floats = NDArray[np.float64]
@@ -42,10 +42,25 @@ class Curve:
         """The numbers of workers."""
         return sorted({case.workers for case in self.cases})
 
+    @property
+    def fitting(self) -> "Curve":
+        """Those of its cases that a law of speed-up speaks of: each worker has a core of its own, or needs none."""
+        return Curve(self.name, tuple(case for case in self.cases if _has_cores(case)))
+
     def points(self) -> tuple[list[int], list[float]]:
         """Workers and speed-up of every launch."""
         found = [(c.workers, c.serial_s / wall_s) for c in self.cases if c.serial_s for wall_s in c.times]
         return [workers for workers, _ in found], [speedup for _, speedup in found]
+
+    def left_out(self) -> str:
+        """Which of its sizes no law is fitted to, in words; '' where there are none."""
+        others = [str(size) for size in self.sizes if size not in self.fitting.sizes]
+        return f"Not fitted: {', '.join(others)} workers, who have to share cores." if others else ""
+
+
+def _has_cores(case: MeasuredCase) -> bool:
+    cores = case.workforce.nodes * case.workforce.cores
+    return case.workers <= cores or not any(task.burned for task in case.tasks)
 
 
 def curves(run: Run) -> list[Curve]:
@@ -54,8 +69,10 @@ def curves(run: Run) -> list[Curve]:
     for case in run.cases:
         if not math.isnan(case.speedup):
             function = case.name.partition("(")[0]
-            rest = ", ".join(f"{name}={value!r}" for name, value in case.settings.items() if name != "workers")
-            found.setdefault(f"{function}({rest})" if rest else function, []).append(case)
+            rest = [f"{name}={value!r}" for name, value in case.settings.items() if name != "workers"]
+            if "workers" in case.settings and "nodes=" in case.name:  # else there are as many as the nodes have cores
+                rest.append(f"nodes={case.spec.nodes}")
+            found.setdefault(f"{function}({', '.join(rest)})" if rest else function, []).append(case)
     made = (Curve(name, tuple(sorted(cases, key=lambda case: case.workers))) for name, cases in found.items())
     return [curve for curve in made if len(curve.sizes) > 1]
 
@@ -76,37 +93,47 @@ class Parameter:
 
 @dataclass(frozen=True)
 class Fit:
-    """A law with its parameters, fitted to so many launches at sizes from `low` to `high` workers."""
+    """A law with its parameters, fitted to so many launches."""
 
     law: str
     parameters: tuple[Parameter, ...]
     speedup: Callable[[Floats], Floats]
-    low: int
-    high: int
+    fewest: int  # workers
+    most: int
     launches: int
     off: float  # of the launch that lies farthest from the curve, as a fraction
 
     def words(self) -> str:
-        """What the fit says, in a sentence or two."""
+        """What the fit says, in a few sentences."""
         where = (
-            f"Fitted to {self.launches} launches with {self.low} to {self.high} workers, "
-            f"of which none is more than {percent(self.off)} off the curve."
+            f"Fitted to {self.launches} launches with {self.fewest} to {self.most} workers, "
+            f"of which none is more than {percent(math.ceil(1000 * self.off) / 1000)} off the curve."
         )
-        return f"{' '.join(self._says())} {where}"
+        return f"{self.law}: {' '.join(self._says())} {where}"
 
     def _says(self) -> Iterator[str]:
         first, *rest = self.parameters
         if not rest:
-            yield f"{self.law}: {first} of this cannot be shared out."
-            if first.value > 0:
-                yield f"If so, no number of workers makes it more than {number(1 / first.value)} times faster."
+            yield f"{first} of the work cannot be shared out."
+            if first.low > 0:
+                times = _range(1 / first.high, 1 / first.low)
+                yield f"If so, no number of workers makes it more than {times} times faster."
+            else:
+                yield "That may be nothing: what is the most that it can gain, these sizes do not tell."
             return
         (coherency,) = rest
-        yield f"{self.law}: {first} of this waits its turn, and each worker costs each other one {coherency}."
-        if coherency.value > 0:
-            most = math.sqrt(max(0.0, 1 - first.value) / coherency.value)
-            beyond = ", which is more than were tried" if most > self.high else ""
-            yield f"If so, it is fastest with about {number(max(1.0, most))} workers{beyond}."
+        yield f"{first} of the work waits its turn."
+        yield f"To agree with the others, each further worker adds {coherency} of the time that one would take alone."
+        if coherency.low > 0:
+            fewer, more = (max(1.0, math.sqrt((1 - first.value) / bound)) for bound in (coherency.high, coherency.low))
+            yield f"If so, it is fastest with about {_range(fewer, more)} workers."
+        else:
+            yield "That may be nothing: from how many workers on more are slower, these sizes do not tell."
+
+
+def _range(low: float, high: float) -> str:
+    few, many = number(low), number(high)
+    return few if few == many else f"{few} to {many}"
 
 
 def amdahl(p: Floats, serial: float) -> Floats:
@@ -146,14 +173,14 @@ def _fit(name: str, law: Law, names: tuple[str, ...], workers: Sequence[int], sp
     spread = t.ppf((1 + CONFIDENCE) / 2, len(p) - len(names)) * np.sqrt(np.diag(covariance))
     parameters = tuple(
         Parameter(name, float(value), max(0.0, value - wide), min(1.0, value + wide))
-        for name, value, wide in zip(names, values, np.nan_to_num(spread, posinf=1.0), strict=True)
+        for name, value, wide in zip(names, values, np.nan_to_num(spread, nan=1.0, posinf=1.0), strict=True)
     )
     return Fit(
         law=name,
         parameters=parameters,
         speedup=lambda p: law(np.asarray(p, float), *values),
-        low=int(p.min()),
-        high=int(p.max()),
+        fewest=int(p.min()),
+        most=int(p.max()),
         launches=len(p),
         off=float(np.max(np.abs(measured / law(p, *values) - 1))),
     )

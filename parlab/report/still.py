@@ -8,12 +8,14 @@ import base64
 import os
 import re
 import shutil
+import signal
 import subprocess
 import tempfile
 from html import unescape
 from pathlib import Path
 
 from parlab.errors import ParlabError, UsageError
+from parlab.signals import child
 
 BROWSERS = (
     *("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "microsoft-edge", "msedge"),
@@ -21,8 +23,10 @@ BROWSERS = (
     "/Applications/Microsoft Edge.app/Contents/MacOS/Microsoft Edge",
     "/Applications/Chromium.app/Contents/MacOS/Chromium",
 )
-SECONDS = 60
-PATIENCE_MS = 30_000  # of the page's own time, in which nothing is waited for that takes none
+DEADLINE_S = 60  # a chart takes some 3
+END_S = 5  # that it has to end in, if it must
+PATIENCE_MS = 30_000  # by the page's own clock, which runs ahead while nothing happens
+OPTIONS = ("--no-sandbox",) if os.geteuid() == 0 else ()  # root has no sandbox to go into; the page is our own
 PICTURE = re.compile(r'<pre id="picture">(.*?)</pre>', re.DOTALL)
 
 
@@ -32,32 +36,40 @@ def find_browser() -> str:
         if found := shutil.which(name):
             return found
     raise UsageError(
-        "a still needs Chrome, Chromium or Edge, and none was found; or open the report and use a chart's save tool"
+        "no Chrome, Chromium or Edge was found, and a still is drawn by one: install one, or print the report to a file"
     )
 
 
 def picture(page: str, kind: str) -> bytes:
-    """The picture that the page's one chart makes of itself. Raises ParlabError when the browser does not draw it."""
+    """The picture that the page's one chart makes of itself. Raises UsageError, or ParlabError when it fails."""
     browser = find_browser()
-    with tempfile.TemporaryDirectory(prefix="parlab-") as folder:
-        file = Path(folder, "still.html")
-        file.write_text(page, "utf-8")
-        command = [
-            *(browser, "--headless", "--disable-gpu", "--no-first-run", f"--user-data-dir={folder}/profile"),
-            *(["--no-sandbox"] if os.geteuid() == 0 else []),  # root has none to be put into; the page is our own
-            *(
-                "--window-size=1040,800",
-                f"--virtual-time-budget={PATIENCE_MS}",
-                "--dump-dom",
-                f"{file.as_uri()}#{kind}",
-            ),
-        ]
-        try:
-            done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=False)
-        except subprocess.TimeoutExpired as error:
-            raise ParlabError(f"{browser} did not draw the chart within {SECONDS} s") from error
-    if not (found := PICTURE.search(done.stdout)):
-        last = "\n  ".join(done.stderr.strip().splitlines()[-5:])
-        raise ParlabError(f"{browser} drew no chart; exit code {done.returncode}:\n  {last}")
+    try:
+        with tempfile.TemporaryDirectory(prefix="parlab-", ignore_cleanup_errors=True) as folder:
+            code, said, complaint = _opened(browser, page, kind, Path(folder))
+    except OSError as error:
+        raise ParlabError(f"{browser} could not be used: {error}") from error
+    if not (found := PICTURE.search(said)):
+        last = "\n  ".join(complaint.strip().splitlines()[-5:])
+        raise ParlabError(
+            f"{browser} drew no chart; exit code {code}. A snap may not read {tempfile.gettempdir()}:\n  {last}"
+        )
     text = unescape(found[1])
     return text.encode() if kind == "svg" else base64.b64decode(text.partition(",")[2])
+
+
+def _opened(browser: str, page: str, kind: str, folder: Path) -> tuple[int, str, str]:
+    """Open a page; the browser's exit code, what it has made of the page, and its complaints. Raises ParlabError."""
+    file = folder / "still.html"
+    file.write_text(page, "utf-8")
+    command = [
+        *(browser, "--headless", "--disable-gpu", "--no-first-run", f"--user-data-dir={folder}/profile", *OPTIONS),
+        *("--window-size=1040,800", f"--virtual-time-budget={PATIENCE_MS}", "--dump-dom", f"{file.as_uri()}#{kind}"),
+    ]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "encoding": "utf-8", "errors": "replace"}
+    with child(command, signal.SIGTERM, END_S, env={**os.environ, "TMPDIR": str(folder)}, **pipes) as process:
+        try:
+            said, complaint = process.communicate(timeout=DEADLINE_S)
+        except subprocess.TimeoutExpired as error:
+            what = f"{browser} did not draw the chart within {DEADLINE_S} s; close other programs and try again"
+            raise ParlabError(what) from error
+    return process.returncode, said, complaint

@@ -8,17 +8,22 @@ from bokeh.models import ColumnDataSource, FixedTicker, HoverTool, NumeralTickFo
 from bokeh.plotting import figure
 from numpy.typing import NDArray
 
+from parlab.account import first_submission
+from parlab.pace import PERIOD
 from parlab.record import MeasuredCase, Repeat
 from parlab.report.gantt import ideal_gantt, measured_gantt
 from parlab.report.looks import COMPUTING, GREEN, GREY, ORANGE, VERMILION, Chart, make_figure, zoomable
-from parlab.report.measures import CpuUse, busy_steps, cpu_limit, cpu_use, measure
-from parlab.words import decimal, percent, plural, seconds
+from parlab.report.measures import CpuUse, busy_steps, cpu_limit, cpu_use, measure, workers_of
+from parlab.timeline import ideal_and_measured
+from parlab.words import decimal, number, percent, plural
 
 MARGIN = 0.01  # of the axis of time, on either side
-ROOM_FOR_WORDS = 0.2  # of it, behind the last mark
+MARKED_ROOM = 0.2  # of it, for the words of the last mark
+HEADROOM = 1.4  # over the limit
+SOME_CPU = 0.1  # host CPUs that the axis shows at least
 
 
-def timeline(case: MeasuredCase, name: str, *, letter: str = "", beside: Sequence[MeasuredCase] = ()) -> Chart | None:
+def case_chart(case: MeasuredCase, name: str, *, letter: str = "", beside: Sequence[MeasuredCase] = ()) -> Chart | None:
     """The ideal above the measured, and beneath on the same axis who was busy and what CPU was used.
 
     The axis is one that would do for the cases `beside` it, too; `letter` sets it apart from those. None where no task
@@ -37,7 +42,7 @@ def timeline(case: MeasuredCase, name: str, *, letter: str = "", beside: Sequenc
 
 
 def _time_axis(cases: Sequence[MeasuredCase]) -> Range1d:
-    """From start-up to shut-down; where these would leave little to be seen of the tasks, one has to go there."""
+    """From start-up to shut-down, of each at first no more than the work takes; one can move to the rest."""
     launches = [case.typical for case in cases]
     work_s = max([launch.measured_s or 0.0 for launch in launches] + [case.ideal_s or 0.0 for case in cases])
     least = -max(launch.startup_s for launch in launches)
@@ -45,22 +50,23 @@ def _time_axis(cases: Sequence[MeasuredCase]) -> Range1d:
     start, end = max(least, -work_s), min(most, 2 * work_s)
     margin = MARGIN * (end - start)
     marked = any(phase.instant for launch in launches for span in launch.spans for phase in span.phases)
-    room = ROOM_FOR_WORDS * (end - start) if marked else margin
+    room = MARKED_ROOM * (end - start) if marked else margin
     return Range1d(start=start - margin, end=end + room, bounds=(least - margin, most + room), name="time")
 
 
 def _told(case: MeasuredCase, repeat: Repeat) -> str:
-    measures = measure(repeat.spans, case.workers)
+    workers = workers_of(case)
+    measures = measure(repeat.spans, workers)
     return (
-        f"{plural(len(repeat.spans), 'task')} on {plural(case.workers, 'worker')}: ideal {seconds(case.ideal_s)}, "
-        f"measured {seconds(repeat.measured_s)}; at most {measures.most_busy} busy at once, "
-        f"{decimal(measures.speedup)} on average; load balance {percent(measures.balance)}"
+        f"{plural(len(repeat.spans), 'task')} on {plural(workers, 'worker')}: {ideal_and_measured(case)}; "
+        f"at most {measures.most_busy} busy at once, "
+        f"{number(measures.busy)} on average; load balance {percent(measures.balance)}"
     )
 
 
 def busy_workers(case: MeasuredCase, repeat: Repeat, x_range: Range1d) -> figure:
     """How many tasks are in work from instant to instant, and how many ideally."""
-    origin = min(span.submitted for span in repeat.spans)
+    origin = first_submission(repeat.spans)
     measured = [(at - origin, count) for at, count in busy_steps(repeat.spans)]
     ideal = [(at, float(count)) for at, count in busy_steps(case.ideal())] if case.completed else []
     top = max(count for _, count in [*measured, *ideal])
@@ -89,7 +95,11 @@ def _staircase(steps: Sequence[tuple[float, float]]) -> tuple[NDArray[np.float64
 def cpu_used(repeat: Repeat, use: Sequence[CpuUse], x_range: Range1d) -> figure:
     """What the worker nodes used together, their limit, and, shaded by how much, when they were held back by it."""
     limit = cpu_limit(repeat)
-    top = 1.4 * (limit or max(one.used for one in use))  # short of a quota period a node may use more than its limit
+    lasting = [
+        one.used for one in use if one.ended - one.began >= PERIOD
+    ]  # for less a node may use more than its limit
+    full = limit or max([*lasting, SOME_CPU])
+    top = max([HEADROOM * full, *(1.1 * used for used in lasting)])
     source = ColumnDataSource(
         {
             "left": np.array([one.began for one in use], np.float32),
@@ -138,6 +148,6 @@ def cpu_used(repeat: Repeat, use: Sequence[CpuUse], x_range: Range1d) -> figure:
             ],
         )
     )
-    plot.yaxis.ticker = FixedTicker(ticks=[0, top / 1.4])
+    plot.yaxis.ticker = FixedTicker(ticks=[0, full])
     plot.yaxis.formatter = NumeralTickFormatter(format="0.[000]")
     return plot

@@ -1,23 +1,22 @@
 """What a page shows of a run, in words and charts; `pages/report.html` says where."""
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from parlab.account import by_worker
-from parlab.console import in_short
+from parlab.account import by_worker, first_submission
 from parlab.handout import Handout, parse_handout
 from parlab.record import MeasuredCase, Run
 from parlab.report.bars import rows
 from parlab.report.charts import accounts, overview
-from parlab.report.curves import scaling
+from parlab.report.curves import curve_chart
 from parlab.report.looks import Chart
-from parlab.report.measures import measure
+from parlab.report.measures import measure, workers_of
 from parlab.report.scaling import curves, fits, too_few
-from parlab.report.timelines import timeline
+from parlab.report.timelines import case_chart
 from parlab.spans import Span
-from parlab.words import number, percent, seconds, signed_percent
+from parlab.summary import in_short, remarks
+from parlab.words import number, percent, seconds, share, signed_percent, times
 
 MOST_LISTED = 300  # tasks of a case, in the table below its chart; the record has them all
 EVEN = 0.05  # of the whole: workers who are through so close together have no straggler
@@ -32,43 +31,50 @@ class CaseView:
 
     @cached_property
     def chart(self) -> Chart | None:
-        return timeline(self.case, self.name)
+        return case_chart(self.case, self.name)
 
     def figures(self) -> Iterator[tuple[str, str]]:
         """The head of the case: what was measured, by its name."""
         case, repeat = self.case, self.case.typical
-        measures = measure(repeat.spans, case.workers)
-        yield "wall", seconds(repeat.measured_s)
+        yield "measured", seconds(case.measured_s)
         yield "ideal", seconds(case.ideal_s) if case.completed else "-"
         yield "off by", signed_percent(case.off_by)
         if case.lesson_s is not None:
             yield "lesson", seconds(case.lesson_s)
-        yield "time in tasks", seconds(measures.work_s)
-        yield "speed-up", _times(case.speedup)
-        yield "efficiency", _share(case.speedup / case.workers)
-        yield "busy on average", f"{number(measures.speedup)} of {_workers(case)}"
-        yield "load balance", percent(measures.balance)
-        yield "straggler", self._straggler()
+        if repeat.spans:
+            yield from self._of_spans()
         yield "start-up", seconds(repeat.startup_s)
         yield "shut-down", seconds(repeat.shutdown_s)
-        if len(case.repeats) > 1:
+        if len(case.times) > 1:
             yield "spread", f"{percent(case.spread)} of {len(case.times)} launches"
         for name, value in case.figures.items():
             yield name, number(value)
 
+    def _of_spans(self) -> Iterator[tuple[str, str]]:
+        case, workers = self.case, workers_of(self.case)
+        measures = measure(case.typical.spans, workers)
+        yield "total work", seconds(measures.work_s)
+        yield "speed-up", times(case.speedup)
+        yield "efficiency", share(case.speedup / workers)
+        yield "busy on average", f"{number(measures.busy)} of {workers}"
+        yield "two or more busy", seconds(measures.overlap_s)
+        yield "idle, all workers", seconds(measures.idle_s)
+        yield "load balance", percent(measures.balance)
+        yield "straggler", self._straggler()
+
     def _straggler(self) -> str:
         spans = self.case.typical.spans
-        measures = measure(spans, self.case.workers)
+        measures = measure(spans, workers_of(self.case))
         if measures.straggler is None or measures.straggled_s <= EVEN * measures.wall_s:
             return "none"
-        placed = rows(spans, {}, launch=False)
+        placed = rows(spans, {}, launch=True)
         who = placed.labels[placed.of_worker[measures.straggler]]
         return f"{who} on {measures.straggler[0]}, by {seconds(measures.straggled_s)}"
 
     def workers(self) -> Iterator[tuple[str, ...]]:
         """A row for each worker: what it did, in words."""
         spans = self.case.typical.spans
-        origin = min((span.submitted for span in spans), default=0.0)
+        origin = first_submission(spans)
         for (node, pid, _), own in by_worker(spans).items():
             work = sum(span.finished - span.started for span in own)
             first, last = own[0].started - origin, max(span.finished for span in own) - origin
@@ -87,7 +93,7 @@ class CaseView:
     def tasks(self) -> Iterator[tuple[str, ...]]:
         """A row for each task, unless there are too many to list."""
         spans = self.case.typical.spans
-        origin = min((span.submitted for span in spans), default=0.0)
+        origin = first_submission(spans)
         for index, span in enumerate(spans if len(spans) <= MOST_LISTED else (), 1):
             times = (span.submitted, span.started, span.finished, span.received)
             phases = ", ".join(f"{p.name} {p.started - origin:.4f} to {p.finished - origin:.4f}" for p in span.phases)
@@ -98,21 +104,8 @@ class CaseView:
             )
 
 
-def _workers(case: MeasuredCase) -> int:
-    """How many workers there were: those that were asked for, or more, as where a case starts its own processes."""
-    return max(case.workers, len(by_worker(case.typical.spans)))
-
-
 def _as_declared(case: MeasuredCase) -> str:
     return "as declared" if case.complaint is None else f"not as declared: {case.complaint}"
-
-
-def _times(speedup: float) -> str:
-    return "-" if math.isnan(speedup) else f"{speedup:.2f} x"
-
-
-def _share(efficiency: float) -> str:
-    return "-" if math.isnan(efficiency) else percent(efficiency)
 
 
 def _rank(span: Span) -> str:
@@ -128,10 +121,8 @@ class CurveView:
 
 
 def answer_class(run: Run) -> str:
-    """The style of a run's verdict in a word or two: yes, no or cannot."""
-    if run.failure is not None or run.wrong or not run.verdict.is_measurement:
-        return "no"
-    return run.verdict.reproduced.answer.name.lower()
+    """The CSS class of a run's verdict: yes, no or cannot."""
+    return run.verdict.reproduced.answer.name.lower() if run.stands else "no"
 
 
 @dataclass(frozen=True)
@@ -151,7 +142,7 @@ class RunView:
 
     @property
     def in_short(self) -> str:
-        return in_short(self.run).plain
+        return in_short(self.run)
 
     @property
     def answer(self) -> str:
@@ -174,9 +165,11 @@ class RunView:
     def curves(self) -> list[CurveView]:
         found = []
         for index, curve in enumerate(curves(self.run), 1):
-            said = [fit.words() for fit in fits(*curve.points())]
-            few = too_few(len(curve.sizes))
-            found.append(CurveView(scaling(curve, f"{self.prefix}scaling-{index}"), tuple(filter(None, [*said, few]))))
+            fitted = fits(*curve.fitting.points())
+            said = [fit.words() for fit in fitted]
+            few = too_few(len(curve.fitting.sizes))
+            words = tuple(filter(None, [*said, few, curve.left_out()]))
+            found.append(CurveView(curve_chart(curve, fitted, f"{self.prefix}scaling-{index}"), words))
         return found
 
     def _named(self, chart: Chart | None) -> Chart | None:
@@ -192,12 +185,12 @@ class RunView:
         for case in self.run.cases:
             yield (
                 case.name,
-                str(_workers(case)),
+                str(workers_of(case)),
                 seconds(case.ideal_s) if case.completed else "-",
                 seconds(case.measured_s),
                 signed_percent(case.off_by),
-                _times(case.speedup),
-                _share(case.speedup / case.workers),
+                times(case.speedup),
+                share(case.speedup / workers_of(case)),
                 f"{case.typical.outcome}, {_as_declared(case)}",
             )
 
@@ -212,6 +205,7 @@ class RunView:
             found.append("No case was measured, so there is nothing to draw.")
         elif not self.run.verdict.is_measurement:
             found.append("This is not a measurement: the figures say nothing about the lab. The verdict tells why.")
+        found += [f"{remark[0].upper()}{remark[1:]}." for remark in remarks(self.run)]
         if self.run.backend == "embedded":
             found.append(
                 "Embedded: the nodes are simulated by processes of one machine. No kernel limit held them, and what a "

@@ -1,14 +1,13 @@
 """A real browser without a network, and pages made from made-up runs and opened from files."""
 
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Dialog, Page, sync_playwright
 
-from parlab.report.still import find_browser
+from parlab.report.still import OPTIONS, find_browser
 
 SECONDS = 60
 WIDTH, HEIGHT = 1280, 900
@@ -25,7 +24,12 @@ class Opened:
         page.on("request", lambda request: self.requests.append(request.url))
         page.on("console", self._heard)
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        page.on("dialog", self._asked)
         page.set_default_timeout(1000 * SECONDS)
+
+    def _asked(self, dialog: Dialog) -> None:
+        self.complaints.append(f"a dialog: {dialog.message}")
+        dialog.dismiss()
 
     def _heard(self, message: ConsoleMessage) -> None:
         if message.type in ("error", "warning"):
@@ -35,8 +39,7 @@ class Opened:
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
-        as_root = ["--no-sandbox"] if os.geteuid() == 0 else []
-        made = playwright.chromium.launch(executable_path=find_browser(), args=as_root)
+        made = playwright.chromium.launch(executable_path=find_browser(), args=list(OPTIONS))
         yield made
         made.close()
 

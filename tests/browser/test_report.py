@@ -1,6 +1,7 @@
 """Reports as a reader sees them: what is drawn, told by hovering, by keyboard, in words, in the dark and on paper."""
 
 import io
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -9,7 +10,7 @@ from PIL import Image
 from playwright.sync_api import Page
 
 from parlab.phases import LOCK_HELD, LOCK_WAIT, Phase
-from parlab.record import Run
+from parlab.record import Answer, Claim, Failure, Run
 from parlab.report.page import comparison, index, report
 from tests.browser.conftest import WIDTH, Open
 from tests.unit.samples import (
@@ -23,6 +24,7 @@ from tests.unit.samples import (
     run,
     span,
     spans,
+    verdict,
 )
 
 BLUE = (0x00, 0x72, 0xB2)
@@ -174,6 +176,31 @@ def test_the_keyboard_reaches_a_chart_and_moves_in_time(open_page: Open) -> None
     assert page.evaluate(TIME, "case-1") == [start, end]
 
 
+def test_a_key_leads_back_to_what_a_chart_showed_at_first(open_page: Open) -> None:
+    page = open_page(report([run(case(repeat(startup_s=60.0)))])).page  # fifteen times as long as the tasks
+    first = page.evaluate(TIME, "case-1")
+    page.locator("#case-1").focus()
+    page.keyboard.press("0")
+    assert page.evaluate(TIME, "case-1")[0] < first[0] - 50
+    page.keyboard.press("Home")
+    assert page.evaluate(TIME, "case-1") == first
+
+
+def test_a_chart_that_cannot_be_drawn_says_so_and_hides_no_other(open_page: Open) -> None:
+    broken = re.sub(r'(data-chart="account">).*', r"\1{</script>", report([run(case(), case())]))
+    opened = open_page(broken)
+    assert "could not be drawn" in opened.page.locator("#account").inner_text()
+    assert counts(opened.page, "case-2", "measured")["task"] == 8
+    opened.complaints.clear()
+
+
+def test_the_ideal_is_left_out_where_two_runs_do_not_have_the_same(open_page: Open) -> None:
+    page = open_page(comparison(run(case()), run(case(ideal_s=8.0)))).page
+    assert "ideal" not in page.locator("#both .bk-label").all_inner_texts()
+    page = open_page(comparison(run(case()), run(case()))).page
+    assert "ideal" in page.locator("#both .bk-label").all_inner_texts()
+
+
 def test_dragging_pans_all_figures_of_a_case_together(open_page: Open) -> None:
     page = open_page(report([RUNS["one size"]])).page
     page.locator("#case-1").focus()
@@ -203,8 +230,8 @@ def test_a_law_is_fitted_from_three_sizes_and_five_and_told_in_words(open_page: 
     said = open_page(report([run(*map(case_on, (1, 2)))])).page.locator("main").inner_text()
     assert "Too few sizes, 2: Amdahl's law needs 3, Universal Scalability Law needs 5." in said
     said = open_page(report([run(*map(case_on, (1, 2, 3, 4, 6)))])).page.locator("main").inner_text()
-    assert "of this cannot be shared out" in said
-    assert "of this waits its turn" in said
+    assert "of the work cannot be shared out" in said
+    assert "of the work waits its turn" in said
     assert "with 2 to 12 workers" in said
 
 
@@ -234,15 +261,15 @@ def test_charts_follow_the_page_when_it_goes_dark(open_page: Open) -> None:
     x, y = place(page, "case-1", "measured", page.evaluate(TIME, "case-1")[0], 3.5)
     clip: Any = {"x": x - 110, "y": y - 10, "width": 100, "height": 20}
     page.emulate_media(color_scheme="dark")
-    page.wait_for_timeout(300)
+    page.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
     assert max(brightness(page.screenshot(clip=clip))) > 550
 
 
 def test_on_paper_it_is_dark_on_white_and_no_chart_is_cut(open_page: Open) -> None:
     page = open_page(report([RUNS["sizes and repeats"]]), color_scheme="dark").page
     page.set_viewport_size({"width": 720, "height": 1000})
-    page.emulate_media(media="print")
     page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    page.emulate_media(media="print")
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
     pictures = page.locator("canvas.printed")
     assert pictures.count() == page.locator("div.chart").count() == 6
@@ -260,19 +287,22 @@ def test_on_paper_it_is_dark_on_white_and_no_chart_is_cut(open_page: Open) -> No
     assert page.pdf(format="A4").startswith(b"%PDF")
 
 
-def test_what_a_record_says_is_text_and_never_a_part_of_the_page(open_page: Open) -> None:
+def test_what_a_record_says_is_text_and_never_a_part_of_the_page(open_page: Open, tmp_path: Any) -> None:
     evil = "<img src=x onerror=alert(1)></script><script>alert(2)</script>"
-    own = [
-        replace(one, node=evil, outcome=evil, phases=(Phase(evil, 10.1, 10.2), Phase(evil, 10.3, 10.3)))
-        for one in spans()
-    ]
+    phases = (Phase(evil, 10.1, 10.2), Phase(evil, 10.3, 10.3))
+    own = [replace(one, node=evil, outcome=evil, phases=phases) for one in spans()]
     made = run(
-        case(repeat(own), name=f"pool({evil})"), environment={evil: evil}, handout=f"x: {evil}\n\nQuestion   {evil}"
+        case(repeat(own), name=f"pool({evil})"),
+        failure=Failure(evil, 4),
+        environment={evil: evil},
+        verdict=verdict(Claim(evil, Answer.NO, evil)),
+        handout=f"x: {evil}\n\nQuestion   {evil}",
     )
     opened = open_page(report([made]))
-    opened.page.on("dialog", lambda dialog: opened.complaints.append(dialog.message))
     opened.page.mouse.move(*place(opened.page, "case-1", "measured", 0.5, 2.6))
     opened.page.get_by_text("CPU seconds:").first.wait_for()
+    for text in (comparison(made, made), index([made], [evil], tmp_path)):
+        assert open_page(text).page.locator("img[src=x]").count() == 0
     assert opened.page.locator("img[src=x]").count() == 0
 
 
@@ -283,6 +313,13 @@ def test_the_handout_of_the_run_is_on_its_page(open_page: Open) -> None:
     assert page.get_by_text("What is left?").is_visible()
     assert page.locator("p.item").all_inner_texts() == ["One.", "Two."]
     assert "no handout" in open_page(report([run(case())])).page.locator("main").inner_text()
+
+
+def test_cases_of_one_name_are_all_drawn(open_page: Open) -> None:
+    page = open_page(report([run(case(), case(), case())])).page
+    assert "pool(nodes=1), 3: ideal 4.00 s" in (page.locator("#overview").get_attribute("aria-label") or "")
+    page = open_page(comparison(run(case(), case()), run(case()))).page
+    assert page.locator("h3").all_inner_texts() == ["pool(nodes=1)", "pool(nodes=1), 2"]
 
 
 def test_two_runs_are_drawn_on_one_scale(open_page: Open) -> None:

@@ -152,10 +152,11 @@ def raised(error: str = "ValueError", *, complaint: str | None = None) -> Repeat
 
 def case(*repeats: Repeat, name: str = "pool(nodes=1)", spec: Spec = SPEC, **facts: Any) -> MeasuredCase:
     """As many tasks of two units as left a span, ideally done in SECONDS on one node."""
+    repeats = repeats or (repeat(),)
     tasks = (Units(2.0, 0.0),) * max([1, *(len(repeat.spans) for repeat in repeats)])
     force = Workforce(spec.virtual_cores, spec.nodes, spec.cores)
     given: dict[str, Any] = {"settings": {}, "tasks": tasks, "ideal_s": SECONDS, "serial_s": 8.0} | facts
-    return MeasuredCase(name=name, spec=spec, workforce=force, repeats=repeats or (repeat(),), **given)
+    return MeasuredCase(name=name, spec=spec, workforce=force, repeats=repeats, **given)
 
 
 def case_on(nodes: int, *, repeats: int = 1) -> MeasuredCase:

@@ -28,19 +28,19 @@ def test_a_planted_sequence_gives_back_what_was_planted() -> None:
     assert measures.overlap_s == 2.0
     assert measures.most_busy == 2
     assert measures.balance == 0.5
-    assert measures.speedup == 1.2
+    assert measures.busy == 1.2
     assert measures.straggler == ("worker-1", 1, 1)
     assert measures.straggled_s == 1.0
 
 
 def test_one_worker_is_balanced_and_has_nobody_to_straggle_behind() -> None:
     measures = measure([span(seconds=2.0)], workers=1)
-    assert (measures.balance, measures.speedup, measures.overlap_s, measures.straggled_s) == (1.0, 1.0, 0.0, 0.0)
+    assert (measures.balance, measures.busy, measures.overlap_s, measures.straggled_s) == (1.0, 1.0, 0.0, 0.0)
 
 
 def test_nothing_has_measures_too() -> None:
     measures = measure([], workers=4)
-    assert (measures.wall_s, measures.speedup, measures.straggler) == (0.0, 0.0, None)
+    assert (measures.wall_s, measures.busy, measures.straggler) == (0.0, 0.0, None)
 
 
 def tasks_in_whole_seconds() -> st.SearchStrategy[list[Span]]:
@@ -103,6 +103,13 @@ def test_readings_are_brought_to_the_clock_of_the_spans() -> None:
     far = read((110.0, 0.0, 0, 0), (112.0, 0.5, 20, 0))
     launch = repeat([span(start=10.0, seconds=2.0)], nodes={"worker-1": far}, clocks={"worker-1": Clock(100.0, 0.001)})
     assert cpu_use(launch) == [CpuUse(0.0, 2.0, used=0.25, throttled=0.0)]
+
+
+def test_a_node_that_was_not_counted_has_no_part_in_the_limit() -> None:
+    nodes = {"worker-1": read((10.0, 0.0, 0, 0), (12.0, 0.5, 20, 0)), "worker-2": read((10.0, 0.0, 0, 0))}
+    launch = repeat([span(start=10.0, seconds=2.0)], nodes=nodes)
+    assert [one.used for one in cpu_use(launch)] == [0.25]
+    assert cpu_limit(launch) == 0.25
 
 
 @pytest.mark.parametrize("use", [NodeUse(None), read(wanted=None), read((10.0, 5.0, 0, 0), wanted=None)])

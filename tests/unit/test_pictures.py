@@ -47,9 +47,9 @@ def test_a_page_has_all_runs_that_are_named_and_goes_where_it_is_asked_to(
     results: Path, tmp_path: Path, invoke: Invoke
 ) -> None:
     out = tmp_path / "a page.html"
-    assert invoke("report", "2", "1", "--out", str(out), PARLAB_RESULTS=str(results)).returncode == 0
+    assert invoke("report", "2", "--out", str(out), "1", PARLAB_RESULTS=str(results)).returncode == 0
     text = out.read_text()
-    assert all(f'<main id="{run_id}">' in text for run_id in IDS)
+    assert all(f'id="run-{number}-{run_id}"' in text for number, run_id in enumerate(reversed(IDS), 1))
     assert names(results) == set()
 
 
@@ -67,6 +67,7 @@ def test_a_comparison_is_shown_and_drawn(results: Path, invoke: Invoke) -> None:
         (("report", "1", "nonsense"), "required a run"),
         (("report", "--out", "/nowhere/x.html"), "--out takes a file in a folder that can be written to"),
         (("report", "1", "--index"), "--index lists all runs"),
+        (("report", "1", "--out", "run.json"), "that of a record"),
         (("compare", "1", "9", "--html"), "required a run"),
         (("still", "nothing", "x.svg"), "one of overview, case-1, case-2, account, scaling-1, found 'nothing'"),
         (("still", "case-1", "x.jpg"), "required a file whose name ends with .svg or .png"),

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from parlab.case import Units
 from parlab.predict import Workforce
 from parlab.record import MeasuredCase
 from parlab.report.scaling import Fit, amdahl, curves, fits, too_few, usl
@@ -57,12 +58,38 @@ def test_more_than_ideal_is_no_serial_fraction_below_nothing() -> None:
     assert 0.0 <= serial.low <= serial.value < 1e-6
 
 
+@pytest.mark.parametrize("speedups", [[1.0, 2.0, 4.0, 8.0, 16.0], [1.1, 2.2, 4.4, 8.8, 17.6]])
+def test_where_nothing_is_lost_no_limit_is_made_up(speedups: list[float]) -> None:
+    first, second = fits(SIZES[:5], speedups)
+    assert "what is the most that it can gain, these sizes do not tell" in first.words()
+    assert "from how many workers on more are slower, these sizes do not tell" in second.words()
+
+
+def test_a_limit_is_told_as_wide_as_its_interval() -> None:
+    noise = np.random.default_rng(2).normal(0, 0.01, 6)
+    (fit, *_) = fits(SIZES, (amdahl(np.array(SIZES, float), 0.1) * np.exp(noise)).tolist())
+    (serial,) = fit.parameters
+    assert f"more than {1 / serial.high:.3g} to {1 / serial.low:.3g} times faster" in fit.words()
+
+
+def test_no_law_is_fitted_to_workers_who_share_cores() -> None:
+    shared = [replace(one, workforce=Workforce(one.workers, 1, 2)) for one in map(sized, (1, 2, 4, 8), (8, 4, 4, 4))]
+    (curve,) = curves(run(*shared))
+    assert curve.sizes == [1, 2, 4, 8]
+    assert curve.fitting.sizes == [1, 2]
+    assert curve.left_out() == "Not fitted: 4, 8 workers, who have to share cores."
+    waiting = [replace(one, tasks=(Units(0.0, 1.0),)) for one in shared]
+    (curve,) = curves(run(*waiting))
+    assert curve.fitting.sizes == [1, 2, 4, 8]
+    assert curve.left_out() == ""
+
+
 def test_a_fit_is_told_in_words_with_its_interval_and_range() -> None:
     p = np.array(SIZES, float)
     first, second = fits(SIZES, usl(p, 0.02, 0.001).tolist())
-    assert "cannot be shared out" in first.words()
-    assert "2.00 % (95 % interval: 2.00 to 2.00 %) of this waits its turn" in second.words()
-    assert "each worker costs each other one 0.10 %" in second.words()
+    assert "of the work cannot be shared out" in first.words()
+    assert "2.00 % (95 % interval: 2.00 to 2.00 %) of the work waits its turn" in second.words()
+    assert "each further worker adds 0.10 % (95 % interval: 0.10 to 0.10 %) of the time" in second.words()
     assert "fastest with about 31.3 workers." in second.words()
     assert "6 launches with 1 to 32 workers" in second.words()
 

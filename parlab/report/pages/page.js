@@ -1,14 +1,24 @@
 "use strict"
+Bokeh.set_log_level("warn")
 // Draws the page's charts one after another, the first ones first; the page stays usable meanwhile.
 const views = new Map()
+const first = new Map() // what of its time a chart showed at first
 
 async function draw() {
   for (const script of document.querySelectorAll("script.chart")) {
     const name = script.dataset.chart
-    const drawn = await Bokeh.embed.embed_item(JSON.parse(script.textContent), name)
-    views.set(name, drawn.roots[0])
-    await painted(views.get(name).model.document)
-    document.getElementById(name).dataset.drawn = "yes"
+    const place = document.getElementById(name)
+    try {
+      const drawn = await Bokeh.embed.embed_item(JSON.parse(script.textContent), name)
+      views.set(name, drawn.roots[0])
+      await painted(views.get(name).model.document)
+      const time = timeOf(name)
+      if (time) first.set(name, [time.start, time.end])
+    } catch (error) {
+      place.textContent = `This chart could not be drawn: ${error}`
+      console.error(error)
+    }
+    place.dataset.drawn = "yes"
   }
   document.body.dataset.drawn = "yes"
 }
@@ -49,8 +59,9 @@ const keys = {
   ArrowLeft: (start, end) => [start - 0.1 * (end - start), end - 0.1 * (end - start)],
   ArrowRight: (start, end) => [start + 0.1 * (end - start), end + 0.1 * (end - start)],
   "+": (start, end) => [start + 0.1 * (end - start), end - 0.1 * (end - start)],
-  "-": (start, end) => [start - 0.125 * (end - start), end + 0.125 * (end - start)],
-  0: null,
+  "-": (start, end) => [start - 0.125 * (end - start), end + 0.125 * (end - start)], // undoes "+"
+  0: () => [-Infinity, Infinity],
+  Home: (start, end, name) => first.get(name),
 }
 
 document.addEventListener("keydown", (event) => {
@@ -59,7 +70,7 @@ document.addEventListener("keydown", (event) => {
   const time = chart && timeOf(chart.id)
   if (!time || !(key in keys) || event.ctrlKey || event.metaKey || event.altKey) return
   const [least, most] = time.bounds
-  let [start, end] = key === "0" ? [least, most] : keys[key](time.start, time.end)
+  let [start, end] = keys[key](time.start, time.end, chart.id)
   const width = Math.min(end - start, most - least)
   start = Math.max(least, Math.min(start, most - width))
   time.setv({ start, end: start + width })
