@@ -4,7 +4,8 @@
 
 Runs every lab, or those that are named, with `--check`, over and over: wanted is exit code 0 each time, and of each
 claim the same answer each time. Prints of each lab how the claims were answered, and of each case the least and the
-most that it was off its ideal, or of its measured times where it has none, and of its figures.
+most that it was off its ideal, or of its measured times where it has none, and of its figures. Interrupted, it prints
+that of the runs so far.
 """
 
 import argparse
@@ -14,6 +15,7 @@ import sys
 import tempfile
 import time
 from collections import Counter, defaultdict
+from contextlib import suppress
 from pathlib import Path
 
 from parlab.course import handouts
@@ -23,25 +25,24 @@ from parlab.results import kept, read_json
 from parlab.words import number
 
 
-def run_once(lab: str) -> tuple[int, float, Run]:
-    """Run a lab; return its exit code, the seconds that the command took, and the record.
-
-    Raises CalledProcessError where none was kept, since the lab was refused.
-    """
+def run_once(lab: str) -> tuple[int, float, Run | None]:
+    """Run a lab; the exit code, the seconds that the command took, and the record; None where none was kept."""
     with tempfile.TemporaryDirectory() as folder:
         began = time.monotonic()
-        command = [str(ROOT / "invoke"), f"lab.{lab}", "--check", "--quiet"]
-        code = subprocess.call(
-            command,
+        done = subprocess.run(
+            [str(ROOT / "invoke"), f"lab.{lab}", "--check", "--quiet"],
             cwd=ROOT,
             env=os.environ | {"PARLAB_RESULTS": folder},
             stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
         )
         took_s = time.monotonic() - began
-        if not (records := kept(Path(folder))):
-            raise subprocess.CalledProcessError(code, command)
-        return code, took_s, read_json(records[0])
+        records = kept(Path(folder))
+        if not records:
+            print(done.stderr.rstrip(), flush=True)
+        return done.returncode, took_s, read_json(records[0]) if records else None
 
 
 def spread(values: list[float], unit: str = "", factor: float = 1.0) -> str:
@@ -85,23 +86,26 @@ def main() -> None:
     options = parser.parse_args()
     runs: dict[str, list[Run]] = defaultdict(list)
     codes: dict[str, Counter[int]] = defaultdict(Counter)
-    for turn in range(1, options.repeat + 1):
-        taken = 0.0
-        for lab in options.lab:
-            code, took_s, run = run_once(lab)
-            runs[lab].append(run)
-            codes[lab][code] += 1
-            taken += took_s
-            if code:
-                noes = [found.evidence for found in run.verdict.findings().values() if found.answer is Answer.NO]
-                print(f"  {turn}: lab.{lab} exit {code}: {'; '.join(noes)}", flush=True)
-        print(f"turn {turn} of {options.repeat}: {taken:.0f} s", flush=True)
-    for lab in options.lab:
+    with suppress(KeyboardInterrupt):
+        for turn in range(1, options.repeat + 1):
+            taken = 0.0
+            for lab in options.lab:
+                code, took_s, run = run_once(lab)
+                codes[lab][code] += 1
+                taken += took_s
+                if run is not None:
+                    runs[lab].append(run)
+                if code:
+                    findings = run.verdict.findings().values() if run else ()
+                    noes = [found.evidence for found in findings if found.answer is Answer.NO]
+                    print(f"  {turn}: lab.{lab} exit {code}: {'; '.join(noes)}", flush=True)
+            print(f"turn {turn} of {options.repeat}: {taken:.0f} s", flush=True)
+    for lab in runs:
         report(lab, runs[lab])
     for lab in options.lab:
-        counted = ", ".join(f"exit {code} {count} of {options.repeat}" for code, count in codes[lab].items())
+        counted = ", ".join(f"exit {code} {count} of {codes[lab].total()}" for code, count in codes[lab].items())
         print(f"lab.{lab}: {counted}")
-    answers = [answers for lab in options.lab for answers in answers_to(runs[lab]).values()]
+    answers = [answers for lab in runs for answers in answers_to(runs[lab]).values()]
     steady = all(len(given) <= 1 and Answer.NO.value not in given for given in answers)
     sys.exit(not steady or any(set(codes[lab]) != {0} for lab in options.lab))
 
