@@ -95,11 +95,11 @@ class CaseView:
         spans = self.case.typical.spans
         origin = first_submission(spans)
         for index, span in enumerate(spans if len(spans) <= MOST_LISTED else (), 1):
-            times = (span.submitted, span.started, span.finished, span.received)
+            stamps = (span.submitted, span.started, span.finished, span.received)
             phases = ", ".join(f"{p.name} {p.started - origin:.4f} to {p.finished - origin:.4f}" for p in span.phases)
             yield (
                 *(str(index), span.node, _rank(span), str(span.pid)),
-                *(f"{at - origin:.4f}" for at in times),
+                *(f"{at - origin:.4f}" for at in stamps),
                 *(f"{span.cpu_s:.4f}", span.outcome, phases),
             )
 
