@@ -13,19 +13,14 @@ from playwright.sync_api import Page, sync_playwright
 
 from parlab.report.page import report
 from parlab.report.still import OPTIONS, find_browser
-from tests.unit.samples import case, repeat, run, span
+from tests.unit.samples import case, many_spans, repeat, run
 
 TIMES = 5
 
 
 def page_of(workers: int, tasks: int) -> str:
     """The report of a run in which each of so many workers did so many tasks."""
-    own = tuple(
-        span(f"worker-{1 + worker // 8}", 10.0 + 0.01 * task, 0.008, way_s=0.001, pid=worker)
-        for worker in range(workers)
-        for task in range(tasks)
-    )
-    return report([run(case(repeat(own)))])
+    return report([run(case(repeat(many_spans(workers, tasks))))])
 
 
 def opened(page: Page, file: Path) -> float:

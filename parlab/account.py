@@ -83,7 +83,7 @@ def account(own: Sequence[Span], everyone: Sequence[Span], speed: float) -> Acco
 
     `speed` is what of a host core a virtual core has.
     """
-    start, end = min(span.submitted for span in everyone), max(span.received for span in everyone)
+    start, end = first_submission(everyone), max(span.received for span in everyone)
     all_started = max(span.started for span in everyone)
     parts = [_gap(start, own[0].started, None, own[0], all_started)]
     for index, span in enumerate(own):

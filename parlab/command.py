@@ -111,9 +111,11 @@ def list_results() -> None:
         console.print(Text(f"{RESULTS} is empty: every run of a lab is kept there"), soft_wrap=True)
 
 
-def compare(first: str, second: str) -> None:
-    """Show two runs side by side. Raises UsageError when there is no such run, or it cannot be read."""
-    show_comparison(make_console(), read_json(find(first)), read_json(find(second)))
+def compare(first: str, second: str) -> tuple[Run, Run]:
+    """Show two runs side by side, and return them. Raises UsageError when there is no such run, or none is read."""
+    runs = read_json(find(first)), read_json(find(second))
+    show_comparison(make_console(), *runs)
+    return runs
 
 
 def run_file(name: str) -> None:

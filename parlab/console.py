@@ -11,7 +11,17 @@ from rich.text import Text
 
 from parlab.case import RIGHT
 from parlab.record import Answer, MeasuredCase, Run
-from parlab.summary import CATEGORIES, SHOWN_FROM, comparison_rows, differences, in_short, most_off_by, remarks, sizes
+from parlab.summary import (
+    CATEGORIES,
+    SHOWN_FROM,
+    comparison_rows,
+    differences,
+    ideal_in_words,
+    in_short,
+    most_off_by,
+    remarks,
+    sizes,
+)
 from parlab.timeline import timeline
 from parlab.words import number, percent, plural, seconds, signed_percent, times
 
@@ -92,9 +102,8 @@ def ideal_and_measured(run: Run) -> Table:
         speedup = times(case.speedup)
         tasks = [tasks_by_node(case) if case.times else "-"] if by_node else []
         outcome = [case.typical.outcome] if outcomes else []
-        ideal = seconds(case.ideal_s) if case.completed else "-"
         off_by = signed_percent(case.off_by)
-        table.add_row(_named(case.name), *printed, ideal, *measured_s, off_by, speedup, *tasks, *outcome)
+        table.add_row(_named(case.name), *printed, ideal_in_words(case), *measured_s, off_by, speedup, *tasks, *outcome)
     return table
 
 

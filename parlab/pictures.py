@@ -42,13 +42,12 @@ def write_index(names: Sequence[str], out: str | None) -> None:
 
 def compare_and_write(first: str, second: str) -> None:
     """Show two runs side by side, and write one page that draws them on one scale. Raises UsageError."""
-    compare(first, second)
-    a, b = (read_json(find(name)) for name in (first, second))
+    runs = compare(first, second)
     file = _target(None, "compare.html")
     _prepare()
     from parlab.report.page import comparison
 
-    _write(file, comparison(a, b))
+    _write(file, comparison(*runs))
 
 
 def write_still(chart: str, out: str, name: str) -> None:

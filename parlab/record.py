@@ -21,7 +21,7 @@ from enum import Enum
 from functools import cached_property
 from typing import Any
 
-from parlab.account import Account, account, by_worker, in_order, last_to_finish
+from parlab.account import Account, account, by_worker, first_submission, in_order, last_to_finish
 from parlab.case import PYTHON, RIGHT, WRONG, Units
 from parlab.clocks import Clock
 from parlab.errors import EXIT_CLOSED_PIPE, Interrupted
@@ -114,7 +114,7 @@ class Repeat:
         """From the first submission to the last receipt; None where no task came back."""
         if not self.spans:
             return None
-        return max(span.received for span in self.spans) - min(span.submitted for span in self.spans)
+        return max(span.received for span in self.spans) - first_submission(self.spans)
 
     def by_the_head(self, node: str, at: float) -> float:
         """A time of a node's clock, by the head's, which is that of the spans."""

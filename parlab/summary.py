@@ -52,6 +52,11 @@ def remarks(run: Run) -> Iterator[str]:
             yield f"unexplained: {case.name}: in {percent(share)} of the time {what}"
 
 
+def ideal_in_words(case: MeasuredCase) -> str:
+    """`8.00 s`; `-` where there is no ideal, or not all of the work was done."""
+    return seconds(case.ideal_s) if case.completed else "-"
+
+
 def sizes(run: Run) -> str:
     """Nodes x cores x speed: `1,2,4 x 2 x 1/8` of a run on three sizes."""
     nodes = ",".join(dict.fromkeys(str(case.spec.nodes) for case in run.cases)) or str(run.spec.nodes)

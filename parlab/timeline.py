@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from textwrap import wrap
 
-from parlab.account import by_worker, in_order
+from parlab.account import by_worker, first_submission, in_order
 from parlab.phases import LOCK_WAIT
 from parlab.record import MeasuredCase, Run
 from parlab.spans import OK, Span
@@ -140,7 +140,7 @@ def _level(share: float, steps: str) -> str:
 
 def _rows(case: MeasuredCase, scale: Scale, glyphs: Glyphs, *, in_full: bool) -> Iterator[str]:
     spans = case.typical.spans
-    origin = min(span.submitted for span in spans)
+    origin = first_submission(spans)
     workers: dict[str, list[list[Span]]] = {}
     for (node, *_), own in by_worker(spans).items():
         workers.setdefault(node, []).append(own)

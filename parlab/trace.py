@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from itertools import count, pairwise
 from typing import Any
 
-from parlab.account import Worker, by_worker, in_order
+from parlab.account import Worker, by_worker, first_submission, in_order
 from parlab.record import MeasuredCase, NodeUse, Repeat, Run
 from parlab.spans import Span
 
@@ -59,7 +59,7 @@ class _Tracer:
 
     def _launch(self, case: MeasuredCase, repeat: Repeat, name: str) -> Iterator[Event]:
         if repeat.spans:
-            began = min(span.submitted for span in repeat.spans)
+            began = first_submission(repeat.spans)
             ended = max(span.received for span in repeat.spans)
             facts = {"ideal_s": case.ideal_s, "workers": case.workers, "outcome": repeat.outcome}
             yield self._complete(name, RUN, 1, began, ended, facts)

@@ -84,9 +84,8 @@ def _times_chart(runs: Mapping[str, Run], name: str, title: str) -> Chart | None
     drawn, looks = {}, dict(zip(runs, RUN_LOOKS, strict=False))
     height = 0.84 / len(columns)
     for index, (what, values) in enumerate(columns.items()):
-        source.add(
-            [math.nan if value is None else value for value in values], what
-        )  # without a value, not a number: nothing is drawn
+        # What has no value is not a number: nothing is drawn of it.
+        source.add([math.nan if value is None else value for value in values], what)
         source.add([seconds(value) for value in values], f"{what} in words")
         at = dodge("case", 0.42 - height * (index + 0.5), plot.y_range)
         look = {"fill_color": None} if what == "ideal" else looks[what].fill()

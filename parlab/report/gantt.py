@@ -97,9 +97,8 @@ def measured_gantt(case: MeasuredCase, repeat: Repeat, x_range: Range1d, letter:
     return _gantt(drawn + around, repeat.spans, rows(repeat.spans, limits, launch=True), x_range, title, measured=True)
 
 
-def ideal_gantt(case: MeasuredCase, x_range: Range1d, letter: str) -> figure:
-    """The figure of the case's ideal schedule."""
-    spans = case.ideal()
+def ideal_gantt(case: MeasuredCase, spans: Sequence[Span], x_range: Range1d, letter: str) -> figure:
+    """The figure of the case's ideal schedule, which these spans are."""
     drawn = [bar for bar in bars(spans) if bar.kind != QUEUED]  # all are, until they start
     title = f"{_before(letter)}ideal: {seconds(case.ideal_s)}"
     return _gantt(drawn, spans, rows(spans, {}, launch=False), x_range, title, measured=False)

@@ -46,7 +46,7 @@ def measure(spans: Sequence[Span], workers: int) -> Measures:
     """Measure a launch; `workers` counts those, too, that had no task."""
     if not spans:
         return Measures(0.0, 0.0, 0.0, 0.0, 0, math.nan, None, 0.0)
-    wall_s = max(span.received for span in spans) - min(span.submitted for span in spans)
+    wall_s = max(span.received for span in spans) - first_submission(spans)
     own = by_worker(spans)
     work = [sum(span.finished - span.started for span in tasks) for tasks in own.values()]
     ends = sorted((max(span.finished for span in tasks), worker) for worker, tasks in own.items())

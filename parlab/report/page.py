@@ -58,11 +58,7 @@ def comparison(first: Run, second: Run) -> str:
         f"lab.{first.lab} and lab.{second.lab}" if first.lab != second.lab else f"lab.{first.lab}, two runs",
         [chart for chart in drawn if chart is not None],
         runs=[(letter, run, in_short(run)) for letter, run in lettered],
-        warnings=[
-            (letter, said)
-            for letter, run in zip("AB", (first, second), strict=True)
-            for said in RunView(run).warnings()
-        ],
+        warnings=[(letter, said) for letter, run in lettered for said in RunView(run).warnings()],
         differences=differences(first, second),
         both=both_runs,
         rows=list(comparison_rows(first, second)),

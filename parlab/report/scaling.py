@@ -54,7 +54,8 @@ class Curve:
 
     def left_out(self) -> str:
         """Which of its sizes no law is fitted to, in words; '' where there are none."""
-        others = [str(size) for size in self.sizes if size not in self.fitting.sizes]
+        fitting = self.fitting.sizes
+        others = [str(size) for size in self.sizes if size not in fitting]
         return f"Not fitted: {', '.join(others)} workers, who have to share cores." if others else ""
 
 

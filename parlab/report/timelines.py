@@ -14,6 +14,7 @@ from parlab.record import MeasuredCase, Repeat
 from parlab.report.gantt import ideal_gantt, measured_gantt
 from parlab.report.looks import COMPUTING, GREEN, GREY, ORANGE, VERMILION, Chart, make_figure, zoomable
 from parlab.report.measures import CpuUse, busy_steps, cpu_limit, cpu_use, measure, workers_of
+from parlab.spans import Span
 from parlab.timeline import ideal_and_measured
 from parlab.words import decimal, number, percent, plural
 
@@ -33,8 +34,9 @@ def case_chart(case: MeasuredCase, name: str, *, letter: str = "", beside: Seque
     if not repeat.spans:
         return None
     x_range = _time_axis([case, *beside])
-    parts = [ideal_gantt(case, x_range, letter)] if case.ideal_s is not None and case.completed else []
-    parts += [measured_gantt(case, repeat, x_range, letter), busy_workers(case, repeat, x_range)]
+    ideal = case.ideal() if case.completed else []
+    parts = [ideal_gantt(case, ideal, x_range, letter)] if ideal else []
+    parts += [measured_gantt(case, repeat, x_range, letter), busy_workers(repeat, ideal, x_range)]
     if use := cpu_use(repeat):
         parts.append(cpu_used(repeat, use, x_range))
     title = f"{letter}: {case.name}" if letter else case.name
@@ -64,11 +66,11 @@ def _told(case: MeasuredCase, repeat: Repeat) -> str:
     )
 
 
-def busy_workers(case: MeasuredCase, repeat: Repeat, x_range: Range1d) -> figure:
-    """How many tasks are in work from instant to instant, and how many ideally."""
+def busy_workers(repeat: Repeat, planned: Sequence[Span], x_range: Range1d) -> figure:
+    """How many tasks are in work from instant to instant, and how many ideally, if there is a plan."""
     origin = first_submission(repeat.spans)
     measured = [(at - origin, count) for at, count in busy_steps(repeat.spans)]
-    ideal = [(at, float(count)) for at, count in busy_steps(case.ideal())] if case.completed else []
+    ideal = [(at, float(count)) for at, count in busy_steps(planned)]
     top = max(count for _, count in [*measured, *ideal])
     plot = make_figure(120, x_range, title="workers that are busy", y_range=Range1d(start=0, end=1.1 * top))
     zoomable(plot)
@@ -95,9 +97,8 @@ def _staircase(steps: Sequence[tuple[float, float]]) -> tuple[NDArray[np.float64
 def cpu_used(repeat: Repeat, use: Sequence[CpuUse], x_range: Range1d) -> figure:
     """What the worker nodes used together, their limit, and, shaded by how much, when they were held back by it."""
     limit = cpu_limit(repeat)
-    lasting = [
-        one.used for one in use if one.ended - one.began >= PERIOD
-    ]  # for less a node may use more than its limit
+    # For less than a quota period a node may use more than its limit.
+    lasting = [one.used for one in use if one.ended - one.began >= PERIOD]
     full = limit or max([*lasting, SOME_CPU])
     top = max([HEADROOM * full, *(1.1 * used for used in lasting)])
     source = ColumnDataSource(

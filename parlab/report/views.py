@@ -11,11 +11,11 @@ from parlab.report.bars import rows
 from parlab.report.charts import accounts, overview
 from parlab.report.curves import curve_chart
 from parlab.report.looks import Chart
-from parlab.report.measures import measure, workers_of
+from parlab.report.measures import Measures, measure, workers_of
 from parlab.report.scaling import curves, fits, too_few
 from parlab.report.timelines import case_chart
 from parlab.spans import Span
-from parlab.summary import in_short, remarks
+from parlab.summary import ideal_in_words, in_short, remarks
 from parlab.words import number, percent, seconds, share, signed_percent, times
 
 MOST_LISTED = 300  # tasks of a case, in the table below its chart; the record has them all
@@ -37,7 +37,7 @@ class CaseView:
         """The head of the case: what was measured, by its name."""
         case, repeat = self.case, self.case.typical
         yield "measured", seconds(case.measured_s)
-        yield "ideal", seconds(case.ideal_s) if case.completed else "-"
+        yield "ideal", ideal_in_words(case)
         yield "off by", signed_percent(case.off_by)
         if case.lesson_s is not None:
             yield "lesson", seconds(case.lesson_s)
@@ -60,14 +60,12 @@ class CaseView:
         yield "two or more busy", seconds(measures.overlap_s)
         yield "idle, all workers", seconds(measures.idle_s)
         yield "load balance", percent(measures.balance)
-        yield "straggler", self._straggler()
+        yield "straggler", self._straggler(measures)
 
-    def _straggler(self) -> str:
-        spans = self.case.typical.spans
-        measures = measure(spans, workers_of(self.case))
+    def _straggler(self, measures: Measures) -> str:
         if measures.straggler is None or measures.straggled_s <= EVEN * measures.wall_s:
             return "none"
-        placed = rows(spans, {}, launch=True)
+        placed = rows(self.case.typical.spans, {}, launch=True)
         who = placed.labels[placed.of_worker[measures.straggler]]
         return f"{who} on {measures.straggler[0]}, by {seconds(measures.straggled_s)}"
 
@@ -120,11 +118,6 @@ class CurveView:
     says: tuple[str, ...]
 
 
-def answer_class(run: Run) -> str:
-    """The CSS class of a run's verdict: yes, no or cannot."""
-    return run.verdict.reproduced.answer.name.lower() if run.stands else "no"
-
-
 @dataclass(frozen=True)
 class RunView:
     """A run as the page shows it; `prefix` sets its charts' names apart from those of other runs on the page."""
@@ -146,8 +139,8 @@ class RunView:
 
     @property
     def answer(self) -> str:
-        """How good that is: yes, no or cannot."""
-        return answer_class(self.run)
+        """How good that is, and its class in the style sheet: yes, no or cannot."""
+        return self.run.verdict.reproduced.answer.name.lower() if self.run.stands else "no"
 
     @cached_property
     def cases(self) -> list[CaseView]:
@@ -186,7 +179,7 @@ class RunView:
             yield (
                 case.name,
                 str(workers_of(case)),
-                seconds(case.ideal_s) if case.completed else "-",
+                ideal_in_words(case),
                 seconds(case.measured_s),
                 signed_percent(case.off_by),
                 times(case.speedup),

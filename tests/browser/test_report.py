@@ -18,6 +18,7 @@ from tests.unit.samples import (
     case_on,
     embedded_run,
     failed_run,
+    many_spans,
     noisy_repeat,
     raised,
     repeat,
@@ -347,11 +348,7 @@ def test_the_index_lists_runs_and_links_those_that_have_a_report(open_page: Open
 
 
 def test_ten_thousand_spans_stay_small_and_can_be_moved(open_page: Open) -> None:
-    own = tuple(
-        span(f"worker-{1 + worker // 8}", 10.0 + 0.01 * task, 0.008, way_s=0.001, pid=worker)
-        for worker in range(32)
-        for task in range(313)
-    )
+    own = many_spans(32, 313)
     text = report([run(case(repeat(own)))])
     assert len(text.encode()) <= 5_000_000
     page = open_page(text).page

@@ -82,6 +82,15 @@ def machine(*, busy: float = 0.2, idle: float = 0.8, stolen: float = 0.0, steps:
     return [Host(cpus, busy_s=busy * s, idle_s=idle * s, stolen_s=stolen * s) for s in cpu_s]
 
 
+def many_spans(workers: int, tasks: int) -> tuple[Span, ...]:
+    """Eight workers a node, each with so many tasks of 8 ms, one every 10 ms."""
+    return tuple(
+        span(f"worker-{1 + worker // 8}", 10.0 + 0.01 * task, 0.008, way_s=0.001, pid=worker)
+        for worker in range(workers)
+        for task in range(tasks)
+    )
+
+
 def usage(
     at: float = 0.0,
     *,
