@@ -65,11 +65,13 @@ def _opened(browser: str, page: str, kind: str, folder: Path) -> tuple[int, str,
         *(browser, "--headless", "--disable-gpu", "--no-first-run", f"--user-data-dir={folder}/profile", *OPTIONS),
         *("--window-size=1040,800", f"--virtual-time-budget={PATIENCE_MS}", "--dump-dom", f"{file.as_uri()}#{kind}"),
     ]
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "encoding": "utf-8", "errors": "replace"}
-    with child(command, signal.SIGTERM, END_S, env={**os.environ, "TMPDIR": str(folder)}, **pipes) as process:
-        try:
-            said, complaint = process.communicate(timeout=DEADLINE_S)
-        except subprocess.TimeoutExpired as error:
-            what = f"{browser} did not draw the chart within {DEADLINE_S} s; close other programs and try again"
-            raise ParlabError(what) from error
-    return process.returncode, said, complaint
+    said, complaint = folder / "said", folder / "complaint"
+    with said.open("wb") as out, complaint.open("wb") as err:
+        env = {**os.environ, "TMPDIR": str(folder)}
+        with child(command, signal.SIGTERM, END_S, env=env, stdout=out, stderr=err) as process:
+            try:
+                code = process.wait(DEADLINE_S)
+            except subprocess.TimeoutExpired as error:
+                what = f"{browser} did not draw the chart within {DEADLINE_S} s; close other programs and try again"
+                raise ParlabError(what) from error
+    return code, said.read_text("utf-8", "replace"), complaint.read_text("utf-8", "replace")
