@@ -108,10 +108,19 @@ def _side_by_side(one: MeasuredCase | None, other: MeasuredCase | None) -> list[
     ideals = dict.fromkeys(seconds(case.ideal_s) for case in (one, other) if case is not None)
     measured = [math.nan if case is None else case.measured_s for case in (one, other)]
     offs = [math.nan if case is None else case.off_by for case in (one, other)]
-    ratio = measured[1] / measured[0] if len(ideals) == 1 else math.nan  # other work takes another time
+    alike = len(ideals) == 1 and all(case is not None and case.completed for case in (one, other))
+    ratio = measured[1] / measured[0] if alike else math.nan  # other work, or only some of it, takes another time
     return [
         ", ".join(ideals),
-        *map(seconds, measured),
+        *(_time(case) for case in (one, other)),
         "-" if math.isnan(ratio) else f"{ratio:.3f}",
         *map(signed_percent, offs),
     ]
+
+
+def _time(case: MeasuredCase | None) -> str:
+    """`4.00 s`; `0.50 s, OSError` of a case that broke off, and no time where nothing was done."""
+    if case is None:
+        return "-"
+    took = [] if math.isnan(case.measured_s) else [seconds(case.measured_s)]
+    return ", ".join(took if case.completed else [*took, case.typical.outcome])
