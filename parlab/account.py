@@ -13,6 +13,7 @@ was left, from then on.
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
+from itertools import accumulate
 
 from parlab.spans import Span
 
@@ -45,17 +46,29 @@ class Account:
         return {name: seconds / self.total for name, seconds in self.by_category().items()}
 
 
+def worker_of(span: Span) -> Worker:
+    """Who did a task."""
+    return span.node, span.pid, span.thread
+
+
 def by_worker(spans: Iterable[Span]) -> dict[Worker, list[Span]]:
     """The spans of each worker, a thread of a process on a node, in the order of their starts."""
     found: dict[Worker, list[Span]] = {}
     for span in sorted(spans, key=lambda span: span.started):
-        found.setdefault((span.node, span.pid, span.thread), []).append(span)
+        found.setdefault(worker_of(span), []).append(span)
     return found
 
 
 def first_submission(spans: Iterable[Span]) -> float:
     """When the first task was submitted: 0 on the axis of a launch's pictures; 0 where there is none."""
     return min((span.submitted for span in spans), default=0.0)
+
+
+def most_at_once(spans: Iterable[Span]) -> int:
+    """How many workers there were at once, at most: each from the start of its first task to the end of its last."""
+    lives = [(own[0].started, max(span.finished for span in own)) for own in by_worker(spans).values()]
+    changes = sorted([(began, 1) for began, _ in lives] + [(ended, -1) for _, ended in lives])
+    return max(accumulate(change for _, change in changes), default=0)
 
 
 def thread_numbers(spans: Iterable[Span]) -> dict[Worker, int]:

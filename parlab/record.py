@@ -21,7 +21,15 @@ from enum import Enum
 from functools import cached_property
 from typing import Any
 
-from parlab.account import Account, account, by_worker, first_submission, in_order, last_to_finish
+from parlab.account import (
+    Account,
+    account,
+    by_worker,
+    first_submission,
+    in_order,
+    last_to_finish,
+    most_at_once,
+)
 from parlab.case import PYTHON, RIGHT, WRONG, Units
 from parlab.clocks import Clock
 from parlab.errors import EXIT_CLOSED_PIPE, Interrupted
@@ -147,6 +155,11 @@ class MeasuredCase:
     def workers(self) -> int:
         return self.workforce.workers
 
+    @property
+    def seen_workers(self) -> int:
+        """How many there were: as many as were asked for, or more at once, as where a case starts its own processes."""
+        return max(self.workers, most_at_once(self.typical.spans))
+
     @cached_property
     def times(self) -> tuple[float, ...]:
         """The measured time of each repeat that has one, in ascending order."""
@@ -214,7 +227,7 @@ class MeasuredCase:
             return found
         if self.typical.outcome == RIGHT and (seen := len(self.typical.spans)) != len(self.tasks):
             found.append(f"{plural(seen, 'task')} left a span, the ideal is made of {len(self.tasks)}")
-        if (workers := len(by_worker(self.typical.spans))) > self.workers:
+        if (workers := most_at_once(self.typical.spans)) > self.workers:
             found.append(f"{plural(workers, 'worker')} did something, the ideal is made for {self.workers}")
         return found
 

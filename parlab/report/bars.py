@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from parlab.account import Worker, by_worker, first_submission, in_order
+from parlab.account import Worker, by_worker, first_submission, in_order, thread_numbers, worker_of
 from parlab.phases import LOCK_HELD, LOCK_WAIT, Phase
 from parlab.spans import OK, Span
 from parlab.words import decimal
@@ -66,7 +66,7 @@ def rows(spans: Sequence[Span], limits: Mapping[str, float | None], *, launch: b
     labels, of_worker, headings = ["launch"] * launch, dict[Worker | None, int](), {}
     if launch:
         of_worker[None] = 0
-    workers: defaultdict[str, list[list[Span]]] = defaultdict(list)
+    workers, threads = defaultdict[str, list[list[Span]]](list), thread_numbers(spans)
     for own in by_worker(spans).values():
         workers[own[0].node].append(own)
     for node in in_order(workers):
@@ -75,22 +75,26 @@ def rows(spans: Sequence[Span], limits: Mapping[str, float | None], *, launch: b
             node if limit is None else f"{node}: at most {decimal(limit)} host CPU{'s' * (limit != 1)}"
         )
         labels.append("")
-        ordered = sorted((own[0] for own in workers[node]), key=lambda one: (one.rank, one.pid, one.thread))
-        for span, label in zip(ordered, _labels(ordered, ideal=not launch), strict=True):
-            of_worker[span.node, span.pid, span.thread] = len(labels)
+        ordered = sorted(
+            (own[0] for own in workers[node]), key=lambda one: (one.rank, one.pid, threads[worker_of(one)])
+        )
+        for span, label in zip(ordered, _labels(ordered, threads, ideal=not launch), strict=True):
+            of_worker[worker_of(span)] = len(labels)
             labels.append(label)
     return Rows(tuple(labels), of_worker, headings)
 
 
-def _labels(workers: Sequence[Span], *, ideal: bool) -> Iterator[str]:
+def _labels(workers: Sequence[Span], threads: Mapping[Worker, int], *, ideal: bool) -> Iterator[str]:
     """What sets the workers of a node apart: their ranks, else their processes, else their threads."""
-    for number, one in enumerate(workers, 1):
+    processes = {one.pid for one in workers}
+    for one in workers:
         if len({other.rank for other in workers}) == len(workers) and one.rank >= 0:
             yield f"{'worker' if ideal else 'rank'} {one.rank}"
-        elif len({other.pid for other in workers}) == len(workers):
+        elif len(processes) == len(workers):
             yield f"process {one.pid}"
         else:
-            yield f"thread {number}"
+            of = f"process {one.pid}, " if len(processes) > 1 else ""
+            yield f"{of}thread {threads[worker_of(one)]}"
 
 
 def chunks(spans: Sequence[Span]) -> list[int]:

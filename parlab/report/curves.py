@@ -23,8 +23,8 @@ def curve_chart(curve: Curve, found: Sequence[Fit], name: str) -> Chart:
         _scaling_figure(curve, found, "efficiency", lambda workers, speedup: speedup / workers),
     ]
     words = "; ".join(
-        f"{plural(case.workers, 'worker')}: speed-up {number(case.speedup)}, "
-        f"efficiency {percent(case.speedup / case.workers)}"
+        f"{plural(case.seen_workers, 'worker')}: speed-up {number(case.speedup)}, "
+        f"efficiency {percent(case.speedup / case.seen_workers)}"
         for case in curve.cases
     )
     return Chart(name, f"{curve.name}: more workers", words, row(*figures, sizing_mode="stretch_width"))
@@ -46,14 +46,16 @@ def _scaling_figure(curve: Curve, found: Sequence[Fit], what: str, value: Callab
             plot.line(fine, value(fine, fine), line_color=GREY, line_dash="dotted", line_width=2)
         ]
     }
-    ideal = [(case.workers, case.serial_s / case.ideal_s) for case in curve.cases if case.serial_s and case.ideal_s]
+    ideal = [
+        (case.seen_workers, case.serial_s / case.ideal_s) for case in curve.cases if case.serial_s and case.ideal_s
+    ]
     if ideal:
         p, s = (np.array(values, float) for values in zip(*ideal, strict=True))
         drawn["ideal"] = [
             plot.line(p, value(p, s), line_color=GREY, line_width=1.5),
             plot.scatter(p, value(p, s), marker="square", size=9, fill_color=None, line_color=GREY),
         ]
-    for fit, (colour, dash) in zip(found, FIT_LINES, strict=False):
+    for fit, (colour, dash) in zip((fit for fit in found if fit.describes), FIT_LINES, strict=False):
         drawn[fit.law] = [
             plot.line(fine, value(fine, fit.speedup(fine)), line_color=colour, line_dash=dash, line_width=2)
         ]

@@ -8,7 +8,7 @@ from itertools import pairwise
 import numpy as np
 
 from parlab.account import Worker, by_worker, first_submission
-from parlab.record import MeasuredCase, Repeat
+from parlab.record import Repeat
 from parlab.spans import Span
 from parlab.usage import Usage
 
@@ -37,13 +37,8 @@ class Measures:
         return self.work_s / self.wall_s if self.wall_s else 0.0
 
 
-def workers_of(case: MeasuredCase) -> int:
-    """How many workers there were: as many as were asked for, or more, as where a case starts its own processes."""
-    return max(case.workers, len(by_worker(case.typical.spans)))
-
-
 def measure(spans: Sequence[Span], workers: int) -> Measures:
-    """Measure a launch; `workers` counts those, too, that had no task."""
+    """Measure a launch of so many workers at once, those included that had no task."""
     if not spans:
         return Measures(0.0, 0.0, 0.0, 0.0, 0, math.nan, None, 0.0)
     wall_s = max(span.received for span in spans) - first_submission(spans)
@@ -55,7 +50,7 @@ def measure(spans: Sequence[Span], workers: int) -> Measures:
     return Measures(
         wall_s=wall_s,
         work_s=sum(work),
-        idle_s=max(0.0, count * wall_s - sum(work)),
+        idle_s=max(0.0, workers * wall_s - sum(work)),
         overlap_s=sum(until - at for (at, tasks), (until, _) in pairwise(busy) if tasks > 1),
         most_busy=max(tasks for _, tasks in busy),
         balance=sum(work) / count / max(work) if max(work) else 1.0,

@@ -25,6 +25,7 @@ from parlab.words import number, percent
 
 AMDAHL_FROM, USL_FROM = 3, 5  # sizes; with no more than there are parameters any curve fits
 CONFIDENCE = 0.95
+MISFIT = 0.1  # off the farthest launch; a curve that misses more says nothing of them
 START = 0.01  # of each parameter, where the search begins
 Floats = NDArray[np.float64]
 Law = Callable[..., Any]
@@ -40,7 +41,7 @@ class Curve:
     @property
     def sizes(self) -> list[int]:
         """The numbers of workers."""
-        return sorted({case.workers for case in self.cases})
+        return sorted({case.seen_workers for case in self.cases})
 
     @property
     def fitting(self) -> "Curve":
@@ -49,7 +50,7 @@ class Curve:
 
     def points(self) -> tuple[list[int], list[float]]:
         """Workers and speed-up of every launch."""
-        found = [(c.workers, c.serial_s / wall_s) for c in self.cases if c.serial_s for wall_s in c.times]
+        found = [(c.seen_workers, c.serial_s / wall_s) for c in self.cases if c.serial_s for wall_s in c.times]
         return [workers for workers, _ in found], [speedup for _, speedup in found]
 
     def left_out(self) -> str:
@@ -61,7 +62,7 @@ class Curve:
 
 def _has_cores(case: MeasuredCase) -> bool:
     cores = case.workforce.nodes * case.workforce.cores
-    return case.workers <= cores or not any(task.burned for task in case.tasks)
+    return case.seen_workers <= cores or not any(task.burned for task in case.tasks)
 
 
 def curves(run: Run) -> list[Curve]:
@@ -74,7 +75,7 @@ def curves(run: Run) -> list[Curve]:
             if "workers" in case.settings and "nodes=" in case.name:  # else there are as many as the nodes have cores
                 rest.append(f"nodes={case.spec.nodes}")
             found.setdefault(f"{function}({', '.join(rest)})" if rest else function, []).append(case)
-    made = (Curve(name, tuple(sorted(cases, key=lambda case: case.workers))) for name, cases in found.items())
+    made = (Curve(name, tuple(sorted(cases, key=lambda case: case.seen_workers))) for name, cases in found.items())
     return [curve for curve in made if len(curve.sizes) > 1]
 
 
@@ -106,19 +107,24 @@ class Fit:
 
     def words(self) -> str:
         """What the fit says, in a few sentences."""
-        where = (
-            f"Fitted to {self.launches} launches with {self.fewest} to {self.most} workers, "
-            f"of which none is more than {percent(math.ceil(1000 * self.off) / 1000)} off the curve."
-        )
-        return f"{self.law}: {' '.join(self._says())} {where}"
+        off = percent(math.ceil(1000 * self.off) / 1000)
+        where = f"Fitted to {self.launches} launches with {self.fewest} to {self.most} workers"
+        if not self.describes:
+            return f"{self.law} does not describe these launches: it is up to {off} off. {where}."
+        return f"{self.law}: {' '.join(self._says())} {where}, of which none is more than {off} off the curve."
+
+    @property
+    def describes(self) -> bool:
+        """Whether the law is near enough to what was measured to say something of it."""
+        return self.off <= MISFIT
 
     def _says(self) -> Iterator[str]:
         first, *rest = self.parameters
         if not rest:
             yield f"{first} of the work cannot be shared out."
             if first.low > 0:
-                times = _range(1 / first.high, 1 / first.low)
-                yield f"If so, no number of workers makes it more than {times} times faster."
+                gain = _range(1 / first.high, 1 / first.low)
+                yield f"If so, no number of workers makes it more than {gain} times faster."
             else:
                 yield "That may be nothing: what is the most that it can gain, these sizes do not tell."
             return
@@ -127,7 +133,7 @@ class Fit:
         yield f"To agree with the others, each further worker adds {coherency} of the time that one would take alone."
         if coherency.low > 0:
             fewer, more = (max(1.0, math.sqrt((1 - first.value) / bound)) for bound in (coherency.high, coherency.low))
-            yield f"If so, it is fastest with about {_range(fewer, more)} workers."
+            yield f"If so, it is fastest with about {_range(round(fewer), round(more))} workers."
         else:
             yield "That may be nothing: from how many workers on more are slower, these sizes do not tell."
 
@@ -156,7 +162,8 @@ LAWS: tuple[tuple[str, Law, tuple[str, ...], int], ...] = (
 def fits(workers: Sequence[int], speedups: Sequence[float]) -> list[Fit]:
     """The laws that so many sizes can tell of, fitted to one speed-up a launch."""
     sizes = len(set(workers))
-    return [_fit(name, law, names, workers, speedups) for name, law, names, least in LAWS if sizes >= least]
+    found = (_fit(name, law, names, workers, speedups) for name, law, names, least in LAWS if sizes >= least)
+    return [fit for fit in found if fit is not None]
 
 
 def too_few(sizes: int) -> str:
@@ -165,12 +172,15 @@ def too_few(sizes: int) -> str:
     return f"Too few sizes, {sizes}: {', '.join(missing)}." if missing else ""
 
 
-def _fit(name: str, law: Law, names: tuple[str, ...], workers: Sequence[int], speedups: Sequence[float]) -> Fit:
+def _fit(name: str, law: Law, names: tuple[str, ...], workers: Sequence[int], speedups: Sequence[float]) -> Fit | None:
     p, measured = np.asarray(workers, float), np.asarray(speedups, float)
     # Of a launch of any size, the error is taken to be the same fraction of its time: so logarithms are compared.
-    values, covariance = curve_fit(
-        lambda p, *values: np.log(law(p, *values)), p, np.log(measured), p0=[START] * len(names), bounds=(0, 1)
-    )
+    try:
+        values, covariance = curve_fit(
+            lambda p, *values: np.log(law(p, *values)), p, np.log(measured), p0=[START] * len(names), bounds=(0, 1)
+        )
+    except RuntimeError:  # no parameters were found
+        return None
     spread = t.ppf((1 + CONFIDENCE) / 2, len(p) - len(names)) * np.sqrt(np.diag(covariance))
     parameters = tuple(
         Parameter(name, float(value), max(0.0, value - wide), min(1.0, value + wide))

@@ -4,14 +4,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from parlab.account import by_worker, first_submission
+from parlab.account import by_worker, first_submission, thread_numbers, worker_of
 from parlab.handout import Handout, parse_handout
 from parlab.record import MeasuredCase, Run
-from parlab.report.bars import rows
+from parlab.report.bars import chunks, rows
 from parlab.report.charts import accounts, overview
 from parlab.report.curves import curve_chart
 from parlab.report.looks import Chart
-from parlab.report.measures import Measures, measure, workers_of
+from parlab.report.measures import Measures, measure
 from parlab.report.scaling import curves, fits, too_few
 from parlab.report.timelines import case_chart
 from parlab.spans import Span
@@ -51,9 +51,11 @@ class CaseView:
             yield name, number(value)
 
     def _of_spans(self) -> Iterator[tuple[str, str]]:
-        case, workers = self.case, workers_of(self.case)
+        case, workers = self.case, self.case.seen_workers
         measures = measure(case.typical.spans, workers)
-        yield "total work", seconds(measures.work_s)
+        if case.serial_s is not None:
+            yield "total work", seconds(case.serial_s)
+        yield "time in tasks", seconds(measures.work_s)
         yield "speed-up", times(case.speedup)
         yield "efficiency", share(case.speedup / workers)
         yield "busy on average", f"{number(measures.busy)} of {workers}"
@@ -72,15 +74,16 @@ class CaseView:
     def workers(self) -> Iterator[tuple[str, ...]]:
         """A row for each worker: what it did, in words."""
         spans = self.case.typical.spans
-        origin = first_submission(spans)
-        for (node, pid, _), own in by_worker(spans).items():
+        origin, threads = first_submission(spans), thread_numbers(spans)
+        for worker, own in by_worker(spans).items():
             work = sum(span.finished - span.started for span in own)
             first, last = own[0].started - origin, max(span.finished for span in own) - origin
             cpu_s = sum(span.cpu_s for span in own)
             yield (
-                node,
+                own[0].node,
                 _rank(own[0]),
-                str(pid),
+                str(own[0].pid),
+                str(threads[worker]),
                 str(len(own)),
                 f"{work:.3f}",
                 f"{cpu_s:.3f}",
@@ -91,12 +94,13 @@ class CaseView:
     def tasks(self) -> Iterator[tuple[str, ...]]:
         """A row for each task, unless there are too many to list."""
         spans = self.case.typical.spans
-        origin = first_submission(spans)
+        origin, threads, chunk = first_submission(spans), thread_numbers(spans), chunks(spans)
         for index, span in enumerate(spans if len(spans) <= MOST_LISTED else (), 1):
             stamps = (span.submitted, span.started, span.finished, span.received)
             phases = ", ".join(f"{p.name} {p.started - origin:.4f} to {p.finished - origin:.4f}" for p in span.phases)
             yield (
-                *(str(index), span.node, _rank(span), str(span.pid)),
+                *(str(index), str(chunk[index - 1]), span.node, _rank(span), str(span.pid)),
+                str(threads[worker_of(span)]),
                 *(f"{at - origin:.4f}" for at in stamps),
                 *(f"{span.cpu_s:.4f}", span.outcome, phases),
             )
@@ -178,12 +182,12 @@ class RunView:
         for case in self.run.cases:
             yield (
                 case.name,
-                str(workers_of(case)),
+                str(case.seen_workers),
                 ideal_in_words(case),
                 seconds(case.measured_s),
                 signed_percent(case.off_by),
                 times(case.speedup),
-                share(case.speedup / workers_of(case)),
+                share(case.speedup / case.seen_workers),
                 f"{case.typical.outcome}, {_as_declared(case)}",
             )
 

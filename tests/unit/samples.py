@@ -172,7 +172,8 @@ def case_on(nodes: int, *, repeats: int = 1) -> MeasuredCase:
     """A case on so many nodes, all alike."""
     uses = {"head": head(), **{f"worker-{number}": worker(used_s=1.0) for number in range(1, nodes + 1)}}
     launch = repeat(spans(nodes), nodes=uses)
-    return case(*[launch] * repeats, name=f"pool(nodes={nodes})", spec=replace(SPEC, nodes=nodes))
+    spec = replace(SPEC, nodes=nodes)
+    return case(*[launch] * repeats, name=f"pool(nodes={nodes})", spec=spec, serial_s=8.0 * nodes)
 
 
 def lab(*expectations: Any) -> Lab:

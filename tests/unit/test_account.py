@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from parlab.account import Account, account, by_worker, last_to_finish
+from parlab.account import Account, account, by_worker, in_order, last_to_finish, most_at_once, thread_numbers
 from parlab.phases import LOCK_HELD, LOCK_WAIT, Phase
 from parlab.spans import Span
 
@@ -209,3 +209,21 @@ def test_no_instant_is_lost_or_counted_twice(workers: tuple[list[Span], ...]) ->
         found = account(own, everyone, SPEED)
         assert min(found.by_category().values()) >= 0
         assert found.total == pytest.approx(whole, abs=1e-6)
+
+
+def test_workers_are_counted_that_are_there_at_once_not_one_after_another() -> None:
+    pairs = [span(turn, turn, turn + 1, turn + 1, pid=2 * turn + one) for turn in range(3) for one in range(2)]
+    assert most_at_once(pairs) == 2
+    assert most_at_once([*pairs, span(0.5, 0.5, 4.5, 4.5, pid=99)]) == 3
+    assert most_at_once([]) == 0
+
+
+def test_threads_are_numbered_within_their_process_by_their_first_task() -> None:
+    own = [
+        span(at, at, at + 1, at + 1, pid=pid, thread=thread) for at, pid, thread in ((0, 7, 90), (1, 7, 10), (2, 8, 5))
+    ]
+    assert thread_numbers(own) == {("worker-1", 7, 90): 1, ("worker-1", 7, 10): 2, ("worker-1", 8, 5): 1}
+
+
+def test_nodes_stand_in_the_order_of_their_numbers() -> None:
+    assert in_order(["worker-10", "head", "worker-2"]) == ["head", "worker-2", "worker-10"]

@@ -96,9 +96,13 @@ def test_rows_are_grouped_by_node_in_the_order_of_their_numbers_each_with_its_li
 
 def test_workers_are_told_apart_by_rank_else_by_process_else_by_thread() -> None:
     same_rank = [replace(span(pid=pid), rank=-1) for pid in (7, 8)]
-    same_process = [replace(span(pid=7), rank=-1, thread=thread) for thread in (71, 72)]
+    same_process = [replace(span(start=at, pid=7), rank=-1, thread=thread) for at, thread in ((1.0, 72), (2.0, 71))]
     assert rows(same_rank, {}, launch=False).labels == ("", "process 7", "process 8")
-    assert rows(same_process, {}, launch=False).labels == ("", "thread 1", "thread 2")
+    threads = rows(same_process, {}, launch=True)
+    assert threads.labels == ("launch", "", "thread 1", "thread 2")
+    assert threads.of_worker["worker-1", 7, 72] == 2  # it began first, though its number is the larger
+    mixed = rows([*same_process, replace(span(pid=8), rank=-1)], {}, launch=True)
+    assert mixed.labels[2:] == ("process 7, thread 1", "process 7, thread 2", "process 8, thread 1")
 
 
 @given(st.integers(0, 2000))

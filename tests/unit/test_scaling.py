@@ -58,11 +58,20 @@ def test_more_than_ideal_is_no_serial_fraction_below_nothing() -> None:
     assert 0.0 <= serial.low <= serial.value < 1e-6
 
 
-@pytest.mark.parametrize("speedups", [[1.0, 2.0, 4.0, 8.0, 16.0], [1.1, 2.2, 4.4, 8.8, 17.6]])
+@pytest.mark.parametrize("speedups", [[1.0, 2.0, 4.0, 8.0, 16.0], [1.05, 2.1, 4.2, 8.4, 16.8]])
 def test_where_nothing_is_lost_no_limit_is_made_up(speedups: list[float]) -> None:
     first, second = fits(SIZES[:5], speedups)
     assert "what is the most that it can gain, these sizes do not tell" in first.words()
     assert "from how many workers on more are slower, these sizes do not tell" in second.words()
+
+
+def test_a_law_that_does_not_describe_what_was_measured_says_so_and_nothing_else() -> None:
+    (fit,) = fits([2, 3, 4], [2.0, 2.0, 4.0])
+    assert not fit.describes
+    assert "does not describe these launches: it is up to" in fit.words()
+    assert "shared out" not in fit.words()
+    (fit,) = fits([1, 2, 4], [0.9, 0.5, 0.4])  # slower than one
+    assert not fit.describes
 
 
 def test_a_limit_is_told_as_wide_as_its_interval() -> None:
@@ -90,7 +99,7 @@ def test_a_fit_is_told_in_words_with_its_interval_and_range() -> None:
     assert "of the work cannot be shared out" in first.words()
     assert "2.00 % (95 % interval: 2.00 to 2.00 %) of the work waits its turn" in second.words()
     assert "each further worker adds 0.10 % (95 % interval: 0.10 to 0.10 %) of the time" in second.words()
-    assert "fastest with about 31.3 workers." in second.words()
+    assert "fastest with about 31 workers." in second.words()
     assert "6 launches with 1 to 32 workers" in second.words()
 
 

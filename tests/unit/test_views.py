@@ -1,0 +1,112 @@
+"""What a page says of a run in words, and how far its axes reach."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from bokeh.models import Range1d
+
+from parlab.record import MeasuredCase, NodeUse
+from parlab.report.measures import cpu_use
+from parlab.report.timelines import case_chart, cpu_used
+from parlab.report.views import CaseView, RunView
+from tests.unit.samples import case, case_on, failed_run, noisy_repeat, raised, readings, repeat, run, span, spans
+
+
+def figures(made: MeasuredCase) -> dict[str, str]:
+    return dict(CaseView(made, "case-1").figures())
+
+
+def test_a_case_is_headed_by_its_figures() -> None:
+    found = figures(case_on(2))
+    assert found == {
+        "measured": "4.00 s",
+        "ideal": "4.00 s",
+        "off by": "+0.0 %",
+        "total work": "16.00 s",
+        "time in tasks": "16.00 s",
+        "speed-up": "4.00 x",
+        "efficiency": "100.0 %",
+        "busy on average": "4 of 4",
+        "two or more busy": "4.00 s",
+        "idle, all workers": "0 ms",
+        "load balance": "100.0 %",
+        "straggler": "none",
+        "start-up": "0.40 s",
+        "shut-down": "0.10 s",
+    }
+
+
+def test_who_finishes_long_after_the_others_is_named() -> None:
+    late = [replace(one, finished=20.0, received=20.0) if one.pid == 3 else one for one in spans(tasks=1)]
+    assert figures(case(repeat(late)))["straggler"] == "rank 3 on worker-1, by 9.00 s"
+
+
+def test_workers_are_counted_that_a_case_has_started_by_itself() -> None:
+    own = [span(pid=pid) for pid in range(1, 5)]
+    found = figures(case(repeat(own)))  # made for two
+    assert found["busy on average"] == "4 of 4"
+    (row,) = RunView(run(case(repeat(own)))).rows()
+    assert row[1] == "4"
+    chart = case_chart(case(repeat(own)), "case-1")
+    assert chart is not None
+    assert "4 tasks on 4 workers" in chart.words
+
+
+def test_processes_that_follow_each_other_are_not_so_many_workers() -> None:
+    turns = [span(start=10.0 + turn, seconds=1.0, pid=2 * turn + one) for turn in range(4) for one in range(2)]
+    found = figures(case(repeat(turns)))
+    assert found["busy on average"] == "2 of 2"
+    assert found["idle, all workers"] == "0 ms"
+    assert list(RunView(run(case(repeat(turns)))).warnings()) == []
+
+
+def test_of_a_case_of_which_nothing_came_back_nothing_is_made_up() -> None:
+    found = figures(case(raised(), raised(), declared="ValueError"))
+    assert found.keys() == {"measured", "ideal", "off by", "start-up", "shut-down"}
+    assert {found["measured"], found["ideal"], found["off by"]} == {"-"}
+    assert case_chart(case(raised()), "case-1") is None
+
+
+@pytest.mark.parametrize(
+    ("made", "answer", "in_short"),
+    [
+        (run(case(noisy_repeat())), "no", "not a measurement"),
+        (failed_run(case()), "no", "broke off"),
+        (run(case(repeat(outcome="wrong", complaint="differs"))), "no", "wrong"),
+        (run(case()), "cannot", "reproduced: cannot be shown here"),
+    ],
+)
+def test_a_run_is_good_bad_or_cannot_be_told(made: Any, answer: str, in_short: str) -> None:
+    assert (RunView(made).answer, RunView(made).in_short) == (answer, in_short)
+
+
+def test_what_was_not_predicted_is_told_on_the_page_as_on_the_terminal() -> None:
+    more = case(repeat([span(pid=pid) for pid in range(1, 5)]))
+    assert any(
+        "Not as predicted: pool(nodes=1): 4 workers did something" in said for said in RunView(run(more)).warnings()
+    )
+
+
+@pytest.mark.parametrize(("used", "least"), [(0.25, 0.25), (2.0, 2.0), (0.0, 0.25)])
+def test_the_axis_of_cpu_shows_what_was_used_though_it_is_over_the_limit(used: float, least: float) -> None:
+    use = NodeUse(0.25, readings=tuple(replace(one, at=one.at - 90) for one in readings(used_s=4 * used)))
+    launch = repeat([span(seconds=4.0)], nodes={"worker-1": use})
+    plot = cpu_used(launch, cpu_use(launch), Range1d(start=0, end=4))
+    assert least < plot.y_range.end < 4 * least  # type: ignore[attr-defined]
+
+
+def test_the_axis_of_a_case_that_failed_early_is_not_that_of_its_ideal() -> None:
+    early = case(repeat([span(seconds=0.5)], outcome="OSError"), ideal_s=40.0)
+    chart = case_chart(early, "case-1")
+    assert chart is not None
+    axis: Any = chart.model.select_one({"name": "time"})
+    assert axis.end < 1.1
+
+
+def test_the_axis_of_time_shows_at_first_no_more_start_up_than_work_but_has_it_all() -> None:
+    chart = case_chart(case(repeat([span(seconds=1.0)], startup_s=60.0), ideal_s=1.0), "case-1")
+    assert chart is not None
+    axis: Any = chart.model.select_one({"name": "time"})
+    assert -1.1 < axis.start < -1.0
+    assert axis.bounds[0] < -60.0
