@@ -18,7 +18,7 @@ from bokeh.models.annotations import Label
 from bokeh.models.renderers import GlyphRenderer
 from bokeh.plotting import figure
 
-from parlab.account import by_worker, first_submission, thread_numbers
+from parlab.account import by_worker, first_submission, thread_numbers, worker_of
 from parlab.phases import LOCK_HELD, LOCK_WAIT
 from parlab.record import MeasuredCase, Repeat
 from parlab.report import looks
@@ -66,9 +66,9 @@ KINDS = {
     ON_THE_WAY: Kind(looks.ON_THE_WAY, STRIP),
     TASK: Kind(looks.COMPUTING, BAR),
     FAILED: Kind(Look(VERMILION, "diagonal_cross"), BAR),
+    PHASE: Kind(Look(PURPLE, "horizontal_line"), ON_BAR),  # below the locks, which may lie within it
     LOCK_WAIT: Kind(looks.WAITING, ON_BAR),
     LOCK_HELD: Kind(Look(GREEN, "cross"), ON_BAR),
-    PHASE: Kind(Look(PURPLE, "horizontal_line"), ON_BAR),
     START_UP: Kind(Look(GREY, "vertical_line"), BAR),
     SHUT_DOWN: Kind(Look(GREY, "criss_cross"), BAR),
 }
@@ -99,7 +99,7 @@ def measured_gantt(case: MeasuredCase, repeat: Repeat, x_range: Range1d, letter:
 
 def ideal_gantt(case: MeasuredCase, spans: Sequence[Span], x_range: Range1d, letter: str) -> figure:
     """The figure of the case's ideal schedule, which these spans are."""
-    drawn = [bar for bar in bars(spans) if bar.kind != QUEUED]  # all are, until they start
+    drawn = [bar for bar in bars(spans) if bar.kind == TASK]  # all are queued until they start
     title = f"{_before(letter)}ideal: {seconds(case.ideal_s)}"
     return _gantt(drawn, spans, rows(spans, {}, launch=False), x_range, title, measured=False)
 
@@ -130,14 +130,17 @@ def _gantt(
     plot.yaxis.ticker = FixedTicker(ticks=middles if pixels >= LABELLED_FROM else [])
     plot.yaxis.major_label_overrides = {row + 0.5: label for row, label in enumerate(at.labels) if label}
     plot.yaxis.major_tick_line_color = None
-    if pixels >= LABELLED_FROM:
-        for row, text in at.headings.items():
+    step = -(-LABELLED_FROM // pixels)  # rows from one heading to the next, at least
+    told = -step
+    for row, text in at.headings.items():
+        if row - told >= step:
+            told = row
             plot.add_layout(
                 Label(x=2, y=row + 0.95, x_units="screen", text=text, text_font_size="12px", text_baseline="bottom")
             )
     facts = _facts(spans)
     grouped: defaultdict[str, list[Bar]] = defaultdict(list)
-    for bar in drawn:
+    for bar in sorted(drawn, key=lambda bar: bar.began - bar.ended):  # what lies within another comes after it
         grouped[bar.kind].append(bar)
     glyphs = {kind: [_add_bars(plot, kind, grouped[kind], at, facts)] for kind in KINDS if kind in grouped}
     if MARK in grouped:
@@ -269,7 +272,7 @@ def _facts(spans: Sequence[Span]) -> Facts:
         "outcome": [outcomes.index(span.outcome) for span in spans],
         "rank": [span.rank for span in spans],
         "process": [span.pid for span in spans],
-        "thread": [threads[span.node, span.pid, span.thread] for span in spans],
+        "thread": [threads[worker_of(span)] for span in spans],
         "chunk": chunks(spans),
     }
     columns = times | {name: np.array(values, np.int32) for name, values in whole.items()}
