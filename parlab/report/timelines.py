@@ -13,7 +13,7 @@ from parlab.pace import PERIOD
 from parlab.record import MeasuredCase, Repeat
 from parlab.report.gantt import ideal_gantt, measured_gantt
 from parlab.report.looks import COMPUTING, GREEN, GREY, ORANGE, VERMILION, Chart, make_figure, zoomable
-from parlab.report.measures import CpuUse, busy_steps, cpu_limit, cpu_use, measure, workers_of
+from parlab.report.measures import CpuUse, busy_steps, cpu_limit, cpu_use, measure
 from parlab.spans import Span
 from parlab.timeline import ideal_and_measured
 from parlab.words import decimal, number, percent, plural
@@ -46,7 +46,9 @@ def case_chart(case: MeasuredCase, name: str, *, letter: str = "", beside: Seque
 def _time_axis(cases: Sequence[MeasuredCase]) -> Range1d:
     """From start-up to shut-down, of each at first no more than the work takes; one can move to the rest."""
     launches = [case.typical for case in cases]
-    work_s = max([launch.measured_s or 0.0 for launch in launches] + [case.ideal_s or 0.0 for case in cases])
+    work_s = max(
+        [launch.measured_s or 0.0 for launch in launches] + [case.ideal_s or 0.0 for case in cases if case.completed]
+    )
     least = -max(launch.startup_s for launch in launches)
     most = max([work_s] + [(launch.measured_s or 0.0) + launch.shutdown_s for launch in launches])
     start, end = max(least, -work_s), min(most, 2 * work_s)
@@ -57,7 +59,7 @@ def _time_axis(cases: Sequence[MeasuredCase]) -> Range1d:
 
 
 def _told(case: MeasuredCase, repeat: Repeat) -> str:
-    workers = workers_of(case)
+    workers = case.seen_workers
     measures = measure(repeat.spans, workers)
     return (
         f"{plural(len(repeat.spans), 'task')} on {plural(workers, 'worker')}: {ideal_and_measured(case)}; "
@@ -72,7 +74,12 @@ def busy_workers(repeat: Repeat, planned: Sequence[Span], x_range: Range1d) -> f
     measured = [(at - origin, count) for at, count in busy_steps(repeat.spans)]
     ideal = [(at, float(count)) for at, count in busy_steps(planned)]
     top = max(count for _, count in [*measured, *ideal])
-    plot = make_figure(120, x_range, title="workers that are busy", y_range=Range1d(start=0, end=1.1 * top))
+    plot = make_figure(
+        120,
+        x_range,
+        title="workers that are busy; dashed: ideally" if ideal else "workers that are busy",
+        y_range=Range1d(start=0, end=1.1 * top),
+    )
     zoomable(plot)
     at, count = _staircase(measured)
     plot.varea(at, np.zeros_like(count), count, fill_color=COMPUTING.colour, fill_alpha=0.35)
@@ -110,7 +117,7 @@ def cpu_used(repeat: Repeat, use: Sequence[CpuUse], x_range: Range1d) -> figure:
             "shade": np.array([0.3 * one.throttled for one in use], np.float32),
         }
     )
-    told = "" if limit is None else f", of {decimal(limit)}; shaded where their limit held them back"
+    told = "" if limit is None else f", of {decimal(limit)}; dashed: their limit, shaded where it held them back"
     plot = make_figure(
         130,
         x_range,
