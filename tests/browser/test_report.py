@@ -285,7 +285,7 @@ def test_on_paper_it_is_dark_on_white_and_no_chart_is_cut(open_page: Open) -> No
     page.emulate_media(media="screen", color_scheme="dark")
     assert pictures.count() == 0
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") != "rgb(255, 255, 255)"
-    assert page.pdf(format="A4").startswith(b"%PDF")
+    assert page.pdf(format="A4").count(b"/Subtype /Image") >= 6
 
 
 def test_what_a_record_says_is_text_and_never_a_part_of_the_page(open_page: Open, tmp_path: Any) -> None:
@@ -351,11 +351,13 @@ def test_ten_thousand_spans_stay_small_and_can_be_moved(open_page: Open) -> None
     own = many_spans(32, 313)
     text = report([run(case(repeat(own)))])
     assert len(text.encode()) <= 5_000_000
-    page = open_page(text).page
+    page = open_page(text).page  # in less than SECONDS; how long it takes, benchmarks/report.py tells
     assert counts(page, "case-1", "measured")["task"] == len(own) == 10_016
     page.locator("#case-1").focus()
-    before = page.evaluate(TIME, "case-1")
-    for key in ("+", "+", "ArrowRight"):
+    for key in ("+", "+"):
         page.keyboard.press(key)
+    before = page.evaluate(TIME, "case-1")
+    page.keyboard.press("ArrowRight")
     after = page.evaluate(TIME, "case-1")
     assert after[0] > before[0]
+    assert after[1] - before[1] == pytest.approx(after[0] - before[0])

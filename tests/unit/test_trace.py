@@ -2,10 +2,12 @@
 
 import json
 from collections import defaultdict
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from parlab.clocks import Clock
 from parlab.phases import LOCK_HELD, LOCK_WAIT, Phase
 from parlab.record import Run
 from parlab.trace import to_trace
@@ -16,6 +18,10 @@ RUNS = {
     "one size": run(case()),
     "sizes and repeats": run(case_on(1), case_on(4, repeats=3)),
     "phases": run(case(repeat([PHASED]))),
+    "marks": run(case(repeat([span(start=10.0, seconds=2.0, phases=(Phase("reads 100", 10.5, 10.5),))]))),
+    "a task failed": run(case(repeat([replace(span(), outcome="OSError")], outcome="OSError"))),
+    "threads": run(case(repeat([replace(span(start=at), thread=thread) for at, thread in ((10.0, 9), (10.5, 2))]))),
+    "other clocks": run(case(repeat(clocks={"worker-1": Clock(90.0, 0.001)}))),
     "not a measurement": run(case(noisy_repeat())),
     "raised": run(case(raised())),
     "broken off": failed_run(case()),
@@ -45,6 +51,8 @@ def test_every_event_has_what_its_kind_asks_for(made: Run) -> None:
         match event["ph"]:
             case "X":
                 assert event["dur"] >= 0
+            case "i":
+                assert event["s"] == "t"
             case "b" | "e":
                 assert {"cat", "id"} <= event.keys()
             case "C":
