@@ -110,7 +110,7 @@ def index(runs: Sequence[Run], unread: Sequence[str], folder: Path) -> str:
     entries = [
         Entry(RunView(run), link if (folder / link).exists() else None) for run, link in zip(runs, links, strict=True)
     ]
-    return _page("index.html", "Runs of parlab", [], entries=entries, unread=unread)
+    return _page("index.html", "Runs of parlab", [], entries=entries, count=plural(len(runs), "run"), unread=unread)
 
 
 def _page(template: str, title: str, charts: Sequence[Chart], **content: Any) -> str:
