@@ -43,7 +43,7 @@ def exiting() -> Iterator[None]:
 
 
 def run_and_show(path: Path, options: Options) -> None:
-    """Run a lab, show it, keep its record; exit with the code of its verdict. Raises ParlabError."""
+    """Run a lab, show it, keep its record; where the verdict is not good, exit with its code. Raises ParlabError."""
     wanted: list[tuple[Path | None, Callable[[Run], str]]] = [
         (read_output("--json", options.json), as_text),
         (read_output("--junit", options.junit), to_junit),
@@ -63,7 +63,8 @@ def run_and_show(path: Path, options: Options) -> None:
     if unwritten:
         raise ParlabError("; ".join(unwritten))
     tell_failure(run)
-    sys.exit(exit_code(run, check=options.check))
+    if code := exit_code(run, check=options.check):
+        sys.exit(code)
 
 
 def run_one(console: Console, path: Path, options: Options, tell: Callable[[Run, Text], None]) -> Run:

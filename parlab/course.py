@@ -44,7 +44,7 @@ def explain(path: Path) -> None:
 
 
 def run_all(options: Options) -> None:
-    """Run every lab in teaching order, and sum up; exit with the first code that applies to any. Raises ParlabError.
+    """Run every lab in teaching order, and sum up; exit with the first code that applies to one. Raises ParlabError.
 
     A lab that was refused, as its cluster does not fit this machine, makes that 2, though others ran.
     """
@@ -58,7 +58,8 @@ def run_all(options: Options) -> None:
     unwritten = write_or_complain(report, xml) if report is not None else []
     if unwritten:
         raise ParlabError("; ".join(unwritten))
-    sys.exit(_exit_code(runs, refused.values(), check=options.check))
+    if code := _exit_code(runs, refused.values(), check=options.check):
+        sys.exit(code)
 
 
 def _exit_code(runs: Sequence[Run], refused: Collection[ParlabError | Interrupted], *, check: bool) -> int:

@@ -99,6 +99,13 @@ def test_a_lab_that_is_added_runs_with_all_others_and_is_reported(checkout: Path
     assert len(list((checkout / "results").glob("*-added-*.json"))) == 1
 
 
+def test_tasks_named_together_run_one_after_another_until_one_is_not_well(checkout: Path) -> None:
+    lab = ("lab.added", "--backend", "embedded", "--quiet")
+    assert invoke_in(checkout, *lab, *lab, "--workers", "2", "results").stdout.count("kept as") == 2
+    refused = invoke_in(checkout, *lab, "--workers", "none", *lab)
+    assert (refused.returncode, refused.stdout) == (2, "")
+
+
 def test_one_option_changes_a_setting_of_all_cases(checkout: Path) -> None:
     record = checkout / "r.json"
     done = invoke_in(checkout, "lab.added", "--backend", "embedded", "--workers", "3,1", "--json", str(record))
