@@ -18,7 +18,7 @@ from bokeh.models.annotations import Label
 from bokeh.models.renderers import GlyphRenderer
 from bokeh.plotting import figure
 
-from parlab.account import by_worker, first_submission, thread_numbers, worker_of
+from parlab.account import by_worker, first_submission, most_at_once, thread_numbers, worker_of
 from parlab.phases import LOCK_HELD, LOCK_WAIT
 from parlab.record import MeasuredCase, Repeat
 from parlab.report import looks
@@ -47,8 +47,8 @@ LETTER_PIXELS = 7  # of a letter of 12 px, at most
 MARK_PIXELS = 9  # from the middle of a mark to its words
 ROW_PIXELS = (5, 24)  # of a row, at least and at most
 MOST_PIXELS = 1200  # of all rows, if they are to have more than the least
-LEGEND_PIXELS = 56  # two lines of it
-AXES = 62  # pixels of a figure beside its rows: title, axis, its label
+AXES, LABEL, LEGEND_LINE = 48, 21, 34  # pixels of a figure beside its rows: title and axis, its label, the legend
+LEGEND_COLUMNS = 5
 EDGE = "#003a5c"  # of tasks, which may lie end to end
 BAR, STRIP, ON_BAR = (0.62, 0.66), (0.15, 0.2), (0.62, 0.38)  # middle and height in a row of 1, from its top
 
@@ -91,8 +91,10 @@ def measured_gantt(case: MeasuredCase, repeat: Repeat, x_range: Range1d, letter:
         Bar(START_UP, None, -repeat.startup_s, 0.0, -1),
         Bar(SHUT_DOWN, None, wall_s, wall_s + repeat.shutdown_s, -1),
     ]
-    seen = len(by_worker(repeat.spans))
+    seen, together = len(by_worker(repeat.spans)), most_at_once(repeat.spans)
     of = f" of {case.workers} did something" if seen < case.workers else ""
+    if case.workers < seen and together < seen:
+        of = f", {together} at once"
     title = f"{_before(letter)}measured: {seconds(repeat.measured_s)}, {plural(seen, 'worker')}{of}"
     return _gantt(drawn + around, repeat.spans, rows(repeat.spans, limits, launch=True), x_range, title, measured=True)
 
@@ -118,7 +120,11 @@ def _gantt(
     drawn: Iterable[Bar], spans: Sequence[Span], at: Rows, x_range: Range1d, title: str, *, measured: bool
 ) -> figure:
     count, pixels = len(at.labels), row_pixels(len(at.labels))
-    height = pixels * count + AXES + (LEGEND_PIXELS if measured else 0)
+    facts = _facts(spans)
+    grouped: defaultdict[str, list[Bar]] = defaultdict(list)
+    for bar in sorted(drawn, key=lambda bar: bar.began - bar.ended):  # what lies within another comes after it
+        grouped[bar.kind].append(bar)
+    height = pixels * count + AXES + (LABEL + LEGEND_LINE * -(-len(grouped) // LEGEND_COLUMNS) if measured else 0)
     name = "measured" if measured else "ideal"
     y_range = Range1d(start=count, end=0)
     plot = make_figure(height, x_range, toolbar=measured, y_range=y_range, title=title, name=name)
@@ -138,15 +144,11 @@ def _gantt(
             plot.add_layout(
                 Label(x=2, y=row + 0.95, x_units="screen", text=text, text_font_size="12px", text_baseline="bottom")
             )
-    facts = _facts(spans)
-    grouped: defaultdict[str, list[Bar]] = defaultdict(list)
-    for bar in sorted(drawn, key=lambda bar: bar.began - bar.ended):  # what lies within another comes after it
-        grouped[bar.kind].append(bar)
     glyphs = {kind: [_add_bars(plot, kind, grouped[kind], at, facts)] for kind in KINDS if kind in grouped}
     if MARK in grouped:
         glyphs[MARK] = [_add_marks(plot, x_range, grouped[MARK], at, facts)]
     if measured:
-        add_legend(plot, glyphs, columns=5)
+        add_legend(plot, glyphs, columns=LEGEND_COLUMNS)
     return plot
 
 
@@ -181,10 +183,14 @@ def _add_marks(plot: figure, x_range: Range1d, drawn: Sequence[Bar], at: Rows, f
     return glyph
 
 
+def axis_of_mark(words: str) -> float:
+    """How much of the axis of time a mark takes with its words, as a fraction."""
+    return (MARK_PIXELS + LETTER_PIXELS * len(words)) / AXIS_PIXELS
+
+
 def _tell_marks(plot: figure, x_range: Range1d, drawn: Sequence[Bar], at: Rows, middle: float) -> None:
     """The words of the marks, to the right of each or to its left, where there is room; hovering tells the others."""
     start, end = cast(float, x_range.start), cast(float, x_range.end)
-    a_pixel = (end - start) / AXIS_PIXELS
     in_rows: defaultdict[int, list[Bar]] = defaultdict(list)
     for bar in drawn:
         in_rows[at.of_worker[bar.worker]].append(bar)
@@ -193,7 +199,7 @@ def _tell_marks(plot: figure, x_range: Range1d, drawn: Sequence[Bar], at: Rows, 
         marks.sort(key=lambda bar: bar.began)
         taken = -math.inf  # the row has words until there
         for bar, following in zip_longest(marks, marks[1:]):
-            width = a_pixel * (MARK_PIXELS + LETTER_PIXELS * len(bar.name))
+            width = (end - start) * axis_of_mark(bar.name)
             words = bar.began, row + middle, bar.name
             if bar.began + width <= (following.began if following else end):
                 behind.append(words)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from parlab.account import first_submission
 from parlab.pace import PERIOD
 from parlab.record import MeasuredCase, Repeat
-from parlab.report.gantt import ideal_gantt, measured_gantt
+from parlab.report.gantt import axis_of_mark, ideal_gantt, measured_gantt
 from parlab.report.looks import COMPUTING, GREEN, GREY, ORANGE, VERMILION, Chart, make_figure, zoomable
 from parlab.report.measures import CpuUse, busy_steps, cpu_limit, cpu_use, measure
 from parlab.spans import Span
@@ -19,7 +19,6 @@ from parlab.timeline import ideal_and_measured
 from parlab.words import decimal, number, percent, plural
 
 MARGIN = 0.01  # of the axis of time, on either side
-MARKED_ROOM = 0.2  # of it, for the words of the last mark
 HEADROOM = 1.4  # over the limit
 SOME_CPU = 0.1  # host CPUs that the axis shows at least
 
@@ -53,8 +52,9 @@ def _time_axis(cases: Sequence[MeasuredCase]) -> Range1d:
     most = max([work_s] + [(launch.measured_s or 0.0) + launch.shutdown_s for launch in launches])
     start, end = max(least, -work_s), min(most, 2 * work_s)
     margin = MARGIN * (end - start)
-    marked = any(phase.instant for launch in launches for span in launch.spans for phase in span.phases)
-    room = MARKED_ROOM * (end - start) if marked else margin
+    marks = {phase.name for launch in launches for span in launch.spans for phase in span.phases if phase.instant}
+    words = min(0.5, max(map(axis_of_mark, marks), default=0.0))  # after the last mark
+    room = max(margin, (end - start + margin) * words / (1 - words))
     return Range1d(start=start - margin, end=end + room, bounds=(least - margin, most + room), name="time")
 
 

@@ -6,7 +6,9 @@ from typing import Any
 import pytest
 from bokeh.models import Range1d
 
+from parlab.phases import Phase
 from parlab.record import MeasuredCase, NodeUse
+from parlab.report.gantt import axis_of_mark
 from parlab.report.measures import cpu_use
 from parlab.report.timelines import case_chart, cpu_used
 from parlab.report.views import CaseView, RunView
@@ -55,7 +57,12 @@ def test_workers_are_counted_that_a_case_has_started_by_itself() -> None:
 
 def test_processes_that_follow_each_other_are_not_so_many_workers() -> None:
     turns = [span(start=10.0 + turn, seconds=1.0, pid=2 * turn + one) for turn in range(4) for one in range(2)]
-    found = figures(case(repeat(turns)))
+    made = case(repeat(turns))
+    chart = case_chart(made, "case-1")
+    assert chart is not None
+    drawn: Any = chart.model.select_one({"name": "measured"})
+    assert drawn.title.text == "measured: 4.00 s, 8 workers, 2 at once"
+    found = figures(made)
     assert found["busy on average"] == "2 of 2"
     assert found["idle, all workers"] == "0 ms"
     assert list(RunView(run(case(repeat(turns)))).warnings()) == []
@@ -94,6 +101,16 @@ def test_the_axis_of_cpu_shows_what_was_used_though_it_is_over_the_limit(used: f
     launch = repeat([span(seconds=4.0)], nodes={"worker-1": use})
     plot = cpu_used(launch, cpu_use(launch), Range1d(start=0, end=4))
     assert least < plot.y_range.end < 4 * least  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("words", ["reads 1", "withdrawal writes 100, and much else besides", 300 * "long "])
+def test_the_last_mark_has_room_for_its_words(words: str) -> None:
+    made = case(repeat([span(seconds=2.0, phases=(Phase(words, 12.0, 12.0),))]), ideal_s=2.0)
+    chart = case_chart(made, "case-1")
+    assert chart is not None
+    axis: Any = chart.model.select_one({"name": "time"})
+    room = (axis.end - 2.0) / (axis.end - axis.start)
+    assert min(0.5, axis_of_mark(words)) <= room <= 0.55
 
 
 def test_the_axis_of_a_case_that_failed_early_is_not_that_of_its_ideal() -> None:
