@@ -3,10 +3,13 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
+from typing import Any
 
 import numpy as np
 from bokeh.layouts import column
 from bokeh.models import ColumnDataSource, FactorRange, HoverTool, Range1d
+from bokeh.models.annotations import Label
+from bokeh.plotting import figure
 from bokeh.transform import dodge
 
 from parlab.account import Account
@@ -24,8 +27,9 @@ from parlab.report.looks import (
     Look,
     add_legend,
     make_figure,
+    share_of_axis,
 )
-from parlab.summary import CATEGORIES, SHOWN_FROM, by_name
+from parlab.summary import CATEGORIES, SHOWN_FROM, by_name, time_in_words
 from parlab.words import percent, seconds
 
 ACCOUNT_LOOKS = {
@@ -39,8 +43,9 @@ ACCOUNT_LOOKS = {
 }
 RUN_LOOKS = (COMPUTING, Look(GREEN, "dot"))
 NAMES_LEFT = 250  # pixels for the names of cases
-CASE_PIXELS, BAR_PIXELS = 44, 20  # of a chart of all cases: a case's part of it, or a bar's
-ROOM_FOR_WORDS = 1.12  # of the longest bar
+CASE_PIXELS, BAR_PIXELS, GAP_PIXELS = 44, 20, 12  # of a chart of all cases: a case's part of it, or a bar's, a gap's
+FRAME_PIXELS = 73  # of its axis and legend, one line
+WORDS_PIXELS = 5  # from the end of a bar to its words
 LONG_NAME = 30  # characters; longer ones take two lines
 
 
@@ -73,11 +78,18 @@ def _times_chart(runs: Mapping[str, Run], name: str, title: str) -> Chart | None
     ideals = [_common_ideal([own[label] for own in timed.values() if label in own]) for label in cases]
     columns = {"ideal": ideals} if any(ideals) else {}
     columns |= {run: [own[label].measured_s if label in own else None for label in cases] for run, own in timed.items()}
-    longest = max(value for what in columns.values() for value in what if value is not None)
+    words = {"ideal": [seconds(value) for value in ideals]}
+    words |= {run: [time_in_words(own.get(label)) for label in cases] for run, own in timed.items()}
+    ends = [
+        value / (1 - min(0.5, share_of_axis(told, WORDS_PIXELS)))
+        for what, values in columns.items()
+        for value, told in zip(values, words[what], strict=True)
+        if value is not None
+    ]
     plot = make_figure(
-        (BAR_PIXELS * len(columns) + 12) * len(cases) + 90,
+        (BAR_PIXELS * len(columns) + GAP_PIXELS) * len(cases) + FRAME_PIXELS,
         y_range=FactorRange(factors=list(reversed(cases))),
-        x_range=Range1d(start=0, end=ROOM_FOR_WORDS * longest),
+        x_range=Range1d(start=0, end=max(ends)),
         left=NAMES_LEFT,
     )
     source = ColumnDataSource({"case": list(cases)})
@@ -86,24 +98,20 @@ def _times_chart(runs: Mapping[str, Run], name: str, title: str) -> Chart | None
     for index, (what, values) in enumerate(columns.items()):
         # What has no value is not a number: nothing is drawn of it.
         source.add([math.nan if value is None else value for value in values], what)
-        source.add([seconds(value) for value in values], f"{what} in words")
-        at = dodge("case", 0.42 - height * (index + 0.5), plot.y_range)
+        source.add(words[what], f"{what} in words")
+        above = 0.42 - height * (index + 0.5)  # the middle of its case
+        at = dodge("case", above, plot.y_range)
         look = {"fill_color": None} if what == "ideal" else looks[what].fill()
         drawn[what] = plot.hbar(at, 0.86 * height, what, source=source, line_color=GREY, name=what, **look)
-        plot.text(
-            *(what, at, f"{what} in words"),
-            source=source,
-            x_offset=5,
-            text_baseline="middle",
-            text_font_size="12px",
-            text_color=GREY,
-        )
+        for row, (end, text) in enumerate(zip(values, words[what], strict=True), 1):
+            if end is not None:
+                _tell(plot, end, len(cases) - row + 0.5 + above, text)
     plot.add_tools(HoverTool(tooltips=[("", "@case"), *((what, f"@{{{what} in words}}") for what in columns)]))
     add_legend(plot, {name: [glyph] for name, glyph in drawn.items()}, columns=len(drawn))
     plot.xaxis.axis_label = "seconds"
     plot.ygrid.visible = False
     told = (
-        f"{label}: " + ", ".join(f"{what} {seconds(values[index])}" for what, values in columns.items())
+        f"{label}: " + ", ".join(f"{what} {words[what][index]}" for what in columns)
         for index, label in enumerate(cases)
     )
     return Chart(name, title, "; ".join(told).replace("\n", ""), column(plot, sizing_mode="stretch_width"))
@@ -113,6 +121,12 @@ def _common_ideal(cases: Sequence[MeasuredCase]) -> float | None:
     """The ideal of cases that have the same; None where it differs, or not all of the work was done."""
     ideals = {case.ideal_s if case.completed else None for case in cases}
     return ideals.pop() if len(ideals) == 1 else None
+
+
+def _tell(plot: figure, x: float, y: float, text: str) -> None:
+    """Words beside the end of a bar; as a label they have their colour from the page, which a glyph has not."""
+    style: dict[str, Any] = {"text_baseline": "middle", "text_font_size": "12px"}
+    plot.add_layout(Label(x=x, y=y, text=text, x_offset=WORDS_PIXELS, **style))
 
 
 def accounts(run: Run) -> Chart | None:

@@ -37,13 +37,22 @@ from parlab.report.bars import (
     chunks,
     rows,
 )
-from parlab.report.looks import BLACK, GREEN, GREY, PURPLE, VERMILION, Look, add_legend, make_figure, zoomable
+from parlab.report.looks import (
+    BLACK,
+    GREEN,
+    GREY,
+    PURPLE,
+    VERMILION,
+    Look,
+    add_legend,
+    make_figure,
+    share_of_axis,
+    zoomable,
+)
 from parlab.spans import Span
 from parlab.words import plural, seconds
 
 LABELLED_FROM = 11  # pixels of a row; less has no room for a name
-AXIS_PIXELS = 850  # of a still's axis of time; in a narrower window words may overlap
-LETTER_PIXELS = 7  # of a letter of 12 px, at most
 MARK_PIXELS = 9  # from the middle of a mark to its words
 ROW_PIXELS = (5, 24)  # of a row, at least and at most
 MOST_PIXELS = 1200  # of all rows, if they are to have more than the least
@@ -183,11 +192,6 @@ def _add_marks(plot: figure, x_range: Range1d, drawn: Sequence[Bar], at: Rows, f
     return glyph
 
 
-def axis_of_mark(words: str) -> float:
-    """How much of the axis of time a mark takes with its words, as a fraction."""
-    return (MARK_PIXELS + LETTER_PIXELS * len(words)) / AXIS_PIXELS
-
-
 def _tell_marks(plot: figure, x_range: Range1d, drawn: Sequence[Bar], at: Rows, middle: float) -> None:
     """The words of the marks, to the right of each or to its left, where there is room; hovering tells the others."""
     start, end = cast(float, x_range.start), cast(float, x_range.end)
@@ -199,7 +203,7 @@ def _tell_marks(plot: figure, x_range: Range1d, drawn: Sequence[Bar], at: Rows, 
         marks.sort(key=lambda bar: bar.began)
         taken = -math.inf  # the row has words until there
         for bar, following in zip_longest(marks, marks[1:]):
-            width = (end - start) * axis_of_mark(bar.name)
+            width = (end - start) * share_of_axis(bar.name, MARK_PIXELS)
             words = bar.began, row + middle, bar.name
             if bar.began + width <= (following.began if following else end):
                 behind.append(words)

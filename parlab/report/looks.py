@@ -19,6 +19,8 @@ BLACK, GREY = "#000000", "#767676"
 ORANGE, SKY, GREEN, YELLOW = "#e69f00", "#56b4e9", "#009e73", "#f0e442"
 BLUE, VERMILION, PURPLE = "#0072b2", "#d55e00", "#cc79a7"
 LEFT = 120  # pixels for the labels of rows, in all figures that stand above each other
+LETTER_PIXELS = 7  # of a letter of 12 px, at most
+AXIS_PIXELS = 700  # of the axis of a chart, at least; in a narrower window words may overlap
 
 
 @dataclass(frozen=True)
@@ -87,6 +89,11 @@ def zoomable(plot: Plot) -> None:
     drag, wheel = PanTool(dimensions="width"), WheelZoomTool(dimensions="width", modifiers={"ctrl": True})
     plot.add_tools(drag, wheel)
     plot.toolbar.active_drag, plot.toolbar.active_scroll = drag, wheel
+
+
+def share_of_axis(words: str, offset: int) -> float:
+    """How much of an axis words take that stand so many pixels beside their place, as a fraction."""
+    return (offset + LETTER_PIXELS * len(words)) / AXIS_PIXELS
 
 
 def add_legend(plot: Any, drawn: Mapping[str, Sequence[Any]], *, columns: int, place: str = "above") -> None:

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from parlab.account import first_submission
 from parlab.pace import PERIOD
 from parlab.record import MeasuredCase, Repeat
-from parlab.report.gantt import axis_of_mark, ideal_gantt, measured_gantt
-from parlab.report.looks import COMPUTING, GREEN, GREY, ORANGE, VERMILION, Chart, make_figure, zoomable
+from parlab.report.gantt import MARK_PIXELS, ideal_gantt, measured_gantt
+from parlab.report.looks import COMPUTING, GREEN, GREY, ORANGE, VERMILION, Chart, make_figure, share_of_axis, zoomable
 from parlab.report.measures import CpuUse, busy_steps, cpu_limit, cpu_use, measure
 from parlab.spans import Span
 from parlab.timeline import ideal_and_measured
@@ -53,7 +53,7 @@ def _time_axis(cases: Sequence[MeasuredCase]) -> Range1d:
     start, end = max(least, -work_s), min(most, 2 * work_s)
     margin = MARGIN * (end - start)
     marks = {phase.name for launch in launches for span in launch.spans for phase in span.phases if phase.instant}
-    words = min(0.5, max(map(axis_of_mark, marks), default=0.0))  # after the last mark
+    words = min(0.5, max((share_of_axis(mark, MARK_PIXELS) for mark in marks), default=0.0))  # after the last mark
     room = max(margin, (end - start + margin) * words / (1 - words))
     return Range1d(start=start - margin, end=end + room, bounds=(least - margin, most + room), name="time")
 

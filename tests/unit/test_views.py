@@ -8,7 +8,8 @@ from bokeh.models import Range1d
 
 from parlab.phases import Phase
 from parlab.record import MeasuredCase, NodeUse
-from parlab.report.gantt import axis_of_mark
+from parlab.report.gantt import MARK_PIXELS
+from parlab.report.looks import share_of_axis
 from parlab.report.measures import cpu_use
 from parlab.report.timelines import case_chart, cpu_used
 from parlab.report.views import CaseView, RunView
@@ -110,7 +111,7 @@ def test_the_last_mark_has_room_for_its_words(words: str) -> None:
     assert chart is not None
     axis: Any = chart.model.select_one({"name": "time"})
     room = (axis.end - 2.0) / (axis.end - axis.start)
-    assert min(0.5, axis_of_mark(words)) <= room <= 0.55
+    assert min(0.5, share_of_axis(words, MARK_PIXELS)) <= room <= 0.55
 
 
 def test_the_axis_of_a_case_that_failed_early_is_not_that_of_its_ideal() -> None:
