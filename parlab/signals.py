@@ -1,9 +1,10 @@
 """Ctrl-C, SIGTERM, a lost terminal (SIGHUP): stop at once, clean up undisturbed."""
 
+import os
 import signal
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from parlab.errors import Interrupted
@@ -59,7 +60,8 @@ def child(command: list[str], number: int, seconds: float, **options: Any) -> It
     """Run a command (options as of Popen) for the length of the block.
 
     One that outlives the block, for an interruption or a failure, gets the signal `number` and `seconds` to clean up,
-    then is killed. It has a session of its own: a Ctrl-C is ours to pass on, once, and not in the middle of a clean-up.
+    then is killed, and with it what it has started and left. It has a session of its own: a Ctrl-C is ours to pass on,
+    once, and not in the middle of a clean-up.
     """
     process = None
     try:
@@ -70,8 +72,8 @@ def child(command: list[str], number: int, seconds: float, **options: Any) -> It
         if process is not None and process.poll() is None:
             with undisturbed():
                 process.send_signal(number)
-                try:
+                with suppress(subprocess.TimeoutExpired):
                     process.wait(seconds)
-                except subprocess.TimeoutExpired:
-                    process.kill()
-                    process.wait()
+                with suppress(ProcessLookupError, PermissionError):  # nobody is left, as macOS says of the dead, too
+                    os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
