@@ -17,8 +17,10 @@ from pathlib import Path
 from parlab.errors import ParlabError, UsageError
 from parlab.signals import child
 
+# Chromium comes after those that bring a sandbox profile: without one, as where its plain build was unpacked on Ubuntu
+# 24.04, it ends at once (https://github.com/actions/runner-images/issues/12096).
 BROWSERS = (
-    *("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "microsoft-edge", "msedge"),
+    *("google-chrome", "google-chrome-stable", "chrome", "microsoft-edge", "msedge", "chromium", "chromium-browser"),
     "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
     "/Applications/Microsoft Edge.app/Contents/MacOS/Microsoft Edge",
     "/Applications/Chromium.app/Contents/MacOS/Chromium",

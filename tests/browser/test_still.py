@@ -33,6 +33,13 @@ def test_a_chart_is_an_svg_with_its_words(chart: str, word: str, results: Path, 
     assert word in [text.text for text in root.iter(f"{SVG}text")]
 
 
+def test_a_chart_that_is_not_there_is_told_with_those_that_are(results: Path, invoke: Invoke) -> None:
+    done = invoke("still", "nothing", str(results / "x.svg"), PARLAB_RESULTS=str(results))
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "one of overview, case-1, case-2, case-3, account, scaling-1, found 'nothing'" in done.stderr
+    assert not (results / "x.svg").exists()
+
+
 def test_a_chart_is_a_png_dark_on_white(results: Path, invoke: Invoke) -> None:
     assert invoke("still", "case-1", str(results / "x.png"), PARLAB_RESULTS=str(results)).returncode == 0
     image = Image.open(io.BytesIO((results / "x.png").read_bytes())).convert("RGBA")
