@@ -110,7 +110,7 @@ class Launch:
         first = min((span.submitted for span in self._spans), default=done["opened"])
         last = max((span.received for span in self._spans), default=done["returned"])
         repeat = Repeat(
-            spans=tuple(self._spans),
+            spans=tuple(sorted(self._spans, key=lambda span: (span.submitted, span.started))),
             outcome=done["outcome"],
             complaint=done["complaint"],
             startup_s=startup_s + max(0.0, first - done["opened"]),  # the rest: a pool that started under the limits

@@ -108,7 +108,7 @@ class NodeUse:
 class Repeat:
     """One launch of a case."""
 
-    spans: tuple[Span, ...]
+    spans: tuple[Span, ...]  # in the order of their submission, as the case's tasks are
     outcome: str = RIGHT
     complaint: str | None = None  # what is not as the case declares it
     startup_s: float = 0.0  # from mpiexec to the first task

@@ -4,7 +4,7 @@ Each node is a process, each of its workers a thread, named by metadata events. 
 its phases lie within it; its marks are instants (`i`) of the thread. What of a task overlaps with others of its worker,
 its time in the queue and its result's way back, is a pair of async events (`b`, `e`). What a node uses is a counter
 (`C`). The run is one more process, in which each launch of a case is a complete event. Times are whole microseconds
-from the first reading.
+from the first thing that is known of the run.
 Documented in "Trace Event Format", https://docs.google.com/document/d/1CvAClvFfyA5R-PhYUmn5OOQtYMH4h6I0nSsKchNAySU
 """
 
@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from itertools import count, pairwise
 from typing import Any
 
-from parlab.account import Worker, by_worker, first_submission, in_order
+from parlab.account import Worker, by_worker, first_submission, in_order, thread_numbers
 from parlab.record import MeasuredCase, NodeUse, Repeat, Run
 from parlab.spans import Span
 
@@ -38,7 +38,9 @@ class _Tracer:
     def __init__(self, run: Run) -> None:
         self.run = run
         repeats = [repeat for case in run.cases for repeat in case.repeats]
-        submitted = [span.submitted for repeat in repeats for span in repeat.spans]
+        spans = [span for repeat in repeats for span in repeat.spans]
+        submitted = [span.submitted for span in spans]
+        self.threads = thread_numbers(spans)
         read = [repeat.by_the_head(node, use.readings[0].at) for repeat in repeats for node, use in _read(repeat)]
         self.origin = min(submitted + read, default=0.0)
         names = {node for repeat in repeats for node in _nodes(repeat)}
@@ -63,14 +65,13 @@ class _Tracer:
             ended = max(span.received for span in repeat.spans)
             facts = {"ideal_s": case.ideal_s, "workers": case.workers, "outcome": repeat.outcome}
             yield self._complete(name, RUN, 1, began, ended, facts)
-        in_order = sorted(repeat.spans, key=lambda span: span.submitted)
-        numbers = {id(span): number for number, span in enumerate(in_order, 1)}
+        numbers = {id(span): number for number, span in enumerate(repeat.spans, 1)}
         for worker, own in by_worker(repeat.spans).items():
             if worker not in self.tids:
                 self.tids[worker] = len(self.tids) + 1
                 node, pid, _ = worker
-                threads = sum(one[:2] == worker[:2] for one in self.tids)
-                yield self._named("thread_name", self.pids[node], self.tids[worker], _name(own[0], pid, threads))
+                name = _name(own[0], pid, self.threads[worker])
+                yield self._named("thread_name", self.pids[node], self.tids[worker], name)
             for span in own:
                 yield from self._task(span, self.tids[worker], f"task {numbers[id(span)]}")
         for node, use in _read(repeat):

@@ -105,6 +105,13 @@ def test_work_that_asks_for_no_units_has_no_ideal_and_is_measured_all_the_same(l
     assert case.surprises() == []
 
 
+def test_tasks_are_recorded_in_the_order_of_their_submission_not_of_their_end(lab_file: WriteLab) -> None:
+    (case,) = run_embedded(lab_file(lab_of(POOL, work="wait(4 - number)"))).cases
+    spans = case.typical.spans
+    assert [round((span.finished - span.started) / 0.1) for span in spans] == [4, 3, 2, 1]
+    assert [span.received for span in spans] == sorted((span.received for span in spans), reverse=True)
+
+
 def test_figures_are_recorded(lab_file: WriteLab) -> None:
     case = only_case(lab_file(lab_of(f"figure('cores', 3)\n    {POOL}")))
     assert case.figures == {"cores": 3.0}
