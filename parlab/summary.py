@@ -57,6 +57,12 @@ def ideal_in_words(case: MeasuredCase) -> str:
     return seconds(case.ideal_s) if case.completed else "-"
 
 
+def times_in_words(case: MeasuredCase) -> str:
+    """`ideal 2.00 s, measured 2.03 s` of the launch that is drawn; no ideal where there is none, or part was done."""
+    ideal = "" if case.ideal_s is None or not case.completed else f"ideal {seconds(case.ideal_s)}, "
+    return f"{ideal}measured {seconds(case.typical.measured_s)}"
+
+
 def sizes(run: Run) -> str:
     """Nodes x cores x speed: `1,2,4 x 2 x 1/8` of a run on three sizes."""
     nodes = ",".join(dict.fromkeys(str(case.spec.nodes) for case in run.cases)) or str(run.spec.nodes)
@@ -105,7 +111,7 @@ def _unlike(first: Mapping[str, Any], second: Mapping[str, Any], names: Any) -> 
 
 
 def _side_by_side(one: MeasuredCase | None, other: MeasuredCase | None) -> list[str]:
-    ideals = dict.fromkeys(seconds(case.ideal_s) for case in (one, other) if case is not None)
+    ideals = dict.fromkeys(ideal_in_words(case) for case in (one, other) if case is not None)
     measured = [math.nan if case is None else case.measured_s for case in (one, other)]
     offs = [math.nan if case is None else case.off_by for case in (one, other)]
     alike = len(ideals) == 1 and all(case is not None and case.completed for case in (one, other))

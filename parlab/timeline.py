@@ -12,6 +12,7 @@ from parlab.account import by_worker, first_submission, in_order
 from parlab.phases import LOCK_WAIT
 from parlab.record import MeasuredCase, Run
 from parlab.spans import OK, Span
+from parlab.summary import times_in_words
 from parlab.words import seconds
 
 LABEL = 14  # columns before the bars
@@ -54,14 +55,16 @@ def timeline(run: Run, width: int, *, plain: bool = False) -> Iterator[str]:
     """
     glyphs = PLAIN if plain else BLOCKS
     timed = [case for case in run.cases if case.times and case.measured_s > 0]
-    longest_s = max((max(case.measured_s, case.ideal_s or 0.0) for case in timed if case.completed), default=0.0)
+    whole = [case for case in timed if case.completed]
+    times = [case.measured_s for case in whole or timed] + [case.ideal_s or 0.0 for case in whole]
+    longest_s = max(times, default=0.0)
     drawn = [case for case in timed if SHORT * longest_s < case.measured_s <= longest_s]
     if not drawn:
         return
     scale = Scale(max(LEAST_CELLS, width - LABEL), longest_s)
     in_full = sum(len(by_worker(case.typical.spans)) for case in drawn) <= MOST_ROWS
     for case in drawn:
-        yield from wrap(f"{case.name}: {ideal_and_measured(case)}", width, subsequent_indent=" ")
+        yield from wrap(f"{case.name}: {times_in_words(case)}", width, subsequent_indent=" ")
         if case.completed and (ideal := case.ideal()):
             yield _labelled("ideal", levels(ideal, case.workers, 0.0, scale, glyphs))
         yield from _rows(case, scale, glyphs, in_full=in_full)
@@ -159,9 +162,3 @@ def _rows(case: MeasuredCase, scale: Scale, glyphs: Glyphs, *, in_full: bool) ->
 
 def _labelled(label: str, row: str) -> str:
     return f"  {label:<{LABEL - 3}.{LABEL - 3}} {row}".rstrip()
-
-
-def ideal_and_measured(case: MeasuredCase) -> str:
-    """`ideal 2.00 s, measured 2.03 s` of the typical repeat; no ideal where there is none, or not all was done."""
-    ideal = "" if case.ideal_s is None or not case.completed else f"ideal {seconds(case.ideal_s)}, "
-    return f"{ideal}measured {seconds(case.typical.measured_s)}"

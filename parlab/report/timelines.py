@@ -15,7 +15,7 @@ from parlab.report.gantt import MARK_PIXELS, ideal_gantt, measured_gantt
 from parlab.report.looks import COMPUTING, GREEN, GREY, ORANGE, VERMILION, Chart, make_figure, share_of_axis, zoomable
 from parlab.report.measures import CpuUse, busy_steps, cpu_limit, cpu_use, measure
 from parlab.spans import Span
-from parlab.timeline import ideal_and_measured
+from parlab.summary import times_in_words
 from parlab.words import decimal, number, percent, plural
 
 MARGIN = 0.01  # of the axis of time, on either side
@@ -62,7 +62,7 @@ def _told(case: MeasuredCase, repeat: Repeat) -> str:
     workers = case.seen_workers
     measures = measure(repeat.spans, workers)
     return (
-        f"{plural(len(repeat.spans), 'task')} on {plural(workers, 'worker')}: {ideal_and_measured(case)}; "
+        f"{plural(len(repeat.spans), 'task')} on {plural(workers, 'worker')}: {times_in_words(case)}; "
         f"at most {measures.most_busy} busy at once, "
         f"{number(measures.busy)} on average; load balance {percent(measures.balance)}"
     )

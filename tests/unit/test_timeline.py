@@ -89,6 +89,13 @@ def test_a_case_that_raised_midway_is_drawn_without_an_ideal() -> None:
     assert "ideal" not in "".join(lines[lines.index("raises: measured 2.00 s") :])
 
 
+def test_what_was_done_before_every_case_broke_off_is_drawn() -> None:
+    lines = rows(case(took(1.0, outcome="ValueError"), name="raises"))
+    assert lines[0] == "raises: measured 1.00 s"
+    assert lines[1].startswith("  worker-1   ")
+    assert lines[-2].endswith("1.00 s") or lines[-3].endswith("1.00 s")
+
+
 def test_a_run_shows_its_timeline_in_eighty_columns_and_without_colour() -> None:
     text = shown(show_run, run(case_on(1), case_on(4)))
     assert "  worker-4  " in text
