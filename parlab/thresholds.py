@@ -47,3 +47,10 @@ STRANGERS = 0.02  # of a node's limit
 UNEXPLAINED = 0.03  # of the measured time
 # Of what is over in milliseconds, starting a thread is a share that explains nothing.
 UNEXPLAINED_S = 0.01  # seconds
+
+# what a page says of it
+
+# Labs claim 5 %: a worker that goes on for less, when all others are through, has cost nothing that they count.
+EVEN = 0.05  # of the measured time: no straggler
+# Launches of one size differ by 5 %: a curve that misses one by twice as much is not the law of these.
+MISFIT = 0.10  # off the farthest launch

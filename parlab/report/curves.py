@@ -56,8 +56,9 @@ def _scaling_figure(curve: Curve, found: Sequence[Fit], what: str, value: Callab
             plot.scatter(p, value(p, s), marker="square", size=9, fill_color=None, line_color=GREY),
         ]
     for fit, (colour, dash) in zip((fit for fit in found if fit.describes), FIT_LINES, strict=False):
+        fitted = np.linspace(1, fit.most, FINE)
         drawn[fit.law] = [
-            plot.line(fine, value(fine, fit.speedup(fine)), line_color=colour, line_dash=dash, line_width=2)
+            plot.line(fitted, value(fitted, fit.speedup(fitted)), line_color=colour, line_dash=dash, line_width=2)
         ]
     points = plot.scatter(
         workers, value(workers, speedups), size=9, fill_color=COMPUTING.colour, line_color="white", name="measured"

@@ -21,11 +21,13 @@ from scipy.optimize import curve_fit
 from scipy.stats import t
 
 from parlab.record import MeasuredCase, Run
+from parlab.thresholds import MISFIT
 from parlab.words import number, percent
 
 AMDAHL_FROM, USL_FROM = 3, 5  # sizes; with no more than there are parameters any curve fits
 CONFIDENCE = 0.95
-MISFIT = 0.1  # off the farthest launch; a curve that misses more says nothing of them
+FAR = 100  # times as many workers as were measured: of so many they tell nothing
+NO_GAIN = 1.01  # times faster is no gain
 START = 0.01  # of each parameter, where the search begins
 Floats = NDArray[np.float64]
 Law = Callable[..., Any]
@@ -122,11 +124,13 @@ class Fit:
         first, *rest = self.parameters
         if not rest:
             yield f"{first} of the work cannot be shared out."
-            if first.low > 0:
+            if first.low * FAR * self.most < 1:
+                yield "That may be nothing: what is the most that it can gain, these sizes do not tell."
+            elif first.low > 1 / NO_GAIN:
+                yield "If so, more workers make it no faster."
+            else:
                 gain = _range(1 / first.high, 1 / first.low)
                 yield f"If so, no number of workers makes it more than {gain} times faster."
-            else:
-                yield "That may be nothing: what is the most that it can gain, these sizes do not tell."
             return
         (coherency,) = rest
         yield f"{first} of the work waits its turn."

@@ -16,10 +16,10 @@ from parlab.report.scaling import curves, fits, too_few
 from parlab.report.timelines import case_chart
 from parlab.spans import Span
 from parlab.summary import ideal_in_words, in_short, remarks
+from parlab.thresholds import EVEN
 from parlab.words import number, percent, seconds, share, signed_percent, times
 
 MOST_LISTED = 300  # tasks of a case, in the table below its chart; the record has them all
-EVEN = 0.05  # of the whole: workers who are through so close together have no straggler
 
 
 @dataclass(frozen=True)

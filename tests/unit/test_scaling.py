@@ -65,6 +65,19 @@ def test_where_nothing_is_lost_no_limit_is_made_up(speedups: list[float]) -> Non
     assert "from how many workers on more are slower, these sizes do not tell" in second.words()
 
 
+@pytest.mark.parametrize(
+    ("serial", "told"),
+    [
+        (1e-5, "what is the most that it can gain, these sizes do not tell"),
+        (0.02, "If so, no number of workers makes it more than 50 times faster."),
+        (1.0, "If so, more workers make it no faster."),
+    ],
+)
+def test_what_a_serial_fraction_means_is_told_as_far_as_it_is_known(serial: float, told: str) -> None:
+    (fit,) = fits(SIZES[:4], amdahl(np.array(SIZES[:4], float), serial).tolist())
+    assert told in fit.words()
+
+
 def test_a_law_that_does_not_describe_what_was_measured_says_so_and_nothing_else() -> None:
     (fit,) = fits([2, 3, 4], [2.0, 2.0, 4.0])
     assert not fit.describes
