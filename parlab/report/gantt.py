@@ -5,7 +5,6 @@ strip is what became of a task meanwhile, its time in the queue and its ways the
 other tasks of the same worker. Times are in seconds from the first submission.
 """
 
-import math
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -201,7 +200,7 @@ def _tell_marks(plot: figure, x_range: Range1d, drawn: Sequence[Bar], at: Rows, 
     behind, before = [], []
     for row, marks in in_rows.items():
         marks.sort(key=lambda bar: bar.began)
-        taken = -math.inf  # the row has words until there
+        taken = start  # the row has words until there
         for bar, following in zip_longest(marks, marks[1:]):
             width = (end - start) * share_of_axis(bar.name, MARK_PIXELS)
             words = bar.began, row + middle, bar.name

@@ -12,6 +12,7 @@ from typing import Any, cast
 
 from bokeh.embed import json_item
 from bokeh.models.annotations import Title
+from bokeh.models.layouts import Row
 from bokeh.plotting import figure
 from bokeh.resources import Resources
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -76,9 +77,10 @@ def chart_of(run: Run, name: str) -> str:
         raise UsageError(f"required a chart of {run.id}, one of {', '.join(charts) or 'none'}, found {name!r}")
     chart = charts[name]
     if not run.stands:
-        top = cast(figure, chart.model.children[0])
+        top, *beside = cast(list[figure], chart.model.children)
         top.add_layout(Title(text=f"{run.id}: {in_short(run)}"), "above")
-        top.height = cast(int, top.height) + TITLE_PIXELS
+        for plot in [top, *beside] if isinstance(chart.model, Row) else [top]:
+            plot.height = cast(int, plot.height) + TITLE_PIXELS
     return _page("still.html", name, [chart], chart=chart)
 
 

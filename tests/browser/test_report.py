@@ -14,6 +14,7 @@ from parlab.record import Answer, Claim, Failure, Run
 from parlab.report.page import comparison, index, report
 from tests.browser.conftest import WIDTH, Open
 from tests.unit.samples import (
+    ENVIRONMENT,
     case,
     case_on,
     embedded_run,
@@ -35,7 +36,7 @@ MARKED = span(
     phases=(Phase(LOCK_WAIT, 10.5, 11.0), Phase(LOCK_HELD, 11.0, 12.0), Phase("reads 100", 11.5, 11.5)),
 )
 RUNS = {
-    "one size": run(case()),
+    "one size": run(case(), environment=ENVIRONMENT | {"platform": "Linux-" + "6" * 100}),
     "sizes and repeats": run(case_on(1), case_on(2), case_on(4, repeats=3)),
     "phases": run(case(repeat([MARKED]))),
     "a task failed": run(case(repeat([replace(span(), outcome="OSError")], outcome="OSError"), declared="OSError")),
@@ -236,7 +237,7 @@ def test_a_law_is_fitted_from_three_sizes_and_five_and_told_in_words(open_page: 
     assert "with 2 to 12 workers" in said
 
 
-@pytest.mark.parametrize("width", [WIDTH, 800])
+@pytest.mark.parametrize("width", [WIDTH, 800, 400])
 def test_nothing_is_wider_than_the_window(width: int, open_page: Open) -> None:
     page = open_page(report(list(RUNS.values()))).page
     page.set_viewport_size({"width": width, "height": 900})

@@ -1,6 +1,7 @@
 """Runs of all labs: with which code they exit when some do not run, or break off."""
 
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -54,9 +55,9 @@ def test_whatever_comes_of_the_labs_they_are_summed_up_and_the_code_is_the_grave
     labs = course.handouts()[: len(came)]
     monkeypatch.setattr(course, "handouts", lambda: labs)
     report = tmp_path / "all.xml"
-    with pytest.raises(SystemExit) as ended:
+    with pytest.raises(SystemExit) if code else nullcontext() as ended:
         course.run_all(Options(check=True, quiet=True, junit=str(report)))
-    assert ended.value.code == code
+    assert (ended.value.code if ended else 0) == code
     assert told == (asked or len(came))
     out = capsys.readouterr().out
     assert out.count("not run") == sum(isinstance(one, BaseException) for one in came[:told])

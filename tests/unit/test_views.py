@@ -7,13 +7,26 @@ import pytest
 from bokeh.models import Range1d
 
 from parlab.phases import Phase
-from parlab.record import MeasuredCase, NodeUse
+from parlab.record import Answer, MeasuredCase, NodeUse
 from parlab.report.gantt import MARK_PIXELS
 from parlab.report.looks import share_of_axis
 from parlab.report.measures import cpu_use
+from parlab.report.page import chart_of
 from parlab.report.timelines import case_chart, cpu_used
 from parlab.report.views import CaseView, RunView
-from tests.unit.samples import case, case_on, failed_run, noisy_repeat, raised, readings, repeat, run, span, spans
+from tests.unit.samples import (
+    case,
+    case_on,
+    failed_run,
+    noisy_repeat,
+    raised,
+    readings,
+    repeat,
+    run,
+    span,
+    spans,
+    verdict,
+)
 
 
 def figures(made: MeasuredCase) -> dict[str, str]:
@@ -102,6 +115,34 @@ def test_the_axis_of_cpu_shows_what_was_used_though_it_is_over_the_limit(used: f
     launch = repeat([span(seconds=4.0)], nodes={"worker-1": use})
     plot = cpu_used(launch, cpu_use(launch), Range1d(start=0, end=4))
     assert least < plot.y_range.end < 4 * least  # type: ignore[attr-defined]
+
+
+def words_drawn(made: MeasuredCase) -> dict[str, list[str]]:
+    """The words of marks that are drawn, by the side of the mark on which they are."""
+    chart = case_chart(made, "case-1")
+    assert chart is not None
+    drawn: Any = chart.model.select_one({"name": "measured"})
+    texts = [one for one in drawn.renderers if one.glyph.__class__.__name__ == "Text"]
+    return {one.glyph.text_align: list(one.data_source.data["t"]) for one in texts}
+
+
+def test_words_of_marks_stand_where_there_is_room_for_them() -> None:
+    def marked(*at: float) -> MeasuredCase:
+        marks = tuple(Phase(f"reads the balance {number}", 10 + s, 10 + s) for number, s in enumerate(at, 1))
+        return case(repeat([span(seconds=4.0, phases=marks)], startup_s=0.0))
+
+    first, second = "reads the balance 1", "reads the balance 2"
+    assert words_drawn(marked(0.1, 2.0)) == {"left": [first, second], "right": []}
+    assert words_drawn(marked(2.0, 2.1)) == {"left": [second], "right": [first]}
+    assert words_drawn(marked(0.1, 0.2)) == {"left": [second], "right": []}  # hovering tells the first
+
+
+@pytest.mark.parametrize("chart", ["overview", "case-1", "account", "scaling-1"])
+def test_a_still_of_what_is_no_measurement_says_so(chart: str) -> None:
+    cases = [case_on(1), case_on(2)]
+    noisy = run(*cases, verdict=verdict(quiet=Answer.NO))
+    assert f"{noisy.id}: not a measurement" in chart_of(noisy, chart)
+    assert "not a measurement" not in chart_of(run(*cases), chart)
 
 
 @pytest.mark.parametrize("words", ["reads 1", "withdrawal writes 100, and much else besides", 300 * "long "])
