@@ -121,7 +121,8 @@ def _gap(start: float, end: float, before: Span | None, after: Span | None, all_
     """The time from the end of one task, or of nothing, to the start of the next."""
     returned = start if before is None else min(max(start, before.received), end)
     leaves = end if after is None else min(max(returned, after.submitted), end)
-    queued = max(returned, min(leaves, all_started))
+    # Before its first task came a worker had nothing to wait for; a process may not even have been started.
+    queued = returned if before is None else max(returned, min(leaves, all_started))
     return Account(
         on_the_way=(returned - start) + (end - leaves), idle_queued=queued - returned, idle_no_work=leaves - queued
     )

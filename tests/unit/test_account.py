@@ -114,7 +114,7 @@ def test_a_worker_without_a_task_is_idle_while_work_is_queued() -> None:
 
 def test_a_worker_is_idle_before_its_first_task() -> None:
     spans = [span(0, 0, 8, 8, pid=2), span(3, 4, 8, 8)]
-    assert of_pid(1, spans) == Account(computing=4, on_the_way=1, idle_queued=3)
+    assert of_pid(1, spans) == Account(computing=4, on_the_way=1, idle_no_work=3)
 
 
 def test_a_worker_is_idle_for_want_of_work_since_the_last_task_started() -> None:
