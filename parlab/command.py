@@ -18,7 +18,7 @@ from parlab.junit import to_junit
 from parlab.live import watching
 from parlab.options import Options, read_output
 from parlab.record import Run
-from parlab.results import RESULTS, as_text, find, keep, read_all, read_json, write_whole
+from parlab.results import RESULTS, as_text, find, keep, read_all, read_json, see_that_it_can_be_written, write_whole
 from parlab.run import run_lab
 from parlab.signals import deferred, interruptible
 from parlab.trace import to_trace
@@ -57,7 +57,10 @@ def run_and_show(path: Path, options: Options) -> None:
         console.print(where, soft_wrap=True)
         for path, text in wanted:
             if path is not None:
-                unwritten.extend(write_or_complain(path, text(run)))
+                if wrong := write_or_complain(path, text(run)):
+                    unwritten.extend(wrong)
+                else:
+                    console.print(Text(f"written: {os.path.relpath(path)}", style="dim"), soft_wrap=True)
 
     run = run_one(console, path, options, tell)
     if unwritten:
@@ -70,6 +73,7 @@ def run_and_show(path: Path, options: Options) -> None:
 def run_one(console: Console, path: Path, options: Options, tell: Callable[[Run, Text], None]) -> Run:
     """Run a lab, keep its record, and `tell` of it and of where that is. Raises ParlabError."""
     lab = load_lab(path)
+    see_that_it_can_be_written()
     with watching(console, f"{path.stem}: {read_handout(path).title}", quiet=options.quiet) as watcher:
         run = run_lab(lab, path, options, watcher)
     with deferred():  # a Ctrl-C now must not lose what was measured

@@ -1,6 +1,5 @@
 """The commands that draw: pages and stills from records. What they draw with is installed when first asked for."""
 
-import os
 import sys
 from collections.abc import Sequence
 from os.path import relpath
@@ -11,7 +10,8 @@ from parlab.environment import ensure_installed
 from parlab.errors import ParlabError, UsageError
 from parlab.options import read_output
 from parlab.report.still import find_browser, picture
-from parlab.results import RESULTS, find, kept, read_all, read_json, write_whole
+from parlab.results import RESULTS, find, kept, read_all, read_json, see_that_it_can_be_written, write_whole
+from parlab.words import size
 
 STILLS = (".svg", ".png")
 
@@ -37,7 +37,7 @@ def write_index(names: Sequence[str], out: str | None) -> None:
     _prepare()
     from parlab.report.page import index
 
-    _write(file, index(list(runs.values()), list(unread.values()), file.parent))
+    _write(file, index(runs, list(unread.values()), file.parent))
 
 
 def compare_and_write(first: str, second: str) -> None:
@@ -53,22 +53,22 @@ def compare_and_write(first: str, second: str) -> None:
 def write_still(chart: str, out: str, name: str) -> None:
     """Write one chart of a run's report as SVG or PNG. Raises UsageError for a chart that it does not have."""
     file = read_output("the picture", out)
-    if file is None or file.suffix not in STILLS:
+    if file is None or file.suffix.lower() not in STILLS:
         raise UsageError(f"required a file whose name ends with {' or '.join(STILLS)}, found {out!r}")
     run = read_json(find(name))
     find_browser()
     _prepare()
     from parlab.report.page import chart_of
 
-    _write(file, picture(chart_of(run, chart), file.suffix[1:]))
+    _write(file, picture(chart_of(run, chart), file.suffix[1:].lower()))
 
 
 def _target(out: str | None, default: str) -> Path:
     """The file to write: a page that was asked for, or one in results/. Raises UsageError for what cannot be one."""
     if out is not None and Path(out).suffix == ".json":
         raise UsageError(f"--out takes the name of a page, and {out!r} is that of a record")
-    if out is None and not os.access(RESULTS if RESULTS.exists() else RESULTS.parent, os.W_OK):
-        raise UsageError(f"{RESULTS} cannot be written to: PARLAB_RESULTS=FOLDER names another folder")
+    if out is None:
+        see_that_it_can_be_written()
     return read_output("--out", out) or RESULTS / default
 
 
@@ -79,8 +79,7 @@ def _prepare() -> None:
 def _write(file: Path, content: str | bytes) -> None:
     """Write the file and say where it is. Raises ParlabError."""
     try:
-        file.parent.mkdir(exist_ok=True)
         write_whole(file, content)
     except OSError as error:
         raise ParlabError(f"{file} could not be written: {error}") from error
-    print(f"written: {relpath(file)} ({file.stat().st_size / 1e6:.1f} MB)")
+    print(f"written: {relpath(file)} ({size(file.stat().st_size)})")

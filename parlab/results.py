@@ -170,6 +170,17 @@ def keep(run: Run, folder: Path = RESULTS) -> Path:
     return path
 
 
+def see_that_it_can_be_written(folder: Path = RESULTS) -> None:
+    """Make the folder of the records, unless it is there. Raises UsageError where nothing could be written to it."""
+    try:
+        folder.mkdir(exist_ok=True)
+        writable = os.access(folder, os.W_OK)
+    except OSError:
+        writable = False
+    if not writable:
+        raise UsageError(f"{folder} is no folder that can be written to: PARLAB_RESULTS=FOLDER names another")
+
+
 def kept(folder: Path = RESULTS) -> list[Path]:
     """The records of the folder, the newest first: ids begin with the time."""
     return sorted(folder.glob("[0-9]*.json"), reverse=True)
@@ -187,6 +198,7 @@ def find(wanted: str, folder: Path = RESULTS) -> Path:
         return records[int(wanted) - 1]
     found = [path for path in records if path.stem.startswith(wanted)] if wanted else []
     if len(found) != 1:
-        what = f"{len(found)} runs whose id begins so" if found else "none such"
+        none = "none such" if records else f"none at all in {folder}"
+        what = f"{len(found)} runs whose id begins so" if found else none
         raise UsageError(f"required a run (a file, an id, or its number in ./invoke results), found {what}: {wanted!r}")
     return found[0]

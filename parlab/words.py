@@ -7,6 +7,9 @@ from fractions import Fraction
 Show = Callable[[str], None]  # tells the user a line
 
 
+NO_TASK = "no task"  # of a worker that had none
+
+
 def plural(count: int, noun: str) -> str:
     """`1 node`, `2 nodes`, `3 processes`."""
     return f"{count} {noun}" if count == 1 else f"{count} {noun}{'es' if noun.endswith(('s', 'ch')) else 's'}"
@@ -35,6 +38,11 @@ def signed_percent(share: float) -> str:
 def times(ratio: float) -> str:
     """`1.97 x`; `-` of what is not a number."""
     return "-" if math.isnan(ratio) else f"{ratio:.2f} x"
+
+
+def size(of: int) -> str:
+    """So many bytes: `2.3 MB`, `14 kB`."""
+    return f"{of / 1e6:.1f} MB" if of >= 1e6 else f"{of / 1e3:.0f} kB"
 
 
 def number(value: float) -> str:

@@ -215,8 +215,9 @@ def test_runs_of_different_hosts_and_specs_are_said_to_be() -> None:
 
 
 def test_what_a_run_does_not_know_of_its_host_is_no_difference() -> None:
-    assert differences(run(), run(environment={**ENVIRONMENT, "cpu": None})) == []
-    assert differences(run(), run()) == []
+    assert differences(run(), run(environment={**ENVIRONMENT, "cpu": None}, id="another")) == []
+    assert differences(run(), run(id="another")) == []
+    assert differences(run(), run()) == ["A and B are the same run"]
 
 
 def test_other_work_has_no_ratio() -> None:

@@ -60,6 +60,16 @@ def test_a_comparison_is_shown_and_drawn(results: Path, invoke: Invoke) -> None:
     assert names(results) == {"compare.html"}
 
 
+@pytest.mark.parametrize("command", [("report", "--index"), ("report",), ("lab.maps", "--backend", "embedded")])
+def test_results_that_cannot_be_a_folder_are_told_before_anything_is_done(
+    command: tuple[str, ...], tmp_path: Path, invoke: Invoke
+) -> None:
+    (tmp_path / "results").touch()
+    done = invoke(*command, PARLAB_RESULTS=str(tmp_path / "results"))
+    assert (done.returncode, done.stdout) == (2, "")
+    assert len(done.stderr.splitlines()) == 1
+
+
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
