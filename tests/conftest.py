@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from parlab.backend.engine import connect
 from parlab.errors import UsageError
@@ -33,6 +34,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    settings.register_profile("no deadline", deadline=None)  # a busy host is no failure
+    settings.load_profile("no deadline")
     for option, look in NEEDS.values():
         if config.getoption(option):
             try:
