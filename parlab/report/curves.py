@@ -46,11 +46,8 @@ def _scaling_figure(curve: Curve, found: Sequence[Fit], what: str, value: Callab
             plot.line(fine, value(fine, fine), line_color=GREY, line_dash="dotted", line_width=2)
         ]
     }
-    ideal = [
-        (case.seen_workers, case.serial_s / case.ideal_s) for case in curve.cases if case.serial_s and case.ideal_s
-    ]
-    if ideal:
-        p, s = (np.array(values, float) for values in zip(*ideal, strict=True))
+    p, s = (np.array(values, float) for values in curve.ideal_points())
+    if len(p):
         drawn["ideal"] = [
             plot.line(p, value(p, s), line_color=GREY, line_width=1.5),
             plot.scatter(p, value(p, s), marker="square", size=9, fill_color=None, line_color=GREY),

@@ -21,9 +21,10 @@ from scipy.optimize import curve_fit
 from scipy.stats import t
 
 from parlab.record import MeasuredCase, Run
-from parlab.thresholds import MISFIT
+from parlab.thresholds import MISFIT, UNEVEN
 from parlab.words import number, percent
 
+AMDAHL, USL = "Amdahl's law", "Universal Scalability Law"
 AMDAHL_FROM, USL_FROM = 3, 5  # sizes; with no more than there are parameters any curve fits
 CONFIDENCE = 0.95
 FAR = 100  # times as many workers as were measured: of so many they tell nothing
@@ -53,6 +54,11 @@ class Curve:
     def points(self) -> tuple[list[int], list[float]]:
         """Workers and speed-up of every launch."""
         found = [(c.seen_workers, c.serial_s / wall_s) for c in self.cases if c.serial_s for wall_s in c.times]
+        return [workers for workers, _ in found], [speedup for _, speedup in found]
+
+    def ideal_points(self) -> tuple[list[int], list[float]]:
+        """Workers and the ideal speed-up of every case that has an ideal."""
+        found = [(c.seen_workers, c.serial_s / c.ideal_s) for c in self.cases if c.serial_s and c.ideal_s]
         return [workers for workers, _ in found], [speedup for _, speedup in found]
 
     def left_out(self) -> str:
@@ -125,7 +131,7 @@ class Fit:
         if not rest:
             yield f"{first} of the work cannot be shared out."
             if first.low * FAR * self.most < 1:
-                yield "That may be nothing: what is the most that it can gain, these sizes do not tell."
+                yield "That may be nothing: these sizes do not tell how much more workers could gain."
             elif first.low > 1 / NO_GAIN:
                 yield "If so, more workers make it no faster."
             else:
@@ -139,7 +145,7 @@ class Fit:
             fewer, more = (max(1.0, math.sqrt((1 - first.value) / bound)) for bound in (coherency.high, coherency.low))
             yield f"If so, it is fastest with about {_range(round(fewer), round(more))} workers."
         else:
-            yield "That may be nothing: from how many workers on more are slower, these sizes do not tell."
+            yield "That may be nothing: these sizes do not tell from how many workers on more are slower."
 
 
 def _range(low: float, high: float) -> str:
@@ -158,8 +164,8 @@ def usl(p: Floats, contention: float, coherency: float) -> Floats:
 
 
 LAWS: tuple[tuple[str, Law, tuple[str, ...], int], ...] = (
-    ("Amdahl's law", amdahl, ("serial",), AMDAHL_FROM),
-    ("Universal Scalability Law", usl, ("contention", "coherency"), USL_FROM),
+    (AMDAHL, amdahl, ("serial",), AMDAHL_FROM),
+    (USL, usl, ("contention", "coherency"), USL_FROM),
 )
 
 
@@ -170,9 +176,25 @@ def fits(workers: Sequence[int], speedups: Sequence[float]) -> list[Fit]:
     return [fit for fit in found if fit is not None]
 
 
+def of_the_ideal(curve: Curve) -> str:
+    """What of a serial part the ideal has, too, where tasks are too few or too uneven to share out; '' if it has none.
+
+    That is no loss: more tasks, or shorter ones, do away with it.
+    """
+    for fit in fits(*curve.fitting.ideal_points())[:1]:
+        (serial,) = fit.parameters
+        if serial.value > UNEVEN:
+            return (
+                f"The ideal itself has {percent(serial.value)} by the same law: so few tasks, or such uneven ones, "
+                "cannot be shared out better."
+            )
+    return ""
+
+
 def too_few(sizes: int) -> str:
     """Which laws so few sizes cannot tell of, in words; '' where they can tell of all."""
-    missing = [f"{name} needs {least}" for name, _, _, least in LAWS if sizes < least]
+    articles = {AMDAHL: "", USL: "the "}
+    missing = [f"{articles[name]}{name} needs {least}" for name, _, _, least in LAWS if sizes < least]
     return f"Too few sizes, {sizes}: {', '.join(missing)}." if missing else ""
 
 

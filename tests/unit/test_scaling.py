@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from parlab.case import Units
 from parlab.predict import Workforce
 from parlab.record import MeasuredCase
-from parlab.report.scaling import Fit, amdahl, curves, fits, too_few, usl
+from parlab.report.scaling import Fit, amdahl, curves, fits, of_the_ideal, too_few, usl
 from tests.unit.samples import case, raised, repeat, run, span, took
 
 SIZES = [1, 2, 4, 8, 16, 32]
@@ -61,14 +61,14 @@ def test_more_than_ideal_is_no_serial_fraction_below_nothing() -> None:
 @pytest.mark.parametrize("speedups", [[1.0, 2.0, 4.0, 8.0, 16.0], [1.05, 2.1, 4.2, 8.4, 16.8]])
 def test_where_nothing_is_lost_no_limit_is_made_up(speedups: list[float]) -> None:
     first, second = fits(SIZES[:5], speedups)
-    assert "what is the most that it can gain, these sizes do not tell" in first.words()
-    assert "from how many workers on more are slower, these sizes do not tell" in second.words()
+    assert "these sizes do not tell how much more workers could gain" in first.words()
+    assert "these sizes do not tell from how many workers on more are slower" in second.words()
 
 
 @pytest.mark.parametrize(
     ("serial", "told"),
     [
-        (1e-5, "what is the most that it can gain, these sizes do not tell"),
+        (1e-5, "these sizes do not tell how much more workers could gain"),
         (0.02, "If so, no number of workers makes it more than 50 times faster."),
         (1.0, "If so, more workers make it no faster."),
     ],
@@ -76,6 +76,15 @@ def test_where_nothing_is_lost_no_limit_is_made_up(speedups: list[float]) -> Non
 def test_what_a_serial_fraction_means_is_told_as_far_as_it_is_known(serial: float, told: str) -> None:
     (fit,) = fits(SIZES[:4], amdahl(np.array(SIZES[:4], float), serial).tolist())
     assert told in fit.words()
+
+
+def test_what_the_ideal_lacks_by_itself_is_not_told_as_lost() -> None:
+    uneven = [sized(workers, seconds, ideal_s=seconds) for workers, seconds in ((1, 8.0), (2, 4.0), (3, 3.0), (6, 1.6))]
+    (curve,) = curves(run(*uneven))
+    assert "The ideal itself has" in of_the_ideal(curve)
+    even = [sized(workers, 9.0 / workers, ideal_s=8.0 / workers) for workers in (1, 2, 4)]
+    (curve,) = curves(run(*even))
+    assert of_the_ideal(curve) == ""
 
 
 def test_a_law_that_does_not_describe_what_was_measured_says_so_and_nothing_else() -> None:
