@@ -11,10 +11,12 @@ gone on by the units of its task. Nothing but the clock changes for the workers 
 """
 
 import heapq
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import count
 
+from parlab.account import by_worker
 from parlab.case import PYTHON, Case, Units
 from parlab.spans import Span
 from parlab.spec import Spec
@@ -55,6 +57,17 @@ class Workforce:
     def node_of(self, worker: int) -> int:
         """Which node, from 0, a worker is on."""
         return worker * self.nodes // self.workers
+
+    def without_task(self, spans: Sequence[Span]) -> dict[str, int]:
+        """How many workers of each node, by its name, left none of these spans; only nodes that have such.
+
+        None is told of where no task left a span, or nodes are not numbered.
+        """
+        prefix, _, number = spans[0].node.rpartition("-") if spans else ("", "", "")
+        if not number.isdigit():
+            return {}
+        asked = Counter(f"{prefix}-{self.node_of(worker) + 1}" for worker in range(self.workers))
+        return dict(asked - Counter(node for node, *_ in by_worker(spans)))
 
 
 def workforce(case: Case, spec: Spec, tasks: int, *, gil: bool = True) -> Workforce:

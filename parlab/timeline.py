@@ -13,7 +13,7 @@ from parlab.phases import LOCK_WAIT
 from parlab.record import MeasuredCase, Run
 from parlab.spans import OK, Span
 from parlab.summary import times_in_words
-from parlab.words import seconds
+from parlab.words import NO_TASK, seconds
 
 LABEL = 14  # columns before the bars
 MOST_WORKERS = 8  # of a case that has a row for each
@@ -35,13 +35,20 @@ class Glyphs:
     failed: str
     levels: str  # how many of the workers are busy
 
-    @property
-    def legend(self) -> str:
-        """What the glyphs say."""
-        return (
-            f"{self.begins}{self.full * 3} a task, {self.waits} waits for a lock, {self.failed} fails, "
-            f"{self.levels[1]} to {self.levels[-1]} few to all workers are busy"
-        )
+    def legend(self, lines: Sequence[str]) -> str:
+        """What the glyphs in these lines say."""
+        drawn = set("".join(line[LABEL:] for line in lines))
+        said = {
+            self.begins: f"{self.begins}{self.full * 3} a task",
+            self.waits: f"{self.waits} waits for a lock",
+            self.failed: f"{self.failed} fails",
+        }
+        parts = [what for glyph, what in said.items() if glyph in drawn]
+        if drawn & set(self.shades.strip()):
+            parts.append(f"{self.shades.strip()} busy for a part of it")
+        if drawn & set(self.levels[1:-1]):
+            parts.append(f"{self.levels[1]} to {self.levels[-1]} few to all workers are busy")
+        return ", ".join(parts)
 
 
 BLOCKS = Glyphs(begins="▐", shades=" ░▒▓", full="█", waits="·", failed="x", levels=" ▁▂▃▄▅▆▇█")
@@ -62,14 +69,18 @@ def timeline(run: Run, width: int, *, plain: bool = False) -> Iterator[str]:
     if not drawn:
         return
     scale = Scale(max(LEAST_CELLS, width - LABEL), longest_s)
-    in_full = sum(len(by_worker(case.typical.spans)) for case in drawn) <= MOST_ROWS
+    rows = [len(by_worker(case.typical.spans)) for case in drawn]
+    in_full = sum(count for count in rows if count <= MOST_WORKERS) <= MOST_ROWS
+    lines = []
     for case in drawn:
         yield from wrap(f"{case.name}: {times_in_words(case)}", width, subsequent_indent=" ")
+        own = list(_rows(case, scale, glyphs, in_full=in_full))
         if case.completed and (ideal := case.ideal()):
-            yield _labelled("ideal", levels(ideal, case.workers, 0.0, scale, glyphs))
-        yield from _rows(case, scale, glyphs, in_full=in_full)
+            own.insert(0, _labelled("ideal", levels(ideal, case.workers, 0.0, scale, glyphs)))
+        yield from own
+        lines += own
     yield _labelled("", f"{'0 s':<{scale.cells - 9}}{seconds(longest_s):>9}")
-    yield from (_labelled("", line) for line in wrap(glyphs.legend, scale.cells))
+    yield from (_labelled("", line) for line in wrap(glyphs.legend(lines), scale.cells))
     if others := [case.name for case in timed if case not in drawn]:
         yield from wrap(f"too short, or too long, to be drawn beside these: {', '.join(others)}", width)
 
@@ -147,15 +158,18 @@ def _rows(case: MeasuredCase, scale: Scale, glyphs: Glyphs, *, in_full: bool) ->
     workers: dict[str, list[list[Span]]] = {}
     for (node, *_), own in by_worker(spans).items():
         workers.setdefault(node, []).append(own)
+    for node, count in case.workforce.without_task(spans).items():
+        workers.setdefault(node, []).extend([[]] * count)
     nodes = in_order(workers)
     if in_full and sum(map(len, workers.values())) <= MOST_WORKERS:
         for node in nodes:
             for number, own in enumerate(workers[node]):
-                yield _labelled("" if number else node, bar(own, origin, scale, glyphs))
+                yield _labelled("" if number else node, bar(own, origin, scale, glyphs) or NO_TASK)
     elif len(nodes) <= MOST_NODES:
         for node in nodes:
             own = [span for one in workers[node] for span in one]
-            yield _labelled(node, levels(own, -(-case.workers // case.workforce.nodes), origin, scale, glyphs))
+            row = levels(own, -(-case.workers // case.workforce.nodes), origin, scale, glyphs)
+            yield _labelled(node, row if own else NO_TASK)
     else:
         yield _labelled(f"{len(nodes)} nodes", levels(spans, case.workers, origin, scale, glyphs))
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from parlab.account import Worker, by_worker, first_submission, in_order, thread_numbers, worker_of
 from parlab.phases import LOCK_HELD, LOCK_WAIT, Phase
 from parlab.spans import OK, Span
-from parlab.words import decimal
+from parlab.words import NO_TASK, decimal
 
 QUEUED, ON_THE_WAY = "queued", "on the way"
 TASK, FAILED, PHASE, MARK, START_UP, SHUT_DOWN = "task", "failed", "other phase", "mark", "start-up", "shut-down"
@@ -61,15 +61,21 @@ class Rows:
     headings: Mapping[int, str]
 
 
-def rows(spans: Sequence[Span], limits: Mapping[str, float | None], *, launch: bool) -> Rows:
-    """The rows for these spans; with `launch` the first is for start-up and shut-down."""
+def rows(
+    spans: Sequence[Span], limits: Mapping[str, float | None], idle: Mapping[str, int] | None = None, *, launch: bool
+) -> Rows:
+    """The rows for these spans, and for so many workers a node that had no task.
+
+    With `launch` the first is for start-up and shut-down.
+    """
+    idle = idle or {}
     labels, of_worker, headings = ["launch"] * launch, dict[Worker | None, int](), {}
     if launch:
         of_worker[None] = 0
     workers, threads = defaultdict[str, list[list[Span]]](list), thread_numbers(spans)
     for own in by_worker(spans).values():
         workers[own[0].node].append(own)
-    for node in in_order(workers):
+    for node in in_order(workers.keys() | idle.keys()):
         limit = limits.get(node)
         headings[len(labels)] = (
             node if limit is None else f"{node}: at most {decimal(limit)} host CPU{'s' * (limit != 1)}"
@@ -81,6 +87,7 @@ def rows(spans: Sequence[Span], limits: Mapping[str, float | None], *, launch: b
         for span, label in zip(ordered, _labels(ordered, threads, ideal=not launch), strict=True):
             of_worker[worker_of(span)] = len(labels)
             labels.append(label)
+        labels += [NO_TASK] * idle.get(node, 0)
     return Rows(tuple(labels), of_worker, headings)
 
 
@@ -89,7 +96,7 @@ def _labels(workers: Sequence[Span], threads: Mapping[Worker, int], *, ideal: bo
     processes = {one.pid for one in workers}
     for one in workers:
         if len({other.rank for other in workers}) == len(workers) and one.rank >= 0:
-            yield f"{'worker' if ideal else 'rank'} {one.rank}"
+            yield f"{one.rank}" if ideal else f"rank {one.rank}"
         elif len(processes) == len(workers):
             yield f"process {one.pid}"
         else:

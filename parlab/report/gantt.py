@@ -104,14 +104,16 @@ def measured_gantt(case: MeasuredCase, repeat: Repeat, x_range: Range1d, letter:
     if case.workers < seen and together < seen:
         of = f", {together} at once"
     title = f"{_before(letter)}measured: {seconds(repeat.measured_s)}, {plural(seen, 'worker')}{of}"
-    return _gantt(drawn + around, repeat.spans, rows(repeat.spans, limits, launch=True), x_range, title, measured=True)
+    at = rows(repeat.spans, limits, case.workforce.without_task(repeat.spans), launch=True)
+    return _gantt(drawn + around, repeat.spans, at, x_range, title, measured=True)
 
 
 def ideal_gantt(case: MeasuredCase, spans: Sequence[Span], x_range: Range1d, letter: str) -> figure:
     """The figure of the case's ideal schedule, which these spans are."""
     drawn = [bar for bar in bars(spans) if bar.kind == TASK]  # all are queued until they start
     title = f"{_before(letter)}ideal: {seconds(case.ideal_s)}"
-    return _gantt(drawn, spans, rows(spans, {}, launch=False), x_range, title, measured=False)
+    at = rows(spans, {}, case.workforce.without_task(spans), launch=False)
+    return _gantt(drawn, spans, at, x_range, title, measured=False)
 
 
 def _before(letter: str) -> str:
@@ -135,7 +137,7 @@ def _gantt(
     height = pixels * count + AXES + (LABEL + LEGEND_LINE * -(-len(grouped) // LEGEND_COLUMNS) if measured else 0)
     name = "measured" if measured else "ideal"
     y_range = Range1d(start=count, end=0)
-    plot = make_figure(height, x_range, toolbar=measured, y_range=y_range, title=title, name=name)
+    plot = make_figure(height, x_range, y_range=y_range, title=title, name=name)
     zoomable(plot)
     if measured:
         plot.xaxis.axis_label = "seconds from the first submission"

@@ -35,7 +35,7 @@ def case_chart(case: MeasuredCase, name: str, *, letter: str = "", beside: Seque
     x_range = _time_axis([case, *beside])
     ideal = case.ideal() if case.completed else []
     parts = [ideal_gantt(case, ideal, x_range, letter)] if ideal else []
-    parts += [measured_gantt(case, repeat, x_range, letter), busy_workers(repeat, ideal, x_range)]
+    parts += [measured_gantt(case, repeat, x_range, letter), busy_workers(case, repeat, ideal, x_range)]
     if use := cpu_use(repeat):
         parts.append(cpu_used(repeat, use, x_range))
     title = f"{letter}: {case.name}" if letter else case.name
@@ -68,12 +68,12 @@ def _told(case: MeasuredCase, repeat: Repeat) -> str:
     )
 
 
-def busy_workers(repeat: Repeat, planned: Sequence[Span], x_range: Range1d) -> figure:
+def busy_workers(case: MeasuredCase, repeat: Repeat, planned: Sequence[Span], x_range: Range1d) -> figure:
     """How many tasks are in work from instant to instant, and how many ideally, if there is a plan."""
     origin = first_submission(repeat.spans)
     measured = [(at - origin, count) for at, count in busy_steps(repeat.spans)]
     ideal = [(at, float(count)) for at, count in busy_steps(planned)]
-    top = max(count for _, count in [*measured, *ideal])
+    top = max([case.seen_workers] + [int(count) for _, count in [*measured, *ideal]])
     plot = make_figure(
         120,
         x_range,
@@ -102,7 +102,7 @@ def _staircase(steps: Sequence[tuple[float, float]]) -> tuple[NDArray[np.float64
 
 
 def cpu_used(repeat: Repeat, use: Sequence[CpuUse], x_range: Range1d) -> figure:
-    """What the worker nodes used together, their limit, and, shaded by how much, when they were held back by it."""
+    """What the worker nodes used together, their limit, and, shaded by how much, when they were throttled."""
     limit = cpu_limit(repeat)
     # For less than a quota period a node may use more than its limit.
     lasting = [one.used for one in use if one.ended - one.began >= PERIOD]
@@ -117,7 +117,7 @@ def cpu_used(repeat: Repeat, use: Sequence[CpuUse], x_range: Range1d) -> figure:
             "shade": np.array([0.3 * one.throttled for one in use], np.float32),
         }
     )
-    told = "" if limit is None else f", of {decimal(limit)}; dashed: their limit, shaded where it held them back"
+    told = "" if limit is None else f", of {decimal(limit)}; dashed: their limit; shaded: throttled"
     plot = make_figure(
         130,
         x_range,
@@ -152,7 +152,7 @@ def cpu_used(repeat: Repeat, use: Sequence[CpuUse], x_range: Range1d) -> figure:
             tooltips=[
                 ("from, to", "@left{0.00} s, @right{0.00} s"),
                 ("host CPUs", "@used{0.000}"),
-                ("periods held back", "@throttled{0 %}"),
+                ("throttled in so many periods", "@throttled{0 %}"),
             ],
         )
     )

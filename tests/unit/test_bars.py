@@ -114,3 +114,9 @@ def test_however_many_rows_there_are_each_can_be_seen(count: int) -> None:
 def test_what_was_submitted_at_one_instant_is_one_chunk() -> None:
     at = [0.0, 0.0, 1.0, 0.0, 2.0]
     assert chunks([replace(span(), submitted=when) for when in at]) == [1, 1, 2, 1, 3]
+
+
+def test_a_worker_without_a_task_has_a_row_and_a_node_without_one_a_heading() -> None:
+    found = rows([span(pid=1), span(pid=2)], {"worker-2": 0.25}, {"worker-1": 1, "worker-2": 2}, launch=True)
+    assert found.labels == ("launch", "", "rank 1", "rank 2", "no task", "", "no task", "no task")
+    assert found.headings == {1: "worker-1", 5: "worker-2: at most 0.25 host CPUs"}

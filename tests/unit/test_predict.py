@@ -246,3 +246,12 @@ def stepped(tasks: Sequence[Units], workers: int, cores: int, nodes: int, chunk:
             elif hand:
                 wait[hand[0]] -= step
         now += step
+
+
+def test_workers_that_had_no_task_are_told_by_their_nodes() -> None:
+    force, spec = Workforce(8, 4, 2, chunk=4), Spec(nodes=4, cores=2, speed=Fraction(1, 8), unit=1.0)
+    tasks = [Units(1.0, 0.0)] * 16
+    assert force.without_task(ideal_spans(tasks, force, spec)) == {"worker-3": 2, "worker-4": 2}
+    assert force.without_task(ideal_spans(tasks[:9], force, spec)) == {"worker-2": 1, "worker-3": 2, "worker-4": 2}
+    assert force.without_task(ideal_spans(tasks * 2, force, spec)) == {}
+    assert force.without_task([]) == {}

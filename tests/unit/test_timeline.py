@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from parlab.console import show_run
 from parlab.phases import LOCK_WAIT, Phase
+from parlab.predict import Workforce
 from parlab.record import MeasuredCase
 from parlab.spans import Span
 from parlab.timeline import BLOCKS, LABEL, PLAIN, Scale, bar, levels, timeline
@@ -94,6 +95,22 @@ def test_what_was_done_before_every_case_broke_off_is_drawn() -> None:
     assert lines[0] == "raises: measured 1.00 s"
     assert lines[1].startswith("  worker-1   ")
     assert lines[-2].endswith("1.00 s") or lines[-3].endswith("1.00 s")
+
+
+def test_workers_and_nodes_without_a_task_have_their_rows() -> None:
+    four = replace(case_on(2), workforce=Workforce(8, 4, 2))
+    drawn = [line.rstrip() for line in rows(four)]
+    first = next(index for index, line in enumerate(drawn) if line.startswith("  worker-3 "))
+    assert [line[LABEL:] for line in drawn[first : first + 4]] == ["no task"] * 4
+    assert drawn[first + 2].startswith("  worker-4 ")
+
+
+def test_the_legend_tells_what_is_drawn_and_nothing_else() -> None:
+    assert "waits for a lock" not in "".join(rows(case(took(4.0))))
+    waiting = span(seconds=4.0, phases=(Phase(LOCK_WAIT, 10.0, 13.0),))
+    legend = "".join(rows(case(repeat([waiting]))))
+    assert "waits for a lock" in legend
+    assert "fails" not in legend
 
 
 def test_a_run_shows_its_timeline_in_eighty_columns_and_without_colour() -> None:
