@@ -27,6 +27,7 @@ from parlab.words import number, percent, plural, seconds, signed_percent, times
 
 WIDTH = 80  # of what is not a terminal
 LONG_NAME = 24  # columns; beside it a table of 80 has room for the figures
+LONG_AMONG_MORE = 16  # the same, where there are repeats to tell of, too
 SHORT = {Answer.YES: "yes", Answer.NO: "no", Answer.CANNOT: "cannot"}
 STYLES = {Answer.YES: "green", Answer.NO: "bold red", Answer.CANNOT: "yellow"}
 
@@ -76,19 +77,21 @@ def show_run(console: Console, run: Run) -> None:
         console.print("This is not a measurement: the figures above say nothing about the lab.", style="bold red")
 
 
-def _named(case: str) -> Text:
+def _named(case: str, most: int = LONG_NAME) -> Text:
     """The name of a case; a long one with its settings on lines of their own, since a table breaks at spaces only."""
     function, bracket, settings = case.partition("(")
-    return Text(case if len(case) <= LONG_NAME or not bracket else f"{function}\n ({settings}")
+    return Text(case if len(case) <= most or not bracket else f"{function}\n ({settings}")
 
 
 def ideal_and_measured(run: Run) -> Table:
-    """A row a case: ideal beside measured, and what the lesson printed where it did."""
+    """A row a case: ideal, if any has one, beside measured, and what the lesson printed where it did."""
     repeated = any(len(case.repeats) > 1 for case in run.cases)
     by_lesson = any(case.lesson_s is not None for case in run.cases)
     measured = ["median", "spread"] if repeated else ["measured"]
     lesson = ["lesson"] if by_lesson else []
-    table = plain_table("case", *lesson, "ideal", *measured, "off by", "speed-up", right=True)
+    ideals = any(case.ideal_s is not None for case in run.cases)
+    relative = ["off by", "speed-up"] if ideals else []
+    table = plain_table("case", *lesson, *(["ideal"] if ideals else []), *measured, *relative, right=True)
     by_node = any(case.spec.nodes > 1 for case in run.cases)
     outcomes = any(case.typical.outcome != RIGHT for case in run.cases)
     as_declared = "outcome" if run.wrong else "outcome,\nas declared"
@@ -99,11 +102,12 @@ def ideal_and_measured(run: Run) -> Table:
         measured_s = [seconds(case.measured_s), *([percent(case.spread)] if repeated and case.times else [])]
         if not case.times:
             measured_s = ["-"] * len(measured)
-        speedup = times(case.speedup)
+        ideal = [ideal_in_words(case)] if ideals else []
+        compared = [signed_percent(case.off_by), times(case.speedup)] if ideals else []
         tasks = [tasks_by_node(case) if case.times else "-"] if by_node else []
         outcome = [case.typical.outcome] if outcomes else []
-        off_by = signed_percent(case.off_by)
-        table.add_row(_named(case.name), *printed, ideal_in_words(case), *measured_s, off_by, speedup, *tasks, *outcome)
+        name = _named(case.name, LONG_AMONG_MORE if repeated else LONG_NAME)
+        table.add_row(name, *printed, *ideal, *measured_s, *compared, *tasks, *outcome)
     return table
 
 

@@ -14,7 +14,7 @@ CATEGORIES = {
     "held_back": "held back",
     "on_the_way": "on the way",
     "idle_queued": "idle though work was queued",
-    "idle_no_work": "idle since no work was left",
+    "idle_no_work": "idle as no work was there",
     "unexplained": "unexplained",
 }
 SHOWN_FROM = 0.0005  # of the time; less is 0.0 %
@@ -88,6 +88,8 @@ def comparison_rows(first: Run, second: Run) -> Iterator[tuple[str, ...]]:
 def differences(first: Run, second: Run) -> list[str]:
     """What two runs do not have in common, a line each; the specs and hosts first."""
     found = []
+    if first.id == second.id:
+        found.append("A and B are the same run")
     if first.lab != second.lab:
         found.append(f"different labs: {first.lab} and {second.lab}")
     if first.backend != second.backend:

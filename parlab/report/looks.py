@@ -59,15 +59,13 @@ class Chart:
     model: Column | Row  # of figures
 
 
-def make_figure(
-    height: int, x_range: Range | None = None, *, toolbar: bool = False, left: int = LEFT, **more: Any
-) -> figure:
+def make_figure(height: int, x_range: Range | None = None, *, left: int = LEFT, **more: Any) -> figure:
     """A figure as wide as the page. See `zoomable` for how it is moved."""
     ranges: Mapping[str, Any] = {} if x_range is None else {"x_range": x_range}
     plot = figure(
         height=height,
         tools=[],
-        toolbar_location="above" if toolbar else None,
+        toolbar_location=None,  # the page says how to move; buttons would be more stops for the keyboard
         sizing_mode="stretch_width",
         min_border_left=left,
         min_border_right=24,

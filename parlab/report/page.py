@@ -4,7 +4,8 @@ The templates in `pages/` are filled in; the charts are drawn by Bokeh's script,
 """
 
 import json
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -16,7 +17,7 @@ from bokeh.models.layouts import Row
 from bokeh.plotting import figure
 from bokeh.resources import Resources
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from parlab.errors import UsageError
 from parlab.record import Answer, Run
@@ -68,7 +69,7 @@ def comparison(first: Run, second: Run) -> str:
 
 
 def chart_of(run: Run, name: str) -> str:
-    """A page with one chart of the run's report and, above it, the verdict on a run whose figures mean nothing.
+    """A page with one chart of the run's report and, above it, whose it is; so, too, if its figures mean nothing.
 
     Raises UsageError for a chart that the report does not have.
     """
@@ -76,18 +77,24 @@ def chart_of(run: Run, name: str) -> str:
     if name not in charts:
         raise UsageError(f"required a chart of {run.id}, one of {', '.join(charts) or 'none'}, found {name!r}")
     chart = charts[name]
-    if not run.stands:
-        top, *beside = cast(list[figure], chart.model.children)
-        top.add_layout(Title(text=f"{run.id}: {in_short(run)}"), "above")
-        for plot in [top, *beside] if isinstance(chart.model, Row) else [top]:
-            plot.height = cast(int, plot.height) + TITLE_PIXELS
+    top, *beside = cast(list[figure], chart.model.children)
+    lines = [f"lab.{run.lab}: {chart.title}"] + ([] if run.stands else [f"{run.id}: {in_short(run)}"])
+    title = cast(Title, top.title)
+    if title.text:
+        lines.append(str(title.text))
+    title.text = lines[0]
+    for line in reversed(lines[1:]):  # the first is the nearest to what is drawn
+        top.add_layout(Title(text=line), "above")
+    for plot in [top, *beside] if isinstance(chart.model, Row) else [top]:
+        plot.height = cast(int, plot.height) + TITLE_PIXELS * len(lines)
     return _page("still.html", name, [chart], chart=chart)
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A run in the index; `link` is its report's file where there is one."""
+    """A run in the index, by its number in `results`; `link` is its report's file where there is one."""
 
+    number: int
     view: RunView
     link: str | None
 
@@ -102,15 +109,16 @@ class Entry:
             sizes(run),
             str(len(run.cases)),
             signed_percent(most_off_by(run)),
-            f"{shown} of {len(claims)}",
+            f"{shown} of {len(claims)}" if run.stands else "-",
         )
 
 
-def index(runs: Sequence[Run], unread: Sequence[str], folder: Path) -> str:
+def index(runs: Mapping[int, Run], unread: Sequence[str], folder: Path) -> str:
     """One page that lists runs, linked to their reports in the same folder; why other records could not be read."""
-    links = [f"{run.id}.html" for run in runs]
+    links = {number: f"{run.id}.html" for number, run in runs.items()}
     entries = [
-        Entry(RunView(run), link if (folder / link).exists() else None) for run, link in zip(runs, links, strict=True)
+        Entry(number, RunView(run), links[number] if (folder / links[number]).exists() else None)
+        for number, run in runs.items()
     ]
     return _page("index.html", "Runs of parlab", [], entries=entries, count=plural(len(runs), "run"), unread=unread)
 
@@ -123,6 +131,7 @@ def _page(template: str, title: str, charts: Sequence[Chart], **content: Any) ->
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["code"] = _code
     return environment.get_template(template).render(
         title=title,
         style=Markup((HERE / "pages" / "page.css").read_text("utf-8")),
@@ -131,6 +140,11 @@ def _page(template: str, title: str, charts: Sequence[Chart], **content: Any) ->
         charts=[(chart.name, _as_script(chart)) for chart in charts],
         **content,
     )
+
+
+def _code(text: str) -> Markup:
+    """A handout's words, with what stands in backticks as code."""
+    return Markup(re.sub(r"`([^`\n]+)`", r"<code>\1</code>", str(escape(text))))
 
 
 def _as_script(chart: Chart) -> Markup:

@@ -12,7 +12,7 @@ from parlab.report.charts import accounts, overview
 from parlab.report.curves import curve_chart
 from parlab.report.looks import Chart
 from parlab.report.measures import Measures, measure
-from parlab.report.scaling import curves, fits, too_few
+from parlab.report.scaling import curves, fits, of_the_ideal, too_few
 from parlab.report.timelines import case_chart
 from parlab.spans import Span
 from parlab.summary import ideal_in_words, in_short, remarks
@@ -37,8 +37,9 @@ class CaseView:
         """The head of the case: what was measured, by its name."""
         case, repeat = self.case, self.case.typical
         yield "measured", seconds(case.measured_s)
-        yield "ideal", ideal_in_words(case)
-        yield "off by", signed_percent(case.off_by)
+        if case.ideal_s is not None:
+            yield "ideal", ideal_in_words(case)
+            yield "off by", signed_percent(case.off_by)
         if case.lesson_s is not None:
             yield "lesson", seconds(case.lesson_s)
         if repeat.spans:
@@ -48,7 +49,7 @@ class CaseView:
         if len(case.times) > 1:
             yield "spread", f"{percent(case.spread)} of {len(case.times)} launches"
         for name, value in case.figures.items():
-            yield name, number(value)
+            yield "figure", f"{number(value)} {name}"
 
     def _of_spans(self) -> Iterator[tuple[str, str]]:
         case, workers = self.case, self.case.seen_workers
@@ -56,8 +57,9 @@ class CaseView:
         if case.serial_s is not None:
             yield "total work", seconds(case.serial_s)
         yield "time in tasks", seconds(measures.work_s)
-        yield "speed-up", times(case.speedup)
-        yield "efficiency", share(case.speedup / workers)
+        if case.serial_s is not None:
+            yield "speed-up", times(case.speedup)
+            yield "efficiency", share(case.speedup / workers)
         yield "busy on average", f"{number(measures.busy)} of {workers}"
         yield "two or more busy", seconds(measures.overlap_s)
         yield "idle, all workers", seconds(measures.idle_s)
@@ -138,6 +140,10 @@ class RunView:
         return parse_handout(self.run.lab, self.run.handout) if self.run.handout else None
 
     @property
+    def has_ideals(self) -> bool:
+        return any(case.ideal_s is not None for case in self.run.cases)
+
+    @property
     def in_short(self) -> str:
         return in_short(self.run)
 
@@ -165,7 +171,7 @@ class RunView:
             fitted = fits(*curve.fitting.points())
             said = [fit.words() for fit in fitted]
             few = too_few(len(curve.fitting.sizes))
-            words = tuple(filter(None, [*said, few, curve.left_out()]))
+            words = tuple(filter(None, [*said, of_the_ideal(curve), few, curve.left_out()]))
             found.append(CurveView(curve_chart(curve, fitted, f"{self.prefix}scaling-{index}"), words))
         return found
 
@@ -178,16 +184,13 @@ class RunView:
         return [chart for chart in found if chart is not None]
 
     def rows(self) -> Iterator[tuple[str, ...]]:
-        """The table of the cases."""
+        """The table of the cases; without the columns of the ideal where none has one."""
         for case in self.run.cases:
+            ideal, relative = [ideal_in_words(case)], [signed_percent(case.off_by), times(case.speedup)]
             yield (
-                case.name,
-                str(case.seen_workers),
-                ideal_in_words(case),
+                *(case.name, str(case.seen_workers), *(ideal if self.has_ideals else [])),
                 seconds(case.measured_s),
-                signed_percent(case.off_by),
-                times(case.speedup),
-                share(case.speedup / case.seen_workers),
+                *([*relative, share(case.speedup / case.seen_workers)] if self.has_ideals else []),
                 f"{case.typical.outcome}, {_as_declared(case)}",
             )
 

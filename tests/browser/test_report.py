@@ -176,6 +176,8 @@ def test_the_keyboard_reaches_a_chart_and_moves_in_time(open_page: Open) -> None
     assert page.evaluate(TIME, "case-1")[0] == start
     page.keyboard.press("0")
     assert page.evaluate(TIME, "case-1") == [start, end]
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.tagName") == "SUMMARY"  # a chart is one stop
 
 
 def test_a_key_leads_back_to_what_a_chart_showed_at_first(open_page: Open) -> None:
@@ -230,7 +232,7 @@ def test_every_chart_has_its_words_and_its_tables(open_page: Open) -> None:
 
 def test_a_law_is_fitted_from_three_sizes_and_five_and_told_in_words(open_page: Open) -> None:
     said = open_page(report([run(*map(case_on, (1, 2)))])).page.locator("main").inner_text()
-    assert "Too few sizes, 2: Amdahl's law needs 3, Universal Scalability Law needs 5." in said
+    assert "Too few sizes, 2: Amdahl's law needs 3, the Universal Scalability Law needs 5." in said
     said = open_page(report([run(*map(case_on, (1, 2, 3, 4, 6)))])).page.locator("main").inner_text()
     assert "of the work cannot be shared out" in said
     assert "of the work waits its turn" in said
@@ -303,7 +305,7 @@ def test_what_a_record_says_is_text_and_never_a_part_of_the_page(open_page: Open
     opened = open_page(report([made]))
     opened.page.mouse.move(*place(opened.page, "case-1", "measured", 0.5, 2.6))
     opened.page.get_by_text("CPU seconds:").first.wait_for()
-    for text in (comparison(made, made), index([made], [evil], tmp_path)):
+    for text in (comparison(made, made), index({1: made}, [evil], tmp_path)):
         assert open_page(text).page.locator("img[src=x]").count() == 0
     assert opened.page.locator("img[src=x]").count() == 0
 
@@ -341,11 +343,11 @@ def test_runs_of_different_labs_can_be_compared_and_what_differs_is_told(open_pa
 def test_the_index_lists_runs_and_links_those_that_have_a_report(open_page: Open, tmp_path: Any) -> None:
     reported, plain = run(case(), id="2-b"), run(case(), id="1-a")
     (tmp_path / "2-b.html").touch()
-    page = open_page(index([reported, plain], ["3-c: required a record"], tmp_path)).page
+    page = open_page(index({1: reported, 2: plain}, ["3-c: required a record"], tmp_path)).page
     assert page.locator("tbody tr").count() == 2
     assert page.locator("tbody a").all_inner_texts() == ["sample"]
     assert "3-c: required a record" in page.locator("main").inner_text()
-    assert "There is no run yet" in open_page(index([], [], tmp_path)).page.locator("main").inner_text()
+    assert "There is no run yet" in open_page(index({}, [], tmp_path)).page.locator("main").inner_text()
 
 
 def test_ten_thousand_spans_stay_small_and_can_be_moved(open_page: Open) -> None:

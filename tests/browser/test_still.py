@@ -30,6 +30,8 @@ def test_a_chart_is_an_svg_with_its_words(chart: str, word: str, results: Path, 
     root = ElementTree.parse(results / "x.svg").getroot()
     assert root.tag == f"{SVG}svg"
     assert float(root.attrib["width"]) == 1000
+    assert root.attrib["viewBox"] == f"0 0 1000 {root.attrib['height']}"  # else it cannot be made larger
+    assert any(str(text.text).startswith("lab.sample: ") for text in root.iter(f"{SVG}text"))
     assert word in [text.text for text in root.iter(f"{SVG}text")]
 
 

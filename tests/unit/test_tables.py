@@ -88,7 +88,7 @@ def test_with_repeats_and_all_columns_every_row_has_a_cell_in_each() -> None:
 def test_a_case_without_units_has_no_ideal_and_is_off_by_nothing() -> None:
     lost = span(seconds=5.0, cpu_s=0.0)  # a node that did nothing for all that is known
     without = case(repeat([lost]), ideal_s=None, serial_s=None)
-    assert table(without)[1] == "pool(nodes=1) - 5.00 s - -"
+    assert table(without)[1] == "pool(nodes=1) 5.00 s"
     text = shown(show_run, run(without))
     assert "unexplained: " not in text  # it is not paced: there is nothing to hold it to
     assert "nan" not in text

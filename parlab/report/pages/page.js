@@ -11,6 +11,7 @@ async function draw() {
     try {
       const drawn = await Bokeh.embed.embed_item(JSON.parse(script.textContent), name)
       views.set(name, drawn.roots[0])
+      for (const plot of figures(drawn.roots[0])) plot.canvas_view.events_el.tabIndex = -1 // the chart is one stop
       await painted(views.get(name).model.document)
       const time = timeOf(name)
       if (time) first.set(name, [time.start, time.end])
@@ -82,8 +83,13 @@ function picture(kind) {
   const layer = views.values().next().value.export(kind)
   const found = document.createElement("pre")
   found.id = "picture"
-  found.textContent = kind === "svg" ? layer.ctx.get_serialized_svg(true) : layer.canvas.toDataURL("image/png")
+  found.textContent = kind === "svg" ? scalable(layer.ctx.get_serialized_svg(true)) : layer.canvas.toDataURL("image/png")
   document.body.append(found)
+}
+
+// Bokeh gives a picture its size in pixels alone.
+function scalable(svg) {
+  return svg.replace(/<svg [^>]*?width="(\d+)" height="(\d+)"/, (start, width, height) => `${start} viewBox="0 0 ${width} ${height}"`)
 }
 
 draw().then(() => location.hash && document.querySelector(".still") && picture(location.hash.slice(1)))
