@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
+from numpy.typing import NDArray
 
 from parlab.account import Worker, by_worker, first_submission
+from parlab.pace import PERIOD
 from parlab.record import Repeat
 from parlab.spans import Span
 from parlab.usage import Usage
@@ -94,7 +96,7 @@ def cpu_use(repeat: Repeat) -> list[CpuUse]:
         nodes.append((at, np.array(counters, float).T))
     if not nodes:
         return []
-    edges = np.unique(np.concatenate([at for at, _ in nodes]))
+    edges = apart(np.unique(np.concatenate([at for at, _ in nodes])), PERIOD)
     # A counter that is read seldom is taken to have run evenly in between.
     each = [np.stack([np.diff(np.interp(edges, at, counter)) for counter in counters]) for at, counters in nodes]
     used_s, throttled, periods = np.sum(each, axis=0)
@@ -104,6 +106,15 @@ def cpu_use(repeat: Repeat) -> list[CpuUse]:
         CpuUse(float(began), float(ended), float(cpu_s / length), float(share))
         for began, ended, cpu_s, length, share in zip(edges, edges[1:], used_s, lengths, shares, strict=False)
     ]
+
+
+def apart(edges: NDArray[np.float64], least: float) -> NDArray[np.float64]:
+    """Those edges that are so far apart, the first and the last included: in less a limit does not show."""
+    kept = [edges[0]]
+    for edge in edges[1:]:
+        if edge - kept[-1] >= least:
+            kept.append(edge)
+    return np.array([*(kept[:-1] if len(kept) > 1 else kept), edges[-1]])
 
 
 def cpu_limit(repeat: Repeat) -> float | None:

@@ -9,7 +9,6 @@ from bokeh.plotting import figure
 from numpy.typing import NDArray
 
 from parlab.account import first_submission
-from parlab.pace import PERIOD
 from parlab.record import MeasuredCase, Repeat
 from parlab.report.gantt import MARK_PIXELS, ideal_gantt, measured_gantt
 from parlab.report.looks import COMPUTING, GREEN, GREY, ORANGE, VERMILION, Chart, make_figure, share_of_axis, zoomable
@@ -104,10 +103,9 @@ def _staircase(steps: Sequence[tuple[float, float]]) -> tuple[NDArray[np.float64
 def cpu_used(repeat: Repeat, use: Sequence[CpuUse], x_range: Range1d) -> figure:
     """What the worker nodes used together, their limit, and, shaded by how much, when they were throttled."""
     limit = cpu_limit(repeat)
-    # For less than a quota period a node may use more than its limit.
-    lasting = [one.used for one in use if one.ended - one.began >= PERIOD]
-    full = limit or max([*lasting, SOME_CPU])
-    top = max([HEADROOM * full, *(1.1 * used for used in lasting)])
+    most = max(one.used for one in use)
+    full = limit or max(most, SOME_CPU)
+    top = max(HEADROOM * full, 1.1 * most)
     source = ColumnDataSource(
         {
             "left": np.array([one.began for one in use], np.float32),

@@ -2,13 +2,14 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from parlab.clocks import Clock
 from parlab.record import NodeUse
-from parlab.report.measures import CpuUse, busy_steps, cpu_limit, cpu_use, measure
+from parlab.report.measures import CpuUse, apart, busy_steps, cpu_limit, cpu_use, measure
 from parlab.spans import Span
 from tests.unit.samples import repeat, span, usage
 
@@ -117,3 +118,9 @@ def test_what_was_not_read_twice_is_not_made_up(use: NodeUse) -> None:
     launch = repeat([span()], nodes={"worker-1": use})
     assert cpu_use(launch) == []
     assert cpu_limit(launch) is None
+
+
+def test_readings_that_lie_close_together_make_no_stretch_of_their_own() -> None:
+    found = apart(np.array([0.0, 0.003, 0.4, 0.402, 0.8, 0.85]), 0.1)
+    assert found.tolist() == [0.0, 0.4, 0.85]
+    assert apart(np.array([0.0, 0.05]), 0.1).tolist() == [0.0, 0.05]
