@@ -6,8 +6,8 @@ ready to run, but the kernel did not let it (the node's quota was used up, other
 held the interpreter's lock. What neither explains is unexplained.
 
 Between two tasks of a worker the next one is on its way from its submission, and the last result until its receipt.
-The rest is idle: though work was queued, as long as a task of the case had still to start on any worker; since no work
-was left, from then on.
+The rest is idle: though work was queued, as long as a task of the case had still to start on any worker; as no work was
+there, from then on and until the submission of its first.
 """
 
 from collections import Counter
@@ -29,7 +29,7 @@ class Account:
     held_back: float = 0.0  # by the limit, or by others: throttled, or contended
     on_the_way: float = 0.0  # dispatch and transfer
     idle_queued: float = 0.0  # though work was queued
-    idle_no_work: float = 0.0  # since no work was left
+    idle_no_work: float = 0.0  # as none was there
     unexplained: float = 0.0
 
     @property
