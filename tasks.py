@@ -195,12 +195,13 @@ def words_after(name: str) -> int:
         "chart": "its name, in small letters on the page: case-1, say; overview, account, scaling-1",
         "out": "FILE.svg or FILE.png",
         "run": A_RUN,
+        "against": "another, for a chart of `compare RUN AGAINST --html`: both, A-1, B-1",
     },
 )
-def still(_: Context, chart: str, out: str, run: str = "1") -> None:
+def still(_: Context, chart: str, out: str, run: str = "1", against: str | None = None) -> None:
     """Make a still picture of a report's chart, for slides."""
     with exiting():
-        pictures.write_still(chart, out, run)
+        pictures.write_still(chart, out, run, against)
 
 
 @task

@@ -50,17 +50,20 @@ def compare_and_write(first: str, second: str) -> None:
     _write(file, comparison(*runs))
 
 
-def write_still(chart: str, out: str, name: str) -> None:
-    """Write one chart of a run's report as SVG or PNG. Raises UsageError for a chart that it does not have."""
+def write_still(chart: str, out: str, name: str, against: str | None) -> None:
+    """Write one chart of a run's report, or of its comparison `against` another, as SVG or PNG.
+
+    Raises UsageError for a chart that is not there.
+    """
     file = read_output("the picture", out)
     if file is None or file.suffix.lower() not in STILLS:
         raise UsageError(f"required a file whose name ends with {' or '.join(STILLS)}, found {out!r}")
-    run = read_json(find(name))
+    runs = [read_json(find(one)) for one in (name, against) if one is not None]
     find_browser()
     _prepare()
     from parlab.report.page import chart_of
 
-    _write(file, picture(chart_of(run, chart), file.suffix[1:].lower()))
+    _write(file, picture(chart_of(chart, *runs), file.suffix[1:].lower()))
 
 
 def _target(out: str | None, default: str) -> Path:

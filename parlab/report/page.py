@@ -43,18 +43,9 @@ def report(runs: Sequence[Run]) -> str:
 
 def comparison(first: Run, second: Run) -> str:
     """One page for two runs, A and B, each case of both on one scale."""
-    cases = [by_name(first), by_name(second)]
-    pairs: list[tuple[str, list[tuple[str, Chart | None]]]] = []
-    for name in {**cases[0], **cases[1]}:
-        both = {letter: own[name] for letter, own in zip("AB", cases, strict=True) if name in own}
-        number, beside = len(pairs) + 1, list(both.values())
-        charts = [
-            (letter, case_chart(case, f"{letter}-{number}", letter=letter, beside=beside))
-            for letter, case in both.items()
-        ]
-        pairs.append((name, charts))
     both_runs, lettered = side_by_side(first, second), (("A", first), ("B", second))
-    drawn = [both_runs, *(chart for _, pair in pairs for _, chart in pair)]
+    cases = _cases_side_by_side(first, second)
+    drawn = [both_runs, *(chart for pair in cases.values() for chart in pair.values())]
     return _page(
         "compare.html",
         f"lab.{first.lab} and lab.{second.lab}" if first.lab != second.lab else f"lab.{first.lab}, two runs",
@@ -64,30 +55,54 @@ def comparison(first: Run, second: Run) -> str:
         differences=differences(first, second),
         both=both_runs,
         rows=list(comparison_rows(first, second)),
-        cases=pairs,
+        cases=cases,
     )
 
 
-def chart_of(run: Run, name: str) -> str:
-    """A page with one chart of the run's report and, above it, whose it is; so, too, if its figures mean nothing.
+def _cases_side_by_side(first: Run, second: Run) -> dict[str, dict[str, Chart | None]]:
+    """The charts of each case, by its name and by the letter of the run that has it."""
+    cases = {"A": by_name(first), "B": by_name(second)}
+    charts: dict[str, dict[str, Chart | None]] = {}
+    for number, name in enumerate(cases["A"] | cases["B"], 1):
+        both = {letter: own[name] for letter, own in cases.items() if name in own}
+        charts[name] = {
+            letter: case_chart(case, f"{letter}-{number}", letter=letter, beside=list(both.values()))
+            for letter, case in both.items()
+        }
+    return charts
 
-    Raises UsageError for a chart that the report does not have.
+
+def chart_of(name: str, run: Run, against: Run | None = None) -> str:
+    """A page with one chart of the run's report, or of its comparison with another run.
+
+    Above it stands whose it is, and of a run whose figures mean nothing that they do not. Raises UsageError for a chart
+    that is not there.
     """
-    charts = {chart.name: chart for chart in RunView(run).charts()}
-    if name not in charts:
-        raise UsageError(f"required a chart of {run.id}, one of {', '.join(charts) or 'none'}, found {name!r}")
-    chart = charts[name]
+    if against is None:
+        runs, charts = [run], RunView(run).charts()
+    else:
+        pairs = _cases_side_by_side(run, against).values()
+        drawn = [side_by_side(run, against), *(chart for pair in pairs for chart in pair.values())]
+        runs, charts = [run, against], [chart for chart in drawn if chart is not None]
+    named = {chart.name: chart for chart in charts}
+    if name not in named:
+        whose = " and ".join(one.id for one in runs)
+        raise UsageError(f"required a chart of {whose}, one of {', '.join(named) or 'none'}, found {name!r}")
+    labs = " and ".join(dict.fromkeys(f"lab.{one.lab}" for one in runs))
+    _entitle(named[name], [f"{labs}: {named[name].title}"] + [f"{r.id}: {in_short(r)}" for r in runs if not r.stands])
+    return _page("still.html", name, [named[name]], chart=named[name])
+
+
+def _entitle(chart: Chart, lines: list[str]) -> None:
+    """Put these lines above what the chart is called already."""
     top, *beside = cast(list[figure], chart.model.children)
-    lines = [f"lab.{run.lab}: {chart.title}"] + ([] if run.stands else [f"{run.id}: {in_short(run)}"])
     title = cast(Title, top.title)
-    if title.text:
-        lines.append(str(title.text))
+    below = [*lines[1:], *([str(title.text)] if title.text else [])]
     title.text = lines[0]
-    for line in reversed(lines[1:]):  # the first is the nearest to what is drawn
+    for line in reversed(below):  # the first is the nearest to what is drawn
         top.add_layout(Title(text=line), "above")
     for plot in [top, *beside] if isinstance(chart.model, Row) else [top]:
         plot.height = cast(int, plot.height) + TITLE_PIXELS * len(lines)
-    return _page("still.html", name, [chart], chart=chart)
 
 
 @dataclass(frozen=True)

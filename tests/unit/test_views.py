@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from bokeh.models import Range1d
 
+from parlab.errors import UsageError
 from parlab.phases import Phase
 from parlab.record import Answer, MeasuredCase, NodeUse
 from parlab.report.gantt import MARK_PIXELS
@@ -141,8 +142,18 @@ def test_words_of_marks_stand_where_there_is_room_for_them() -> None:
 def test_a_still_of_what_is_no_measurement_says_so(chart: str) -> None:
     cases = [case_on(1), case_on(2)]
     noisy = run(*cases, verdict=verdict(quiet=Answer.NO))
-    assert f"{noisy.id}: not a measurement" in chart_of(noisy, chart)
-    assert "not a measurement" not in chart_of(run(*cases), chart)
+    assert f"{noisy.id}: not a measurement" in chart_of(chart, noisy)
+    assert "not a measurement" not in chart_of(chart, run(*cases))
+
+
+@pytest.mark.parametrize("chart", ["both", "A-1", "B-2"])
+def test_a_still_of_a_comparison_says_which_of_both_is_no_measurement(chart: str) -> None:
+    good, noisy = run(case_on(1)), run(case_on(1), case_on(2), id="noisy", verdict=verdict(quiet=Answer.NO))
+    page = chart_of(chart, good, noisy)
+    assert "noisy: not a measurement" in page
+    assert f"{good.id}: not a measurement" not in page
+    with pytest.raises(UsageError, match=r"one of both, A-1, B-1, B-2, found 'A-2'"):
+        chart_of("A-2", good, noisy)
 
 
 @pytest.mark.parametrize("words", ["reads 1", "withdrawal writes 100, and much else besides", 300 * "long "])
