@@ -2,8 +2,7 @@
 
 Words      A thread is one sequence of steps in a process. The threads of a process share its memory; each process has
            its own. A shared value lies in memory that several processes use. A lock is held by one at a time; whoever
-           else wants it waits. A semaphore is a number of permits that can be taken and given back; the turns in
-           `pay_slowly` are semaphores. A barrier lets all go on at once, when the last has come.
+           else wants it waits. A barrier lets all go on at once, when the last has come.
 
 Question   A balance of 100 is shared. One process deposits ten thousand times, one withdraws as much, both at the
            same time. What is left? Is that the same for threads, of which Python runs only one at a time?
@@ -59,18 +58,17 @@ def pay(amount, start, balance, lock):
             balance.value += sum([amount] * 100) // 100  # between reading and writing, pennies are counted
 
 
-def pay_slowly(amount, name, turns, balance, lock):
-    any(turns[0].acquire(block=False) or wait(0.02) for _ in range(50))  # wait for its turn, a second at the most
-    wait(0.2)  # so that the steps can be told apart in a picture
-    with lock if isinstance(lock, nullcontext) else holding(lock):
+def pay_slowly(amount, name, late, both, balance, lock):
+    unguarded = isinstance(lock, nullcontext)
+    wait(late)  # so that the steps can be told apart in a picture
+    with lock if unguarded else holding(lock):
         seen = balance.value
         print(mark(f"{name} reads {seen}"), flush=True)
-        turns[1].release()
-        any(turns[2].acquire(block=False) or wait(0.02) for _ in range(50))  # behind a lock the other cannot have come
-        wait(0.2)
+        if unguarded:
+            both.wait()  # behind a lock the other one cannot have come so far
+        wait(late if unguarded else 0.6)
         balance.value = seen + amount
         print(mark(f"{name} writes {balance.value}"), flush=True)
-        turns[3].release()
 
 
 @lab.serial
@@ -106,8 +104,8 @@ def ten_runs(task=pay, *, kind, lock):
 @lab.case(outcome="wrong", kind=["processes", "threads"], lock="none")
 @lab.case(kind="processes", lock="Lock")
 def slow_motion(task=pay_slowly, *, kind, lock):
-    turns = [fork.Semaphore(permits) for permits in (1, 0, 0, 0, 0)]  # the first turn may begin at once
-    return [at_once(task, kind, lock, (+1, "deposit", turns[:4]), (-1, "withdrawal", turns[1:]))]
+    both = fork.Barrier(2)
+    return [at_once(task, kind, lock, (+1, "deposit", 0.2, both), (-1, "withdrawal", 0.4, both))]
 
 
 @lab.expect
