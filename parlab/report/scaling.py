@@ -143,7 +143,10 @@ class Fit:
         yield f"To agree with the others, each further worker adds {coherency} of the time that one would take alone."
         if coherency.low > 0:
             fewer, more = (max(1.0, math.sqrt((1 - first.value) / bound)) for bound in (coherency.high, coherency.low))
-            yield f"If so, it is fastest with about {_range(round(fewer), round(more))} workers."
+            if round(more) > 1:
+                yield f"If so, it is fastest with about {_range(round(fewer), round(more))} workers."
+            else:
+                yield "If so, more than one worker makes it slower."
         else:
             yield "That may be nothing: these sizes do not tell from how many workers on more are slower."
 
@@ -181,11 +184,11 @@ def of_the_ideal(curve: Curve) -> str:
 
     That is no loss: more tasks, or shorter ones, do away with it.
     """
-    for fit in fits(*curve.fitting.ideal_points())[:1]:
-        (serial,) = fit.parameters
-        if serial.value > UNEVEN:
+    for fit in fits(*curve.fitting.ideal_points()):
+        serial = fit.parameters[0].value
+        if fit.law == AMDAHL and fit.describes and serial > UNEVEN:
             return (
-                f"The ideal itself has {percent(serial.value)} by the same law: so few tasks, or such uneven ones, "
+                f"The ideal itself has {percent(serial)} by {AMDAHL}: so many tasks, so long and in such chunks, "
                 "cannot be shared out better."
             )
     return ""

@@ -82,6 +82,9 @@ def test_what_the_ideal_lacks_by_itself_is_not_told_as_lost() -> None:
     uneven = [sized(workers, seconds, ideal_s=seconds) for workers, seconds in ((1, 8.0), (2, 4.0), (3, 3.0), (6, 1.6))]
     (curve,) = curves(run(*uneven))
     assert "The ideal itself has" in of_the_ideal(curve)
+    rounds = [sized(workers, seconds, ideal_s=seconds) for workers, seconds in ((2, 4.0), (3, 4.0), (4, 2.0), (8, 2.0))]
+    (curve,) = curves(run(*rounds))
+    assert of_the_ideal(curve) == ""  # no such law describes it
     even = [sized(workers, 9.0 / workers, ideal_s=8.0 / workers) for workers in (1, 2, 4)]
     (curve,) = curves(run(*even))
     assert of_the_ideal(curve) == ""
