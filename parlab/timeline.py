@@ -69,7 +69,7 @@ def timeline(run: Run, width: int, *, plain: bool = False) -> Iterator[str]:
     if not drawn:
         return
     scale = Scale(max(LEAST_CELLS, width - LABEL), longest_s)
-    rows = [len(by_worker(case.typical.spans)) for case in drawn]
+    rows = [sum(len(own) for own in _workers(case).values()) for case in drawn]
     in_full = sum(count for count in rows if count <= MOST_WORKERS) <= MOST_ROWS
     lines = []
     for case in drawn:
@@ -155,11 +155,7 @@ def _level(share: float, steps: str) -> str:
 def _rows(case: MeasuredCase, scale: Scale, glyphs: Glyphs, *, in_full: bool) -> Iterator[str]:
     spans = case.typical.spans
     origin = first_submission(spans)
-    workers: dict[str, list[list[Span]]] = {}
-    for (node, *_), own in by_worker(spans).items():
-        workers.setdefault(node, []).append(own)
-    for node, count in case.workforce.without_task(spans).items():
-        workers.setdefault(node, []).extend([[]] * count)
+    workers = _workers(case)
     nodes = in_order(workers)
     if in_full and sum(map(len, workers.values())) <= MOST_WORKERS:
         for node in nodes:
@@ -172,6 +168,16 @@ def _rows(case: MeasuredCase, scale: Scale, glyphs: Glyphs, *, in_full: bool) ->
             yield _labelled(node, row if own else NO_TASK)
     else:
         yield _labelled(f"{len(nodes)} nodes", levels(spans, case.workers, origin, scale, glyphs))
+
+
+def _workers(case: MeasuredCase) -> dict[str, list[list[Span]]]:
+    """Each worker's spans, by the name of its node; [] of one that had no task."""
+    workers: dict[str, list[list[Span]]] = {}
+    for (node, *_), own in by_worker(case.typical.spans).items():
+        workers.setdefault(node, []).append(own)
+    for node, count in case.workforce.without_task(case.typical.spans).items():
+        workers.setdefault(node, []).extend([[]] * count)
+    return workers
 
 
 def _labelled(label: str, row: str) -> str:

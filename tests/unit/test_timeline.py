@@ -105,6 +105,11 @@ def test_workers_and_nodes_without_a_task_have_their_rows() -> None:
     assert drawn[first + 2].startswith("  worker-4 ")
 
 
+def test_rows_of_workers_without_a_task_count_as_rows() -> None:
+    one = replace(case(took(4.0)), workforce=Workforce(8, 1, 8))
+    assert len(rows(*[one] * 12)) < 48
+
+
 def test_the_legend_tells_what_is_drawn_and_nothing_else() -> None:
     assert "waits for a lock" not in "".join(rows(case(took(4.0))))
     waiting = span(seconds=4.0, phases=(Phase(LOCK_WAIT, 10.0, 13.0),))
