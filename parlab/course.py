@@ -17,6 +17,7 @@ from parlab.handout import Handout, in_teaching_order, read_handout, set_handout
 from parlab.junit import to_junit
 from parlab.options import Options, read_output
 from parlab.record import Run
+from parlab.results import see_that_it_can_be_written
 from parlab.verdict import worst
 
 
@@ -49,6 +50,7 @@ def run_all(options: Options) -> None:
     A lab that was refused, as its cluster does not fit this machine, makes that 2, though others ran.
     """
     report = read_output("--junit", options.junit)
+    see_that_it_can_be_written()
     console = make_console()
     timed, refused = _run_each(console, options)
     runs = [run for run, _ in timed]

@@ -60,7 +60,9 @@ def test_a_comparison_is_shown_and_drawn(results: Path, invoke: Invoke) -> None:
     assert names(results) == {"compare.html"}
 
 
-@pytest.mark.parametrize("command", [("report", "--index"), ("report",), ("lab.maps", "--backend", "embedded")])
+@pytest.mark.parametrize(
+    "command", [("report", "--index"), ("report",), ("lab.maps", "--backend", "embedded"), ("lab.all",)]
+)
 def test_results_that_cannot_be_a_folder_are_told_before_anything_is_done(
     command: tuple[str, ...], tmp_path: Path, invoke: Invoke
 ) -> None:
