@@ -61,15 +61,15 @@ def _lines(name: str) -> str:
 
 def overview(run: Run) -> Chart | None:
     """Ideal beside measured, a pair of bars a case; None where nothing was measured."""
-    return _times_chart({"measured": run}, "overview", "Ideal and measured")
+    return _times_chart({"measured": run}, "overview")
 
 
 def side_by_side(first: Run, second: Run) -> Chart | None:
     """The ideal and what two runs measured, case by case; None where neither measured anything."""
-    return _times_chart({"A": first, "B": second}, "both", "Ideal, A and B")
+    return _times_chart({"A": first, "B": second}, "both")
 
 
-def _times_chart(runs: Mapping[str, Run], name: str, title: str) -> Chart | None:
+def _times_chart(runs: Mapping[str, Run], name: str) -> Chart | None:
     """A bar for the ideal and one for each run, case by case, all on one scale of seconds."""
     timed = {letter: _timed(run) for letter, run in runs.items()}
     cases = dict.fromkeys(label for own in timed.values() for label in own)
@@ -114,7 +114,14 @@ def _times_chart(runs: Mapping[str, Run], name: str, title: str) -> Chart | None
         f"{label}: " + ", ".join(f"{what} {words[what][index]}" for what in columns)
         for index, label in enumerate(cases)
     )
-    return Chart(name, title, "; ".join(told).replace("\n", ""), column(plot, sizing_mode="stretch_width"))
+    *most, last = columns
+    title = f"{', '.join(most)} and {last}" if most else last
+    return Chart(
+        name,
+        f"{title[0].upper()}{title[1:]}",
+        "; ".join(told).replace("\n", ""),
+        column(plot, sizing_mode="stretch_width"),
+    )
 
 
 def _common_ideal(cases: Sequence[MeasuredCase]) -> float | None:

@@ -9,6 +9,7 @@ from bokeh.models import Range1d
 from parlab.errors import UsageError
 from parlab.phases import Phase
 from parlab.record import Answer, MeasuredCase, NodeUse
+from parlab.report.charts import overview, side_by_side
 from parlab.report.gantt import MARK_PIXELS
 from parlab.report.looks import share_of_axis
 from parlab.report.measures import cpu_use
@@ -116,6 +117,13 @@ def test_the_axis_of_cpu_shows_what_was_used_though_it_is_over_the_limit(used: f
     launch = repeat([span(seconds=4.0)], nodes={"worker-1": use})
     plot = cpu_used(launch, cpu_use(launch), Range1d(start=0, end=4))
     assert least < plot.y_range.end < 4 * least  # type: ignore[attr-defined]
+
+
+def test_charts_of_cases_without_an_ideal_do_not_speak_of_one() -> None:
+    without, other = (run(case(ideal_s=None, serial_s=None), id=letter) for letter in "AB")
+    drawn = [overview(without), overview(run(case())), side_by_side(without, other), side_by_side(run(case()), other)]
+    titles = [chart.title for chart in drawn if chart is not None]
+    assert titles == ["Measured", "Ideal and measured", "A and B", "A and B"]
 
 
 def words_drawn(made: MeasuredCase) -> dict[str, list[str]]:
