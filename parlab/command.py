@@ -49,6 +49,7 @@ def run_and_show(path: Path, options: Options) -> None:
         (read_output("--junit", options.junit), to_junit),
         (read_output("--trace", options.trace), to_trace),
     ]
+    see_that_it_can_be_written()
     console = make_console()
     unwritten = []
 
@@ -73,7 +74,6 @@ def run_and_show(path: Path, options: Options) -> None:
 def run_one(console: Console, path: Path, options: Options, tell: Callable[[Run, Text], None]) -> Run:
     """Run a lab, keep its record, and `tell` of it and of where that is. Raises ParlabError."""
     lab = load_lab(path)
-    see_that_it_can_be_written()
     with watching(console, f"{path.stem}: {read_handout(path).title}", quiet=options.quiet) as watcher:
         run = run_lab(lab, path, options, watcher)
     with deferred():  # a Ctrl-C now must not lose what was measured
