@@ -59,6 +59,14 @@ def by_worker(spans: Iterable[Span]) -> dict[Worker, list[Span]]:
     return found
 
 
+def by_node(spans: Iterable[Span]) -> dict[str, list[list[Span]]]:
+    """The spans of each worker, by the name of its node."""
+    found: dict[str, list[list[Span]]] = {}
+    for (node, *_), own in by_worker(spans).items():
+        found.setdefault(node, []).append(own)
+    return found
+
+
 def first_submission(spans: Iterable[Span]) -> float:
     """When the first task was submitted: 0 on the axis of a launch's pictures; 0 where there is none."""
     return min((span.submitted for span in spans), default=0.0)

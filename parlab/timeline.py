@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from textwrap import wrap
 
-from parlab.account import by_worker, first_submission, in_order
+from parlab.account import by_node, first_submission, in_order
 from parlab.phases import LOCK_WAIT
 from parlab.record import MeasuredCase, Run
 from parlab.spans import OK, Span
@@ -172,9 +172,7 @@ def _rows(case: MeasuredCase, scale: Scale, glyphs: Glyphs, *, in_full: bool) ->
 
 def _workers(case: MeasuredCase) -> dict[str, list[list[Span]]]:
     """Each worker's spans, by the name of its node; [] of one that had no task."""
-    workers: dict[str, list[list[Span]]] = {}
-    for (node, *_), own in by_worker(case.typical.spans).items():
-        workers.setdefault(node, []).append(own)
+    workers = by_node(case.typical.spans)
     for node, count in case.workforce.without_task(case.typical.spans).items():
         workers.setdefault(node, []).extend([[]] * count)
     return workers

@@ -1,10 +1,9 @@
 """What a Gantt is made of, from spans alone: bars, in seconds from the first submission, and the rows they lie in."""
 
-from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from parlab.account import Worker, by_worker, first_submission, in_order, thread_numbers, worker_of
+from parlab.account import Worker, by_node, by_worker, first_submission, in_order, thread_numbers, worker_of
 from parlab.phases import LOCK_HELD, LOCK_WAIT, Phase
 from parlab.spans import OK, Span
 from parlab.words import NO_TASK, decimal
@@ -72,9 +71,7 @@ def rows(
     labels, of_worker, headings = ["launch"] * launch, dict[Worker | None, int](), {}
     if launch:
         of_worker[None] = 0
-    workers, threads = defaultdict[str, list[list[Span]]](list), thread_numbers(spans)
-    for own in by_worker(spans).values():
-        workers[own[0].node].append(own)
+    workers, threads = by_node(spans), thread_numbers(spans)
     for node in in_order(workers.keys() | idle.keys()):
         limit = limits.get(node)
         headings[len(labels)] = (
@@ -82,7 +79,7 @@ def rows(
         )
         labels.append("")
         ordered = sorted(
-            (own[0] for own in workers[node]), key=lambda one: (one.rank, one.pid, threads[worker_of(one)])
+            (own[0] for own in workers.get(node, ())), key=lambda one: (one.rank, one.pid, threads[worker_of(one)])
         )
         for span, label in zip(ordered, _labels(ordered, threads, ideal=not launch), strict=True):
             of_worker[worker_of(span)] = len(labels)
