@@ -120,13 +120,13 @@ def _side_by_side(one: MeasuredCase | None, other: MeasuredCase | None) -> list[
     ratio = measured[1] / measured[0] if alike else math.nan  # other work, or only some of it, takes another time
     return [
         ", ".join(ideals),
-        *(time_in_words(case) for case in (one, other)),
+        *(measured_in_words(case) for case in (one, other)),
         "-" if math.isnan(ratio) else f"{ratio:.3f}",
         *map(signed_percent, offs),
     ]
 
 
-def time_in_words(case: MeasuredCase | None) -> str:
+def measured_in_words(case: MeasuredCase | None) -> str:
     """`4.00 s`; `0.50 s, OSError` of a case that broke off, and no time where nothing was done."""
     if case is None:
         return "-"

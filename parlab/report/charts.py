@@ -29,7 +29,7 @@ from parlab.report.looks import (
     make_figure,
     share_of_axis,
 )
-from parlab.summary import CATEGORIES, SHOWN_FROM, by_name, time_in_words
+from parlab.summary import CATEGORIES, SHOWN_FROM, by_name, measured_in_words
 from parlab.words import percent, seconds
 
 ACCOUNT_LOOKS = {
@@ -79,7 +79,7 @@ def _times_chart(runs: Mapping[str, Run], name: str) -> Chart | None:
     columns = {"ideal": ideals} if any(ideals) else {}
     columns |= {run: [own[label].measured_s if label in own else None for label in cases] for run, own in timed.items()}
     words = {"ideal": [seconds(value) for value in ideals]}
-    words |= {run: [time_in_words(own.get(label)) for label in cases] for run, own in timed.items()}
+    words |= {run: [measured_in_words(own.get(label)) for label in cases] for run, own in timed.items()}
     ends = [
         value / (1 - min(0.5, share_of_axis(told, WORDS_PIXELS)))
         for what, values in columns.items()
