@@ -14,6 +14,10 @@ CPU time is the *process's*, all threads together. That keeps the GIL's effect t
 one interpreter share one virtual core. (By thread time, four CPU-bound threads would take as long as one.) On a
 free-threaded interpreter a process may use `cores` virtual cores, and each thread one.
 
+When a hypervisor holds the machine up for some milliseconds, or an interrupt comes, the kernel charges that to the
+thread which was computing. Slept off, it would cost eight times as long at a speed of 1/8. What a burn is charged
+beyond its units is instead counted as *done ahead*: the thread's next burn computes that much less.
+
 Time between two tasks is neither work nor lag: a core cannot save its idle time. CPU used there (unpickling, say) is
 charged all the same. `burn` therefore begins with `resume()`, and so does every task that the harness runs.
 """
@@ -87,7 +91,8 @@ class VirtualCore:
         self.scale = scale
         self._clocks = clocks or Clocks()
         self._lock = threading.Lock()
-        self._waited = threading.local()
+        self._mine = threading.local()  # what each thread has waited, and has done ahead
+        self._ahead_s = 0.0  # done ahead by all threads
         rate = scale.speed if gil else scale.speed * scale.cores
         self._process = Lead(rate, self._clocks.process_time, self._clocks.now)
         self._threads = None if gil else threading.local()
@@ -105,40 +110,69 @@ class VirtualCore:
             for lead in self._leads():
                 lead.resume()
 
-    def pace(self, grain: float = GRAIN) -> None:
-        """Sleep off this process's lead, if it is worth `grain` seconds or more."""
+    def _advance(self) -> float:
+        """Count the time since the last call as computing. Returns how many seconds the lead is worth now."""
         with self._lock:
             leads = self._leads()
             for lead in leads:
                 lead.advance()
-            ahead = max(lead.seconds / lead.rate for lead in leads)
-        if ahead > grain:
-            self._clocks.sleep(ahead)
+            return max(lead.seconds / lead.rate for lead in leads)
+
+    def pace(self, grain: float = GRAIN) -> None:
+        """Sleep off this process's lead, if it is worth `grain` seconds or more."""
+        if (seconds := self._advance()) > grain:
+            self._clocks.sleep(seconds)
 
     def wait(self, units: float) -> None:
         """Sleep for `units`: idle time, which earns no lag."""
-        with self._lock:
-            for lead in self._leads():
-                lead.advance()
+        self._advance()
         began = self._clocks.now()
         self._clocks.sleep(units * self.scale.unit)
-        self._waited.seconds = self.waited_s() + self._clocks.now() - began
+        self._mine.waited_s = self.waited_s() + self._clocks.now() - began
         self.resume()
 
     def waited_s(self) -> float:
         """Seconds that the calling thread has spent in `wait` so far."""
-        seconds: float = getattr(self._waited, "seconds", 0.0)
+        seconds: float = getattr(self._mine, "waited_s", 0.0)
         return seconds
 
+    def cpu_s(self) -> tuple[float, float]:
+        """CPU seconds so far of the calling thread and of its process, without what burns have done ahead."""
+        return self._clocks.thread_time() - self._done_ahead(), self._clocks.process_time() - self._ahead_s
+
+    def _done_ahead(self) -> float:
+        """CPU seconds of the calling thread that count for its next burn."""
+        cpu_s: float = getattr(self._mine, "ahead_s", 0.0)
+        return cpu_s
+
+    def _count_ahead(self, cpu_s: float) -> None:
+        """Leave so many of the CPU seconds that the calling thread was charged to its next burn: they are no lead."""
+        with self._lock:
+            more = cpu_s - self._done_ahead()
+            self._mine.ahead_s = cpu_s
+            self._ahead_s += more
+            for lead in self._leads():
+                lead.seconds -= more
+
     def burn(self, units: float) -> None:
-        """Compute for `units` on this core: `units x unit x speed` CPU seconds of the calling thread."""
+        """Compute for `units` on this core: `units x unit x speed` CPU seconds of the calling thread.
+
+        It computes less by what the thread's burns have done ahead.
+        """
         self.resume()
-        end = self._clocks.thread_time() + units * self.scale.unit * self.scale.speed
+        end = self._clocks.thread_time() - self._done_ahead() + units * self.scale.unit * self.scale.speed
+        self._count_ahead(0.0)
         number = 0
-        while self._clocks.thread_time() < end:
+        while True:
+            lead = self._advance()
+            # Only a look after the lead was taken tells whether what is in it goes beyond this burn.
+            if (over := self._clocks.thread_time() - end) >= 0:
+                break
+            if lead > GRAIN:
+                self._clocks.sleep(lead)
             for step in range(STEP):
                 number += step
-            self.pace()
+        self._count_ahead(over)
         self.pace(grain=0.0)
 
 
@@ -205,8 +239,17 @@ def resume() -> None:
     core().resume()
 
 
+def _check(name: str, units: float) -> None:
+    if not units >= 0:  # nor is NaN
+        raise ValueError(f"{name}({units}): units are 0 or more")
+
+
 def burn(units: float = 1) -> None:
-    """Compute for `units` (of the lab's unit, in seconds): needs a core, and contends for it."""
+    """Compute for `units` (of the lab's unit, in seconds): needs a core, and contends for it.
+
+    Raises ValueError for less than 0.
+    """
+    _check("burn", units)
     if _tally is not None:
         _tally.burned += units
     else:
@@ -214,7 +257,11 @@ def burn(units: float = 1) -> None:
 
 
 def wait(units: float = 1) -> None:
-    """Wait for `units` (of the lab's unit, in seconds), as for a disk or a network: needs no core."""
+    """Wait for `units` (of the lab's unit, in seconds), as for a disk or a network: needs no core.
+
+    Raises ValueError for less than 0.
+    """
+    _check("wait", units)
     if _tally is not None:
         _tally.waited += units
     else:

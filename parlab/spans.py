@@ -40,9 +40,9 @@ SHARED = "PARLAB_SPANS"  # names the file in which other processes than the case
 class Span:
     """Times in seconds of the monotonic clock; `node` is the host name that the worker saw, `rank` its MPI rank.
 
-    `cpu_s` is CPU time of the thread, `process_cpu_s` that of its whole process. `waited_s` was spent in `wait`.
-    `stalled_s` is how long the thread was ready to run and did not: it was throttled, or others ran; None where the
-    kernel does not say (parlab/stalls.py).
+    `cpu_s` is CPU time of the thread, `process_cpu_s` that of its whole process; what burns did ahead (parlab/pace.py)
+    counts for the task that makes use of it. `waited_s` was spent in `wait`. `stalled_s` is how long the thread was
+    ready to run and did not: it was throttled, or others ran; None where the kernel does not say (parlab/stalls.py).
     """
 
     submitted: float
@@ -155,15 +155,15 @@ class _Measurement:
         self._outer = record_into(self._phases)
         resume()
         self._waited, self._stalled = core().waited_s(), stalled_s()
-        self._started, self._process, self._thread = time.monotonic(), time.process_time(), time.thread_time()
+        self._started, (self._thread, self._process) = time.monotonic(), core().cpu_s()
 
     def stamps(self, outcome: str) -> Stamps:
         """What has been measured of the task, which is over."""
-        cpu_s, process_cpu_s = time.thread_time() - self._thread, time.process_time() - self._process
+        thread, process = core().cpu_s()
         finished, stalled = time.monotonic(), stalled_s()
         stalls = None if stalled is None or self._stalled is None else stalled - self._stalled
         record_into(self._outer)
-        spent = cpu_s, process_cpu_s, core().waited_s() - self._waited, stalls
+        spent = thread - self._thread, process - self._process, core().waited_s() - self._waited, stalls
         place = *_place(), threading.get_ident(), outcome, tuple(self._phases)
         return (self._submitted, self._started, finished), spent + place
 

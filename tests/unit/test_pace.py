@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 
 import pytest
 
@@ -22,6 +23,11 @@ class Host:
     share: float = 1.0
     now: float = 100.0
     cpu: float = 7.0
+    still_at: float = float(
+        "inf"
+    )  # CPU seconds: at the next look the machine stands still for `still_s`, and charges it
+    still_s: float = 0.0
+    still_before: str = "thread_time"  # the look at which it does
 
     def compute(self, cpu: float) -> None:
         self.cpu += cpu
@@ -29,14 +35,23 @@ class Host:
 
     def thread_time(self) -> float:
         self.compute(LOOK)
+        self.stand_still("thread_time")
         return self.cpu
+
+    def process_time(self) -> float:
+        self.stand_still("process_time")
+        return self.cpu
+
+    def stand_still(self, look: str) -> None:
+        if look == self.still_before and self.cpu >= self.still_at:
+            self.cpu, self.now, self.still_at = self.cpu + self.still_s, self.now + self.still_s, float("inf")
 
     def sleep(self, seconds: float) -> None:
         self.now += seconds
 
-    def core(self, speed: float = SPEED) -> VirtualCore:
-        clocks = Clocks(lambda: self.now, lambda: self.cpu, self.thread_time, self.sleep)
-        return VirtualCore(Scale(speed, cores=2, unit=UNIT), clocks=clocks)
+    def core(self, speed: float = SPEED, *, gil: bool = True) -> VirtualCore:
+        clocks = Clocks(lambda: self.now, self.process_time, self.thread_time, self.sleep)
+        return VirtualCore(Scale(speed, cores=2, unit=UNIT), gil=gil, clocks=clocks)
 
     def timed(self, action: Callable[[], None]) -> float:
         before = self.now
@@ -78,6 +93,50 @@ def test_a_sleep_that_runs_over_costs_nothing_in_the_end() -> None:
             core.burn(1)
 
     assert host.timed(four) == pytest.approx(4 * UNIT, rel=0.005)
+
+
+@pytest.mark.parametrize("gil", [True, False])
+@pytest.mark.parametrize("look", ["thread_time", "process_time"])
+@pytest.mark.parametrize("after", [0.01, 0.5, 0.9, 0.999])
+@pytest.mark.parametrize("still_s", [0.02, 0.04, 0.1])
+def test_a_machine_that_stands_still_costs_no_more_than_that(
+    still_s: float, after: float, look: str, gil: bool
+) -> None:
+    asked = UNIT * SPEED
+    host = Host(still_at=7.0 + after * asked, still_s=still_s, still_before=look)
+    core = host.core(gil=gil)
+    used = host.cpu
+    times = [host.timed(lambda: core.burn(1)) for _ in range(5)]
+    assert times[0] == pytest.approx(max(UNIT, after * UNIT + still_s), rel=0.01)
+    assert times[2:] == [pytest.approx(UNIT, rel=0.01)] * 3
+    assert sum(times) == pytest.approx(5 * UNIT, rel=0.005)
+    assert host.cpu - used == pytest.approx(5 * asked, rel=0.005)
+
+
+def test_what_was_done_ahead_counts_for_the_next_burns() -> None:
+    asked = UNIT * SPEED
+    host = Host(still_at=7.0 + 0.9 * asked, still_s=1.5 * asked)
+    core = host.core()
+    used, counted = [host.cpu], [core.cpu_s()]
+    for _ in range(3):
+        core.burn(1)
+        used.append(host.cpu)
+        counted.append(core.cpu_s())
+    # The first takes 0.9 of what it asks for, and 1.5; the second finds all that it asks for done, the third 0.4.
+    assert [after - before for before, after in pairwise(used)] == [
+        pytest.approx(share * asked, rel=0.01, abs=10 * LOOK) for share in (2.4, 0, 0.6)
+    ]
+    for before, after in pairwise(counted):
+        assert [late - early for early, late in zip(before, after, strict=True)] == [pytest.approx(asked, rel=0.01)] * 2
+
+
+@pytest.mark.parametrize("units", [-1, float("nan")])
+@pytest.mark.parametrize("spend", [pace.burn, pace.wait])
+def test_less_than_no_units_are_refused(spend: Callable[[float], None], units: float) -> None:
+    with pytest.raises(ValueError, match="units are 0 or more"):
+        spend(units)
+    with pytest.raises(ValueError, match="units are 0 or more"), pace.counted():
+        spend(units)
 
 
 def test_idle_time_cannot_be_saved_up() -> None:

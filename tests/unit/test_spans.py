@@ -308,6 +308,23 @@ def test_only_time_in_wait_counts_as_waited(monkeypatch: pytest.MonkeyPatch) -> 
     assert [span.waited_s for span in take_recorded()] == [pytest.approx(seconds) for seconds in (2, 0, 4)]
 
 
+def test_what_a_burn_did_ahead_counts_for_the_next_task(monkeypatch: pytest.MonkeyPatch) -> None:
+    unit_s, still_s = 0.02, 0.01
+    nearly_over = time.thread_time() + 0.9 * unit_s
+
+    def charged_s() -> float:
+        return still_s * (time.thread_time() > nearly_over)
+
+    clocks = Clocks(
+        process_time=lambda: time.process_time() + charged_s(), thread_time=lambda: time.thread_time() + charged_s()
+    )
+    monkeypatch.setattr(pace, "_core", VirtualCore(Scale(unit=unit_s), clocks=clocks))
+    plain_loop(Task(burn), [1, 1, 1])
+    spans = take_recorded()
+    assert [span.cpu_s for span in spans] == [pytest.approx(unit_s, rel=0.05)] * 3
+    assert [span.process_cpu_s for span in spans] == [pytest.approx(unit_s, rel=0.05)] * 3
+
+
 def test_a_thread_does_not_count_the_waiting_of_another() -> None:
     both = threading.Barrier(2, timeout=30)
 
