@@ -20,7 +20,7 @@ What happens, and why
            16 workers need two waves of 2 s, 4 s in all, and in the second ten cores have nothing to do. 32 workers need
            no second wave: no core is idle until all is done, after 22 x 2 / 16 = 2.75 s. Yet a task uses its 2.0 CPU
            seconds in either case, as in the lesson: the time between its turns is not counted.
-           32 workers have their price. The first result comes after some 2.6 s, not 2.0, since all move on nearly
+           32 workers have their price. The first result comes after 2.4 to 2.75 s, not 2.0, since all move on nearly
            together. And every worker needs time to start and memory, even the ten that never get a task.
 
            The lesson printed 8.04, 4.58 and 3.28 s; ideal are 8, 4 and 2.75. Its clock also ran while workers started,
@@ -95,7 +95,7 @@ def too_many_workers_are_faster_here_but_the_first_result_comes_later(cases):
     later = many.figures["s to the first result"] / few.figures["s to the first result"]
     assert many.measured_s == approx(many.ideal_s, rel=0.05), f"32 workers took {many.measured_s:.2f} s"
     assert many.measured_s < 0.75 * few.measured_s, f"16 workers took {few.measured_s:.2f} s"
-    assert later > 1.2, f"the first result took {later:.2f} times as long"
+    assert later > 1.1, f"the first result took {later:.2f} times as long"
 
 
 @lab.expect
