@@ -1,7 +1,7 @@
 """amap: a pool in the background, and other work meanwhile
 
 Words      A node is a machine of a cluster; here it is a container with ten virtual cores, each as fast as 1/10 of a
-           core of your machine. A task is one call of `slow_square`; it computes for one unit of time, here 0.4 s.
+           core of your machine. A task is one call of `slow_square`; it computes for one unit of time, here 0.5 s.
            pathos is a library with pools of its own. Slurm runs programs on many clusters.
 
 Question   Ten workers on ten cores have 100 tasks. Does that take ten units, and can the program that handed the tasks
@@ -47,7 +47,7 @@ from pathos.pools import ProcessPool
 
 from parlab.lab import Lab, approx, burn, figure, wait
 
-lab = Lab(unit=0.4, nodes=1, cores=10, speed=1 / 10)
+lab = Lab(unit=0.5, nodes=1, cores=10, speed=1 / 10)
 WORKERS = int(os.getenv("SLURM_CPUS_PER_TASK", "10"))
 NUMBERS = range(100)
 OTHER_WORK = {"wait": wait, "burn": burn}
