@@ -115,7 +115,7 @@ def two_levels_of_workers_slow_down_each_step_and_the_whole(cases):
 @lab.expect
 def one_level_of_workers_is_as_quick_as_the_cores_allow(cases):
     worst = max(case.off_by for case in cases.values() if case.workers == 2)
-    assert worst < 0.15, f"{100 * worst:.0f} % over the ideal"
+    assert worst < 0.25, f"{100 * worst:.0f} % over the ideal"
 
 
 if __name__ == "__main__":
