@@ -84,6 +84,13 @@ class Lead:
         self.seconds = max(self.seconds + self._gained(), min(self.seconds, 0.0))
 
 
+class _OfThread(threading.local):
+    """What a virtual core keeps of each thread."""
+
+    waited_s = 0.0
+    ahead_s = 0.0  # CPU seconds that count for its next burn
+
+
 class VirtualCore:
     """Holds this process to its share of the node; one a process, shared by its threads."""
 
@@ -91,7 +98,7 @@ class VirtualCore:
         self.scale = scale
         self._clocks = clocks or Clocks()
         self._lock = threading.Lock()
-        self._mine = threading.local()  # what each thread has waited, and has done ahead
+        self._mine = _OfThread()
         self._ahead_s = 0.0  # done ahead by all threads
         rate = scale.speed if gil else scale.speed * scale.cores
         self._process = Lead(rate, self._clocks.process_time, self._clocks.now)
@@ -128,27 +135,21 @@ class VirtualCore:
         self._advance()
         began = self._clocks.now()
         self._clocks.sleep(units * self.scale.unit)
-        self._mine.waited_s = self.waited_s() + self._clocks.now() - began
+        self._mine.waited_s += self._clocks.now() - began
         self.resume()
 
     def waited_s(self) -> float:
         """Seconds that the calling thread has spent in `wait` so far."""
-        seconds: float = getattr(self._mine, "waited_s", 0.0)
-        return seconds
+        return self._mine.waited_s
 
     def cpu_s(self) -> tuple[float, float]:
         """CPU seconds so far of the calling thread and of its process, without what burns have done ahead."""
-        return self._clocks.thread_time() - self._done_ahead(), self._clocks.process_time() - self._ahead_s
-
-    def _done_ahead(self) -> float:
-        """CPU seconds of the calling thread that count for its next burn."""
-        cpu_s: float = getattr(self._mine, "ahead_s", 0.0)
-        return cpu_s
+        return self._clocks.thread_time() - self._mine.ahead_s, self._clocks.process_time() - self._ahead_s
 
     def _count_ahead(self, cpu_s: float) -> None:
         """Leave so many of the CPU seconds that the calling thread was charged to its next burn: they are no lead."""
         with self._lock:
-            more = cpu_s - self._done_ahead()
+            more = cpu_s - self._mine.ahead_s
             self._mine.ahead_s = cpu_s
             self._ahead_s += more
             for lead in self._leads():
@@ -160,7 +161,7 @@ class VirtualCore:
         It computes less by what the thread's burns have done ahead.
         """
         self.resume()
-        end = self._clocks.thread_time() - self._done_ahead() + units * self.scale.unit * self.scale.speed
+        end = self._clocks.thread_time() - self._mine.ahead_s + units * self.scale.unit * self.scale.speed
         self._count_ahead(0.0)
         number = 0
         while True:

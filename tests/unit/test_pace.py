@@ -23,9 +23,7 @@ class Host:
     share: float = 1.0
     now: float = 100.0
     cpu: float = 7.0
-    still_at: float = float(
-        "inf"
-    )  # CPU seconds: at the next look the machine stands still for `still_s`, and charges it
+    still_at: float = float("inf")  # CPU seconds: then the machine stands still for `still_s`, and charges that
     still_s: float = 0.0
     still_before: str = "thread_time"  # the look at which it does
 
