@@ -12,14 +12,16 @@ from invoke.collection import Collection
 from invoke.context import Context
 from invoke.tasks import Task, task
 
-from parlab import develop, manage, pictures
-from parlab.catalog import lab_files
-from parlab.command import compare as compare_runs
-from parlab.command import exiting, list_results, run_and_show
-from parlab.course import explain as explain_lab
-from parlab.course import list_labs, run_all
-from parlab.handout import read_handout
-from parlab.options import Options
+from parlab.commands import cluster as clusters
+from parlab.commands import develop
+from parlab.commands import report as reports
+from parlab.commands.course import explain as explain_lab
+from parlab.commands.course import list_labs, run_all
+from parlab.commands.labs import compare as compare_runs
+from parlab.commands.labs import exiting, list_results, run_and_show
+from parlab.course.catalog import lab_files
+from parlab.course.handout import read_handout
+from parlab.run.request import Options
 
 CLUSTER = {"cluster": "name of the cluster, for a second one beside the first"}
 SIZE = {
@@ -125,28 +127,28 @@ def labs(_: Context) -> None:
 def up(_: Context, nodes: str = "4", cores: str = "2", speed: str = "1/8", cluster: str = "default") -> None:
     """Start the cluster, or bring it to another size."""
     with exiting():
-        manage.up(nodes, cores, speed, cluster)
+        clusters.up(nodes, cores, speed, cluster)
 
 
 @task(auto_shortflags=False, help=CLUSTER)
 def down(_: Context, cluster: str = "default") -> None:
     """Remove the cluster and its keys."""
     with exiting():
-        manage.down(cluster)
+        clusters.down(cluster)
 
 
 @task(auto_shortflags=False, help=CLUSTER)
 def status(_: Context, cluster: str = "default") -> None:
     """Show the nodes, their state and their limits."""
     with exiting():
-        manage.status(cluster)
+        clusters.status(cluster)
 
 
 @task(auto_shortflags=False, help=CLUSTER | {"node": "head, worker-1 ..."})
 def shell(_: Context, node: str = "head", cluster: str = "default") -> None:
     """Open a shell on a node."""
     with exiting():
-        manage.shell(node, cluster)
+        clusters.shell(node, cluster)
 
 
 @task
@@ -160,7 +162,7 @@ def results(_: Context) -> None:
 def compare(_: Context, a: str, b: str, html: bool = False) -> None:
     """Show two runs side by side."""
     with exiting():
-        (pictures.compare_and_write if html else compare_runs)(a, b)
+        (reports.compare_and_write if html else compare_runs)(a, b)
 
 
 def report_task(count: int) -> Task[Callable[..., Any]]:
@@ -171,9 +173,9 @@ def report_task(count: int) -> Task[Callable[..., Any]]:
         """Write a page with pictures of one run or more, as report 1 2."""
         with exiting():
             if index:
-                pictures.write_index(list(runs.values()), out)
+                reports.write_index(list(runs.values()), out)
             else:
-                pictures.write_report(list(runs.values()), out)
+                reports.write_report(list(runs.values()), out)
 
     first, *options = [p for p in signature(report).parameters.values() if p.kind is not Parameter.VAR_KEYWORD]
     positional = [Parameter(name, Parameter.POSITIONAL_OR_KEYWORD) for name in names]
@@ -201,14 +203,14 @@ def words_after(name: str) -> int:
 def still(_: Context, chart: str, out: str, run: str = "1", against: str | None = None) -> None:
     """Make a still picture of a report's chart, for slides."""
     with exiting():
-        pictures.write_still(chart, out, run, against)
+        reports.write_still(chart, out, run, against)
 
 
 @task
 def image(_: Context) -> None:
     """Build the nodes' image if it is out of date."""
     with exiting():
-        manage.image()
+        clusters.image()
 
 
 REQUIRED = {f"require-{what}": f"a missing {what} is a failure, not a skip" for what in ("engine", "browser")}

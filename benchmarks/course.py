@@ -18,11 +18,11 @@ from collections import Counter, defaultdict
 from contextlib import suppress
 from pathlib import Path
 
-from parlab.course import handouts
-from parlab.environment import ROOT
-from parlab.record import Answer, Run
-from parlab.results import kept, read_json
-from parlab.words import number
+from parlab.commands.course import handouts
+from parlab.formatting import number
+from parlab.host.environment import ROOT
+from parlab.results.record import Answer, Run
+from parlab.results.store import kept, read_json
 
 
 def run_once(lab: str) -> tuple[int, float, Run | None]:

@@ -13,10 +13,10 @@ import sys
 import tempfile
 from pathlib import Path
 
-from parlab.environment import ROOT
-from parlab.record import Run
-from parlab.results import read_json
-from parlab.words import signed_percent
+from parlab.formatting import signed_percent
+from parlab.host.environment import ROOT
+from parlab.results.record import Run
+from parlab.results.store import read_json
 
 EACH, MEDIAN, GOOD = 0.05, 0.03, 0.8
 

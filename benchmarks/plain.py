@@ -9,13 +9,13 @@ from contextlib import contextmanager
 
 from parlab.backend.cluster import Cluster
 from parlab.backend.exec import PYTHON, bundle
-from parlab.catalog import LABS
-from parlab.spec import Spec
+from parlab.course.catalog import LABS
+from parlab.model.spec import Spec
 
 PROGRAM = """
 import sys, time; sys.path.insert(0, "/cluster/plain")
 from mpi4py.futures import MPIPoolExecutor
-from parlab.pace import burn
+from parlab.task.pace import burn
 def square(number):
     burn(1)
     return number * number

@@ -6,8 +6,8 @@
 import sys
 import time
 
-from parlab.case import Units
-from parlab.predict import Workforce, schedule
+from parlab.analysis.ideal import Workforce, schedule
+from parlab.model.case import Units
 
 MOST_SECONDS = 1.0
 

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from playwright.sync_api import Page, sync_playwright
 
+from parlab.report.export import OPTIONS, find_browser
 from parlab.report.page import report
-from parlab.report.still import OPTIONS, find_browser
 from tests.unit.samples import case, many_spans, repeat, run
 
 TIMES = 5

@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from parlab.spans import Task, take_recorded
+from parlab.task.recorder import Task, take_recorded
 
 CALLS = 2000
 MOST = 20.0

@@ -14,12 +14,12 @@ import sys
 import time
 
 from benchmarks import plain
+from parlab.analysis.ideal import ideal_s, workforce
 from parlab.backend.cluster import Cluster
 from parlab.backend.engine import connect
-from parlab.catalog import LABS, load_lab
-from parlab.environment import ROOT
-from parlab.predict import ideal_s, workforce
-from parlab.spec import Spec
+from parlab.course.catalog import LABS, load_lab
+from parlab.host.environment import ROOT
+from parlab.model.spec import Spec
 
 
 def seconds(command: list[str]) -> float:

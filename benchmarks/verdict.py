@@ -16,8 +16,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from parlab.environment import ROOT
-from parlab.results import read_json
+from parlab.host.environment import ROOT
+from parlab.results.store import read_json
 
 
 @contextmanager

@@ -1,6 +1,6 @@
 """What can go wrong, by exit code. Each message says what happened, where, and what to do next."""
 
-EXIT_WRONG, EXIT_NOT_A_MEASUREMENT, EXIT_CLAIM_FAILED = 1, 3, 1  # of runs that went through (parlab/verdict.py)
+EXIT_WRONG, EXIT_NOT_A_MEASUREMENT, EXIT_CLAIM_FAILED = 1, 3, 1  # of runs that went through (parlab/judge/verdict.py)
 
 
 class ParlabError(Exception):

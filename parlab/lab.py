@@ -15,8 +15,8 @@
         lab.main()
 
 A case's first parameter is the task, and its default is the plain function: the harness hands in one that leaves
-spans (parlab/spans.py). The serial function is run once with `burn` and `wait` merely counted, which takes no time:
-that gives the results that every case must equal, and the tasks that the prediction is computed from. Of a case's
+spans (parlab/task/recorder.py). The serial function is run once with `burn` and `wait` merely counted, which takes no
+time: that gives the results that every case must equal, and the tasks that the prediction is computed from. Of a case's
 settings it gets those that it has parameters for; `workers` is there even where the case has no such setting.
 
 In a process that was not forked `task` returns its result wrapped up for the way back: hand the task itself to such a
@@ -40,10 +40,10 @@ from fractions import Fraction
 from itertools import product
 from typing import Any, TypeVar
 
-from parlab.case import LAUNCHES, PYTHON, RIGHT, WRONG, Case, Units
-from parlab.figures import figure
-from parlab.pace import Scale, burn, counted, pace, wait
-from parlab.phases import holding, mark, phase
+from parlab.model.case import LAUNCHES, PYTHON, RIGHT, WRONG, Case, Units
+from parlab.task.metrics import figure
+from parlab.task.pace import Scale, burn, counted, pace, wait
+from parlab.task.phases import holding, mark, phase
 
 __all__ = ["CannotBeShown", "Lab", "approx", "burn", "figure", "holding", "mark", "pace", "phase", "wait"]
 
@@ -166,7 +166,7 @@ class Lab:
             raise ValueError(f"outcome={outcome!r}: known are {RIGHT!r}, {WRONG!r} and classes of exceptions")
         if isinstance(outcome, type) and not issubclass(outcome, Exception):
             raise ValueError(f"outcome={outcome.__name__}: a case cannot declare what ends its process")
-        # On a host without the library, its exceptions are stand-ins (parlab/catalog.py): no classes, but with names.
+        # On a host without the library, its exceptions are stand-ins (course/catalog.py): no classes, but with names.
         raises = (outcome,) if isinstance(outcome, type) else ()
         named = outcome if isinstance(outcome, str) else outcome.__name__.rpartition(".")[2]
         values: Iterable[list[Any]] = (v if isinstance(v, list) else [v] for v in settings.values())
@@ -201,7 +201,7 @@ class Lab:
         """Declare an expectation: a function of the cases that asserts, plainly or as `@lab.expect(limits=True)`.
 
         `cases.find(pool, workers=8)` is the one case of that function with these settings; where there are several
-        sizes, `nodes` is one more. Each is a MeasuredCase (parlab/record.py): `units`, `measured_s`, `speedup`,
+        sizes, `nodes` is one more. Each is a MeasuredCase (parlab/results/record.py): `units`, `measured_s`, `speedup`,
         `workers`, `by_node`, `figures`, `account()`. The function's name, in words, is the claim; the message of a
         failed assertion is the reason. It is called on a measurement only.
         With `limits` it can only be shown where the kernel limits the nodes; with `cpus`, where a node has as many host
@@ -248,6 +248,6 @@ class Lab:
 
             run_case(self)
         else:
-            from parlab.command import run_file
+            from parlab.commands.labs import run_file
 
             run_file(inspect.getfile(self.cases[0].function))

@@ -21,7 +21,7 @@ LIMIT_SLACK_S = 0.02  # CPU seconds: the same slices, where a run is over in ten
 # Whoever wants CPU gets it as long as some is idle. Readings 0.4 s apart hold 40 ticks of 10 ms a CPU: one in twenty
 # is about what can be read at all.
 IDLE_NONE = 0.05  # of the host's CPUs; less idle than this is none
-# A short spell of contention is made good within a period (parlab/pace.py); a tenth of the time moves no figure by more
+# A short spell of contention is made good within a period (task/pace.py); a tenth of the time moves no figure by more
 # than the 5 % that labs claim, even when it halves the CPU.
 FULL = 0.10  # of the time of a launch
 # A cluster as large as its host leaves nothing idle by itself; then others must have used something, too.

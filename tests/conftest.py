@@ -12,7 +12,7 @@ from hypothesis import settings
 
 from parlab.backend.engine import connect
 from parlab.errors import UsageError
-from parlab.report.still import find_browser
+from parlab.report.export import find_browser
 
 ROOT = Path(__file__).resolve().parents[1]
 Invoke = Callable[..., subprocess.CompletedProcess[str]]

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from parlab.backend.session import Session
-from parlab.spec import Spec
-from parlab.words import Show
+from parlab.formatting import Show
+from parlab.model.spec import Spec
 
 
 @dataclass(frozen=True)

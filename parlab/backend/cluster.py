@@ -20,11 +20,11 @@ from parlab.backend.exec import FOLDER, LOCK, PYTHON, bundle, start_launcher
 from parlab.backend.image import build_image, current_image, image_name
 from parlab.backend.session import Session
 from parlab.errors import Interrupted, LimitError, ParlabError, RunError
-from parlab.lock import only_user
-from parlab.signals import undisturbed
-from parlab.spec import HEAD_CPUS, PERIOD_US, Spec, check_fits, quota_us
+from parlab.formatting import Show, decimal, plural
+from parlab.host.cluster_lock import only_user
+from parlab.host.signals import undisturbed
+from parlab.model.spec import HEAD_CPUS, PERIOD_US, Spec, check_fits, quota_us
 from parlab.thresholds import LIMIT_EXACT
-from parlab.words import Show, decimal, plural
 
 Result = TypeVar("Result")
 HEALTH = {"(unhealthy)": "unhealthy", "(health: starting)": "starting"}

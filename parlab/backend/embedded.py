@@ -12,13 +12,13 @@ from typing import Any
 
 from parlab.backend.base import Placement
 from parlab.backend.session import Session
-from parlab.environment import ROOT, ensure_installed
 from parlab.errors import UsageError
+from parlab.formatting import Show
+from parlab.host.environment import ROOT, ensure_installed
+from parlab.model.reading import read_limit
+from parlab.model.spec import Spec, check_fits
 from parlab.node.cgroup import Cgroup
 from parlab.node.launcher import LOOPBACK
-from parlab.spec import Spec, check_fits
-from parlab.usage import read_limit
-from parlab.words import Show
 
 CANNOT_SHOW = (
     "embedded: nodes are simulated on this machine. Pacing alone holds each process to its virtual core: there is no "

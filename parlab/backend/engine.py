@@ -9,9 +9,9 @@ from docker.client import DockerClient, from_env
 from docker.errors import DockerException
 from requests.exceptions import RequestException
 
-from parlab.environment import ROOT
 from parlab.errors import ParlabError, UsageError
-from parlab.signals import child
+from parlab.host.environment import ROOT
+from parlab.host.signals import child
 
 FAILURES = (ParlabError, DockerException, RequestException)  # what a call of an engine can end in
 API = "1.44"  # Engine 25: the first with a health check's start_interval

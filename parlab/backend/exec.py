@@ -11,13 +11,13 @@ from pathlib import Path
 from docker.client import DockerClient
 from docker.utils.socket import frames_iter
 
-from parlab.catalog import lab_files
-from parlab.environment import ROOT
+from parlab.course.catalog import lab_files
 from parlab.errors import RunError
+from parlab.host.environment import ROOT
 
 PYTHON = "/opt/parlab/bin/python"
 FOLDER = "/cluster/run"
-LOCK = "/tmp/parlab.lock"
+LOCK = "/tmp/parlab.host.cluster_lock"
 TRIES = 2  # to start a launcher
 
 # Runs on the head: unpacks what the host sends and becomes the launcher. The lock keeps a second client, another user's

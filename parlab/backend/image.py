@@ -9,8 +9,8 @@ from docker.client import DockerClient
 from docker.errors import APIError, ImageNotFound
 
 from parlab.backend.engine import compose
-from parlab.environment import ROOT
 from parlab.errors import ParlabError, UsageError
+from parlab.host.environment import ROOT
 
 IMAGE = "parlab"
 BUILD_SECONDS = 3600  # some 70 MB of downloads, on bad Wi-Fi

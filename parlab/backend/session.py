@@ -9,7 +9,7 @@ from contextlib import suppress
 from typing import Any, Protocol
 
 from parlab.errors import RunError
-from parlab.words import Show
+from parlab.formatting import Show
 
 Event = dict[str, Any]
 OPEN_SECONDS = 20

@@ -1,4 +1,4 @@
-"""The kernel's files on the CPU of this process's cgroup, found from inside; parlab/usage.py understands them."""
+"""The kernel's files on the CPU of this process's cgroup, found from inside; model/reading.py understands them."""
 
 import os
 from collections.abc import Iterator

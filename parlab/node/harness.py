@@ -11,12 +11,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from parlab.case import RIGHT, WRONG, Case
-from parlab.figures import take_figures
 from parlab.lab import Lab
+from parlab.model.case import RIGHT, WRONG, Case
 from parlab.node.control import Control, control
-from parlab.pace import PERIOD, has_gil
-from parlab.spans import Task, share_spans, take_recorded
+from parlab.task.metrics import take_figures
+from parlab.task.pace import PERIOD, has_gil
+from parlab.task.recorder import Task, share_spans, take_recorded
 
 PACKAGES = ("openmpi", "mpi4py", "numpy", "pathos", "joblib", "threadpoolctl", "loky")
 

@@ -16,7 +16,7 @@ Events, with what they carry; those of a rank have its `rank` too:
     plan {tasks, gil, software, cpu}            rank 0: [burned, waited] units of each task; whether its Python has a
                                                 GIL; versions; the CPU's name
     ready                                       each rank that runs the case: its first task is about to go out
-    limit {usage}                               answer to "check" of the first rank of a node (parlab/usage.py)
+    limit {usage}                               answer to "check" of the first rank of a node (parlab/model/reading.py)
     burned {cpus}                               answer to "burn" of the same; null: it has no limit
     usage {usage}                               of the same, more than twice a second, from "start" to "check"
     spans {spans}                               each rank that runs the case: what came in since the last time
@@ -170,7 +170,7 @@ class Launcher:
             writer.write(word.encode() + b"\n")
 
     async def clocks(self, ranks: list[int]) -> None:
-        """Ask ranks for their time, one after another; the host makes offsets of it (parlab/clocks.py)."""
+        """Ask ranks for their time, one after another; the host makes offsets of it (parlab/model/clocks.py)."""
         exchanges: dict[int, list[tuple[float, float, float]]] = {}
         for writer, rank in list(self._ranks.items()):
             if rank.number in ranks:

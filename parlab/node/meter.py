@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from parlab.model.reading import Usage
 from parlab.node.cgroup import Cgroup
 from parlab.node.processes import processes
-from parlab.pace import PERIOD
-from parlab.usage import Usage
+from parlab.task.pace import PERIOD
 
 STAT = Path("/proc/stat")
 BURN_PERIODS = 4  # enough whole periods for a tenth, few enough for a start that nobody notices

@@ -15,7 +15,7 @@ import sys
 from importlib import import_module
 from pathlib import Path
 
-from parlab.case import FUTURES, MPI
+from parlab.model.case import FUTURES, MPI
 from parlab.node.control import control
 from parlab.node.processes import end_processes
 

@@ -12,9 +12,9 @@ from bokeh.models.annotations import Label
 from bokeh.plotting import figure
 from bokeh.transform import dodge
 
-from parlab.account import Account
-from parlab.record import MeasuredCase, Run
-from parlab.report.looks import (
+from parlab.analysis.breakdown import Account
+from parlab.formatting import percent, seconds
+from parlab.report.style import (
     COMPUTING,
     GREEN,
     GREY,
@@ -29,8 +29,8 @@ from parlab.report.looks import (
     make_figure,
     share_of_axis,
 )
-from parlab.summary import CATEGORIES, SHOWN_FROM, by_name, measured_in_words
-from parlab.words import percent, seconds
+from parlab.results.record import MeasuredCase, Run
+from parlab.terminal.summary import CATEGORIES, SHOWN_FROM, by_name, measured_in_words
 
 ACCOUNT_LOOKS = {
     "computing": COMPUTING,

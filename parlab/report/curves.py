@@ -8,9 +8,9 @@ from bokeh.layouts import row
 from bokeh.models import FixedTicker, HoverTool, Range1d
 from bokeh.plotting import figure
 
-from parlab.report.looks import COMPUTING, GREY, PURPLE, VERMILION, Chart, add_legend, make_figure
+from parlab.formatting import number, percent, plural
 from parlab.report.scaling import Curve, Fit
-from parlab.words import number, percent, plural
+from parlab.report.style import COMPUTING, GREY, PURPLE, VERMILION, Chart, add_legend, make_figure
 
 FIT_LINES = ((VERMILION, "solid"), (PURPLE, "dotdash"))
 FINE = 200  # points of a fitted curve

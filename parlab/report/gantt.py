@@ -17,10 +17,9 @@ from bokeh.models.annotations import Label
 from bokeh.models.renderers import GlyphRenderer
 from bokeh.plotting import figure
 
-from parlab.account import by_worker, first_submission, most_at_once, thread_numbers, worker_of
-from parlab.phases import LOCK_HELD, LOCK_WAIT
-from parlab.record import MeasuredCase, Repeat
-from parlab.report import looks
+from parlab.analysis.breakdown import by_worker, first_submission, most_at_once, thread_numbers, worker_of
+from parlab.formatting import plural, seconds
+from parlab.report import style
 from parlab.report.bars import (
     FAILED,
     MARK,
@@ -36,7 +35,7 @@ from parlab.report.bars import (
     chunks,
     rows,
 )
-from parlab.report.looks import (
+from parlab.report.style import (
     BLACK,
     GREEN,
     GREY,
@@ -48,8 +47,9 @@ from parlab.report.looks import (
     share_of_axis,
     zoomable,
 )
-from parlab.spans import Span
-from parlab.words import plural, seconds
+from parlab.results.record import MeasuredCase, Repeat
+from parlab.task.phases import LOCK_HELD, LOCK_WAIT
+from parlab.task.recorder import Span
 
 LABELLED_FROM = 11  # pixels of a row; less has no room for a name
 MARK_PIXELS = 9  # from the middle of a mark to its words
@@ -70,12 +70,12 @@ class Kind:
 
 
 KINDS = {
-    QUEUED: Kind(looks.QUEUED, STRIP),
-    ON_THE_WAY: Kind(looks.ON_THE_WAY, STRIP),
-    TASK: Kind(looks.COMPUTING, BAR),
+    QUEUED: Kind(style.QUEUED, STRIP),
+    ON_THE_WAY: Kind(style.ON_THE_WAY, STRIP),
+    TASK: Kind(style.COMPUTING, BAR),
     FAILED: Kind(Look(VERMILION, "diagonal_cross"), BAR),
     PHASE: Kind(Look(PURPLE, "horizontal_line"), ON_BAR),  # below the locks, which may lie within it
-    LOCK_WAIT: Kind(looks.WAITING, ON_BAR),
+    LOCK_WAIT: Kind(style.WAITING, ON_BAR),
     LOCK_HELD: Kind(Look(GREEN, "cross"), ON_BAR),
     START_UP: Kind(Look(GREY, "vertical_line"), BAR),
     SHUT_DOWN: Kind(Look(GREY, "criss_cross"), BAR),

@@ -8,11 +8,11 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from parlab.account import Worker, by_worker, first_submission
-from parlab.pace import PERIOD
-from parlab.record import Repeat
-from parlab.spans import Span
-from parlab.usage import Usage
+from parlab.analysis.breakdown import Worker, by_worker, first_submission
+from parlab.model.reading import Usage
+from parlab.results.record import Repeat
+from parlab.task.pace import PERIOD
+from parlab.task.recorder import Span
 
 HEAD = "head"
 

@@ -20,13 +20,13 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from parlab.errors import UsageError
-from parlab.record import Answer, Run
+from parlab.formatting import plural, signed_percent
 from parlab.report.charts import side_by_side
-from parlab.report.looks import Chart
+from parlab.report.style import Chart
 from parlab.report.timelines import case_chart
 from parlab.report.views import RunView
-from parlab.summary import by_name, comparison_rows, differences, in_short, most_off_by, sizes
-from parlab.words import plural, signed_percent
+from parlab.results.record import Answer, Run
+from parlab.terminal.summary import by_name, comparison_rows, differences, in_short, most_off_by, sizes
 
 HERE = Path(__file__).parent
 TITLE_PIXELS = 24  # of a line above a chart

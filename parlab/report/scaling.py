@@ -20,9 +20,9 @@ from numpy.typing import NDArray
 from scipy.optimize import curve_fit
 from scipy.stats import t
 
-from parlab.record import MeasuredCase, Run
+from parlab.formatting import number, percent
+from parlab.results.record import MeasuredCase, Run
 from parlab.thresholds import MISFIT, UNEVEN
-from parlab.words import number, percent
 
 AMDAHL, USL = "Amdahl's law", "Universal Scalability Law"
 AMDAHL_FROM, USL_FROM = 3, 5  # sizes; with no more than there are parameters any curve fits

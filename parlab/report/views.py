@@ -4,20 +4,20 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from parlab.account import by_worker, first_submission, thread_numbers, worker_of
-from parlab.handout import Handout, parse_handout
-from parlab.record import MeasuredCase, Run
+from parlab.analysis.breakdown import by_worker, first_submission, thread_numbers, worker_of
+from parlab.course.handout import Handout, parse_handout
+from parlab.formatting import number, percent, seconds, share, signed_percent, times
 from parlab.report.bars import chunks, rows
 from parlab.report.charts import accounts, overview
 from parlab.report.curves import curve_chart
-from parlab.report.looks import Chart
 from parlab.report.measures import Measures, measure
 from parlab.report.scaling import curves, fits, of_the_ideal, too_few
+from parlab.report.style import Chart
 from parlab.report.timelines import case_chart
-from parlab.spans import Span
-from parlab.summary import ideal_in_words, in_short, remarks
+from parlab.results.record import MeasuredCase, Run
+from parlab.task.recorder import Span
+from parlab.terminal.summary import ideal_in_words, in_short, remarks
 from parlab.thresholds import EVEN
-from parlab.words import number, percent, seconds, share, signed_percent, times
 
 MOST_LISTED = 300  # tasks of a case, in the table below its chart; the record has them all
 

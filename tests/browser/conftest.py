@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Dialog, Page, sync_playwright
 
-from parlab.report.still import OPTIONS, find_browser
+from parlab.report.export import OPTIONS, find_browser
 
 SECONDS = 60
 WIDTH, HEIGHT = 1280, 900

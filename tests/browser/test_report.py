@@ -9,9 +9,9 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Page
 
-from parlab.phases import LOCK_HELD, LOCK_WAIT, Phase
-from parlab.record import Answer, Claim, Failure, Run
 from parlab.report.page import comparison, index, report
+from parlab.results.record import Answer, Claim, Failure, Run
+from parlab.task.phases import LOCK_HELD, LOCK_WAIT, Phase
 from tests.browser.conftest import WIDTH, Open
 from tests.unit.samples import (
     ENVIRONMENT,

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from parlab.results import keep
+from parlab.results.store import keep
 from tests.conftest import Invoke
 from tests.unit.samples import case_on, run
 

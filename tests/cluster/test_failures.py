@@ -11,11 +11,11 @@ from fractions import Fraction
 import pytest
 
 from parlab.backend.cluster import Cluster, Node
-from parlab.catalog import LABS, load_lab
+from parlab.course.catalog import LABS, load_lab
 from parlab.errors import LimitError, ParlabError, RunError
-from parlab.launch import Launch
-from parlab.live import Silence
-from parlab.spec import HEAD_CPUS, Spec
+from parlab.model.spec import HEAD_CPUS, Spec
+from parlab.run.launch import Launch
+from parlab.terminal.live import Silence
 from tests.cluster.conftest import NAME, inside, left_of, strays
 from tests.conftest import Invoke, start_invoke, within
 

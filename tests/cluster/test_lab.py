@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from parlab.backend.cluster import Cluster
-from parlab.lock import lock_path
+from parlab.host.cluster_lock import lock_path
 from tests.cluster.conftest import NAME
 from tests.conftest import Invoke, start_invoke, within
 

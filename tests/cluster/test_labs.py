@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from parlab.backend.cluster import Cluster
-from parlab.catalog import lab_files
+from parlab.course.catalog import lab_files
 from parlab.errors import EXIT_NOT_A_MEASUREMENT
 from tests.cluster.conftest import NAME
 from tests.conftest import Invoke

@@ -9,7 +9,7 @@ import pytest
 
 from parlab.backend.cluster import Cluster
 from parlab.backend.image import image_name
-from parlab.spec import HEAD_CPUS, Spec
+from parlab.model.spec import HEAD_CPUS, Spec
 from tests.cluster.conftest import NAME, inside, left_of
 from tests.conftest import ROOT, Invoke
 

@@ -13,17 +13,17 @@ from pathlib import Path
 
 import pytest
 
-from parlab.account import account, by_worker
+from parlab.analysis.breakdown import account, by_worker
 from parlab.backend.cluster import Cluster
-from parlab.catalog import load_lab
-from parlab.live import Silence
-from parlab.options import Options
-from parlab.record import Answer, Run
-from parlab.results import read_json
-from parlab.run import run_lab
-from parlab.spans import Span
-from parlab.spec import Spec
-from parlab.verdict import exit_code
+from parlab.course.catalog import load_lab
+from parlab.judge.verdict import exit_code
+from parlab.model.spec import Spec
+from parlab.results.record import Answer, Run
+from parlab.results.store import read_json
+from parlab.run.invocation import run_lab
+from parlab.run.request import Options
+from parlab.task.recorder import Span
+from parlab.terminal.live import Silence
 from tests.cluster.conftest import NAME
 from tests.conftest import ROOT, Invoke
 
@@ -157,7 +157,7 @@ class Ignorant(Cluster):
 def test_a_limit_that_is_not_in_force_is_named(
     four: Cluster, lab_file: WriteLab, monkeypatch: pytest.MonkeyPatch, kind: type[Cluster], words: str
 ) -> None:
-    monkeypatch.setattr("parlab.run.Cluster", kind)
+    monkeypatch.setattr("parlab.run.invocation.Cluster", kind)
     run = judged(lab_file(LAB))
     assert run.verdict.held.answer is NO
     assert re.search(words, run.verdict.held.evidence)
@@ -220,8 +220,8 @@ def test_a_lab_of_another_folder_runs_on_the_cluster(four: Cluster, lab_file: Wr
     path = lab_file(LAB.replace("0.5", "0.05"))
     code = f"""
 from pathlib import Path
-from parlab.command import exiting, run_and_show
-from parlab.options import Options
+from parlab.commands.labs import exiting, run_and_show
+from parlab.run.request import Options
 with exiting():
     run_and_show(Path({str(path)!r}), Options(cluster={NAME!r}, backend="cluster", quiet=True))
 """

@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from parlab.catalog import lab_files, load_lab
+from parlab.course.catalog import lab_files, load_lab
 from parlab.lab import Lab
 from tests.conftest import ROOT, Invoke
 

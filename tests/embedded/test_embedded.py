@@ -14,14 +14,14 @@ from pathlib import Path
 
 import pytest
 
-from parlab import launch
-from parlab.catalog import load_lab
-from parlab.live import Silence
-from parlab.options import Options
-from parlab.record import Answer, Failure, MeasuredCase, Run
-from parlab.results import find, read_json
-from parlab.run import run_lab
-from parlab.spans import Span
+from parlab.course.catalog import load_lab
+from parlab.results.record import Answer, Failure, MeasuredCase, Run
+from parlab.results.store import find, read_json
+from parlab.run import launch
+from parlab.run.invocation import run_lab
+from parlab.run.request import Options
+from parlab.task.recorder import Span
+from parlab.terminal.live import Silence
 from tests.conftest import ROOT, Invoke, start_invoke, within
 
 WriteLab = Callable[[str], Path]

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from parlab.catalog import load_lab
-from parlab.live import Silence
+from parlab.course.catalog import load_lab
 from parlab.node.processes import processes
-from parlab.options import Options
-from parlab.record import MeasuredCase, Run
-from parlab.run import run_lab
+from parlab.results.record import MeasuredCase, Run
+from parlab.run.invocation import run_lab
+from parlab.run.request import Options
+from parlab.terminal.live import Silence
 from tests.conftest import within
 
 WriteLab = Callable[[str], Path]

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from parlab.catalog import lab_files
+from parlab.course.catalog import lab_files
 from tests.conftest import ROOT
 
 # Imports a lab as a node does and prints, of each case, its settings and what the serial solution gives for it.

@@ -8,15 +8,15 @@ from typing import Any
 
 from rich.console import Console
 
-from parlab.case import Units
+from parlab.analysis.ideal import Workforce
+from parlab.judge.verdict import judge
 from parlab.lab import Lab
-from parlab.phases import Phase
-from parlab.predict import Workforce
-from parlab.record import Answer, Claim, Failure, Finding, MeasuredCase, NodeUse, Repeat, Run, Verdict
-from parlab.spans import Span
-from parlab.spec import Spec
-from parlab.usage import Host, Usage
-from parlab.verdict import judge
+from parlab.model.case import Units
+from parlab.model.reading import Host, Usage
+from parlab.model.spec import Spec
+from parlab.results.record import Answer, Claim, Failure, Finding, MeasuredCase, NodeUse, Repeat, Run, Verdict
+from parlab.task.phases import Phase
+from parlab.task.recorder import Span
 
 SPEED = Fraction(1, 8)
 SECONDS = 4.0  # that a repeat takes

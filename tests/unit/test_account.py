@@ -4,9 +4,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from parlab.account import Account, account, by_worker, in_order, last_to_finish, most_at_once, thread_numbers
-from parlab.phases import LOCK_HELD, LOCK_WAIT, Phase
-from parlab.spans import Span
+from parlab.analysis.breakdown import (
+    Account,
+    account,
+    by_worker,
+    in_order,
+    last_to_finish,
+    most_at_once,
+    thread_numbers,
+)
+from parlab.task.phases import LOCK_HELD, LOCK_WAIT, Phase
+from parlab.task.recorder import Span
 
 SPEED = 1 / 8  # CPU seconds that a core which is never held back uses in a second
 

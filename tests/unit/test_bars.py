@@ -6,10 +6,10 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from parlab.phases import LOCK_HELD, LOCK_WAIT, Phase
 from parlab.report.bars import FAILED, MARK, ON_THE_WAY, PHASE, QUEUED, TASK, Bar, bars, chunks, rows
 from parlab.report.gantt import row_pixels
-from parlab.spans import Span
+from parlab.task.phases import LOCK_HELD, LOCK_WAIT, Phase
+from parlab.task.recorder import Span
 from tests.unit.samples import span, spans
 
 PHASES = (

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from parlab.case import FUTURES, LAUNCHES, MPI, PYTHON, RIGHT, Case
-from parlab.catalog import load_lab
+from parlab.course.catalog import load_lab
 from parlab.lab import Lab
-from parlab.spec import Spec
+from parlab.model.case import FUTURES, LAUNCHES, MPI, PYTHON, RIGHT, Case
+from parlab.model.spec import Spec
 
 SPEC = Spec(nodes=4, cores=2, speed=Fraction(1, 8), unit=0.5)
 

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from parlab.catalog import lab_files, load_lab
+from parlab.course.catalog import lab_files, load_lab
+from parlab.course.handout import in_teaching_order, read_handout
 from parlab.errors import UsageError
-from parlab.handout import in_teaching_order, read_handout
 from tests.conftest import ROOT
 
 LABS = lab_files()

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from parlab.model.reading import Usage, read_limit
 from parlab.node.cgroup import Cgroup
-from parlab.usage import Usage, read_limit
 
 V1_MEMBERSHIP = """\
 8:pids:/docker/f1bb234d72c5

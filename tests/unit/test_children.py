@@ -18,8 +18,8 @@ from typing import Any
 
 import pytest
 
-from parlab import spans
-from parlab.spans import OK, SHARED, Envelope, Span, Task, share_spans, take_recorded
+from parlab.task import recorder as spans
+from parlab.task.recorder import OK, SHARED, Envelope, Span, Task, share_spans, take_recorded
 from tests.conftest import ROOT
 
 Context = ForkContext | SpawnContext
@@ -245,7 +245,8 @@ def test_a_child_takes_nothing_from_the_file(shared: Path) -> None:
 
 def test_the_file_goes_with_the_process_that_made_it_and_not_with_a_child() -> None:
     code = (
-        "import os, sys\nfrom parlab import spans\nspans.share_spans()\nname = os.environ[spans.SHARED]\n"
+        "import os, sys\nfrom parlab.task import recorder as spans\n"
+        "spans.share_spans()\nname = os.environ[spans.SHARED]\n"
         "pid = os.fork()\nif pid == 0: sys.exit(3)\n"
         "print(name, os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), os.path.exists(name))"
     )

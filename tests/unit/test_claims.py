@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from parlab.judge.verdict import Cases, exit_code, judge, worst
 from parlab.lab import CannotBeShown, Lab
-from parlab.record import Answer, Claim, MeasuredCase, Run
-from parlab.verdict import Cases, exit_code, judge, worst
+from parlab.results.record import Answer, Claim, MeasuredCase, Run
 from tests.unit.samples import (
     ENVIRONMENT,
     SPEC,

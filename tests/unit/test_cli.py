@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from parlab.catalog import lab_files
+from parlab.course.catalog import lab_files
 from tests.conftest import ROOT, Invoke
 
 NO_ENGINE = "unix:///nowhere/docker.sock"

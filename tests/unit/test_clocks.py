@@ -14,9 +14,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from parlab.clocks import Clock, by_the_heads_clock, estimate
-from parlab.phases import Phase
-from parlab.spans import Span
+from parlab.model.clocks import Clock, by_the_heads_clock, estimate
+from parlab.task.phases import Phase
+from parlab.task.recorder import Span
 
 ROOT = Path(__file__).resolve().parents[2]
 AHEAD = 1000.0  # seconds; no two clocks of one test are as far apart by chance

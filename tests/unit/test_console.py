@@ -9,12 +9,12 @@ from types import SimpleNamespace
 import pytest
 from rich.console import Console
 
-from parlab.case import Units
-from parlab.console import list_of, make_console, show_comparison, show_run
-from parlab.live import Board, Lines, Silence, watching
-from parlab.record import Answer, MeasuredCase, Run
-from parlab.summary import differences
-from parlab.watcher import Started, Watcher
+from parlab.model.case import Units
+from parlab.results.record import Answer, MeasuredCase, Run
+from parlab.run.observer import Started, Watcher
+from parlab.terminal.live import Board, Lines, Silence, watching
+from parlab.terminal.summary import differences
+from parlab.terminal.tables import list_of, make_console, show_comparison, show_run
 from tests.unit.samples import (
     ENVIRONMENT,
     SPEC,
@@ -356,7 +356,7 @@ def test_a_board_is_cleared_for_the_next_case_and_after_it() -> None:
 
 def test_a_board_counts_tasks_and_seconds_from_the_start_of_the_case(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [100.0]
-    monkeypatch.setattr("parlab.live.time", SimpleNamespace(monotonic=lambda: now[0]))
+    monkeypatch.setattr("parlab.terminal.live.time", SimpleNamespace(monotonic=lambda: now[0]))
     made = Board(Console(file=io.StringIO()))
     made.started(STARTED)
     made.spans(spans(nodes=2))

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from docker.errors import APIError
 
-from parlab import course
+from parlab.commands import course
 from parlab.errors import EXIT_NOT_A_MEASUREMENT, Interrupted, RunError, UsageError
-from parlab.options import Options
-from parlab.record import Run
+from parlab.results.record import Run
+from parlab.run.request import Options
 from tests.unit.samples import case, failed_run, noisy_repeat, run
 
 GOOD, NOISY, BROKEN = run(case()), run(case(noisy_repeat()), lab="noisy"), failed_run(case())

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from parlab import lab
-from parlab.figures import figure, take_figures
+from parlab.task.metrics import figure, take_figures
 
 
 @pytest.fixture(autouse=True)

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from parlab.catalog import lab_files
-from parlab.course import explain, handouts, list_labs
-from parlab.handout import INDENT, READABLE, Handout, docstring, in_teaching_order, read_handout, set_handout
+from parlab.commands.course import explain, handouts, list_labs
+from parlab.course.catalog import lab_files
+from parlab.course.handout import INDENT, READABLE, Handout, docstring, in_teaching_order, read_handout, set_handout
 from tests.unit.samples import recording
 
 WriteLab = Callable[[str], Path]

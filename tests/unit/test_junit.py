@@ -5,8 +5,8 @@ from xml.etree import ElementTree
 import pytest
 from junitparser import JUnitXml
 
-from parlab.junit import to_junit
-from parlab.record import Answer, Claim, Run
+from parlab.results.junit import to_junit
+from parlab.results.record import Answer, Claim, Run
 from tests.unit.samples import (
     ENVIRONMENT,
     case,

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from parlab.case import Units
 from parlab.lab import BOUNDS, Lab, approx, burn, pace, wait
+from parlab.model.case import Units
 from parlab.node.harness import difference
 
 

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from parlab.backend.base import Placement
 from parlab.backend.embedded import Embedded
-from parlab.case import FUTURES, LAUNCHES, MPI, PYTHON, Case
-from parlab.launch import mpiexec
-from parlab.spec import Spec
+from parlab.model.case import FUTURES, LAUNCHES, MPI, PYTHON, Case
+from parlab.model.spec import Spec
+from parlab.run.launch import mpiexec
 
 TWO = Spec(nodes=2, cores=2, speed=Fraction(1, 8), unit=0.5)
 

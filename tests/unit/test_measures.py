@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from parlab.clocks import Clock
-from parlab.record import NodeUse
+from parlab.model.clocks import Clock
 from parlab.report.measures import CpuUse, apart, busy_steps, cpu_limit, cpu_use, measure
-from parlab.spans import Span
+from parlab.results.record import NodeUse
+from parlab.task.recorder import Span
 from tests.unit.samples import repeat, span, usage
 
 # Worker 1 has a task of 4 s; worker 2 has two of 1 s each, and a second between them; worker 3 has none.

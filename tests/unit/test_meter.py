@@ -12,10 +12,10 @@ from types import SimpleNamespace
 
 import pytest
 
+from parlab.model.reading import Host, Process, Usage
 from parlab.node import meter
 from parlab.node.meter import Meter, read_host, strangers, used_by
-from parlab.pace import PERIOD
-from parlab.usage import Host, Process, Usage
+from parlab.task.pace import PERIOD
 
 TICKS = os.sysconf("SC_CLK_TCK")  # a second
 OURS = "2b7c"

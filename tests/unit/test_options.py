@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from parlab.case import FUTURES, MPI, PYTHON
 from parlab.errors import UsageError
 from parlab.lab import BOUNDS, Lab
-from parlab.options import Options, read_cases, read_setting, read_specs
+from parlab.model.case import FUTURES, MPI, PYTHON
+from parlab.run.request import Options, read_cases, read_setting, read_specs
 
 Declared = tuple[Any, dict[str, Any]]
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from parlab.results import keep
+from parlab.results.store import keep
 from tests.conftest import Invoke
 from tests.unit.samples import case, case_on, run
 

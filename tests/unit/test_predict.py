@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from parlab.account import account, by_worker
-from parlab.case import FUTURES, MPI, PYTHON, Case, Units
-from parlab.predict import Slot, Workforce, ideal_s, ideal_spans, map_chunk, schedule, serial_s, workforce
-from parlab.spec import Spec
+from parlab.analysis.breakdown import account, by_worker
+from parlab.analysis.ideal import Slot, Workforce, ideal_s, ideal_spans, map_chunk, schedule, serial_s, workforce
+from parlab.model.case import FUTURES, MPI, PYTHON, Case, Units
+from parlab.model.spec import Spec
 
 WAITS = [Units(0, units) for units in (3, 5, 10, 15, 17, 20)]  # lesson 001
 

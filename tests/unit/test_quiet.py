@@ -5,12 +5,12 @@ from dataclasses import replace
 
 import pytest
 
-from parlab.phases import LOCK_HELD, LOCK_WAIT, Phase
-from parlab.quiet import undelivered
-from parlab.record import Answer, NodeUse, Repeat
-from parlab.spans import Span
-from parlab.usage import Process
-from parlab.verdict import judge
+from parlab.judge.noise import undelivered
+from parlab.judge.verdict import judge
+from parlab.model.reading import Process
+from parlab.results.record import Answer, NodeUse, Repeat
+from parlab.task.phases import LOCK_HELD, LOCK_WAIT, Phase
+from parlab.task.recorder import Span
 from tests.unit.samples import (
     ENVIRONMENT,
     SPEC,

@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from parlab.case import RIGHT
-from parlab.record import Answer
+from parlab.model.case import RIGHT
+from parlab.results.record import Answer
 from tests.unit.samples import SPEC, case, case_on, raised, repeat, run, span, spans, took, verdict
 
 

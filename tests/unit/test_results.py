@@ -14,13 +14,13 @@ from typing import Any
 
 import pytest
 
-from parlab.case import Units
-from parlab.clocks import Clock
 from parlab.errors import UsageError
-from parlab.phases import LOCK_HELD, LOCK_WAIT, Phase
-from parlab.record import Answer, Claim, NodeUse, Run
-from parlab.results import find, keep, kept, read_json, to_json, write_json
-from parlab.usage import Process
+from parlab.model.case import Units
+from parlab.model.clocks import Clock
+from parlab.model.reading import Process
+from parlab.results.record import Answer, Claim, NodeUse, Run
+from parlab.results.store import find, keep, kept, read_json, to_json, write_json
+from parlab.task.phases import LOCK_HELD, LOCK_WAIT, Phase
 from tests.conftest import ROOT
 from tests.unit.samples import (
     SPEC,
@@ -356,7 +356,7 @@ def test_a_record_of_another_schema_need_not_have_the_fields_of_this_one(tmp_pat
 WRITE_OVER_AND_OVER = """
 import sys
 from pathlib import Path
-from parlab.results import write_whole
+from parlab.results.store import write_whole
 
 *texts, path = Path(sys.argv[1]).read_text(), Path(sys.argv[2]).read_text(), Path(sys.argv[3])
 write_whole(path, texts[0])

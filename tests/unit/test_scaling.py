@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from parlab.case import Units
-from parlab.predict import Workforce
-from parlab.record import MeasuredCase
+from parlab.analysis.ideal import Workforce
+from parlab.model.case import Units
 from parlab.report.scaling import Fit, amdahl, curves, fits, of_the_ideal, too_few, usl
+from parlab.results.record import MeasuredCase
 from tests.unit.samples import case, raised, repeat, run, span, took
 
 SIZES = [1, 2, 4, 8, 16, 32]

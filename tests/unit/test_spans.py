@@ -15,10 +15,10 @@ import multiprocess  # type: ignore[import-untyped]
 import pytest
 from pathos.multiprocessing import ProcessPool  # type: ignore[import-untyped]
 
-from parlab import pace, stalls
-from parlab.pace import Clocks, Scale, VirtualCore, burn, wait
-from parlab.phases import LOCK_HELD, LOCK_WAIT, Phase, holding, mark, phase
-from parlab.spans import OK, Span, Task, take_recorded
+from parlab.task import delay, pace
+from parlab.task.pace import Clocks, Scale, VirtualCore, burn, wait
+from parlab.task.phases import LOCK_HELD, LOCK_WAIT, Phase, holding, mark, phase
+from parlab.task.recorder import OK, Span, Task, take_recorded
 
 Interface = Callable[[Task, list[Any]], list[Any]]
 
@@ -26,7 +26,7 @@ FORKSERVER = get_context("forkserver")
 DILL_FORKSERVER = multiprocess.get_context("forkserver")  # pathos' multiprocessing: pickles by dill
 NUMBERS = list(range(6))
 SQUARES = [0, 1, 4, 9, 16, 25]
-on_linux = pytest.mark.skipif(not Path(stalls.SCHEDSTAT).exists(), reason="this kernel does not tell of stalls")
+on_linux = pytest.mark.skipif(not Path(delay.SCHEDSTAT).exists(), reason="this kernel does not tell of stalls")
 TICK = 1e-3  # seconds; two CPU clocks are not read at the same instant
 
 
@@ -357,7 +357,7 @@ def test_stalls_are_told_by_the_kernel() -> None:
 
 
 def test_stalls_are_unknown_where_the_kernel_does_not_tell(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(stalls, "SCHEDSTAT", str(tmp_path / "missing"))
+    monkeypatch.setattr(delay, "SCHEDSTAT", str(tmp_path / "missing"))
     with ThreadPoolExecutor(1) as pool:  # a thread that has not opened its own yet
         list(pool.map(Task(square), NUMBERS))
     assert [span.stalled_s for span in take_recorded()] == [None] * len(NUMBERS)
@@ -365,17 +365,17 @@ def test_stalls_are_unknown_where_the_kernel_does_not_tell(monkeypatch: pytest.M
 
 def stalled_by_now() -> float:
     """Seconds that this thread has been ready and not run, read afresh."""
-    return int(Path(stalls.SCHEDSTAT).read_text().split()[1]) / 1e9
+    return int(Path(delay.SCHEDSTAT).read_text().split()[1]) / 1e9
 
 
 @on_linux
 def test_a_forked_child_reads_the_stalls_of_its_own_thread() -> None:
-    assert stalls.stalled_s() is not None  # the parent's file is open
+    assert delay.stalled_s() is not None  # the parent's file is open
     pid = os.fork()
     if pid == 0:
         own = False
         try:
-            before, found, after = stalled_by_now(), stalls.stalled_s(), stalled_by_now()
+            before, found, after = stalled_by_now(), delay.stalled_s(), stalled_by_now()
             own = found is not None and before <= found <= after
         finally:
             os._exit(0 if own else 1)

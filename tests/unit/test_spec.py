@@ -6,8 +6,8 @@ import pytest
 
 from parlab.errors import UsageError
 from parlab.lab import Lab
-from parlab.options import Options, read_cluster, read_sizes, read_specs, read_speed, read_unit
-from parlab.spec import Spec, check_fits, quota_us
+from parlab.model.spec import Spec, check_fits, quota_us
+from parlab.run.request import Options, read_cluster, read_sizes, read_specs, read_speed, read_unit
 
 DEFAULT = Spec(nodes=4, cores=2, speed=Fraction(1, 8), unit=0.5)
 

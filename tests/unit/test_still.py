@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from parlab.errors import ParlabError, UsageError
-from parlab.report import still
+from parlab.report import export as still
 from tests.conftest import within
 
 

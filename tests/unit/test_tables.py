@@ -7,11 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from parlab.console import ideal_and_measured, list_of, show_comparison, show_run, show_summary
-from parlab.live import Board, Lines
-from parlab.record import Answer, Claim, MeasuredCase, Run
-from parlab.watcher import Started
-from parlab.words import number
+from parlab.formatting import number
+from parlab.results.record import Answer, Claim, MeasuredCase, Run
+from parlab.run.observer import Started
+from parlab.terminal.live import Board, Lines
+from parlab.terminal.tables import ideal_and_measured, list_of, show_comparison, show_run, show_summary
 from tests.unit.samples import (
     SPEC,
     case,

@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from parlab.console import show_run
-from parlab.phases import LOCK_WAIT, Phase
-from parlab.predict import Workforce
-from parlab.record import MeasuredCase
-from parlab.spans import Span
-from parlab.timeline import BLOCKS, LABEL, PLAIN, Scale, bar, levels, timeline
+from parlab.analysis.ideal import Workforce
+from parlab.results.record import MeasuredCase
+from parlab.task.phases import LOCK_WAIT, Phase
+from parlab.task.recorder import Span
+from parlab.terminal.tables import show_run
+from parlab.terminal.timeline import BLOCKS, LABEL, PLAIN, Scale, bar, levels, timeline
 from tests.unit.samples import case, case_on, embedded_run, failed_run, raised, repeat, run, shown, span, took
 
 TEN = Scale(cells=10, total_s=10.0)

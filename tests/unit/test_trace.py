@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from parlab.clocks import Clock
-from parlab.phases import LOCK_HELD, LOCK_WAIT, Phase
-from parlab.record import Run
-from parlab.trace import to_trace
+from parlab.model.clocks import Clock
+from parlab.results.record import Run
+from parlab.results.trace import to_trace
+from parlab.task.phases import LOCK_HELD, LOCK_WAIT, Phase
 from tests.unit.samples import case, case_on, embedded_run, failed_run, noisy_repeat, raised, repeat, run, span
 
 PHASED = span(start=10.0, seconds=2.0, phases=(Phase(LOCK_WAIT, 10.5, 11.0), Phase(LOCK_HELD, 11.0, 12.0)))

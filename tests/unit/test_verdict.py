@@ -5,9 +5,9 @@ from dataclasses import replace
 
 import pytest
 
+from parlab.judge.verdict import BUSY, TAMPERED, exit_code, judge
 from parlab.lab import CannotBeShown
-from parlab.record import Answer, Finding, MeasuredCase, NodeUse, Repeat, Run
-from parlab.verdict import BUSY, TAMPERED, exit_code, judge
+from parlab.results.record import Answer, Finding, MeasuredCase, NodeUse, Repeat, Run
 from tests.unit.samples import (
     ENVIRONMENT,
     case,

@@ -7,15 +7,15 @@ import pytest
 from bokeh.models import Range1d
 
 from parlab.errors import UsageError
-from parlab.phases import Phase
-from parlab.record import Answer, MeasuredCase, NodeUse
 from parlab.report.charts import overview, side_by_side
 from parlab.report.gantt import MARK_PIXELS
-from parlab.report.looks import share_of_axis
 from parlab.report.measures import cpu_use
 from parlab.report.page import chart_of
+from parlab.report.style import share_of_axis
 from parlab.report.timelines import case_chart, cpu_used
 from parlab.report.views import CaseView, RunView
+from parlab.results.record import Answer, MeasuredCase, NodeUse
+from parlab.task.phases import Phase
 from tests.unit.samples import (
     case,
     case_on,

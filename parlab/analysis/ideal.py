@@ -1,0 +1,223 @@
+"""The ideal: the schedule that a case would have if nothing were lost.
+
+How it works. Tasks are handed out in the order in which they are submitted, in chunks, to whichever worker is free
+first: list scheduling (Graham, "Bounds on certain multiprocessing anomalies", 1966). A task first computes and then
+waits. Computing needs a virtual core: while more of a node's workers compute than it has cores, the kernel shares the
+cores out evenly, and each computes at `cores / computing` of full speed. Waiting needs none.
+
+That is processor sharing, so it is simulated event by event: a node keeps a clock of the units that each of its
+computing workers has done since the start, which runs at the shared speed; a worker is through when that clock has
+gone on by the units of its task. Nothing but the clock changes for the workers in between.
+"""
+
+import heapq
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import count
+
+from parlab.analysis.breakdown import by_worker
+from parlab.model.case import PYTHON, Case, Units
+from parlab.model.spec import Spec
+from parlab.task.recorder import Span
+
+SAME_INSTANT = 1e-9  # units; what floats make of two workers that are through at once
+
+
+@dataclass(frozen=True)
+class Slot:
+    """One task's place in the ideal schedule; times in units from the start."""
+
+    task: int
+    worker: int
+    started: float
+    finished: float
+
+
+def map_chunk(tasks: int, workers: int) -> int:
+    """The chunk size of `Pool.map` and pathos' `amap` where none is given: four chunks a worker, rounded up.
+
+    From CPython's Lib/multiprocessing/pool.py, `Pool._map_async`; multiprocess and pathos have the same.
+    """
+    return -(-tasks // (4 * workers))
+
+
+@dataclass(frozen=True)
+class Workforce:
+    """Who does the tasks of a case: `workers`, dealt out evenly to `nodes` nodes of `cores` virtual cores each.
+
+    Whoever is free takes the next `chunk` of tasks.
+    """
+
+    workers: int
+    nodes: int
+    cores: int
+    chunk: int = 1
+
+    def node_of(self, worker: int) -> int:
+        """Which node, from 0, a worker is on."""
+        return worker * self.nodes // self.workers
+
+    def without_task(self, spans: Sequence[Span]) -> dict[str, int]:
+        """How many workers of each node, by its name, left none of these spans; only nodes that have such.
+
+        None is told of where no task left a span, or nodes are not numbered.
+        """
+        prefix, _, number = spans[0].node.rpartition("-") if spans else ("", "", "")
+        if not number.isdigit():
+            return {}
+        asked = Counter(f"{prefix}-{self.node_of(worker) + 1}" for worker in range(self.workers))
+        return dict(asked - Counter(node for node, *_ in by_worker(spans)))
+
+
+def workforce(case: Case, spec: Spec, tasks: int, *, gil: bool = True) -> Workforce:
+    """Who does so many tasks of a case. Threads of one process share a virtual core, as long as there is a GIL."""
+    workers = case.workers(spec.virtual_cores)
+    nodes = 1 if case.launch == PYTHON else min(spec.nodes, workers)
+    cores = 1 if case.threads and gil else spec.cores
+    chunk = case.settings.get("chunk", 1)
+    return Workforce(workers, nodes, cores, max(1, map_chunk(tasks, workers)) if chunk is None else int(chunk))
+
+
+def ideal_s(tasks: Sequence[Units], force: Workforce, unit: float) -> float | None:
+    """Seconds, of `unit` seconds each unit, that the tasks take ideally; None where a task asks for no units at all."""
+    if not tasks or any(not task.burned and not task.waited for task in tasks):
+        return None
+    return max(slot.finished for slot in schedule(tasks, force)) * unit
+
+
+def ideal_spans(tasks: Sequence[Units], force: Workforce, spec: Spec) -> list[Span]:
+    """The ideal schedule as spans, in the order of the tasks, in seconds from the start; all is submitted at once.
+
+    What a task lacks of a core of its own, while its node is shared, is time that it is ready and does not run.
+    """
+    found = []
+    for slot in schedule(tasks, force):
+        task, speed = tasks[slot.task], float(spec.speed)
+        started, finished = slot.started * spec.unit, slot.finished * spec.unit
+        burned_s, waited_s = task.burned * spec.unit, task.waited * spec.unit
+        found.append(
+            Span(
+                submitted=0.0,
+                started=started,
+                finished=finished,
+                received=finished,
+                cpu_s=burned_s * speed,
+                process_cpu_s=burned_s * speed,
+                waited_s=waited_s,
+                stalled_s=max(0.0, finished - started - burned_s - waited_s),
+                node=f"worker-{force.node_of(slot.worker) + 1}",
+                rank=slot.worker + 1,
+                pid=0,
+                thread=slot.worker,
+            )
+        )
+    return found
+
+
+def serial_s(tasks: Sequence[Units], unit: float) -> float:
+    """Seconds that all tasks take one after another on one virtual core."""
+    return sum(task.burned + task.waited for task in tasks) * unit
+
+
+def schedule(tasks: Sequence[Units], force: Workforce) -> list[Slot]:
+    """Where and when each task runs, in the order of the tasks.
+
+    Raises ValueError for fewer than one worker, node, core or task a chunk.
+    """
+    if min(force.workers, force.nodes, force.cores, force.chunk) < 1:
+        raise ValueError("workers, nodes, cores and chunk are whole numbers from 1")
+    return _Simulation(tasks, force).run()
+
+
+class _Node:
+    """The workers of a node that compute, by the reading of the node's clock at which they are through."""
+
+    def __init__(self, cores: int) -> None:
+        self.cores = cores
+        self.computing: list[tuple[float, int]] = []
+        self.clock = 0.0  # units that each computing worker has done
+        self.read_at = 0.0
+        self.version = 0  # of the forecast that stands in the queue of events
+
+    def speed(self) -> float:
+        return min(1.0, self.cores / len(self.computing)) if self.computing else 0.0
+
+    def go_on_to(self, now: float) -> None:
+        self.clock += self.speed() * (now - self.read_at)
+        self.read_at = now
+
+    def next_through(self) -> float:
+        return self.read_at + (self.computing[0][0] - self.clock) / self.speed()
+
+
+class _Simulation:
+    """Events in the order of time: a node's first worker is through with computing, or a worker with waiting."""
+
+    def __init__(self, tasks: Sequence[Units], force: Workforce) -> None:
+        self.tasks, self.chunk = tasks, force.chunk
+        self.nodes = [_Node(force.cores) for _ in range(force.nodes)]
+        self.node_of = [self.nodes[force.node_of(worker)] for worker in range(force.workers)]
+        self.next_task = 0
+        self.chunk_end = [0] * force.workers
+        self.current = [0] * force.workers
+        self.started = [0.0] * force.workers
+        self.slots: dict[int, Slot] = {}
+        self.events: list[tuple[float, int, _Node | int, int]] = []
+        self.order = count()
+        self.free = list(range(force.workers))
+
+    def run(self) -> list[Slot]:
+        now = 0.0
+        while self.free or self.events:
+            if self.free and (not self.events or self.events[0][0] > now + SAME_INSTANT):
+                # of those that are free at once, the first has the first choice
+                free, self.free = sorted(self.free), []
+                for worker in free:
+                    self._take_chunk(worker, now)
+                continue
+            now, _, subject, version = heapq.heappop(self.events)
+            if isinstance(subject, int):
+                self._finish(subject, now)
+            elif version == subject.version:
+                self._through(subject, now)
+        return [self.slots[task] for task in range(len(self.tasks))]
+
+    def _take_chunk(self, worker: int, now: float) -> None:
+        first = self.next_task
+        self.next_task = min(first + self.chunk, len(self.tasks))
+        self.chunk_end[worker] = self.next_task
+        if first < self.next_task:
+            self._begin(worker, first, now)
+
+    def _begin(self, worker: int, task: int, now: float) -> None:
+        self.current[worker], self.started[worker] = task, now
+        if self.tasks[task].burned > 0:
+            node = self.node_of[worker]
+            node.go_on_to(now)
+            heapq.heappush(node.computing, (node.clock + self.tasks[task].burned, worker))
+            self._forecast(node)
+        else:
+            self._wait(worker, now)
+
+    def _wait(self, worker: int, now: float) -> None:
+        heapq.heappush(self.events, (now + self.tasks[self.current[worker]].waited, next(self.order), worker, 0))
+
+    def _forecast(self, node: _Node) -> None:
+        node.version += 1
+        if node.computing:
+            heapq.heappush(self.events, (node.next_through(), next(self.order), node, node.version))
+
+    def _through(self, node: _Node, now: float) -> None:
+        node.clock, node.read_at = node.computing[0][0], now
+        while node.computing and node.computing[0][0] <= node.clock + SAME_INSTANT:
+            self._wait(heapq.heappop(node.computing)[1], now)
+        self._forecast(node)
+
+    def _finish(self, worker: int, now: float) -> None:
+        task = self.current[worker]
+        self.slots[task] = Slot(task, worker, self.started[worker], now)
+        if task + 1 < self.chunk_end[worker]:
+            self._begin(worker, task + 1, now)
+        else:
+            self.free.append(worker)

@@ -1,0 +1,1 @@
+"""What each command does: between its typed arguments and its exit code."""

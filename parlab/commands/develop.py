@@ -1,0 +1,49 @@
+"""For those who change the project: all checks in one command, and the locks."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+from parlab.errors import ChecksFailed, ParlabError
+from parlab.host.environment import ROOT, ensure_installed
+from parlab.host.signals import child
+
+BIN = Path(sys.executable).parent
+CLEAN_UP_SECONDS = 120
+LOCKS = ("host", "node", "report", "dev")  # in this order: a later one keeps to the versions of the earlier
+UV_OPTIONS = (
+    *("--quiet", "--upgrade", "--universal", "--python-version", "3.11"),
+    *("--generate-hashes", "--no-emit-index-url", "--no-header"),
+)
+
+
+def test(require_engine: bool, require_browser: bool) -> None:
+    """Run linter, type checker and tests, and stop at the first that fails. Raises ChecksFailed."""
+    for lock in LOCKS[1:]:
+        ensure_installed(lock, print)
+    needed = {"--require-engine": require_engine, "--require-browser": require_browser}
+    for command in (
+        ["ruff", "check", "."],
+        ["ruff", "format", "--check", "."],
+        ["mypy"],
+        ["pytest", *(option for option, must in needed.items() if must)],
+    ):
+        print(f"$ {' '.join(command)}", flush=True)
+        # Interrupted, pytest takes its clusters down before it ends.
+        with child([str(BIN / command[0]), *command[1:]], signal.SIGINT, CLEAN_UP_SECONDS, cwd=ROOT) as process:
+            code = process.wait()
+        if code:
+            raise ChecksFailed(f"{command[0]} failed with exit code {code}")
+
+
+def write_locks() -> None:
+    """Resolve requirements/*.in for all platforms into hashed files that name no package index. Raises ParlabError."""
+    ensure_installed("dev", print)
+    env = {**os.environ, "UV_CUSTOM_COMPILE_COMMAND": "./invoke lock"}
+    for name in LOCKS:
+        files = [f"{name}.in", "--output-file", f"{name}.txt"]
+        command = [str(BIN / "uv"), "pip", "compile", *UV_OPTIONS, *files]
+        if code := subprocess.call(command, cwd=ROOT / "requirements", env=env):
+            raise ParlabError(f"uv failed on requirements/{name}.in with exit code {code}; its output is above")

@@ -1,0 +1,152 @@
+"""What a command does between its arguments and its exit code."""
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from rich.console import Console
+from rich.text import Text
+
+from parlab.backend.engine import FAILURES, told
+from parlab.course.catalog import load_lab
+from parlab.course.handout import read_handout
+from parlab.errors import EXIT_CLOSED_PIPE, Interrupted, ParlabError, RunError, UsageError
+from parlab.host.signals import deferred, interruptible
+from parlab.judge.verdict import exit_code
+from parlab.results.junit import to_junit
+from parlab.results.record import Run
+from parlab.results.store import (
+    RESULTS,
+    as_text,
+    find,
+    keep,
+    read_all,
+    read_json,
+    see_that_it_can_be_written,
+    write_whole,
+)
+from parlab.results.trace import to_trace
+from parlab.run.invocation import run_lab
+from parlab.run.request import Options, read_output
+from parlab.terminal.live import watching
+from parlab.terminal.tables import list_of, make_console, show_comparison, show_run
+
+
+@contextmanager
+def exiting() -> Iterator[None]:
+    """Tell foreseen errors in words on stderr, and exit with the code of their class; one line for bad usage."""
+    try:
+        with interruptible():
+            yield
+    except (ParlabError, Interrupted) as error:
+        print(f"{'usage' if isinstance(error, UsageError) else 'error'}: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else Python complains of it at its end
+        sys.exit(EXIT_CLOSED_PIPE)
+    except FAILURES as error:
+        print(f"error: {told(error)}", file=sys.stderr)
+        sys.exit(RunError.exit_code)
+
+
+def run_and_show(path: Path, options: Options) -> None:
+    """Run a lab, show it, keep its record; where the verdict is not good, exit with its code. Raises ParlabError."""
+    wanted: list[tuple[Path | None, Callable[[Run], str]]] = [
+        (read_output("--json", options.json), as_text),
+        (read_output("--junit", options.junit), to_junit),
+        (read_output("--trace", options.trace), to_trace),
+    ]
+    see_that_it_can_be_written()
+    console = make_console()
+    unwritten = []
+
+    def tell(run: Run, where: Text) -> None:
+        show_run(console, run)
+        console.print(where, soft_wrap=True)
+        for path, text in wanted:
+            if path is not None:
+                if wrong := write_or_complain(path, text(run)):
+                    unwritten.extend(wrong)
+                else:
+                    console.print(Text(f"written: {os.path.relpath(path)}", style="dim"), soft_wrap=True)
+
+    run = run_one(console, path, options, tell)
+    if unwritten:
+        raise ParlabError("; ".join(unwritten))
+    tell_failure(run)
+    if code := exit_code(run, check=options.check):
+        sys.exit(code)
+
+
+def run_one(console: Console, path: Path, options: Options, tell: Callable[[Run, Text], None]) -> Run:
+    """Run a lab, keep its record, and `tell` of it and of where that is. Raises ParlabError."""
+    lab = load_lab(path)
+    with watching(console, f"{path.stem}: {read_handout(path).title}", quiet=options.quiet) as watcher:
+        run = run_lab(lab, path, options, watcher)
+    with deferred():  # a Ctrl-C now must not lose what was measured
+        tell(run, _keep(run))
+    return run
+
+
+def tell_failure(run: Run) -> None:
+    """Say on stderr why a run broke off, if it did."""
+    if run.failure is not None:
+        print(f"error: {run.failure.text}", file=sys.stderr)
+
+
+def _keep(run: Run) -> Text:
+    """Keep the record; where it is, or why it is not, to be said after the run's figures."""
+    try:
+        return Text(f"kept as {os.path.relpath(keep(run))}; ./invoke report draws it", style="dim")
+    except OSError as error:
+        return Text(f"not kept in {RESULTS}: {error}", style="yellow")
+
+
+def write_or_complain(path: Path, text: str) -> list[str]:
+    """Write a file; why it could not be written, or nothing."""
+    try:
+        write_whole(path, text)
+    except OSError as error:
+        return [f"{path} could not be written: {error}"]
+    return []
+
+
+def list_results() -> None:
+    """Show the runs in results/, the newest first; one that cannot be read says why, and hides no other."""
+    console = make_console()
+    runs, unread = read_all()
+    if runs:
+        console.print(list_of(runs))
+    for number, why in unread.items():
+        console.print(Text(f"{number}  {why}", "red"), soft_wrap=True)
+    if not runs and not unread:
+        console.print(Text(f"{RESULTS} is empty: every run of a lab is kept there"), soft_wrap=True)
+
+
+def compare(first: str, second: str) -> tuple[Run, Run]:
+    """Show two runs side by side, and return them. Raises UsageError when there is no such run, or none is read."""
+    runs = read_json(find(first)), read_json(find(second))
+    show_comparison(make_console(), *runs)
+    return runs
+
+
+def run_file(name: str) -> None:
+    """`python labs/NAME.py`: the lab on this machine, with the table; exits as `./invoke lab.NAME` would."""
+    _remove_own_segment()
+    with exiting():
+        run_and_show(Path(name).resolve(), Options(backend="embedded"))
+
+
+def _remove_own_segment() -> None:
+    """Remove the shared memory of an MPI that nobody here uses.
+
+    A lab that imports mpi4py starts MPI in this very process, and Open MPI 5.0.11 leaves the file of such a singleton
+    behind for good. What is mapped stays mapped.
+    """
+    maps = Path("/proc/self/maps")
+    for line in maps.read_text().splitlines() if maps.exists() else ():
+        file = Path(line.split()[-1])
+        if file.name.startswith("sm_segment."):
+            file.unlink(missing_ok=True)

@@ -1,0 +1,88 @@
+"""The commands that draw: pages and stills from records. What they draw with is installed when first asked for."""
+
+import sys
+from collections.abc import Sequence
+from os.path import relpath
+from pathlib import Path
+
+from parlab.commands.labs import compare
+from parlab.errors import ParlabError, UsageError
+from parlab.formatting import size
+from parlab.host.environment import ensure_installed
+from parlab.report.export import find_browser, picture
+from parlab.results.store import RESULTS, find, kept, read_all, read_json, see_that_it_can_be_written, write_whole
+from parlab.run.request import read_output
+
+STILLS = (".svg", ".png")
+
+
+def write_report(names: Sequence[str], out: str | None) -> None:
+    """Write one page for these runs, or for the newest. Raises UsageError when there is no such run."""
+    if not names and not kept():
+        raise UsageError(f"there is no run in {RESULTS} yet: run a lab first, as ./invoke lab.mpi")
+    runs = [read_json(find(name)) for name in names or ["1"]]
+    file = _target(out, f"{runs[0].id}.html" if len(runs) == 1 else "report.html")
+    _prepare()
+    from parlab.report.page import report
+
+    _write(file, report(runs))
+
+
+def write_index(names: Sequence[str], out: str | None) -> None:
+    """Write one page that lists all runs. Raises UsageError where some are named."""
+    file = _target(out, "index.html")
+    if names:
+        raise UsageError(f"--index lists all runs of {RESULTS}: name none, not {', '.join(names)}")
+    runs, unread = read_all()
+    _prepare()
+    from parlab.report.page import index
+
+    _write(file, index(runs, list(unread.values()), file.parent))
+
+
+def compare_and_write(first: str, second: str) -> None:
+    """Show two runs side by side, and write one page that draws them on one scale. Raises UsageError."""
+    runs = compare(first, second)
+    file = _target(None, "compare.html")
+    _prepare()
+    from parlab.report.page import comparison
+
+    _write(file, comparison(*runs))
+
+
+def write_still(chart: str, out: str, name: str, against: str | None) -> None:
+    """Write one chart of a run's report, or of its comparison `against` another, as SVG or PNG.
+
+    Raises UsageError for a chart that is not there.
+    """
+    file = read_output("the picture", out)
+    if file is None or file.suffix.lower() not in STILLS:
+        raise UsageError(f"required a file whose name ends with {' or '.join(STILLS)}, found {out!r}")
+    runs = [read_json(find(one)) for one in (name, against) if one is not None]
+    find_browser()
+    _prepare()
+    from parlab.report.page import chart_of
+
+    _write(file, picture(chart_of(chart, *runs), file.suffix[1:].lower()))
+
+
+def _target(out: str | None, default: str) -> Path:
+    """The file to write: a page that was asked for, or one in results/. Raises UsageError for what cannot be one."""
+    if out is not None and Path(out).suffix == ".json":
+        raise UsageError(f"--out takes the name of a page, and {out!r} is that of a record")
+    if out is None:
+        see_that_it_can_be_written()
+    return read_output("--out", out) or RESULTS / default
+
+
+def _prepare() -> None:
+    ensure_installed("report", lambda line: print(line, file=sys.stderr))
+
+
+def _write(file: Path, content: str | bytes) -> None:
+    """Write the file and say where it is. Raises ParlabError."""
+    try:
+        write_whole(file, content)
+    except OSError as error:
+        raise ParlabError(f"{file} could not be written: {error}") from error
+    print(f"written: {relpath(file)} ({size(file.stat().st_size)})")

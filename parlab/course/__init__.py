@@ -1,0 +1,1 @@
+"""The labs there are, and their handouts as text."""

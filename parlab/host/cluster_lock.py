@@ -1,0 +1,58 @@
+"""One command at a time per cluster: limits are shared state."""
+
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from parlab.errors import ParlabError
+from parlab.formatting import Show
+
+WAIT_SECONDS = 120
+
+
+def lock_path(project: str) -> Path:
+    """Where this user's lock on a cluster lies; beside it, a file with the ending .holder says who holds it."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "parlab", f"{project}.lock")
+
+
+@contextmanager
+def only_user(project: str, cluster: str, doing: str, show: Show) -> Iterator[None]:
+    """Hold the cluster of this name for one command of this user; wait for another's end, saying so.
+
+    Raises ParlabError where that takes too long.
+
+    Who else can reach the engine, another user or another machine, is kept out by a second lock on the head
+    (parlab/backend/exec.py, BOOTSTRAP).
+    """
+    path = lock_path(project)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ParlabError(f"no place for a lock: {error}. XDG_CACHE_HOME names another folder") from error
+    lock, holder = FileLock(path), path.with_suffix(".holder")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        who = _read(holder) or "another command"
+        show(f"cluster {cluster} is in use by {who}: waiting up to {WAIT_SECONDS} s; --cluster NAME gives another")
+        try:
+            lock.acquire(timeout=WAIT_SECONDS)
+        except Timeout:
+            raise ParlabError(f"cluster {cluster} is still in use by {who}. Stop it, or use --cluster NAME") from None
+    try:
+        holder.write_text(f"{doing} (process {os.getpid()}, since {time.strftime('%H:%M:%S')})")
+        yield
+    finally:
+        holder.unlink(missing_ok=True)
+        lock.release()
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text()
+    except OSError:  # it was let go at this very moment
+        return ""

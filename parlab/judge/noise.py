@@ -1,0 +1,185 @@
+"""Whether the host had the CPU to give, from readings of the machine under the nodes and from what the tasks got.
+
+Nothing here looks at when tasks were handed out: a slow dispatcher leaves workers idle, not short of CPU.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import NamedTuple
+
+from parlab.formatting import decimal, percent
+from parlab.model.reading import Host, Usage
+from parlab.model.spec import Spec
+from parlab.results.record import MeasuredCase, NodeUse, Repeat
+from parlab.task.recorder import Span
+from parlab.thresholds import FEW_TICKS_S, FULL, IDLE_NONE, OTHERS, STOLEN, STRANGERS, UNDELIVERED, UNDELIVERED_S
+
+
+@dataclass(frozen=True)
+class Load:
+    """What became of the host's CPU time in a repeat, as fractions of it."""
+
+    cpus: int
+    idle: float
+    stolen: float
+    others: float  # used by what is not in a node
+    full: float  # of the time: none was idle
+    seconds: float  # how long that was
+
+
+def load(repeat: Repeat) -> Load | None:
+    """Add up the readings of the machine, made where the first rank runs; None where there are none."""
+    readings = _of_host(repeat)
+    if len(readings) < 2 or (passed := _passed(readings[0], readings[-1])) <= 0:
+        return None
+    first, last = readings[0], readings[-1]
+    steps = [(_passed(earlier, later), later.idle_s - earlier.idle_s) for earlier, later in pairwise(readings)]
+    steps = [(cpu_s, idle) for cpu_s, idle in steps if cpu_s > FEW_TICKS_S * last.cpus]
+    return Load(
+        cpus=last.cpus,
+        idle=(last.idle_s - first.idle_s) / passed,
+        stolen=(last.stolen_s - first.stolen_s) / passed,
+        others=max(0.0, last.busy_s - first.busy_s - _ours(repeat, first, last)) / passed,
+        full=sum(cpu_s for cpu_s, idle in steps if idle < IDLE_NONE * cpu_s) / passed,
+        seconds=passed / last.cpus,
+    )
+
+
+def _of_host(repeat: Repeat) -> list[Host]:
+    return [reading.host for use in repeat.nodes.values() for reading in use.readings if reading.host is not None]
+
+
+def _passed(earlier: Host, later: Host) -> float:
+    """CPU seconds that the machine had between two readings."""
+    return (later.busy_s - earlier.busy_s) + (later.idle_s - earlier.idle_s) + (later.stolen_s - earlier.stolen_s)
+
+
+def _ours(repeat: Repeat, first: Host, last: Host) -> float:
+    """CPU seconds that the nodes used; of simulated nodes, which share a machine, those of the launch's processes."""
+    if first.ours_s is not None and last.ours_s is not None:
+        return last.ours_s - first.ours_s
+    used = [used_s(use.readings) for use in repeat.nodes.values()]
+    counted = [seconds for seconds in used if seconds is not None]
+    return sum(counted) if counted else sum(span.cpu_s for span in repeat.spans)
+
+
+def used_s(readings: Sequence[Usage]) -> float | None:
+    """CPU seconds that a node used from its first reading to its last; None where the kernel does not say."""
+    if not readings or readings[0].used_s is None or readings[-1].used_s is None:
+        return None
+    return readings[-1].used_s - readings[0].used_s
+
+
+def undelivered(repeat: Repeat, spec: Spec) -> float | None:
+    """What of the CPU time that busy workers were owed they did not get; None where the kernel does not say.
+
+    A node owes each of its busy processes a virtual core, up to as many as it has. It failed to deliver only what these
+    lacked while their tasks were ready to run, and while the node's limit would have let them.
+    """
+    owed_s = lacking_s = 0.0
+    spans_of: dict[str, list[Span]] = {}
+    for span in repeat.spans:
+        spans_of.setdefault(span.node, []).append(span)
+    for node, spans in spans_of.items():
+        if any(span.stalled_s is None for span in spans):
+            return None
+        owed, stalled = _owed_s(spans, spec), sum(span.stalled_s or 0.0 for span in spans)
+        lacking = min(owed - _given_s(spans), stalled * float(spec.speed))
+        owed_s += owed
+        lacking_s += max(0.0, min(lacking, _room_s(repeat.nodes.get(node), spans)))
+    return lacking_s / owed_s if owed_s else 0.0
+
+
+def _owed_s(spans: Sequence[Span], spec: Spec) -> float:
+    """CPU seconds: `speed` for each process with a task, up to `cores` of them, less what the tasks waited."""
+    edges = [edge for span in spans for edge in ((span.started, 1, span.pid), (span.finished, -1, span.pid))]
+    tasks: Counter[int] = Counter()  # that each process has at the moment: its threads share one virtual core
+    last, core_s = 0.0, 0.0
+    for at, change, pid in sorted(edges):
+        core_s += min(sum(count > 0 for count in tasks.values()), spec.cores) * (at - last)
+        tasks[pid] += change
+        last = at
+    return max(0.0, core_s - sum(span.waiting_s for span in spans)) * float(spec.speed)
+
+
+def _given_s(spans: Sequence[Span]) -> float:
+    """CPU seconds that processes used while they had tasks, for other threads, too: of the pool, or of readings.
+
+    Tasks that run in a process at once have each seen what all of it used: at each instant the mean of them counts.
+    """
+    edges: dict[int, list[tuple[float, int, float]]] = {}
+    for span in spans:
+        rate = span.process_cpu_s / (span.finished - span.started) if span.finished > span.started else 0.0
+        edges.setdefault(span.pid, []).extend([(span.started, 1, rate), (span.finished, -1, rate)])
+    given_s = 0.0
+    for of_process in edges.values():
+        running, rates, last = 0, 0.0, 0.0
+        for at, change, rate in sorted(of_process):
+            if running:
+                given_s += (at - last) * rates / running
+            running, rates, last = running + change, rates + change * rate, at
+    return given_s
+
+
+def _room_s(use: NodeUse | None, spans: Sequence[Span]) -> float:
+    """CPU seconds that the node's limit would still have let it use while it had tasks.
+
+    A node that is at its limit got what the host owed it; what its tasks lack then, its own processes used: MPI, say.
+    """
+    if use is None or use.wanted is None or (used := used_s(use.readings)) is None:
+        return float("inf")
+    busy_s = max(span.finished for span in spans) - min(span.started for span in spans)
+    return use.wanted * busy_s - used
+
+
+def strange_use(nodes: Mapping[str, NodeUse]) -> Iterator[str]:
+    """Processes that took more than their bit of a node and are none of the run's, in words."""
+    for name, use in nodes.items():
+        if use.wanted is None or len(use.readings) < 2:
+            continue
+        before, after = use.readings[0], use.readings[-1]
+        given = use.wanted * (after.at - before.at)
+        for pid, process in after.strangers.items():
+            took = process.cpu_s - (before.strangers[pid].cpu_s if pid in before.strangers else 0.0)
+            if took > max(STRANGERS * given, FEW_TICKS_S):
+                yield f"{process.name} (process {pid}) used {decimal(took)} of {name}'s {decimal(given)} CPU seconds"
+
+
+class Disturbance(NamedTuple):
+    """Why a repeat was not measured on a quiet host: what was seen, and what to do about it."""
+
+    what: str
+    cure: str
+
+
+def disturbances(repeat: Repeat, spec: Spec) -> Iterator[Disturbance]:
+    """Everything that disturbed a repeat."""
+    close = "close other programs on the host, and run again"
+    for stranger in strange_use(repeat.nodes):
+        yield Disturbance(stranger, "./invoke down ends it; then run again")
+    found = load(repeat)
+    if found is not None and found.stolen > STOLEN and found.stolen * found.seconds > FEW_TICKS_S:
+        yield Disturbance(
+            f"the hypervisor gave {percent(found.stolen, 0)} of the host's CPU time to other machines",
+            "run it when they are idle, or on another machine",
+        )
+    if found is not None and found.full > FULL and found.others > OTHERS:
+        yield Disturbance(
+            f"something else used {found.others * found.cpus:.1f} of the host's {found.cpus} CPUs; none was idle "
+            f"in {percent(found.full, 0)} of the time",
+            close,
+        )
+    lacking = undelivered(repeat, spec)
+    if lacking is not None and lacking > UNDELIVERED and lacking * (repeat.measured_s or 0.0) > UNDELIVERED_S:
+        yield Disturbance(f"{percent(lacking)} of the CPU time that tasks were owed was not delivered", close)
+
+
+def disturbed(case: MeasuredCase) -> list[Disturbance]:
+    """The disturbances of a case, when so many of its repeats had one that the median may be one of them; else []."""
+    found = [list(disturbances(repeat, case.spec)) for repeat in case.repeats]
+    spoiled = [reasons for reasons in found if reasons]
+    if len(spoiled) <= (len(found) - 1) // 2:
+        return []
+    return [Disturbance(f"{case.name}: {what}", cure) for reasons in spoiled for what, cure in reasons]

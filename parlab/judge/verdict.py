@@ -1,0 +1,273 @@
+"""The verdict: four questions, each answered yes, no, or cannot be shown here, with its evidence.
+
+    correct      each case gave the serial results, or the outcome that it declares
+    held         the limits were in force and delivered
+    quiet        the host had the CPU to give (parlab/judge/noise.py)
+    reproduced   what the lab expects holds
+
+A run that is not held or not quiet is not a measurement: its claims are not judged, so that noise never fails one. A
+wrong result is wrong in any noise.
+"""
+
+import statistics
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from math import ceil
+from typing import Any
+
+from parlab.errors import (
+    EXIT_CLAIM_FAILED,
+    EXIT_CLOSED_PIPE,
+    EXIT_NOT_A_MEASUREMENT,
+    EXIT_WRONG,
+    Interrupted,
+    RunError,
+)
+from parlab.formatting import decimal, percent, plural
+from parlab.judge.noise import disturbances, disturbed, load, undelivered, used_s
+from parlab.lab import CannotBeShown, Expectation, Lab
+from parlab.results.record import Answer, Claim, Finding, MeasuredCase, NodeUse, Run, Verdict
+from parlab.task.pace import PERIOD
+from parlab.thresholds import BURN_TICK, BURN_WITHIN, LIMIT_EXACT, LIMIT_PERIODS, LIMIT_SLACK, LIMIT_SLACK_S
+
+TAMPERED = (
+    "something else changes limits, or this engine ignores them. ./invoke status shows those that the engine has; "
+    "./invoke down, then run again"
+)
+BUSY = "the host did not have that much CPU to give: close other programs on it, and run again"
+
+
+def judge(
+    lab: Lab,
+    cases: Sequence[MeasuredCase],
+    environment: Mapping[str, Any],
+    *,
+    broke_off: bool = False,
+    overridden: bool = False,
+) -> Verdict:
+    """Answer the four questions from what was measured; no claim is judged by the cases of a run that broke off.
+
+    A claim that does not hold of cases with `overridden` settings is none that the lab makes.
+    """
+    if not cases:
+        nothing = Finding(Answer.CANNOT, "no case was measured")
+        return Verdict(nothing, nothing, nothing, nothing, _claims(lab, cases, "no case was measured"))
+    held, quiet = _held(cases, environment), _quiet(cases)
+    why_not = "the run broke off" if broke_off else ""
+    if Answer.NO in (held.answer, quiet.answer):
+        why_not = "this is not a measurement"
+    claims = _claims(lab, cases, why_not, overridden=overridden)
+    return Verdict(_correct(cases), held, quiet, _reproduced(claims, why_not), claims)
+
+
+def exit_code(run: Run, *, check: bool) -> int:
+    """The first that applies; without `check` only what broke off or came out wrong is told by the code."""
+    if run.failure is not None:
+        return run.failure.exit_code
+    if run.wrong:
+        return EXIT_WRONG
+    if not check:
+        return 0
+    if not run.verdict.is_measurement:
+        return EXIT_NOT_A_MEASUREMENT
+    return EXIT_CLAIM_FAILED if run.verdict.reproduced.answer is Answer.NO else 0
+
+
+def worst(runs: Sequence[Run], *, check: bool) -> int:
+    """The exit code of several runs together: the first that applies to any, in the order of one run's."""
+    codes = [exit_code(run, check=check) for run in runs]
+    # 1 stands for a wrong result, which comes before 3, and for a claim that does not hold, which comes after it.
+    wrong = [EXIT_WRONG for run in runs if run.failure is None and run.wrong]
+    order = (Interrupted.exit_code, EXIT_CLOSED_PIPE, RunError.exit_code, *wrong, EXIT_NOT_A_MEASUREMENT)
+    return next((code for code in order if code in codes), max(codes, default=0))
+
+
+def _correct(cases: Sequence[MeasuredCase]) -> Finding:
+    wrong = [f"{case.name}: {case.complaint}" for case in cases if case.complaint]
+    if wrong:
+        return Finding(Answer.NO, _first_of(wrong), "correct the case, or the serial solution that it is compared with")
+    launches = sum(len(case.repeats) for case in cases)
+    return Finding(Answer.YES, f"{plural(launches, 'launch')} of {plural(len(cases), 'case')} came out as declared")
+
+
+def _held(cases: Sequence[MeasuredCase], environment: Mapping[str, Any]) -> Finding:
+    uses = [
+        (f"{case.name}: {node}", use)
+        for case in cases
+        for repeat in case.repeats
+        for node, use in repeat.nodes.items()
+        if use.wanted is not None
+    ]
+    if not uses:
+        lifted = "the lab has its limits lifted" if "engine" in environment else "no kernel limits these nodes"
+        return Finding(Answer.CANNOT, f"{lifted}: pacing alone holds a process to its virtual core")
+    found = [f"{name}: {complaint}" for name, use in uses for complaint in _breaches(use, _allowed(use, environment))]
+    if found:
+        return Finding(Answer.NO, _first_of(found), TAMPERED)
+    if missing := [f"{name}: {short}" for name, use in uses if (short := _shortfall(use, _allowed(use, environment)))]:
+        return Finding(Answer.NO, _first_of(missing), BUSY)
+    if uncounted := [name for name, use in uses if used_s(use.readings) is None]:
+        return Finding(Answer.CANNOT, f"{uncounted[0]}: its kernel does not count what it uses")
+    readings = sum(len(use.readings) + len(use.engine) for _, use in uses)
+    burns = [use.burned / _allowed(use, environment) for _, use in uses if use.burned is not None]
+    evidence = f"the limits were read {readings} times, each as asked for"
+    if burns:
+        got = " to ".join(dict.fromkeys(f"{100 * burn:.0f}" for burn in (min(burns), max(burns))))
+        evidence += f"; a burn without pacing got {got} % of a node's limit"
+    return Finding(Answer.YES, evidence)
+
+
+def _allowed(use: NodeUse, environment: Mapping[str, Any]) -> float:
+    """Host CPUs that the kernel is to enforce.
+
+    With the systemd driver recent engines round up to whole percents (opencontainers/cgroups, for CPUQuotaPerSecUSec),
+    older ones do not: it is what is in force, as long as it is either.
+    """
+    wanted = use.wanted or 0.0
+    if environment.get("cgroup_driver") == "systemd" and use.readings:
+        rounded = ceil(100 * wanted - LIMIT_EXACT) / 100
+        if _is(use.readings[0].limit, rounded):
+            return rounded
+    return wanted
+
+
+def _breaches(use: NodeUse, allowed: float) -> Iterator[str]:
+    """In what a node's limit was not in force."""
+    wanted = use.wanted or 0.0
+    for found in use.engine:
+        if not _is(found, wanted):
+            yield f"the engine says {_cpus(found)}, asked for was {_cpus(wanted)}"
+    for reading in use.readings:
+        if not _is(reading.limit, allowed):
+            yield f"its cgroup says {_cpus(reading.limit)}, asked for was {_cpus(wanted)}"
+    if use.burned is not None and use.burned > allowed + _burn_slack(allowed):
+        yield f"a burn without pacing got {_cpus(use.burned)}, asked for was {_cpus(wanted)}"
+    used = used_s(use.readings)
+    if used is None:  # no proof either way; _held says so
+        return
+    first, last = use.readings[0], use.readings[-1]
+    most = allowed * (last.at - first.at + LIMIT_PERIODS * PERIOD)
+    if used > most * (1 + LIMIT_SLACK) + LIMIT_SLACK_S:
+        yield f"it used {decimal(used)} CPU seconds where its limit allows {decimal(most)}"
+    if used > allowed * PERIOD and last.periods == first.periods:
+        yield f"it used {decimal(used)} CPU seconds, and its kernel counted no quota period"
+
+
+def _shortfall(use: NodeUse, allowed: float) -> str:
+    """How far a node's limit was not delivered; '' where it was."""
+    if use.burned is None or use.burned >= allowed - _burn_slack(allowed):
+        return ""
+    return f"a burn without pacing got no more than {_cpus(use.burned)} of {_cpus(use.wanted)}"
+
+
+def _burn_slack(allowed: float) -> float:
+    """Host CPUs by which a burn may miss a limit that holds."""
+    return max(BURN_WITHIN * allowed, BURN_TICK)
+
+
+def _is(found: float | None, wanted: float) -> bool:
+    return found is not None and abs(found - wanted) <= LIMIT_EXACT
+
+
+def _cpus(value: float | None) -> str:
+    return "no limit" if value is None else f"{decimal(value)} CPU"
+
+
+def _quiet(cases: Sequence[MeasuredCase]) -> Finding:
+    noise = [found for case in cases for found in disturbed(case)]
+    if noise:
+        return Finding(Answer.NO, _first_of([found.what for found in noise]), noise[0].cure)
+    repeats = [(repeat, case.spec) for case in cases for repeat in case.repeats]
+    loads = [found for repeat, _ in repeats if (found := load(repeat)) is not None]
+    if not loads:
+        return Finding(Answer.CANNOT, "the kernel does not say how busy this machine is")
+    idle, others = (
+        statistics.median(values) for values in zip(*((found.idle, found.others) for found in loads), strict=True)
+    )
+    lacking = [share for repeat, spec in repeats if (share := undelivered(repeat, spec)) is not None]
+    delivered = f"; {percent(1 - statistics.median(lacking))} of the CPU owed was delivered" if lacking else ""
+    spoiled = sum(any(disturbances(repeat, spec)) for repeat, spec in repeats)
+    aside = f"; {plural(spoiled, 'launch')} disturbed, which moves no median" if spoiled else ""
+    return Finding(
+        Answer.YES, f"the host was {percent(idle, 0)} idle, others used {percent(others, 0)} of it{delivered}{aside}"
+    )
+
+
+class Cases(dict[str, MeasuredCase]):
+    """The cases by name, for expectations; one that was not run is nothing to fail for."""
+
+    def __missing__(self, name: str) -> MeasuredCase:
+        raise CannotBeShown(f"{name} was not run")
+
+    def find(self, function: Callable[..., Any], nodes: int | None = None, **settings: Any) -> MeasuredCase:
+        """The one case of a function with these settings, whatever its others are; on so many nodes, if given.
+
+        Raises CannotBeShown where none was run, or several fit.
+        """
+        name = function.__name__
+        found = [
+            case
+            for case in self.values()
+            if case.name.partition("(")[0] == name
+            and settings.items() <= case.settings.items()
+            and nodes in (None, case.spec.nodes)
+        ]
+        if len(found) > 1:
+            raise CannotBeShown(f"it is about one of {', '.join(case.name for case in found)}")
+        if not found:
+            asked = settings | ({"nodes": nodes} if nodes else {})
+            wanted = ", ".join(f"{key}={value!r}" for key, value in asked.items())
+            raise CannotBeShown(f"{name}({wanted}) was not run" if wanted else f"{name} was not run")
+        return found[0]
+
+
+def _claims(lab: Lab, cases: Sequence[MeasuredCase], why_not: str, *, overridden: bool = False) -> tuple[Claim, ...]:
+    """Try each expectation, unless there is a reason why not."""
+    by_name = Cases({case.name: case for case in cases})
+    claims = []
+    for expectation in lab.expectations:
+        answer, why = Answer.YES, ""
+        try:
+            if reason := why_not or _lacking(expectation, cases):
+                raise CannotBeShown(reason)
+            expectation.function(by_name)
+        except CannotBeShown as error:
+            answer, why = Answer.CANNOT, str(error)
+        except AssertionError as error:
+            answer, why = Answer.NO, str(error).partition("\n")[0] or "its assertion has no message"
+        except Exception as error:  # what was measured must not be lost for it
+            answer, why = Answer.NO, f"{type(error).__name__}: {error}"
+        if answer is Answer.NO and overridden:
+            answer, why = Answer.CANNOT, f"the lab claims it of its own settings; of these, {why}"
+        claims.append(Claim(expectation.name, answer, why, expectation.must))
+    return tuple(claims)
+
+
+def _lacking(expectation: Expectation, cases: Sequence[MeasuredCase]) -> str:
+    """What an expectation needs and is not there; '' where all is."""
+    limited = any(use.wanted is not None for case in cases for repeat in case.repeats for use in repeat.nodes.values())
+    if expectation.limits and not limited:
+        return "no kernel limits these nodes; the cluster does"
+    most = max(float(case.spec.node_cpus) for case in cases)
+    if expectation.cpus > most:
+        return f"it needs a node of {decimal(expectation.cpus)} host CPUs, this one has {decimal(most)}"
+    return ""
+
+
+def _reproduced(claims: Sequence[Claim], why_not: str) -> Finding:
+    if not claims:
+        return Finding(Answer.CANNOT, "the lab claims nothing")
+    if why_not:
+        return Finding(Answer.CANNOT, f"no claim is judged: {why_not}")
+    failed = [f"{claim.name}: {claim.why}" for claim in claims if claim.answer is Answer.NO]
+    if failed:
+        return Finding(Answer.NO, _first_of(failed), "look where the time went, above")
+    unshown = [f"{claim.name}: {claim.why}" for claim in claims if claim.answer is Answer.CANNOT]
+    shown = f"{len(claims) - len(unshown)} of {plural(len(claims), 'claim')} shown"
+    if not unshown:
+        return Finding(Answer.YES, shown)
+    answer = Answer.YES if len(unshown) < len(claims) else Answer.CANNOT
+    return Finding(answer, f"{shown}; not to be shown here: {_first_of(unshown)}")
+
+
+def _first_of(found: Sequence[str]) -> str:
+    return found[0] if len(found) == 1 else f"{found[0]} (and {len(found) - 1} more)"

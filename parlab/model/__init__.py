@@ -1,0 +1,1 @@
+"""Frozen values that everybody shares: cases, specs, spans, readings, messages. No behaviour of the world."""

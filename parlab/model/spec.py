@@ -1,0 +1,60 @@
+"""Spec: how large a cluster is and how fast its cores are, and whether it fits a machine."""
+
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+from parlab.errors import UsageError
+from parlab.formatting import decimal, plural
+from parlab.task.pace import PERIOD
+
+PERIOD_US = round(PERIOD * 1_000_000)
+HEAD_CPUS = Fraction(1, 2)  # rank 0 hands out tasks and polls for answers: it needs CPU of its own
+
+
+@dataclass(frozen=True)
+class Spec:
+    """`nodes` x `cores` virtual cores, each `speed` of a host core; `unit` in seconds."""
+
+    nodes: int
+    cores: int
+    speed: Fraction
+    unit: float
+
+    @property
+    def virtual_cores(self) -> int:
+        """Of all nodes together."""
+        return self.nodes * self.cores
+
+    @property
+    def node_cpus(self) -> Fraction:
+        """A node's limit in host CPUs."""
+        return self.cores * self.speed
+
+    @property
+    def cpus(self) -> Fraction:
+        """Host CPUs of all nodes and the head together."""
+        return self.nodes * self.node_cpus + HEAD_CPUS
+
+    def to_json(self) -> dict[str, Any]:
+        """As in the record."""
+        return {"nodes": self.nodes, "cores": self.cores, "speed": float(self.speed), "unit": self.unit}
+
+    def __str__(self) -> str:
+        nodes, cores = plural(self.nodes, "node"), plural(self.cores, "virtual core")
+        return f"{nodes} x {cores} x {self.speed}"
+
+
+def quota_us(cpus: Fraction) -> int:
+    """A limit in host CPUs as the kernel takes it: microseconds of CPU a period."""
+    return round(cpus * PERIOD_US)
+
+
+def check_fits(spec: Spec, host_cpus: float, where: str) -> None:
+    """Raise UsageError, with the arithmetic, when the cluster asks for more CPUs than `where` has."""
+    if spec.cpus > host_cpus:
+        workers, head = decimal(spec.nodes * spec.node_cpus), decimal(HEAD_CPUS)
+        raise UsageError(
+            f"{spec} = {workers} CPUs, and {head} for the head, make {decimal(spec.cpus)}: "
+            f"more than the {decimal(host_cpus)} of {where}. Lower --nodes, --cores or --speed."
+        )

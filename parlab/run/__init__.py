@@ -1,0 +1,1 @@
+"""One invocation: from a request and a lab to a Run."""

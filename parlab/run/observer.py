@@ -1,0 +1,45 @@
+"""Who looks on while a run goes on: a subscriber to its spans and readings, no more."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from parlab.model.reading import Usage
+from parlab.model.spec import Spec
+from parlab.results.record import MeasuredCase
+from parlab.task.recorder import Span
+
+
+@dataclass(frozen=True)
+class Started:
+    """A case whose first task is going out."""
+
+    name: str
+    spec: Spec
+    tasks: int
+    workers: int
+    ideal_s: float | None
+    repeat: int  # from 1
+    repeats: int
+
+
+class Watcher(Protocol):
+    """Is told of a run as it goes on; it cannot change it."""
+
+    def say(self, text: str) -> None:
+        """Hear a line for the user."""
+
+    def begin(self, spec: Spec, limit: float | None) -> None:
+        """Hear the largest spec, and the limit of a node in host CPUs, None where there is none; launches follow."""
+
+    def started(self, started: Started) -> None:
+        """Hear that a case runs."""
+
+    def spans(self, spans: Sequence[Span]) -> None:
+        """Hear of tasks of this case that are done."""
+
+    def usage(self, node: str, usage: Usage) -> None:
+        """Hear what a node uses."""
+
+    def case(self, case: MeasuredCase) -> None:
+        """Hear that a case was measured, with all its repeats."""

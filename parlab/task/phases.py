@@ -1,0 +1,76 @@
+"""Phases: what a task says of itself, named stretches and instants. Outside of a task nothing is recorded."""
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from parlab.task.pace import resume
+
+LOCK_WAIT, LOCK_HELD = "lock wait", "lock held"
+
+_here = threading.local()
+
+
+@dataclass(frozen=True)
+class Phase:
+    """A named stretch of a task, or an instant of it; times as of its span."""
+
+    name: str
+    started: float
+    finished: float
+
+    @property
+    def instant(self) -> bool:
+        """Whether it is a mark, which takes no time."""
+        return self.started == self.finished
+
+
+def _recorded() -> list[Phase] | None:
+    return getattr(_here, "phases", None)
+
+
+def record_into(phases: list[Phase] | None) -> list[Phase] | None:
+    """Record the phases of this thread's task in this list from here on; returns the list before it, if any."""
+    before, _here.phases = _recorded(), phases
+    return before
+
+
+@contextmanager
+def phase(name: str) -> Iterator[None]:
+    """Name a stretch of the task that runs in this thread, as `with phase("lock held"): ...`.
+
+    Two names have a meaning: time in "lock wait" counts as waiting, which a core cannot make good later; "lock held" is
+    the stretch under the lock. Any other is only recorded. Outside of a task it does nothing.
+    """
+    began = time.monotonic()
+    try:
+        yield
+    finally:
+        if name == LOCK_WAIT:
+            resume()
+        if (phases := _recorded()) is not None:
+            phases.append(Phase(str(name), began, time.monotonic()))
+
+
+@contextmanager
+def holding(lock: AbstractContextManager[Any]) -> Iterator[None]:
+    """Hold the lock, as `with lock` does, and name the time until then "lock wait", the time under it "lock held"."""
+    with ExitStack() as until_the_end:
+        with phase(LOCK_WAIT):
+            until_the_end.enter_context(lock)
+        with phase(LOCK_HELD):
+            yield
+
+
+def mark(name: str) -> str:
+    """Name an instant of the task that runs in this thread, as `mark("reads 100")`: a phase that ends as it begins.
+
+    Returns the name, which a case may print.
+    """
+    if (phases := _recorded()) is not None:
+        now = time.monotonic()
+        phases.append(Phase(str(name), now, now))
+    return name

@@ -1,0 +1,256 @@
+"""Spans: one task's life, recorded without bending the code that runs it.
+
+The harness hands a case a `Task` in place of the plain function. Whichever interface then runs it, pickling does the
+book-keeping: the callable is stamped *submitted* as it is pickled; in the worker it returns an `Envelope`, which
+takes itself off as it is unpickled, stamps *received*, leaves the span with the recorder and hands the case the bare
+result. An exception is pickled such that it does the same. In a thread or a plain loop nothing is pickled, and the span
+is recorded on the spot; when it was submitted to a pool of threads cannot be seen: that is taken for its start.
+A `Process` sends no result back: its span goes into a file that all processes of a case share, and what was forked to
+run a task was submitted as it was forked.
+
+All stamps are `time.monotonic()`: one clock for all processes under one kernel, so for all nodes of one engine. Where
+nodes have kernels of their own, the host brings their stamps to one clock (parlab/model/clocks.py).
+"""
+
+import atexit
+import json
+import os
+import socket
+import tempfile
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from parlab.task.delay import stalled_s
+from parlab.task.pace import core, resume
+from parlab.task.phases import LOCK_WAIT, Phase, record_into
+
+OK = "ok"
+Stamps = tuple[tuple[float, float, float], tuple[Any, ...]]  # a Span's fields before and after `received`
+SHARED = "PARLAB_SPANS"  # names the file in which other processes than the case's own leave their spans
+
+
+@dataclass(frozen=True)
+class Span:
+    """Times in seconds of the monotonic clock; `node` is the host name that the worker saw, `rank` its MPI rank.
+
+    `cpu_s` is CPU time of the thread, `process_cpu_s` that of its whole process; what burns did ahead (task/pace.py)
+    counts for the task that makes use of it. `waited_s` was spent in `wait`. `stalled_s` is how long the thread was
+    ready to run and did not: it was throttled, or others ran; None where the kernel does not say (task/delay.py).
+    """
+
+    submitted: float
+    started: float
+    finished: float
+    received: float
+    cpu_s: float
+    process_cpu_s: float
+    waited_s: float
+    stalled_s: float | None
+    node: str
+    rank: int
+    pid: int
+    thread: int
+    outcome: str = OK  # or the name of the exception that it raised
+    phases: tuple[Phase, ...] = ()
+
+    @property
+    def waiting_s(self) -> float:
+        """Seconds in `wait`, or in a phase "lock wait"."""
+        return self.waited_s + sum(phase.finished - phase.started for phase in self.phases if phase.name == LOCK_WAIT)
+
+    def to_json(self) -> dict[str, Any]:
+        """As it travels on the control channel."""
+        return {**vars(self), "phases": [vars(phase) for phase in self.phases]}  # asdict takes ten times as long
+
+    @classmethod
+    def from_json(cls, facts: dict[str, Any]) -> "Span":
+        """The span that `to_json` described."""
+        return cls(**facts | {"phases": tuple(Phase(**phase) for phase in facts["phases"])})
+
+
+_recorded: deque[Span] = deque()
+_shared: "_Shared | None" = None
+_forked_at: float | None = None  # in a forked process that has run no task yet
+
+
+class _Shared:
+    """The file in which the child processes of a case leave their spans, for the process that made it."""
+
+    def __init__(self) -> None:
+        self.pid = os.getpid()
+        number, self.name = tempfile.mkstemp(prefix="parlab-spans-")
+        self._file, self._rest = os.fdopen(number, "rb", buffering=0), b""
+        os.environ[SHARED] = self.name
+        atexit.register(self.remove)
+
+    def take(self) -> list[Span]:
+        """What was left there since the last call."""
+        *lines, self._rest = (self._rest + self._file.read()).split(b"\n")
+        return [Span.from_json(json.loads(line)) for line in lines]
+
+    def remove(self) -> None:
+        """Remove the file, unless this is a child."""
+        if self.pid == os.getpid():
+            Path(self.name).unlink(missing_ok=True)
+
+
+def share_spans() -> None:
+    """From here on take up what child processes record, too."""
+    global _shared
+    _shared = _Shared()
+
+
+def take_recorded() -> list[Span]:
+    """Return the spans recorded in this process, and by its children, since the last call, and forget them."""
+    found = [_recorded.popleft() for _ in range(len(_recorded))]
+    return found + _shared.take() if _shared is not None and _shared.pid == os.getpid() else found
+
+
+def _record(span: Span) -> None:
+    name = os.environ.get(SHARED)
+    if name is None or (_shared is not None and _shared.pid == os.getpid()):
+        _recorded.append(span)
+        return
+    with suppress(OSError):  # whoever would have read it is gone
+        file = os.open(name, os.O_WRONLY | os.O_APPEND)  # the kernel keeps in one piece what is appended
+        os.write(file, json.dumps(span.to_json()).encode() + b"\n")
+        os.close(file)
+
+
+def _about_to_fork() -> None:
+    global _forked_at
+    _forked_at = time.monotonic()
+
+
+def _forked() -> None:
+    global _forked_at
+    _forked_at = None
+
+
+os.register_at_fork(before=_about_to_fork, after_in_parent=_forked)
+
+
+@cache
+def _place() -> tuple[str, int, int]:
+    """This process's node, rank and pid."""
+    return socket.gethostname(), int(os.environ.get("OMPI_COMM_WORLD_RANK", "-1")), os.getpid()
+
+
+os.register_at_fork(after_in_child=_place.cache_clear)
+
+
+class _Measurement:
+    """The part of a span that is measured in the worker, between its making and `stamps`."""
+
+    def __init__(self, submitted: float) -> None:
+        self._submitted = submitted
+        self._phases: list[Phase] = []
+        self._outer = record_into(self._phases)
+        resume()
+        self._waited, self._stalled = core().waited_s(), stalled_s()
+        self._started, (self._thread, self._process) = time.monotonic(), core().cpu_s()
+
+    def stamps(self, outcome: str) -> Stamps:
+        """What has been measured of the task, which is over."""
+        thread, process = core().cpu_s()
+        finished, stalled = time.monotonic(), stalled_s()
+        stalls = None if stalled is None or self._stalled is None else stalled - self._stalled
+        record_into(self._outer)
+        spent = thread - self._thread, process - self._process, core().waited_s() - self._waited, stalls
+        place = *_place(), threading.get_ident(), outcome, tuple(self._phases)
+        return (self._submitted, self._started, finished), spent + place
+
+
+def _open(result: Any, before: tuple[float, float, float], after: tuple[Any, ...]) -> Any:
+    _record(Span(*before, time.monotonic(), *after))
+    return result
+
+
+class Envelope:
+    """A result on its way back; unpickles as the bare result. Dropped, as by a `Process`, it leaves its span."""
+
+    def __init__(self, result: Any, stamps: Stamps) -> None:
+        self.result, self.stamps, self._sent = result, stamps, False
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        self._sent = True
+        return _open, (self.result, *self.stamps)
+
+    def __del__(self) -> None:
+        if not self._sent:
+            before, after = self.stamps
+            _record(Span(*before, before[-1], *after))
+
+
+def _send_along(error: BaseException, stamps: Stamps) -> None:
+    """Have the exception leave the span where it is unpickled.
+
+    An attribute would not do: an exception with a `__reduce__` of its own, as json's, leaves its attributes behind.
+    Pickle and dill look `__reduce_ex__` up on the instance first.
+    """
+
+    def reduce_ex(protocol: int) -> tuple[Any, ...]:
+        reduced: Any = type(error).__reduce_ex__(error, protocol)
+        make, arguments, *rest = reduced
+        state = rest[0] if rest else None
+        if isinstance(state, dict):
+            state = {name: value for name, value in state.items() if name != "__reduce_ex__"}
+        return _open_error, (make, arguments, state, *stamps)
+
+    with suppress(AttributeError, TypeError):  # one that takes no attributes arrives without a span
+        object.__setattr__(error, "__reduce_ex__", reduce_ex)
+
+
+def _open_error(make: Callable[..., BaseException], arguments: tuple[Any, ...], state: Any, *stamps: Any) -> Any:
+    error = make(*arguments)
+    if state:
+        error.__setstate__(state)
+    return _open(error, *stamps)
+
+
+class Task:
+    """A function that leaves a span for every call; `gate` is passed before each submission.
+
+    It has the name of the function, which a case may print.
+    """
+
+    def __init__(
+        self, function: Callable[..., Any], gate: Callable[[], None] | None = None, submitted: float | None = None
+    ) -> None:
+        self.function, self.gate, self.submitted = function, gate, submitted
+        self.__name__ = getattr(function, "__name__", "task")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Task, (self.function, None, self._submit())
+
+    def _submit(self) -> float:
+        global _forked_at
+        if self.gate is not None:
+            self.gate()
+        if _forked_at is None:
+            return time.monotonic()
+        submitted, _forked_at = _forked_at, None
+        return submitted
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Call the function. Returns its result, in an Envelope where it has to travel back."""
+        travels = self.submitted is not None
+        measured = _Measurement(self._submit() if self.submitted is None else self.submitted)
+        try:
+            result = self.function(*args, **kwargs)
+        except BaseException as error:
+            stamps = measured.stamps(type(error).__name__)
+            if travels:
+                _send_along(error, stamps)
+            else:
+                _open(None, *stamps)
+            raise
+        stamps = measured.stamps(OK)
+        return Envelope(result, stamps) if travels else _open(result, *stamps)

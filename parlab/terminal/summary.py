@@ -1,0 +1,134 @@
+"""What is said of runs in a line or a table, on the terminal and on pages alike."""
+
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from parlab.formatting import percent, seconds, signed_percent
+from parlab.results.record import Answer, MeasuredCase, Run
+from parlab.thresholds import UNEXPLAINED, UNEXPLAINED_S
+
+CATEGORIES = {
+    "computing": "computing",
+    "waiting": "waiting",
+    "held_back": "held back",
+    "on_the_way": "on the way",
+    "idle_queued": "idle though work was queued",
+    "idle_no_work": "idle as no work was there",
+    "unexplained": "unexplained",
+}
+SHOWN_FROM = 0.0005  # of the time; less is 0.0 %
+HOST = ("platform", "kernel", "cpu", "cpus", "architecture", "engine", "cgroup", "cgroup_driver")
+
+
+def most_off_by(run: Run) -> float:
+    """Of the case that is farthest off its ideal; not a number where none has one."""
+    offs = (case.off_by for case in run.cases if not math.isnan(case.off_by))
+    return max(offs, key=abs, default=math.nan)
+
+
+def in_short(run: Run) -> str:
+    """The verdict in a word or two."""
+    if run.failure is not None:
+        return "broke off"
+    if run.wrong:
+        return "wrong"
+    if not run.verdict.is_measurement:
+        return "not a measurement"
+    answer = run.verdict.reproduced.answer
+    return "reproduced" if answer is Answer.YES else f"reproduced: {answer.value}"
+
+
+def remarks(run: Run) -> Iterator[str]:
+    """What a reader of the figures is to know of the cases: work that was not predicted, time that nothing explains."""
+    for case in run.cases:
+        for surprise in case.surprises():
+            yield f"not as predicted: {case.name}: {surprise}"
+        node, share = case.most_unexplained()
+        if share > UNEXPLAINED and share * case.measured_s > UNEXPLAINED_S and case.ideal_s is not None:
+            what = f"a worker of {node} neither computed, nor was ready to, nor was in wait()"
+            if any(span.stalled_s is None for span in case.typical.spans):
+                what = f"nothing tells what a worker of {node} did: this kernel does not say when one is ready"
+            yield f"unexplained: {case.name}: in {percent(share)} of the time {what}"
+
+
+def ideal_in_words(case: MeasuredCase) -> str:
+    """`8.00 s`; `-` where there is no ideal, or not all of the work was done."""
+    return seconds(case.ideal_s) if case.completed else "-"
+
+
+def times_in_words(case: MeasuredCase) -> str:
+    """`ideal 2.00 s, measured 2.03 s` of the launch that is drawn; no ideal where there is none, or part was done."""
+    ideal = "" if case.ideal_s is None or not case.completed else f"ideal {seconds(case.ideal_s)}, "
+    return f"{ideal}measured {seconds(case.typical.measured_s)}"
+
+
+def sizes(run: Run) -> str:
+    """Nodes x cores x speed: `1,2,4 x 2 x 1/8` of a run on three sizes."""
+    nodes = ",".join(dict.fromkeys(str(case.spec.nodes) for case in run.cases)) or str(run.spec.nodes)
+    return f"{nodes} x {run.spec.cores} x {run.spec.speed}"
+
+
+def by_name(run: Run) -> dict[str, MeasuredCase]:
+    """The cases by their names; of several that have the same, the later ones by `pool, 2`."""
+    found: dict[str, MeasuredCase] = {}
+    for case in run.cases:
+        taken = sum(other.name == case.name for other in found.values())
+        found[f"{case.name}, {taken + 1}" if taken else case.name] = case
+    return found
+
+
+def comparison_rows(first: Run, second: Run) -> Iterator[tuple[str, ...]]:
+    """A row for each case of either run: its name, ideal, both times, their ratio, and how far each is off."""
+    ours, theirs = by_name(first), by_name(second)
+    for name in {**ours, **theirs}:
+        yield name, *_side_by_side(ours.get(name), theirs.get(name))
+
+
+def differences(first: Run, second: Run) -> list[str]:
+    """What two runs do not have in common, a line each; the specs and hosts first."""
+    found = []
+    if first.id == second.id:
+        found.append("A and B are the same run")
+    if first.lab != second.lab:
+        found.append(f"different labs: {first.lab} and {second.lab}")
+    if first.backend != second.backend:
+        found.append(f"different backends: {first.backend} and {second.backend}")
+    if first.spec != second.spec:
+        specs = (f"{spec} with units of {spec.unit:g} s" for spec in (first.spec, second.spec))
+        found.append(f"different specs: {', and '.join(specs)}")
+    hosts = _unlike(first.environment, second.environment, HOST)
+    if hosts:
+        found.append(f"different hosts: {'; '.join(hosts)}")
+    rest = sorted((first.environment.keys() | second.environment.keys()) - set(HOST))
+    if others := _unlike(first.environment, second.environment, rest):
+        found.append(f"also different: {'; '.join(others)}")
+    return found
+
+
+def _unlike(first: Mapping[str, Any], second: Mapping[str, Any], names: Any) -> list[str]:
+    pairs = ((name, first.get(name), second.get(name)) for name in names)
+    known = ((name, one, other) for name, one, other in pairs if None not in (one, other))
+    return [f"{name} {one} and {other}" for name, one, other in known if one != other]
+
+
+def _side_by_side(one: MeasuredCase | None, other: MeasuredCase | None) -> list[str]:
+    ideals = dict.fromkeys(ideal_in_words(case) for case in (one, other) if case is not None)
+    measured = [math.nan if case is None else case.measured_s for case in (one, other)]
+    offs = [math.nan if case is None else case.off_by for case in (one, other)]
+    alike = len(ideals) == 1 and all(case is not None and case.completed for case in (one, other))
+    ratio = measured[1] / measured[0] if alike else math.nan  # other work, or only some of it, takes another time
+    return [
+        ", ".join(ideals),
+        *(measured_in_words(case) for case in (one, other)),
+        "-" if math.isnan(ratio) else f"{ratio:.3f}",
+        *map(signed_percent, offs),
+    ]
+
+
+def measured_in_words(case: MeasuredCase | None) -> str:
+    """`4.00 s`; `0.50 s, OSError` of a case that broke off, and no time where nothing was done."""
+    if case is None:
+        return "-"
+    took = [] if math.isnan(case.measured_s) else [seconds(case.measured_s)]
+    return ", ".join(took if case.completed else [*took, case.typical.outcome])
