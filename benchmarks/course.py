@@ -72,7 +72,7 @@ def report(lab: str, runs: list[Run]) -> None:
         parts += [spread([one.measured_s for one in timed], " s")] if timed and not case.ideal_s else []
         figures = defaultdict(list)
         for one in cases:
-            for name, value in one.figures.items():
+            for name, value in one.metrics.items():
                 figures[name].append(value)
         parts += [f"{spread(values)} {name}" for name, values in figures.items()]
         print(f"    {case.name}: {'; '.join(parts)}", flush=True)

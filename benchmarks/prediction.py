@@ -7,14 +7,14 @@ import sys
 import time
 
 from parlab.analysis.ideal import Workforce, schedule
-from parlab.model.case import Units
+from parlab.model.case import Demand
 
 MOST_SECONDS = 1.0
 
 
 def main() -> None:
     """Time it three times and judge the median."""
-    tasks = [Units(1 + number % 7, number % 3) for number in range(10_000)]
+    tasks = [Demand(1 + number % 7, number % 3) for number in range(10_000)]
     times = []
     for _ in range(3):
         start = time.perf_counter()

@@ -45,7 +45,7 @@ import os
 from multiprocess import get_context
 from pathos.pools import ProcessPool
 
-from parlab.lab import Lab, approx, burn, figure, wait
+from parlab.lab import Lab, approx, burn, metric, wait
 
 lab = Lab(unit=0.5, nodes=1, cores=10, speed=1 / 10)
 WORKERS = int(os.getenv("SLURM_CPUS_PER_TASK", "10"))
@@ -81,7 +81,7 @@ def amap(task=slow_square, *, workers, chunk, meanwhile):
     while not promise.ready():
         OTHER_WORK[meanwhile](0.25)
         pieces += 1
-    figure("pieces of other work", pieces)
+    metric("pieces of other work", pieces)
     results = promise.get()
     end(pool)
     return results
@@ -107,7 +107,7 @@ def three_at_a_time_take_twelve_units_and_one_at_a_time_ten(cases):
 @lab.expect
 def other_work_is_done_meanwhile(cases):
     for case in (case for case in cases.values() if case.times):
-        pieces = case.figures["pieces of other work"]
+        pieces = case.metrics["pieces of other work"]
         assert pieces > case.units, f"{case.name}: {pieces:g} in {case.units:.1f} units"
 
 

@@ -46,7 +46,7 @@ from multiprocessing import get_context
 import numpy as np
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from parlab.lab import CannotBeShown, Lab, figure
+from parlab.lab import CannotBeShown, Lab, metric
 
 SEEDS, TIMES = range(8), 12
 lab = Lab(unit=1, cores=1, speed=1, same=np.allclose)
@@ -71,7 +71,7 @@ def one_after_another(task=multiply):
 @lab.case(blas=[1, 2, 4])
 def one_process(task=multiply, *, blas):
     with threadpool_limits(blas):
-        figure("BLAS threads", blas_threads())
+        metric("BLAS threads", blas_threads())
         return [task(seed) for seed in SEEDS]
 
 
@@ -79,7 +79,7 @@ def one_process(task=multiply, *, blas):
 @lab.case(workers=4, blas=None)
 def in_pool(task=multiply, *, workers, blas):
     with get_context("fork").Pool(workers, threadpool_limits, (blas,)) as pool:  # None changes nothing
-        figure("BLAS threads", pool.apply(blas_threads))
+        metric("BLAS threads", pool.apply(blas_threads))
         return pool.map(task, SEEDS, 1)
 
 
@@ -87,7 +87,7 @@ def in_pool(task=multiply, *, workers, blas):
 def variable(task=multiply, *, start, workers):
     os.environ["OMP_NUM_THREADS"] = "1"
     with get_context(start).Pool(workers) as pool:
-        figure("BLAS threads", pool.apply(blas_threads))
+        metric("BLAS threads", pool.apply(blas_threads))
         return pool.map(task, SEEDS, 1)
 
 
@@ -99,9 +99,9 @@ def too_many_threads_make_a_pool_at_least_twice_as_slow(cases):
 
 @lab.expect
 def a_variable_set_after_the_import_changes_nothing(cases):
-    unset = cases.find(in_pool, blas=None, workers=4).figures["BLAS threads"]
+    unset = cases.find(in_pool, blas=None, workers=4).metrics["BLAS threads"]
     found = (cases.find(variable, start=start, workers=4) for start in ("fork", "spawn"))
-    forked, spawned = (case.figures["BLAS threads"] for case in found)
+    forked, spawned = (case.metrics["BLAS threads"] for case in found)
     if unset < 2:
         raise CannotBeShown(f"BLAS starts {unset:.0f} threads by itself here")
     assert (forked, spawned) == (unset, 1), f"{unset:.0f} threads unset, {forked:.0f} forked, {spawned:.0f} spawned"

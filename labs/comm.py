@@ -46,7 +46,7 @@ from timeit import repeat
 import numpy as np
 from mpi4py import MPI
 
-from parlab.lab import CannotBeShown, Lab, figure
+from parlab.lab import CannotBeShown, Lab, metric
 
 lab = Lab(unit=0.1, nodes=[1, 2], cores=2, speed=1 / 8, bounds={"workers": (2, 2)})
 COMM, MANY = MPI.COMM_WORLD, 125_000  # all ranks of this launch; numbers of 8 bytes, that is 1 MB
@@ -57,7 +57,7 @@ def one_process(task=np.sum):
     return task(np.arange(MANY))
 
 
-@lab.case(launch="mpi", nodes=2, workers=2, limited=False)
+@lab.case(launch="mpi", nodes=2, workers=2, limits=False)
 def all_together(task=np.sum, *, workers):
     subtotal = task(COMM.scatter(np.array_split(np.arange(MANY), COMM.size) if COMM.rank == 0 else None))
     subtotals = COMM.gather(int(subtotal))
@@ -66,7 +66,7 @@ def all_together(task=np.sum, *, workers):
     return COMM.allreduce(subtotal)  # the same total, in one call
 
 
-@lab.case(launch="mpi", nodes=2, workers=2, limited=False, outcome=TimeoutError)
+@lab.case(launch="mpi", nodes=2, workers=2, limits=False, outcome=TimeoutError)
 def both_send_first(task=np.sum, *, workers):
     other, ours, theirs = 1 - COMM.rank, np.arange(MANY), np.empty(MANY, int)
     sending, deadline = COMM.Isend(ours, other), monotonic() + 0.2
@@ -79,7 +79,7 @@ def both_send_first(task=np.sum, *, workers):
     return task(theirs)
 
 
-@lab.case(launch="mpi", nodes=2, workers=2, limited=False)
+@lab.case(launch="mpi", nodes=2, workers=2, limits=False)
 def both_at_once(task=np.sum, *, workers):
     other, ours, theirs = 1 - COMM.rank, np.arange(MANY), np.empty(MANY, int)
     COMM.Sendrecv(ours, other, recvbuf=theirs, source=other)
@@ -91,27 +91,27 @@ def one_way(send, receive):
     return min(repeat(lambda: [step() for step in steps], number=1, repeat=100)) / 2  # seconds
 
 
-@lab.case(launch="mpi", workers=2, limited=False)
+@lab.case(launch="mpi", workers=2, limits=False)
 def there_and_back(task=one_way, *, workers):
     one, many, other = np.arange(1), np.arange(MANY), 1 - COMM.rank
-    figure("us pickled", 1e6 * task(lambda: COMM.send(one, other), lambda: COMM.recv(source=other)))
-    figure("us as an array", 1e6 * task(lambda: COMM.Send(one, other), lambda: COMM.Recv(one, other)))
-    figure("MB/s pickled", many.nbytes / 1e6 / task(lambda: COMM.send(many, other), lambda: COMM.recv(source=other)))
-    figure("MB/s as an array", many.nbytes / 1e6 / task(lambda: COMM.Send(many, other), lambda: COMM.Recv(many, other)))
-    figure("different machines", len(set(COMM.allgather(MPI.Get_processor_name()))))
+    metric("us pickled", 1e6 * task(lambda: COMM.send(one, other), lambda: COMM.recv(source=other)))
+    metric("us as an array", 1e6 * task(lambda: COMM.Send(one, other), lambda: COMM.Recv(one, other)))
+    metric("MB/s pickled", many.nbytes / 1e6 / task(lambda: COMM.send(many, other), lambda: COMM.recv(source=other)))
+    metric("MB/s as an array", many.nbytes / 1e6 / task(lambda: COMM.Send(many, other), lambda: COMM.Recv(many, other)))
+    metric("different machines", len(set(COMM.allgather(MPI.Get_processor_name()))))
     return np.sum(many)
 
 
 @lab.expect
 def arrays_beat_pickles(cases):
-    for found in (cases.find(there_and_back, nodes=nodes).figures for nodes in (1, 2)):
+    for found in (cases.find(there_and_back, nodes=nodes).metrics for nodes in (1, 2)):
         factors = found["us pickled"] / found["us as an array"], found["MB/s as an array"] / found["MB/s pickled"]
         assert min(factors) > 1.3, f"the factors are {factors}"
 
 
 @lab.expect
 def between_nodes_costs_more_than_within(cases):
-    within, between = (cases.find(there_and_back, nodes=nodes).figures for nodes in (1, 2))
+    within, between = (cases.find(there_and_back, nodes=nodes).metrics for nodes in (1, 2))
     if between["different machines"] == 1:
         raise CannotBeShown("the two nodes are simulated on one machine")
     assert between["us as an array"] > 2 * within["us as an array"], f"{within} and {between}"

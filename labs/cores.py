@@ -46,7 +46,7 @@ from multiprocessing import get_context
 
 import loky
 
-from parlab.lab import Lab, approx, burn, figure
+from parlab.lab import Lab, approx, burn, metric
 
 TASKS = range(8)
 fork = get_context("fork")
@@ -78,14 +78,14 @@ def one_after_another(task=square):
 
 
 @lab.case(sized_by=["os.cpu_count", "loky.cpu_count", "SLURM_CPUS_PER_TASK"], under="quota")
-@lab.case(sized_by="loky.cpu_count", under="cpuset", limited=False)
+@lab.case(sized_by="loky.cpu_count", under="cpuset", limits=False)
 @lab.case(sized_by="loky.cpu_count", under="both")
 def pool(task=square, *, sized_by, under):
     begin = None if under == "quota" else go_to_one_cpu
     with fork.Pool(1, begin) as child:  # in a process that has the limits
         found = child.apply(counts)
     for name, count in found.items():
-        figure(name, count)
+        metric(name, count)
     with fork.Pool(found[sized_by], begin) as workers:
         return workers.map(task, TASKS, 1)
 
@@ -93,21 +93,21 @@ def pool(task=square, *, sized_by, under):
 @lab.expect(limits=True)
 def loky_sees_a_quota_and_os_process_cpu_count_does_not(cases):
     case = cases.find(pool, sized_by="os.cpu_count")
-    assert case.figures["loky.cpu_count"] == ceil(case.spec.node_cpus), f"{case.figures}"
-    assert case.figures["os.process_cpu_count"] > case.spec.node_cpus, f"{case.figures}"
+    assert case.metrics["loky.cpu_count"] == ceil(case.spec.node_cpus), f"{case.metrics}"
+    assert case.metrics["os.process_cpu_count"] > case.spec.node_cpus, f"{case.metrics}"
 
 
 @lab.expect(limits=True)
 def all_but_os_cpu_count_see_a_cpuset(cases):
-    found = cases.find(pool, under="cpuset").figures
+    found = cases.find(pool, under="cpuset").metrics
     assert {name for name in found if name != "SLURM_CPUS_PER_TASK" and found[name] > 1} == {"os.cpu_count"}, f"{found}"
 
 
 @lab.expect(limits=True)
 def too_many_workers_make_each_task_longer_and_the_whole_no_shorter(cases):
     case = cases.find(pool, sized_by="os.cpu_count")
-    workers = min(case.figures["os.cpu_count"], len(TASKS))
-    cores, longest = min(workers, case.spec.cores), max(span.finished - span.started for span in case.typical.spans)
+    workers = min(case.metrics["os.cpu_count"], len(TASKS))
+    cores, longest = min(workers, case.spec.cores), max(case.task_s)
     assert longest == approx(workers / cores * case.spec.unit, rel=0.1), f"up to {longest:.2f} s a task"
     assert case.units > 0.95 * len(TASKS) / cores, f"{case.units:.2f} units for all"
 

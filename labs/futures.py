@@ -46,7 +46,7 @@ from multiprocessing import active_children, get_context
 from pathlib import Path
 from statistics import mean
 
-from parlab.lab import CannotBeShown, Lab, approx, burn, figure
+from parlab.lab import CannotBeShown, Lab, approx, burn, metric
 
 # Only the squares are compared with the serial ones: CPU seconds differ a little from run to run.
 lab = Lab(unit=1.0, nodes=1, cores=16, speed=1 / 16, same=lambda a, b: [x for x, _ in a] == [x for x, _ in b])
@@ -73,13 +73,13 @@ def executor(task=hard_task, *, tasks, workers):
         futures = [pool.submit(task, number) for number in range(tasks)]
         began = time.monotonic()
         next(as_completed(futures))
-        figure("s to the first result", time.monotonic() - began)
+        metric("s to the first result", time.monotonic() - began)
         tables = [Path(f"/proc/{worker.pid}/smaps_rollup") for worker in active_children()]
         if tables[0].exists():  # on Linux. Pss is what a process has of its own, and its share of what several have
             kilobytes = [int(table.read_text().partition("Pss:")[2].split()[0]) for table in tables]
-            figure("MB of workers", sum(kilobytes) / 1000)
+            metric("MB of workers", sum(kilobytes) / 1000)
         results = [future.result() for future in futures]
-    figure("CPU s a task", mean(seconds for _, seconds in results))
+    metric("CPU s a task", mean(seconds for _, seconds in results))
     return results
 
 
@@ -92,7 +92,7 @@ def no_more_workers_than_cores_take_their_ideal_time(cases):
 @lab.expect(limits=True)
 def too_many_workers_are_faster_here_but_the_first_result_comes_later(cases):
     many, few = (cases.find(executor, tasks=22, workers=workers) for workers in (32, 16))
-    later = many.figures["s to the first result"] / few.figures["s to the first result"]
+    later = many.metrics["s to the first result"] / few.metrics["s to the first result"]
     assert many.measured_s == approx(many.ideal_s, rel=0.05), f"32 workers took {many.measured_s:.2f} s"
     assert many.measured_s < 0.75 * few.measured_s, f"16 workers took {few.measured_s:.2f} s"
     assert later > 1.1, f"the first result took {later:.2f} times as long"
@@ -101,13 +101,13 @@ def too_many_workers_are_faster_here_but_the_first_result_comes_later(cases):
 @lab.expect
 def each_task_uses_two_cpu_seconds_all_the_same(cases):
     for case in (case for case in cases.values() if case.workers > 1):
-        used = case.figures["CPU s a task"] / case.spec.unit
+        used = case.metrics["CPU s a task"] / case.spec.unit
         assert used == approx(2, rel=0.02), f"{case.name}: {used:.2f} CPU seconds"
 
 
 @lab.expect
 def more_workers_need_more_memory(cases):
-    many, few = (cases.find(executor, tasks=22, workers=n).figures.get("MB of workers") for n in (32, 16))
+    many, few = (cases.find(executor, tasks=22, workers=n).metrics.get("MB of workers") for n in (32, 16))
     if many is None:
         raise CannotBeShown("this system does not tell what memory each process has of its own")
     assert many > 1.25 * few, f"{many:.0f} MB against {few:.0f} MB"

@@ -44,7 +44,7 @@ from itertools import repeat
 from multiprocessing import get_context
 from time import perf_counter
 
-from parlab.lab import Lab, approx, figure, wait
+from parlab.lab import Lab, approx, metric, wait
 
 lab = Lab(unit=0.1, cores=2, speed=1 / 8, bounds={"workers": (2, 64)})
 LENGTHS = [3, 1, 2, 4, 2, 2, 2, 2, 2, 2, 9, 9]  # units of each task
@@ -76,10 +76,10 @@ def hand_out(task=power, *, tasks, workers, way, sort=False):
     with get_context("fork").Pool(workers) as pool:
         began = perf_counter()
         handle = WAYS[way](pool, task, range(tasks))
-        figure("s to return", perf_counter() - began)
+        metric("s to return", perf_counter() - began)
         results = iter(handle.get() if way.endswith("map_async") else handle)
         first = next(results)
-        figure("s to the first result", perf_counter() - began)
+        metric("s to the first result", perf_counter() - began)
         results = [first, *results]
         pool.close()
         pool.join()
@@ -98,7 +98,7 @@ def in_chunks(task=power, *, tasks, workers, chunk):
 @lab.expect
 def map_and_starmap_block_and_imap_streams_soonest_unordered(cases):
     for way, case in ((case.settings["way"], case) for case in cases.values() if "way" in case.settings):
-        returned, first = (seconds / case.spec.unit for seconds in case.figures.values())
+        returned, first = (seconds / case.spec.unit for seconds in case.metrics.values())
         ideal = 4 if way in ("map", "starmap") else 0
         assert abs(returned - ideal) < 0.25, f"{way} returned after {returned:.2f} units"
         ideal = {"imap": 3, "apply_async": 3, "imap_unordered": 1}.get(way, 4)
@@ -107,7 +107,7 @@ def map_and_starmap_block_and_imap_streams_soonest_unordered(cases):
 
 @lab.expect
 def only_imap_unordered_loses_the_order(cases):
-    lost = {case.settings["way"] for case in cases.values() if case.typical.outcome == "wrong"}
+    lost = {case.settings["way"] for case in cases.values() if case.median_repeat.outcome == "wrong"}
     assert lost == {"imap_unordered"}, f"out of order: {lost}"
 
 

@@ -46,7 +46,7 @@ from multiprocessing import get_context
 from joblib import Parallel, delayed, effective_n_jobs, parallel_config
 from joblib.externals.loky import ProcessPoolExecutor
 
-from parlab.lab import CannotBeShown, Lab, burn, figure, wait
+from parlab.lab import CannotBeShown, Lab, burn, metric, wait
 
 MODELS, STEPS = range(4), range(4)
 fork = get_context("fork")
@@ -81,7 +81,7 @@ def in_pool(task=step, *, workers, n_jobs, backend="loky", daemonic=False):
     make_pool = fork.Pool if daemonic else ProcessPoolExecutor
     with make_pool(2, initializer=parallel_config, initargs=(backend,)) as pool:
         list(pool.map(wait, [8, 8]))  # as above
-        figure("joblib workers in each", next(iter(pool.map(effective_n_jobs, [n_jobs]))))
+        metric("joblib workers in each", next(iter(pool.map(effective_n_jobs, [n_jobs]))))
         return list(pool.map(partial(fit, task, n_jobs=n_jobs), MODELS))
 
 
@@ -107,7 +107,7 @@ def two_levels_of_workers_slow_down_each_step_and_the_whole(cases):
     case = cases.find(in_pool, workers=4)
     if case.spec.cores >= 4:
         raise CannotBeShown("each of the four processes has a core")
-    units = sorted(span.finished - span.started for span in case.typical.spans)[8] / case.spec.unit  # the middle one
+    units = sorted(case.task_s)[8] / case.spec.unit  # the middle one
     assert units > 1.4, f"{units:.2f} units a step"  # 2, but for the while in which not all four have begun
     assert case.off_by > 0.3, f"{100 * case.off_by:.0f} % over the ideal"
 

@@ -46,7 +46,7 @@ from pathlib import Path
 from resource import RUSAGE_CHILDREN, getrusage
 from tempfile import TemporaryDirectory
 
-from parlab.lab import Lab, approx, burn, figure, wait
+from parlab.lab import Lab, approx, burn, metric, wait
 
 lab = Lab(unit=0.1, cores=2, speed=1 / 8)
 ITEMS = [3, 5, 10, 15, 17, 20]  # units
@@ -79,8 +79,8 @@ def pool_map(task=work, *, jobs, workers):
         results = pool.map(task, JOBS[jobs])
         pool.close()
         pool.join()
-    figure("s user", getrusage(RUSAGE_CHILDREN).ru_utime)  # of all children that were joined
-    figure("s system", getrusage(RUSAGE_CHILDREN).ru_stime)
+    metric("s user", getrusage(RUSAGE_CHILDREN).ru_utime)  # of all children that were joined
+    metric("s system", getrusage(RUSAGE_CHILDREN).ru_stime)
     return results
 
 
@@ -108,7 +108,7 @@ def computing_gains_the_cores_whatever_the_size_of_the_pool(cases):
 
 @lab.expect
 def waiting_uses_next_to_no_cpu_time(cases):
-    waited, computed = (sum(cases.find(pool_map, jobs=j, workers=8).figures.values()) for j in ("waiting", "computing"))
+    waited, computed = (sum(cases.find(pool_map, jobs=j, workers=8).metrics.values()) for j in ("waiting", "computing"))
     assert waited < computed / 10, f"{waited:.3f} s, and {computed:.3f} s to compute as long"
 
 

@@ -44,7 +44,7 @@ from multiprocessing import get_context
 from threading import Thread
 from time import perf_counter
 
-from parlab.lab import Lab, approx, burn, figure
+from parlab.lab import Lab, approx, burn, metric
 
 lab = Lab(unit=0.5, cores=2, speed=1 / 8, bounds={"workers": None})
 fork = get_context("fork")  # how processes start: a child begins as a copy of its parent
@@ -73,14 +73,14 @@ def one_process_each(task=square, *, lengths, workers):
     for process in processes:
         process.start()
     processes[0].join(timeout=2 * lab.unit)  # in seconds
-    figure("alive after join(timeout)", sum(process.is_alive() for process in processes))
+    metric("alive after join(timeout)", sum(process.is_alive() for process in processes))
     squares = [results.get() for _ in processes]
     for process in processes:
         process.join()
     return squares
 
 
-@lab.case(lengths=(0,), limited=False)  # a price in real time, on a whole core of your machine
+@lab.case(lengths=(0,), limits=False)  # a price in real time, on a whole core of your machine
 def price_of_starting(task=square, *, lengths):
     squares = run_instead_of_start(task, lengths=lengths)
     for kind in (fork.Process, Thread):
@@ -88,7 +88,7 @@ def price_of_starting(task=square, *, lengths):
         for one in [kind(target=int) for _ in range(100)]:  # int() does nothing
             one.start()
             one.join()
-        figure(f"ms a {kind.__name__}", 1000 * (perf_counter() - began) / 100)
+        metric(f"ms a {kind.__name__}", 1000 * (perf_counter() - began) / 100)
     return squares
 
 
@@ -108,13 +108,13 @@ def run_gains_nothing(cases):
 @lab.expect
 def join_with_a_timeout_returns_and_the_first_to_start_finishes_last(cases):
     case = cases.find(one_process_each, lengths=(3, 1))
-    assert case.figures["alive after join(timeout)"] == 1, f"not just one: {case.figures}"
-    assert case.typical.outcome == "wrong", "the results came in the order of starting"
+    assert case.metrics["alive after join(timeout)"] == 1, f"not just one: {case.metrics}"
+    assert case.median_repeat.outcome == "wrong", "the results came in the order of starting"
 
 
 @lab.expect
 def a_process_costs_at_least_five_times_a_thread(cases):
-    figures = cases.find(price_of_starting).figures
+    figures = cases.find(price_of_starting).metrics
     assert figures["ms a ForkProcess"] > 5 * figures["ms a Thread"], f"found {figures}"
 
 

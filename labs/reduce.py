@@ -45,7 +45,7 @@ from time import process_time
 
 import numpy as np
 
-from parlab.lab import Lab, figure, pace
+from parlab.lab import Lab, metric, pace
 
 SIZE, LESSON, CORRECT = 2_000_000, (-1, 16), (16, -1)  # shapes: how many rows, how long; -1 is as many as it takes
 lab = Lab(unit=1, cores=16, speed=1 / 16, same=np.isclose, bounds={"size": (1_000, 4_000_000)})
@@ -90,7 +90,7 @@ def in_pool(task=totals, *, shape, shared, workers, size):
         began = process_time()
         sent = range(len(memory)) if shared else memory
         total = sum(sum(found) for found in pool.imap(task, paced(sent)))
-        figure("CPU s of the sender", process_time() - began)
+        metric("CPU s of the sender", process_time() - began)
     return total
 
 

@@ -46,7 +46,7 @@ from contextlib import nullcontext
 from multiprocessing import get_context
 from threading import Lock
 
-from parlab.lab import Lab, approx, burn, figure, wait
+from parlab.lab import Lab, approx, burn, metric, wait
 
 lab = Lab(unit=0.5, cores=2, speed=1 / 8, bounds={"workers": (2, 64)})
 NUMBERS = [1, 2, 3, 4]
@@ -66,7 +66,7 @@ def one_after_another(task=square, *, kind):
 
 @lab.case(kind=["cpu", "io"], workers=4, threads=True)
 def threads(task=square, *, kind, workers):
-    figure("GIL", getattr(sys, "_is_gil_enabled", lambda: True)())
+    metric("GIL", getattr(sys, "_is_gil_enabled", lambda: True)())
     with ThreadPoolExecutor(workers) as pool:
         return sum(pool.map(task, NUMBERS, [kind] * len(NUMBERS)))
 
@@ -89,7 +89,7 @@ def add_to_a_total(task=square, *, kind, workers, lock):
 
     with ThreadPoolExecutor(workers) as pool:
         list(pool.map(add_square, NUMBERS))
-    figure("in total", total)
+    metric("in total", total)
     return total
 
 
@@ -113,7 +113,7 @@ def io_bound_both_gain_the_workers(cases):
 
 @lab.expect
 def the_gil_prevents_no_lost_update(cases):
-    found, right = (cases.find(add_to_a_total, lock=lock).figures["in total"] for lock in (False, True))
+    found, right = (cases.find(add_to_a_total, lock=lock).metrics["in total"] for lock in (False, True))
     assert found < right, f"the total was {found:g} without a lock, and {right:g} with one"
 
 

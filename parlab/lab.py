@@ -26,7 +26,7 @@ Two settings are read by the ideal, too: `workers`, how many there are, and `chu
 at a time: one where there is no such setting, and None is the chunk that `Pool.map` and pathos choose by themselves.
 
 `burn` and `wait` spend units, `pace` holds a loop of your own to a virtual core; tasks that do none of this have no
-ideal. `phase` names a stretch of a task, `holding` its time with a lock and before, `mark` an instant of it; `figure`
+ideal. `phase` names a stretch of a task, `holding` its time with a lock and before, `mark` an instant of it; `metric`
 records a number that the case has taken itself.
 """
 
@@ -40,12 +40,12 @@ from fractions import Fraction
 from itertools import product
 from typing import Any, TypeVar
 
-from parlab.model.case import LAUNCHES, PYTHON, RIGHT, WRONG, Case, Units
-from parlab.task.metrics import figure
+from parlab.model.case import LAUNCHES, PYTHON, RIGHT, WRONG, Case, Demand
+from parlab.task.metrics import metric
 from parlab.task.pace import Scale, burn, counted, pace, wait
 from parlab.task.phases import holding, mark, phase
 
-__all__ = ["CannotBeShown", "Lab", "approx", "burn", "figure", "holding", "mark", "pace", "phase", "wait"]
+__all__ = ["CannotBeShown", "Lab", "approx", "burn", "holding", "mark", "metric", "pace", "phase", "wait"]
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 BOUNDS = {"workers": (1, 64), "chunk": (1, 1000)}
@@ -90,7 +90,7 @@ class Expectation:
         return self.function.__name__.replace("_", " ")
 
     @property
-    def must(self) -> bool:
+    def required(self) -> bool:
         """Whether a cluster on a machine with 2 CPUs has all that it needs."""
         return not self.cpus
 
@@ -140,7 +140,7 @@ class Lab:
         launch: str = PYTHON,
         outcome: str | type[Exception] = RIGHT,
         threads: bool = False,
-        limited: bool = True,
+        limits: bool = True,
         lesson_s: float | None = None,
         nodes: int | Sequence[int] = (),
         **settings: Any,
@@ -152,12 +152,12 @@ class Lab:
         `"mpi4py.futures"`, `mpiexec -n WORKERS+1 python -m mpi4py.futures`, with the case itself on the head.
         `outcome` is what it must come to instead of the serial results: `"wrong"`, any result that `same` refuses; or
         the class of an exception that it must raise, be it before the first task.
-        `threads` tells the ideal that the workers share one interpreter; `limited=False` runs the case without the
+        `threads` tells the ideal that the workers share one interpreter; `limits=False` runs the case without the
         nodes' limits; `lesson_s` are the seconds that the lesson printed, to be shown beside ours; with `nodes` it runs
         only on clusters of these sizes.
         Raises ValueError for a launch, an outcome or a flag that there is not.
         """
-        for name, flag in (("threads", threads), ("limited", limited)):
+        for name, flag in (("threads", threads), ("limits", limits)):
             if not isinstance(flag, bool):
                 raise ValueError(f"{name}={flag!r}: True or False; a setting of the case needs another name")
         if launch not in LAUNCHES:
@@ -182,9 +182,9 @@ class Lab:
                     outcome=named,
                     raises=raises,
                     threads=threads,
-                    limited=limited,
+                    limits=limits,
                     lesson_s=lesson_s,
-                    sizes=sizes,
+                    only_on=sizes,
                 )
                 for one in chosen
             ]
@@ -202,7 +202,7 @@ class Lab:
 
         `cases.find(pool, workers=8)` is the one case of that function with these settings; where there are several
         sizes, `nodes` is one more. Each is a MeasuredCase (parlab/results/record.py): `units`, `measured_s`, `speedup`,
-        `workers`, `by_node`, `figures`, `account()`. The function's name, in words, is the claim; the message of a
+        `workers`, `by_node`, `metrics`, `breakdown()`. The function's name, in words, is the claim; the message of a
         failed assertion is the reason. It is called on a measurement only.
         With `limits` it can only be shown where the kernel limits the nodes; with `cpus`, where a node has as many host
         CPUs. Without `cpus` it must be shown on any cluster of 2 CPUs.
@@ -214,7 +214,7 @@ class Lab:
 
         return declare if function is None else declare(function)
 
-    def reference(self, settings: Mapping[str, Any] | None = None) -> tuple[list[Units], Any]:
+    def reference(self, settings: Mapping[str, Any] | None = None) -> tuple[list[Demand], Any]:
         """Run the serial solution with its units counted, not spent: (what each task asks for, the results).
 
         A task that calls `pace` computes: it is charged the CPU time that it took, as units of a virtual core.
@@ -224,12 +224,12 @@ class Lab:
             raise ValueError("the lab declares no serial solution: add @lab.serial")
         parameters = inspect.signature(self._serial).parameters
         task, scale = parameters["task"].default, Scale.from_environment()
-        tasks: list[Units] = []
+        tasks: list[Demand] = []
 
         def counted_task(*args: Any, **kwargs: Any) -> Any:
             with counted() as tally:
                 result = task(*args, **kwargs)
-            tasks.append(Units(tally.burned + tally.paced_s / (scale.speed * scale.unit), tally.waited))
+            tasks.append(Demand(tally.burned + tally.paced_s / (scale.speed * scale.unit), tally.waited))
             return result
 
         results = self._serial(counted_task, **{k: v for k, v in (settings or {}).items() if k in parameters})

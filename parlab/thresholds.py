@@ -39,7 +39,7 @@ UNDELIVERED = 0.015  # of the CPU owed
 UNDELIVERED_S = 0.02  # seconds of the measured time
 
 # A process that is none of the run's takes what it uses from the node's own quota.
-STRANGERS = 0.02  # of a node's limit
+FOREIGN = 0.02  # of a node's limit
 
 # where the time went
 

@@ -21,13 +21,13 @@ Worker = tuple[str, int, int]
 
 
 @dataclass(frozen=True)
-class Account:
+class Breakdown:
     """Seconds by category; together they are the time from the first submission to the last receipt."""
 
     computing: float = 0.0  # at the full speed of a virtual core
     waiting: float = 0.0  # as the task asks: for a disk or a network, or for a lock
-    held_back: float = 0.0  # by the limit, or by others: throttled, or contended
-    on_the_way: float = 0.0  # dispatch and transfer
+    contended: float = 0.0  # by the limit, or by others: throttled, or contended
+    transfer: float = 0.0  # dispatch and transfer
     idle_queued: float = 0.0  # though work was queued
     idle_no_work: float = 0.0  # as none was there
     unexplained: float = 0.0
@@ -99,8 +99,8 @@ def last_to_finish(spans: Sequence[Span]) -> list[Span]:
     return max(by_worker(spans).values(), key=lambda own: max(span.finished for span in own))
 
 
-def account(own: Sequence[Span], everyone: Sequence[Span], speed: float) -> Account:
-    """Account for one worker's time, by its `own` spans in the order of their starts and `everyone`'s.
+def breakdown(own: Sequence[Span], everyone: Sequence[Span], speed: float) -> Breakdown:
+    """Breakdown for one worker's time, by its `own` spans in the order of their starts and `everyone`'s.
 
     `speed` is what of a host core a virtual core has.
     """
@@ -111,26 +111,26 @@ def account(own: Sequence[Span], everyone: Sequence[Span], speed: float) -> Acco
         following = own[index + 1] if index + 1 < len(own) else None
         until = end if following is None else max(span.finished, following.started)
         parts += [_task(span, speed), _gap(span.finished, until, span, following, all_started)]
-    return Account(*(sum(getattr(part, field.name) for part in parts) for field in fields(Account)))
+    return Breakdown(*(sum(getattr(part, field.name) for part in parts) for field in fields(Breakdown)))
 
 
-def _task(span: Span, speed: float) -> Account:
+def _task(span: Span, speed: float) -> Breakdown:
     left = length = span.finished - span.started
     computing = min(length, span.cpu_s / speed)
     left -= computing
     waiting = min(left, span.waiting_s)
     left -= waiting
     other_threads = max(0.0, span.process_cpu_s - span.cpu_s) / speed
-    held_back = min(left, (span.stalled_s or 0.0) + other_threads)
-    return Account(computing=computing, waiting=waiting, held_back=held_back, unexplained=left - held_back)
+    contended = min(left, (span.run_delay_s or 0.0) + other_threads)
+    return Breakdown(computing=computing, waiting=waiting, contended=contended, unexplained=left - contended)
 
 
-def _gap(start: float, end: float, before: Span | None, after: Span | None, all_started: float) -> Account:
+def _gap(start: float, end: float, before: Span | None, after: Span | None, all_started: float) -> Breakdown:
     """The time from the end of one task, or of nothing, to the start of the next."""
     returned = start if before is None else min(max(start, before.received), end)
     leaves = end if after is None else min(max(returned, after.submitted), end)
     # Before its first task came a worker had nothing to wait for; a process may not even have been started.
     queued = returned if before is None else max(returned, min(leaves, all_started))
-    return Account(
-        on_the_way=(returned - start) + (end - leaves), idle_queued=queued - returned, idle_no_work=leaves - queued
+    return Breakdown(
+        transfer=(returned - start) + (end - leaves), idle_queued=queued - returned, idle_no_work=leaves - queued
     )

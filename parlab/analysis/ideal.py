@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from itertools import count
 
 from parlab.analysis.breakdown import by_worker
-from parlab.model.case import PYTHON, Case, Units
+from parlab.model.case import PYTHON, Case, Demand
 from parlab.model.spec import Spec
 from parlab.task.recorder import Span
 
@@ -79,14 +79,14 @@ def workforce(case: Case, spec: Spec, tasks: int, *, gil: bool = True) -> Workfo
     return Workforce(workers, nodes, cores, max(1, map_chunk(tasks, workers)) if chunk is None else int(chunk))
 
 
-def ideal_s(tasks: Sequence[Units], force: Workforce, unit: float) -> float | None:
+def ideal_s(tasks: Sequence[Demand], force: Workforce, unit: float) -> float | None:
     """Seconds, of `unit` seconds each unit, that the tasks take ideally; None where a task asks for no units at all."""
     if not tasks or any(not task.burned and not task.waited for task in tasks):
         return None
     return max(slot.finished for slot in schedule(tasks, force)) * unit
 
 
-def ideal_spans(tasks: Sequence[Units], force: Workforce, spec: Spec) -> list[Span]:
+def ideal_spans(tasks: Sequence[Demand], force: Workforce, spec: Spec) -> list[Span]:
     """The ideal schedule as spans, in the order of the tasks, in seconds from the start; all is submitted at once.
 
     What a task lacks of a core of its own, while its node is shared, is time that it is ready and does not run.
@@ -105,7 +105,7 @@ def ideal_spans(tasks: Sequence[Units], force: Workforce, spec: Spec) -> list[Sp
                 cpu_s=burned_s * speed,
                 process_cpu_s=burned_s * speed,
                 waited_s=waited_s,
-                stalled_s=max(0.0, finished - started - burned_s - waited_s),
+                run_delay_s=max(0.0, finished - started - burned_s - waited_s),
                 node=f"worker-{force.node_of(slot.worker) + 1}",
                 rank=slot.worker + 1,
                 pid=0,
@@ -115,12 +115,12 @@ def ideal_spans(tasks: Sequence[Units], force: Workforce, spec: Spec) -> list[Sp
     return found
 
 
-def serial_s(tasks: Sequence[Units], unit: float) -> float:
+def serial_s(tasks: Sequence[Demand], unit: float) -> float:
     """Seconds that all tasks take one after another on one virtual core."""
     return sum(task.burned + task.waited for task in tasks) * unit
 
 
-def schedule(tasks: Sequence[Units], force: Workforce) -> list[Slot]:
+def schedule(tasks: Sequence[Demand], force: Workforce) -> list[Slot]:
     """Where and when each task runs, in the order of the tasks.
 
     Raises ValueError for fewer than one worker, node, core or task a chunk.
@@ -154,7 +154,7 @@ class _Node:
 class _Simulation:
     """Events in the order of time: a node's first worker is through with computing, or a worker with waiting."""
 
-    def __init__(self, tasks: Sequence[Units], force: Workforce) -> None:
+    def __init__(self, tasks: Sequence[Demand], force: Workforce) -> None:
         self.tasks, self.chunk = tasks, force.chunk
         self.nodes = [_Node(force.cores) for _ in range(force.nodes)]
         self.node_of = [self.nodes[force.node_of(worker)] for worker in range(force.workers)]

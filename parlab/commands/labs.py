@@ -30,7 +30,7 @@ from parlab.results.store import (
 from parlab.results.trace import to_trace
 from parlab.run.invocation import run_lab
 from parlab.run.request import Options, read_output
-from parlab.terminal.live import watching
+from parlab.terminal.live import observing
 from parlab.terminal.tables import list_of, make_console, show_comparison, show_run
 
 
@@ -83,8 +83,8 @@ def run_and_show(path: Path, options: Options) -> None:
 def run_one(console: Console, path: Path, options: Options, tell: Callable[[Run, Text], None]) -> Run:
     """Run a lab, keep its record, and `tell` of it and of where that is. Raises ParlabError."""
     lab = load_lab(path)
-    with watching(console, f"{path.stem}: {read_handout(path).title}", quiet=options.quiet) as watcher:
-        run = run_lab(lab, path, options, watcher)
+    with observing(console, f"{path.stem}: {read_handout(path).title}", quiet=options.quiet) as observer:
+        run = run_lab(lab, path, options, observer)
     with deferred():  # a Ctrl-C now must not lose what was measured
         tell(run, _keep(run))
     return run

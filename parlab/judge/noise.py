@@ -10,11 +10,11 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from parlab.formatting import decimal, percent
-from parlab.model.reading import Host, Usage
+from parlab.model.reading import Host, NodeReading
 from parlab.model.spec import Spec
-from parlab.results.record import MeasuredCase, NodeUse, Repeat
+from parlab.results.record import MeasuredCase, NodeRecord, Repeat
 from parlab.task.recorder import Span
-from parlab.thresholds import FEW_TICKS_S, FULL, IDLE_NONE, OTHERS, STOLEN, STRANGERS, UNDELIVERED, UNDELIVERED_S
+from parlab.thresholds import FEW_TICKS_S, FOREIGN, FULL, IDLE_NONE, OTHERS, STOLEN, UNDELIVERED, UNDELIVERED_S
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ def _ours(repeat: Repeat, first: Host, last: Host) -> float:
     return sum(counted) if counted else sum(span.cpu_s for span in repeat.spans)
 
 
-def used_s(readings: Sequence[Usage]) -> float | None:
+def used_s(readings: Sequence[NodeReading]) -> float | None:
     """CPU seconds that a node used from its first reading to its last; None where the kernel does not say."""
     if not readings or readings[0].used_s is None or readings[-1].used_s is None:
         return None
@@ -83,9 +83,9 @@ def undelivered(repeat: Repeat, spec: Spec) -> float | None:
     for span in repeat.spans:
         spans_of.setdefault(span.node, []).append(span)
     for node, spans in spans_of.items():
-        if any(span.stalled_s is None for span in spans):
+        if any(span.run_delay_s is None for span in spans):
             return None
-        owed, stalled = _owed_s(spans, spec), sum(span.stalled_s or 0.0 for span in spans)
+        owed, stalled = _owed_s(spans, spec), sum(span.run_delay_s or 0.0 for span in spans)
         lacking = min(owed - _given_s(spans), stalled * float(spec.speed))
         owed_s += owed
         lacking_s += max(0.0, min(lacking, _room_s(repeat.nodes.get(node), spans)))
@@ -123,7 +123,7 @@ def _given_s(spans: Sequence[Span]) -> float:
     return given_s
 
 
-def _room_s(use: NodeUse | None, spans: Sequence[Span]) -> float:
+def _room_s(use: NodeRecord | None, spans: Sequence[Span]) -> float:
     """CPU seconds that the node's limit would still have let it use while it had tasks.
 
     A node that is at its limit got what the host owed it; what its tasks lack then, its own processes used: MPI, say.
@@ -134,16 +134,16 @@ def _room_s(use: NodeUse | None, spans: Sequence[Span]) -> float:
     return use.wanted * busy_s - used
 
 
-def strange_use(nodes: Mapping[str, NodeUse]) -> Iterator[str]:
+def foreign_use(nodes: Mapping[str, NodeRecord]) -> Iterator[str]:
     """Processes that took more than their bit of a node and are none of the run's, in words."""
     for name, use in nodes.items():
         if use.wanted is None or len(use.readings) < 2:
             continue
         before, after = use.readings[0], use.readings[-1]
         given = use.wanted * (after.at - before.at)
-        for pid, process in after.strangers.items():
-            took = process.cpu_s - (before.strangers[pid].cpu_s if pid in before.strangers else 0.0)
-            if took > max(STRANGERS * given, FEW_TICKS_S):
+        for pid, process in after.foreign.items():
+            took = process.cpu_s - (before.foreign[pid].cpu_s if pid in before.foreign else 0.0)
+            if took > max(FOREIGN * given, FEW_TICKS_S):
                 yield f"{process.name} (process {pid}) used {decimal(took)} of {name}'s {decimal(given)} CPU seconds"
 
 
@@ -157,7 +157,7 @@ class Disturbance(NamedTuple):
 def disturbances(repeat: Repeat, spec: Spec) -> Iterator[Disturbance]:
     """Everything that disturbed a repeat."""
     close = "close other programs on the host, and run again"
-    for stranger in strange_use(repeat.nodes):
+    for stranger in foreign_use(repeat.nodes):
         yield Disturbance(stranger, "./invoke down ends it; then run again")
     found = load(repeat)
     if found is not None and found.stolen > STOLEN and found.stolen * found.seconds > FEW_TICKS_S:

@@ -25,7 +25,7 @@ from parlab.errors import (
 from parlab.formatting import decimal, percent, plural
 from parlab.judge.noise import disturbances, disturbed, load, undelivered, used_s
 from parlab.lab import CannotBeShown, Expectation, Lab
-from parlab.results.record import Answer, Claim, Finding, MeasuredCase, NodeUse, Run, Verdict
+from parlab.results.record import Answer, Claim, Finding, MeasuredCase, NodeRecord, Run, Verdict
 from parlab.task.pace import PERIOD
 from parlab.thresholds import BURN_TICK, BURN_WITHIN, LIMIT_EXACT, LIMIT_PERIODS, LIMIT_SLACK, LIMIT_SLACK_S
 
@@ -116,7 +116,7 @@ def _held(cases: Sequence[MeasuredCase], environment: Mapping[str, Any]) -> Find
     return Finding(Answer.YES, evidence)
 
 
-def _allowed(use: NodeUse, environment: Mapping[str, Any]) -> float:
+def _allowed(use: NodeRecord, environment: Mapping[str, Any]) -> float:
     """Host CPUs that the kernel is to enforce.
 
     With the systemd driver recent engines round up to whole percents (opencontainers/cgroups, for CPUQuotaPerSecUSec),
@@ -130,7 +130,7 @@ def _allowed(use: NodeUse, environment: Mapping[str, Any]) -> float:
     return wanted
 
 
-def _breaches(use: NodeUse, allowed: float) -> Iterator[str]:
+def _breaches(use: NodeRecord, allowed: float) -> Iterator[str]:
     """In what a node's limit was not in force."""
     wanted = use.wanted or 0.0
     for found in use.engine:
@@ -152,7 +152,7 @@ def _breaches(use: NodeUse, allowed: float) -> Iterator[str]:
         yield f"it used {decimal(used)} CPU seconds, and its kernel counted no quota period"
 
 
-def _shortfall(use: NodeUse, allowed: float) -> str:
+def _shortfall(use: NodeRecord, allowed: float) -> str:
     """How far a node's limit was not delivered; '' where it was."""
     if use.burned is None or use.burned >= allowed - _burn_slack(allowed):
         return ""
@@ -238,14 +238,14 @@ def _claims(lab: Lab, cases: Sequence[MeasuredCase], why_not: str, *, overridden
             answer, why = Answer.NO, f"{type(error).__name__}: {error}"
         if answer is Answer.NO and overridden:
             answer, why = Answer.CANNOT, f"the lab claims it of its own settings; of these, {why}"
-        claims.append(Claim(expectation.name, answer, why, expectation.must))
+        claims.append(Claim(expectation.name, answer, why, expectation.required))
     return tuple(claims)
 
 
 def _lacking(expectation: Expectation, cases: Sequence[MeasuredCase]) -> str:
     """What an expectation needs and is not there; '' where all is."""
-    limited = any(use.wanted is not None for case in cases for repeat in case.repeats for use in repeat.nodes.values())
-    if expectation.limits and not limited:
+    limits = any(use.wanted is not None for case in cases for repeat in case.repeats for use in repeat.nodes.values())
+    if expectation.limits and not limits:
         return "no kernel limits these nodes; the cluster does"
     most = max(float(case.spec.node_cpus) for case in cases)
     if expectation.cpus > most:

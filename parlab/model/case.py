@@ -13,7 +13,7 @@ LAUNCHES = (PYTHON, MPI, FUTURES)
 RIGHT, WRONG = "right", "wrong"  # outcomes of a case; another is the name of the exception that it raises
 
 
-class Units(NamedTuple):
+class Demand(NamedTuple):
     """What one task asks for: units of computing, which need a core, and units of waiting, which need none."""
 
     burned: float
@@ -27,21 +27,21 @@ class Case:
     function: Callable[..., Any]
     launch: str = PYTHON
     settings: dict[str, Any] = field(default_factory=dict)
-    nodes: int | None = None  # the size it ran on, where there were several
+    ran_on: int | None = None  # the size it ran on, where there were several
     outcome: str = RIGHT
     raises: tuple[type[Exception], ...] = ()
     threads: bool = False  # its workers are threads of one process
-    limited: bool = True  # the nodes' limits are on
+    limits: bool = True  # the nodes' limits are on
     lesson_s: float | None = None  # what the lesson printed
-    sizes: tuple[int, ...] = ()  # of clusters that it runs on; all, where there are none
+    only_on: tuple[int, ...] = ()  # of clusters that it runs on; all, where there are none
 
     def runs_on(self, nodes: int) -> bool:
         """Whether it is to run on a cluster of so many nodes."""
-        return not self.sizes or nodes in self.sizes
+        return not self.only_on or nodes in self.only_on
 
     def on(self, nodes: int) -> "Case":
         """The same case with the size in its name."""
-        return replace(self, nodes=nodes)
+        return replace(self, ran_on=nodes)
 
     def declares(self, error: Exception) -> bool:
         """Whether the case is to raise such an exception."""
@@ -70,6 +70,6 @@ class Case:
     @property
     def name(self) -> str:
         """As in `pool(chunk=1)`: the function and its settings."""
-        shown = self.settings if self.nodes is None else self.settings | {"nodes": self.nodes}
+        shown = self.settings if self.ran_on is None else self.settings | {"nodes": self.ran_on}
         settings = ", ".join(f"{key}={value!r}" for key, value in shown.items())
         return f"{self.function.__name__}({settings})" if settings else self.function.__name__

@@ -34,7 +34,7 @@ class Process:
 
 
 @dataclass(frozen=True)
-class Usage:
+class NodeReading:
     """One reading. Counters run since the node, or the machine, started; None is what the kernel does not say."""
 
     at: float  # seconds of the node's monotonic clock
@@ -45,10 +45,10 @@ class Usage:
     throttled_s: float | None = None
     reading_s: float = 0.0  # CPU seconds that the readings have cost so far
     host: Host | None = None
-    strangers: Mapping[str, Process] = field(default_factory=dict)  # by pid
+    foreign: Mapping[str, Process] = field(default_factory=dict)  # by pid
 
     @classmethod
-    def from_node(cls, facts: Mapping[str, Any]) -> "Usage":
+    def from_node(cls, facts: Mapping[str, Any]) -> "NodeReading":
         """Understand a reading as a node sends it (parlab/node/meter.py). Raises ValueError for files of no kernel."""
         texts, host = facts["files"], facts["host"]
         stat = {key: int(value) for key, value in (line.split() for line in texts.get("cpu.stat", "").splitlines())}
@@ -66,7 +66,7 @@ class Usage:
             throttled_s=throttled_s,
             reading_s=facts["reading_s"],
             host=None if host is None else Host(**host),
-            strangers={pid: Process(**process) for pid, process in facts["strangers"].items()},
+            foreign={pid: Process(**process) for pid, process in facts["foreign"].items()},
         )
 
 

@@ -14,7 +14,7 @@ from typing import Any
 from parlab.lab import Lab
 from parlab.model.case import RIGHT, WRONG, Case
 from parlab.node.control import Control, control
-from parlab.task.metrics import take_figures
+from parlab.task.metrics import take_metrics
 from parlab.task.pace import PERIOD, has_gil
 from parlab.task.recorder import Task, share_spans, take_recorded
 
@@ -80,7 +80,7 @@ def run_case(lab: Lab) -> None:
         if line.rank == 0:
             with Path(os.devnull).open("w") as nowhere, redirect_stdout(nowhere):  # what tasks print is wanted once
                 tasks, serial = lab.reference({"workers": int(os.environ["PARLAB_WORKERS"])} | case.settings)
-            take_figures()  # so are the figures that they take
+            take_metrics()  # so are the figures that they take
             line.send("plan", tasks=tasks, gil=has_gil(), software=software(), cpu=cpu_model())
         stage = "the case"
         share_spans()
@@ -102,7 +102,7 @@ def run_case(lab: Lab) -> None:
         )
         raise
     judged = {"outcome": outcome, "complaint": complaint(case, outcome, found) if line.rank == 0 else None}
-    line.send("done", **judged, opened=gate.opened, returned=returned, figures=take_figures())
+    line.send("done", **judged, opened=gate.opened, returned=returned, metrics=take_metrics())
     line.await_word("end")
 
 

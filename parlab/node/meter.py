@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from parlab.model.reading import Usage
+from parlab.model.reading import NodeReading
 from parlab.node.cgroup import Cgroup
 from parlab.node.processes import processes
 from parlab.task.pace import PERIOD
@@ -20,7 +20,7 @@ BLOCK = bytes(256 * 1024)  # hashing it takes about a quarter of a millisecond, 
 
 
 def read_host(stat: Path = STAT) -> dict[str, float] | None:
-    """The machine's CPU time, as Usage.from_node takes it; None where /proc does not tell."""
+    """The machine's CPU time, as NodeReading.from_node takes it; None where /proc does not tell."""
     try:
         first, *others = stat.read_text().splitlines()
     except OSError:
@@ -36,7 +36,7 @@ def read_host(stat: Path = STAT) -> dict[str, float] | None:
     }
 
 
-def strangers(run: str, proc: Path = Path("/proc")) -> dict[str, dict[str, Any]]:
+def foreign_processes(run: str, proc: Path = Path("/proc")) -> dict[str, dict[str, Any]]:
     """Processes that use this node's CPU and are none of the run's, neither its ranks nor what started them, by pid."""
     found: dict[str, dict[str, Any]] = {}
     parents: dict[str, str] = {}
@@ -99,7 +99,7 @@ class Meter:
         self._reading_s = 0.0
 
     def read(self, *, in_full: bool = False) -> dict[str, Any]:
-        """Read the counters, as Usage.from_node takes them; `in_full` looks at every process of the node, too."""
+        """Read the counters, as NodeReading.from_node takes them; `in_full` looks at every process of the node, too."""
         began = time.thread_time()
         host = read_host() if self._host else None
         if host is not None and in_full and not self._own_node:
@@ -108,7 +108,7 @@ class Meter:
             "at": time.monotonic(),
             "files": self._cgroup.texts() if self._own_node else {},
             "host": host,
-            "strangers": strangers(self._run) if in_full and self._own_node else {},
+            "foreign": foreign_processes(self._run) if in_full and self._own_node else {},
             "reading_s": self._reading_s,
         }
         self._reading_s += time.thread_time() - began
@@ -121,7 +121,7 @@ class Meter:
         It also counts the periods: what was used from one refill to another, over the periods between, is the rate,
         however late this process gets to look.
         """
-        now = first = Usage.from_node(self.read())
+        now = first = NodeReading.from_node(self.read())
         if now.limit is None or now.used_s is None:
             return None
         until = now.at + (BURN_PERIODS + 2) * PERIOD  # the first and the last are not whole
@@ -131,7 +131,7 @@ class Meter:
         refills = []
         while now.at < until:
             hashlib.sha256(BLOCK)
-            before, now = now, Usage.from_node(self.read())
+            before, now = now, NodeReading.from_node(self.read())
             if now.periods != before.periods:
                 refills.append(now)
         for helper in helpers:
@@ -141,11 +141,11 @@ class Meter:
         return _used_s(refills[0], refills[-1]) / (_periods(refills[0], refills[-1]) * PERIOD)
 
 
-def _used_s(before: Usage, after: Usage) -> float:
+def _used_s(before: NodeReading, after: NodeReading) -> float:
     return (after.used_s or 0.0) - (before.used_s or 0.0)
 
 
-def _periods(before: Usage, after: Usage) -> int:
+def _periods(before: NodeReading, after: NodeReading) -> int:
     return (after.periods or 0) - (before.periods or 0)
 
 

@@ -8,7 +8,7 @@ from parlab.formatting import NO_TASK, decimal
 from parlab.task.phases import LOCK_HELD, LOCK_WAIT, Phase
 from parlab.task.recorder import OK, Span
 
-QUEUED, ON_THE_WAY = "queued", "on the way"
+QUEUED, TRANSFER = "queued", "on the way"
 TASK, FAILED, PHASE, MARK, START_UP, SHUT_DOWN = "task", "failed", "other phase", "mark", "start-up", "shut-down"
 
 
@@ -39,8 +39,8 @@ def bars(spans: Sequence[Span]) -> Iterator[Bar]:
                 yield Bar(_kind(phase), worker, phase.started - origin, phase.finished - origin, task, phase.name)
             ways = (
                 (QUEUED, span.submitted, ready),
-                (ON_THE_WAY, ready, span.started),
-                (ON_THE_WAY, span.finished, span.received),
+                (TRANSFER, ready, span.started),
+                (TRANSFER, span.finished, span.received),
             )
             yield from (Bar(kind, worker, a - origin, b - origin, task) for kind, a, b in ways if a < b)
 

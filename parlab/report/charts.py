@@ -12,15 +12,15 @@ from bokeh.models.annotations import Label
 from bokeh.plotting import figure
 from bokeh.transform import dodge
 
-from parlab.analysis.breakdown import Account
+from parlab.analysis.breakdown import Breakdown
 from parlab.formatting import percent, seconds
 from parlab.report.style import (
     COMPUTING,
+    CONTENDED,
     GREEN,
     GREY,
-    HELD_BACK,
-    ON_THE_WAY,
     PURPLE,
+    TRANSFER,
     WAITING,
     YELLOW,
     Chart,
@@ -35,8 +35,8 @@ from parlab.terminal.summary import CATEGORIES, SHOWN_FROM, by_name, measured_in
 ACCOUNT_LOOKS = {
     "computing": COMPUTING,
     "waiting": WAITING,
-    "held_back": HELD_BACK,
-    "on_the_way": ON_THE_WAY,
+    "contended": CONTENDED,
+    "transfer": TRANSFER,
     "idle_queued": Look(PURPLE, "vertical_line"),
     "idle_no_work": Look(GREY, "horizontal_dash"),
     "unexplained": Look(YELLOW, "spiral"),
@@ -141,8 +141,8 @@ def accounts(run: Run) -> Chart | None:
     timed = _timed(run)
     if not timed:
         return None
-    labels, shares = list(timed), [case.account().shares() for case in timed.values()]
-    names = [field.name for field in fields(Account) if any(share[field.name] > SHOWN_FROM for share in shares)]
+    labels, shares = list(timed), [case.breakdown().shares() for case in timed.values()]
+    names = [field.name for field in fields(Breakdown) if any(share[field.name] > SHOWN_FROM for share in shares)]
     source = ColumnDataSource({"case": labels})
     plot = make_figure(
         CASE_PIXELS * len(timed) + 110,

@@ -23,12 +23,12 @@ from parlab.report import style
 from parlab.report.bars import (
     FAILED,
     MARK,
-    ON_THE_WAY,
     PHASE,
     QUEUED,
     SHUT_DOWN,
     START_UP,
     TASK,
+    TRANSFER,
     Bar,
     Rows,
     bars,
@@ -71,7 +71,7 @@ class Kind:
 
 KINDS = {
     QUEUED: Kind(style.QUEUED, STRIP),
-    ON_THE_WAY: Kind(style.ON_THE_WAY, STRIP),
+    TRANSFER: Kind(style.TRANSFER, STRIP),
     TASK: Kind(style.COMPUTING, BAR),
     FAILED: Kind(Look(VERMILION, "diagonal_cross"), BAR),
     PHASE: Kind(Look(PURPLE, "horizontal_line"), ON_BAR),  # below the locks, which may lie within it

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from parlab.analysis.breakdown import Worker, by_worker, first_submission
-from parlab.model.reading import Usage
+from parlab.model.reading import NodeReading
 from parlab.results.record import Repeat
 from parlab.task.pace import PERIOD
 from parlab.task.recorder import Span
@@ -123,7 +123,7 @@ def cpu_limit(repeat: Repeat) -> float | None:
     return None if not wanted or None in wanted else sum(limit for limit in wanted if limit is not None)
 
 
-def _counted(repeat: Repeat) -> dict[str, list[Usage]]:
+def _counted(repeat: Repeat) -> dict[str, list[NodeReading]]:
     """The readings of the worker nodes in which their use was counted, at least two of each."""
     found = {
         node: [reading for reading in use.readings if reading.used_s is not None]

@@ -44,9 +44,9 @@ class Look:
 
 COMPUTING = Look(BLUE, "blank")
 QUEUED = Look(GREY, "dot")
-ON_THE_WAY = Look(SKY, "right_diagonal_line")
+TRANSFER = Look(SKY, "right_diagonal_line")
 WAITING = Look(ORANGE, "left_diagonal_line")
-HELD_BACK = Look(VERMILION, "diagonal_cross")
+CONTENDED = Look(VERMILION, "diagonal_cross")
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,7 @@ def case_chart(case: MeasuredCase, name: str, *, letter: str = "", beside: Seque
     The axis is one that would do for the cases `beside` it, too; `letter` sets it apart from those. None where no task
     left a span.
     """
-    repeat = case.typical
+    repeat = case.median_repeat
     if not repeat.spans:
         return None
     x_range = _time_axis([case, *beside])
@@ -43,7 +43,7 @@ def case_chart(case: MeasuredCase, name: str, *, letter: str = "", beside: Seque
 
 def _time_axis(cases: Sequence[MeasuredCase]) -> Range1d:
     """From start-up to shut-down, of each at first no more than the work takes; one can move to the rest."""
-    launches = [case.typical for case in cases]
+    launches = [case.median_repeat for case in cases]
     work_s = max(
         [launch.measured_s or 0.0 for launch in launches] + [case.ideal_s or 0.0 for case in cases if case.completed]
     )

@@ -35,7 +35,7 @@ class CaseView:
 
     def figures(self) -> Iterator[tuple[str, str]]:
         """The head of the case: what was measured, by its name."""
-        case, repeat = self.case, self.case.typical
+        case, repeat = self.case, self.case.median_repeat
         yield "measured", seconds(case.measured_s)
         if case.ideal_s is not None:
             yield "ideal", ideal_in_words(case)
@@ -48,12 +48,12 @@ class CaseView:
         yield "shut-down", seconds(repeat.shutdown_s)
         if len(case.times) > 1:
             yield "spread", f"{percent(case.spread)} of {len(case.times)} launches"
-        for name, value in case.figures.items():
+        for name, value in case.metrics.items():
             yield "figure", f"{number(value)} {name}"
 
     def _of_spans(self) -> Iterator[tuple[str, str]]:
         case, workers = self.case, self.case.seen_workers
-        measures = measure(case.typical.spans, workers)
+        measures = measure(case.median_repeat.spans, workers)
         if case.serial_s is not None:
             yield "total work", seconds(case.serial_s)
         yield "time in tasks", seconds(measures.work_s)
@@ -69,13 +69,13 @@ class CaseView:
     def _straggler(self, measures: Measures) -> str:
         if measures.straggler is None or measures.straggled_s <= EVEN * measures.wall_s:
             return "none"
-        placed = rows(self.case.typical.spans, {}, launch=True)
+        placed = rows(self.case.median_repeat.spans, {}, launch=True)
         who = placed.labels[placed.of_worker[measures.straggler]]
         return f"{who} on {measures.straggler[0]}, by {seconds(measures.straggled_s)}"
 
     def workers(self) -> Iterator[tuple[str, ...]]:
         """A row for each worker: what it did, in words."""
-        spans = self.case.typical.spans
+        spans = self.case.median_repeat.spans
         origin, threads = first_submission(spans), thread_numbers(spans)
         for worker, own in by_worker(spans).items():
             work = sum(span.finished - span.started for span in own)
@@ -95,7 +95,7 @@ class CaseView:
 
     def tasks(self) -> Iterator[tuple[str, ...]]:
         """A row for each task, unless there are too many to list."""
-        spans = self.case.typical.spans
+        spans = self.case.median_repeat.spans
         origin, threads, chunk = first_submission(spans), thread_numbers(spans), chunks(spans)
         for index, span in enumerate(spans if len(spans) <= MOST_LISTED else (), 1):
             stamps = (span.submitted, span.started, span.finished, span.received)
@@ -161,7 +161,7 @@ class RunView:
         return self._named(overview(self.run))
 
     @cached_property
-    def account(self) -> Chart | None:
+    def breakdown(self) -> Chart | None:
         return self._named(accounts(self.run))
 
     @cached_property
@@ -180,7 +180,7 @@ class RunView:
 
     def charts(self) -> list[Chart]:
         """All charts of the run, in the order of the page."""
-        found = [self.overview, *(case.chart for case in self.cases), self.account, *(c.chart for c in self.curves)]
+        found = [self.overview, *(case.chart for case in self.cases), self.breakdown, *(c.chart for c in self.curves)]
         return [chart for chart in found if chart is not None]
 
     def rows(self) -> Iterator[tuple[str, ...]]:
@@ -191,7 +191,7 @@ class RunView:
                 *(case.name, str(case.seen_workers), *(ideal if self.has_ideals else [])),
                 seconds(case.measured_s),
                 *([*relative, share(case.speedup / case.seen_workers)] if self.has_ideals else []),
-                f"{case.typical.outcome}, {_as_declared(case)}",
+                f"{case.median_repeat.outcome}, {_as_declared(case)}",
             )
 
     def warnings(self) -> list[str]:

@@ -4,13 +4,13 @@
     failure   {text, exit_code}, or null
     cases[]   {name, settings, launch, spec, workforce {workers, nodes, cores, chunk}, declared, ideal_s, serial_s,
               lesson_s, tasks [[burned, waited], ...] in units, repeats[]}; without units there is no ideal: null
-    repeats[] {startup_s, shutdown_s, outcome, complaint, figures{}, spans[], nodes{}, clocks{}}
+    repeats[] {startup_s, shutdown_s, outcome, complaint, metrics{}, spans[], nodes{}, clocks{}}
     spans[]   a task each (parlab/task/recorder.py); a phase of it that ends as it begins is a mark
     nodes{}   {wanted, engine[], burned, readings[]} by name; clocks{} {offset_s, uncertainty_s}, too
-    verdict   {correct, held, quiet, reproduced: {answer, evidence, cure}, claims[] {name, answer, why, must}}
+    verdict   {correct, held, quiet, reproduced: {answer, evidence, cure}, claims[] {name, answer, why, required}}
 
 What follows from these is written beside them for other readers, and worked out anew on reading: of a case
-`measured_s` (the median), `off_by`, `speedup`, `by_node`, `figures`; of a repeat `measured_s`, `by_node`, `account`.
+`measured_s` (the median), `off_by`, `speedup`, `by_node`, `metrics`; of a repeat `measured_s`, `by_node`, `breakdown`.
 """
 
 import statistics
@@ -22,29 +22,22 @@ from functools import cached_property
 from typing import Any
 
 from parlab.analysis.breakdown import (
-    Account,
-    account,
+    Breakdown,
+    breakdown,
     by_worker,
     first_submission,
     in_order,
     last_to_finish,
     most_at_once,
 )
-from parlab.model.case import PYTHON, RIGHT, WRONG, Units
+from parlab.model.case import PYTHON, RIGHT, WRONG, Demand
 from parlab.model.clocks import Clock
 from parlab.errors import EXIT_CLOSED_PIPE, Interrupted
 from parlab.analysis.ideal import Workforce, ideal_spans
 from parlab.task.recorder import Span
 from parlab.model.spec import Spec
-from parlab.model.reading import Usage
+from parlab.model.reading import NodeReading
 from parlab.formatting import plural
-
-# 1  spans without phases, claims without a verdict; never kept in results/
-# 2  one file a run in results/; readings of nodes, clocks, verdict, environment (the fingerprint)
-# 3  launch, workforce, lesson_s and figures of a case; ideal_s and serial_s may be null; claims that must be shown
-# 4  handout; marks
-SCHEMA = 4
-READABLE = (3, 4)  # of 3, what 4 has added is empty
 
 
 class Answer(Enum):
@@ -71,7 +64,7 @@ class Claim:
     name: str
     answer: Answer
     why: str = ""
-    must: bool = True  # be shown on a cluster of 2 CPUs
+    required: bool = True  # be shown on a cluster of 2 CPUs
 
 
 @dataclass(frozen=True)
@@ -95,13 +88,13 @@ class Verdict:
 
 
 @dataclass(frozen=True)
-class NodeUse:
+class NodeRecord:
     """What one node was given, and what it used, in one repeat."""
 
     wanted: float | None  # its limit in host CPUs; None where the backend has none
     engine: tuple[float | None, ...] = ()  # what the engine said of it, before and after
     burned: float | None = None  # host CPUs that an unpaced burn got, where one was made
-    readings: tuple[Usage, ...] = ()  # the first before the first task, the last after the last
+    readings: tuple[NodeReading, ...] = ()  # the first before the first task, the last after the last
 
 
 @dataclass(frozen=True)
@@ -113,9 +106,9 @@ class Repeat:
     complaint: str | None = None  # what is not as the case declares it
     startup_s: float = 0.0  # from mpiexec to the first task
     shutdown_s: float = 0.0  # from the last receipt to the end of mpiexec; limits are read in between, and not counted
-    nodes: Mapping[str, NodeUse] = field(default_factory=dict)
+    nodes: Mapping[str, NodeRecord] = field(default_factory=dict)
     clocks: Mapping[str, Clock] = field(default_factory=dict)  # of nodes with a kernel of their own
-    figures: Mapping[str, float] = field(default_factory=dict)  # that the case has taken itself
+    metrics: Mapping[str, float] = field(default_factory=dict)  # that the case has taken itself
 
     @property
     def measured_s(self) -> float | None:
@@ -142,7 +135,7 @@ class MeasuredCase:
     name: str
     settings: Mapping[str, Any]
     spec: Spec
-    tasks: tuple[Units, ...]
+    tasks: tuple[Demand, ...]
     workforce: Workforce
     ideal_s: float | None
     serial_s: float | None  # all tasks one after another on one virtual core
@@ -158,7 +151,7 @@ class MeasuredCase:
     @property
     def seen_workers(self) -> int:
         """How many there were: as many as were asked for, or more at once, as where a case starts its own processes."""
-        return max(self.workers, most_at_once(self.typical.spans))
+        return max(self.workers, most_at_once(self.median_repeat.spans))
 
     @cached_property
     def times(self) -> tuple[float, ...]:
@@ -176,13 +169,18 @@ class MeasuredCase:
         return (self.times[-1] - self.times[0]) / self.measured_s if self.times else 0.0
 
     @property
-    def typical(self) -> Repeat:
+    def median_repeat(self) -> Repeat:
         """The repeat that took the median time, or the one just below."""
         timed = [repeat for repeat in self.repeats if repeat.measured_s is not None]
         if not timed:
             return self.repeats[0]
         middle = statistics.median_low(self.times)
         return next(repeat for repeat in timed if repeat.measured_s == middle)
+
+    @property
+    def task_s(self) -> tuple[float, ...]:
+        """Seconds that each task of the median repeat ran, in the order of their submission."""
+        return tuple(span.finished - span.started for span in self.median_repeat.spans)
 
     @property
     def units(self) -> float:
@@ -192,7 +190,7 @@ class MeasuredCase:
     @property
     def completed(self) -> bool:
         """Whether all the work was done, rightly or wrongly: a case that raised has done some of it."""
-        return self.typical.outcome in (RIGHT, WRONG)
+        return self.median_repeat.outcome in (RIGHT, WRONG)
 
     @property
     def off_by(self) -> float:
@@ -205,15 +203,15 @@ class MeasuredCase:
         return self.serial_s / self.measured_s if self.serial_s and self.completed else float("nan")
 
     @property
-    def figures(self) -> dict[str, float]:
+    def metrics(self) -> dict[str, float]:
         """The figures that the case has taken itself, of each the median of the repeats."""
-        names = dict.fromkeys(name for repeat in self.repeats for name in repeat.figures)
-        return {name: statistics.median(r.figures[name] for r in self.repeats if name in r.figures) for name in names}
+        names = dict.fromkeys(name for repeat in self.repeats for name in repeat.metrics)
+        return {name: statistics.median(r.metrics[name] for r in self.repeats if name in r.metrics) for name in names}
 
     @property
     def by_node(self) -> dict[str, int]:
-        """How many tasks each node did in the typical repeat."""
-        return self.typical.by_node
+        """How many tasks each node did in the median_repeat repeat."""
+        return self.median_repeat.by_node
 
     @property
     def complaint(self) -> str | None:
@@ -225,9 +223,9 @@ class MeasuredCase:
         found: list[str] = []
         if self.ideal_s is None:
             return found
-        if self.typical.outcome == RIGHT and (seen := len(self.typical.spans)) != len(self.tasks):
+        if self.median_repeat.outcome == RIGHT and (seen := len(self.median_repeat.spans)) != len(self.tasks):
             found.append(f"{plural(seen, 'task')} left a span, the ideal is made of {len(self.tasks)}")
-        if (workers := most_at_once(self.typical.spans)) > self.workers:
+        if (workers := most_at_once(self.median_repeat.spans)) > self.workers:
             found.append(f"{plural(workers, 'worker')} did something, the ideal is made for {self.workers}")
         return found
 
@@ -236,18 +234,18 @@ class MeasuredCase:
         return [] if self.ideal_s is None else ideal_spans(self.tasks, self.workforce, self.spec)
 
     def most_unexplained(self) -> tuple[str, float]:
-        """Of all workers in the typical repeat, the one whose time is explained least: its node, and what share."""
-        spans, speed = self.typical.spans, float(self.spec.speed)
+        """Of all workers in the median_repeat repeat, the one whose time is explained least: its node, and what share."""
+        spans, speed = self.median_repeat.spans, float(self.spec.speed)
         shares = {
-            worker: account(own, spans, speed).shares()["unexplained"] for worker, own in by_worker(spans).items()
+            worker: breakdown(own, spans, speed).shares()["unexplained"] for worker, own in by_worker(spans).items()
         }
         (node, *_), share = max(shares.items(), key=lambda item: item[1], default=(("",), 0.0))
         return node, share
 
-    def account(self, repeat: Repeat | None = None) -> Account:
-        """Where the time of the last-finishing worker went; of the typical repeat unless another is named."""
-        spans = (repeat or self.typical).spans
-        return account(last_to_finish(spans), spans, float(self.spec.speed)) if spans else Account()
+    def breakdown(self, repeat: Repeat | None = None) -> Breakdown:
+        """Where the time of the last-finishing worker went; of the median_repeat repeat unless another is named."""
+        spans = (repeat or self.median_repeat).spans
+        return breakdown(last_to_finish(spans), spans, float(self.spec.speed)) if spans else Breakdown()
 
 
 @dataclass(frozen=True)

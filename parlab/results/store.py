@@ -14,7 +14,8 @@ import msgspec
 
 from parlab.host.environment import ROOT
 from parlab.errors import UsageError
-from parlab.results.record import READABLE, SCHEMA, MeasuredCase, Repeat, Run
+from parlab.results.record import MeasuredCase, Repeat, Run
+from parlab.results.schema import READABLE, SCHEMA, upgrade
 
 RESULTS = Path(os.environ.get("PARLAB_RESULTS") or ROOT / "results")
 
@@ -29,7 +30,7 @@ def to_json(run: Run) -> dict[str, Any]:
             "off_by": _number(case.off_by),
             "speedup": _number(case.speedup),
             "by_node": case.by_node,
-            "figures": case.figures,
+            "metrics": case.metrics,
         }
         for repeat, part in zip(case.repeats, written["repeats"], strict=True):
             part |= _derived(case, repeat)
@@ -37,8 +38,8 @@ def to_json(run: Run) -> dict[str, Any]:
 
 
 def _derived(case: MeasuredCase, repeat: Repeat) -> dict[str, Any]:
-    account = msgspec.to_builtins(case.account(repeat))
-    return {"measured_s": repeat.measured_s, "by_node": repeat.by_node, "account": account}
+    breakdown = msgspec.to_builtins(case.breakdown(repeat))
+    return {"measured_s": repeat.measured_s, "by_node": repeat.by_node, "breakdown": breakdown}
 
 
 def _number(value: float) -> float | None:
@@ -100,14 +101,15 @@ def read_json(path: Path) -> Run:
         schema = msgspec.json.decode(data, type=_Schema).schema
         if schema not in READABLE:
             age = "a newer" if schema > SCHEMA else "an older"
-            known = " or ".join(map(str, READABLE))
             raise UsageError(
-                f"{path}: required schema {known}, found {schema}. It was written by {age} version of parlab."
+                f"{path}: required schema {READABLE[0]} to {SCHEMA}, found {schema}. It was written by {age} version of parlab."
             )
-        run = msgspec.json.decode(data, type=Run, dec_hook=_from_json)
+        document = msgspec.json.decode(data)
+        upgrade(document, schema)
+        run = msgspec.convert(document, type=Run, dec_hook=_from_json)
         _check(run)
         return run
-    except (msgspec.DecodeError, ValueError, RecursionError) as error:
+    except (msgspec.MsgspecError, ValueError, AttributeError, TypeError, RecursionError) as error:
         raise UsageError(f"{path}: {_required(error)}. It is damaged, or no record of parlab.") from error
 
 

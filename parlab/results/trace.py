@@ -14,7 +14,7 @@ from itertools import count, pairwise
 from typing import Any
 
 from parlab.analysis.breakdown import Worker, by_worker, first_submission, in_order, thread_numbers
-from parlab.results.record import MeasuredCase, NodeUse, Repeat, Run
+from parlab.results.record import MeasuredCase, NodeRecord, Repeat, Run
 from parlab.task.recorder import Span
 
 Event = dict[str, Any]
@@ -89,7 +89,7 @@ class _Tracer:
             "outcome": span.outcome,
             "cpu_s": span.cpu_s,
             "waited_s": span.waited_s,
-            "stalled_s": span.stalled_s,
+            "run_delay_s": span.run_delay_s,
             "rank": span.rank,
             "pid": span.pid,
         }
@@ -122,7 +122,7 @@ class _Tracer:
         return round(1e6 * (at - self.origin))
 
 
-def _read(repeat: Repeat) -> list[tuple[str, NodeUse]]:
+def _read(repeat: Repeat) -> list[tuple[str, NodeRecord]]:
     """The nodes that were read while the launch ran."""
     return [(node, use) for node, use in repeat.nodes.items() if use.readings]
 

@@ -28,13 +28,13 @@ from parlab.model.case import Case
 from parlab.model.spec import Spec
 from parlab.results.record import Failure, MeasuredCase, Run
 from parlab.run.launch import Launch, Result
-from parlab.run.observer import Watcher
+from parlab.run.observer import Observer
 from parlab.run.request import Chosen, Options, read_backend, read_cases, read_cluster, read_repeat, read_specs
 
 GIT_SECONDS = 5
 
 
-def run_lab(lab: Lab, path: Path, options: Options, watcher: Watcher) -> Run:
+def run_lab(lab: Lab, path: Path, options: Options, observer: Observer) -> Run:
     """Run every case of the lab in `path` on every size asked for; all input is read before anything starts.
 
     A run that breaks off, or is interrupted, is returned with its failure and the cases that were complete by then.
@@ -43,20 +43,20 @@ def run_lab(lab: Lab, path: Path, options: Options, watcher: Watcher) -> Run:
     plan = _Plan(
         lab, path, read_cases(lab, options), read_specs(lab, options), read_repeat(options.repeat), docstring(path)
     )
-    backend = choose_backend(options.backend, read_cluster(options.cluster), watcher.say)
+    backend = choose_backend(options.backend, read_cluster(options.cluster), observer.say)
     now = datetime.now().astimezone()
     run_id = f"{now.astimezone(UTC):%Y%m%dT%H%M%SZ}-{path.stem}-{secrets.token_hex(3)}"
     cases: list[MeasuredCase] = []
     software: dict[str, Any] = {}
     failure: Failure | None = None
-    with backend.hold(f"lab.{path.stem}", watcher.say):
-        backend.start(plan.largest, watcher.say)
-        watcher.begin(plan.largest, backend.wanted("worker-1", plan.largest))
+    with backend.hold(f"lab.{path.stem}", observer.say):
+        backend.start(plan.largest, observer.say)
+        observer.begin(plan.largest, backend.wanted("worker-1", plan.largest))
         try:
-            with closing(_run_cases(backend, plan, run_id, watcher)) as measured:
+            with closing(_run_cases(backend, plan, run_id, observer)) as measured:
                 for case, ran_on in measured:
                     software |= ran_on
-                    watcher.case(case)
+                    observer.case(case)
                     cases.append(case)
         except (ParlabError, Interrupted) as error:
             failure = Failure(str(error), error.exit_code)
@@ -137,13 +137,13 @@ def choose_backend(wanted: str | None, cluster: str, show: Show) -> Backend:
 
 
 def _run_cases(
-    backend: Backend, plan: _Plan, run_id: str, watcher: Watcher
+    backend: Backend, plan: _Plan, run_id: str, observer: Observer
 ) -> Generator[tuple[MeasuredCase, dict[str, Any]], None, None]:
     """Measure the cases, one after another; each comes with what its ranks ran on."""
     session = backend.session(plan.path.parent)
     held, done = False, False  # a cluster that was never ours is not to be touched
     try:
-        session.await_launcher(watcher.say)
+        session.await_launcher(observer.say)
         held = True
         burned: set[tuple[Spec, frozenset[int | None]]] = set()  # sizes, and which of their nodes
         launches = itertools.count()
@@ -159,11 +159,11 @@ def _run_cases(
                 results = []
                 places = frozenset(case.node_of(rank, spec) for rank in range(case.ranks(spec.virtual_cores)))
                 for number in range(1, plan.repeats + 1):
-                    launch = Launch(backend, session, spec, case, watcher)
+                    launch = Launch(backend, session, spec, case, observer)
                     burn = (spec, places) not in burned  # once shows what the engine delivers to all of them at once
                     env["PARLAB_RUN"] = f"{run_id}.{next(launches)}"  # what one launch leaves, the next is to find
                     results.append(launch.run(plan.path.name, env, number=number, of=plan.repeats, burn=burn))
-                    if case.limited:
+                    if case.limits:
                         burned.add((spec, places))
                 yield _measured(plan.lab, case, spec, results), {**results[-1].software, "cpu": results[-1].cpu}
         done = True
@@ -171,7 +171,7 @@ def _run_cases(
         with undisturbed():
             if held and not done:
                 with suppress(BrokenPipeError):
-                    watcher.say("ending what was started ...")
+                    observer.say("ending what was started ...")
             _clean_up(backend, session, plan.largest, touched=held and not done)
 
 

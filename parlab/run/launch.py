@@ -16,12 +16,12 @@ from parlab.backend.base import Backend, Placement
 from parlab.backend.session import Event, Session
 from parlab.errors import RunError
 from parlab.formatting import plural
-from parlab.model.case import MPI, PYTHON, Case, Units
+from parlab.model.case import MPI, PYTHON, Case, Demand
 from parlab.model.clocks import Clock, by_the_heads_clock, estimate
-from parlab.model.reading import Usage
+from parlab.model.reading import NodeReading
 from parlab.model.spec import Spec
-from parlab.results.record import NodeUse, Repeat
-from parlab.run.observer import Started, Watcher
+from parlab.results.record import NodeRecord, Repeat
+from parlab.run.observer import Observer, Started
 from parlab.task.recorder import Span
 from parlab.thresholds import BURN_WITHIN
 
@@ -47,7 +47,7 @@ OPEN_MPI = {
 class Result:
     """What one launch gave: the case's tasks, who did them, what came of it, and what the ranks ran on."""
 
-    tasks: tuple[Units, ...]
+    tasks: tuple[Demand, ...]
     workforce: Workforce
     repeat: Repeat
     software: dict[str, Any]
@@ -73,16 +73,16 @@ def mpiexec(placement: Placement, spec: Spec, case: Case, lab: str, exported: It
 class Launch:
     """The steps of one launch, in order; each reads events until it has what it waits for."""
 
-    def __init__(self, backend: Backend, session: Session, spec: Spec, case: Case, watcher: Watcher) -> None:
-        self.backend, self.session, self.spec, self.case, self.watcher = backend, session, spec, case, watcher
-        self.what = case.name if case.nodes else f"{case.name} on {plural(spec.nodes, 'node')}"
+    def __init__(self, backend: Backend, session: Session, spec: Spec, case: Case, observer: Observer) -> None:
+        self.backend, self.session, self.spec, self.case, self.observer = backend, session, spec, case, observer
+        self.what = case.name if case.ran_on else f"{case.name} on {plural(spec.nodes, 'node')}"
         self._last_lines: list[str] = []
         self._unshown: list[str] | None = []  # standard output until the lab runs: it may be Open MPI complaining
         self._over = False  # the case: what is said on standard error then is about its processes' end
         self._come: dict[str, list[Event]] = defaultdict(list)
         self._nodes: dict[int, str] = {}  # by rank
         self._clocks: dict[int, Clock] = {}
-        self._readings: dict[str, list[Usage]] = defaultdict(list)
+        self._readings: dict[str, list[NodeReading]] = defaultdict(list)
         self._engine: list[dict[str, float | None]] = []  # its limits, each time that it was asked
         self._spans: list[Span] = []
         self._running = case.ranks(spec.virtual_cores) if case.launch == MPI else 1  # ranks that run the case
@@ -91,7 +91,7 @@ class Launch:
     def run(self, lab: str, env: dict[str, str], *, number: int = 1, of: int = 1, burn: bool = True) -> Result:
         """Boot, cap, check, start, check, end; with `burn`, see first what an unpaced burn gets under the limits.
 
-        `number` of so many is told to the watcher. Raises RunError; the session is of no use after that.
+        `number` of so many is told to the observer. Raises RunError; the session is of no use after that.
         """
         backend, spec, case = self.backend, self.spec, self.case
         backend.set_limits(spec, None)
@@ -99,10 +99,10 @@ class Launch:
         plan = self._boot(lab, env)
         startup_s = time.monotonic() - launched
         burned = self._limit(burn=burn)
-        tasks = tuple(Units(*task) for task in plan["tasks"])
+        tasks = tuple(Demand(*task) for task in plan["tasks"])
         force = workforce(case, spec, len(tasks), gil=plan["gil"])
         ideal = ideal_s(tasks, force, spec.unit)
-        self.watcher.started(Started(case.name, spec, len(tasks), force.workers, ideal, number, of))
+        self.observer.started(Started(case.name, spec, len(tasks), force.workers, ideal, number, of))
         done = self._run_tasks(ideal)
         backend.set_limits(spec, None)  # taking ranks down is as slow under a cap as booting them
         ending = time.monotonic()
@@ -117,7 +117,7 @@ class Launch:
             shutdown_s=done["returned"] - last + time.monotonic() - ending,
             nodes=self._nodes_use(burned),
             clocks={self._nodes[rank]: clock for rank, clock in self._clocks.items()},
-            figures=done["figures"],
+            metrics=done["metrics"],
         )
         backend.set_limits(spec, spec.node_cpus)
         return Result(tasks, force, repeat, plan["software"] | {"gil": plan["gil"]}, plan["cpu"])
@@ -140,7 +140,7 @@ class Launch:
     def _limit(self, *, burn: bool) -> dict[str, float | None]:
         """Put the limits on, unless the case is without, and read them back; what a burn got on each node."""
         burned: dict[str, float | None] = {}
-        if self.case.limited:
+        if self.case.limits:
             self.backend.set_limits(self.spec, self.spec.node_cpus)
             self._engine.append(self.backend.engine_limits(self.spec))
             burned = self._burn() if burn else {}
@@ -155,7 +155,7 @@ class Launch:
         within = RUN_SECONDS + RUN_FACTOR * ideal if ideal else UNPREDICTED_SECONDS
         done = self._gather("done", self._running, within, "running the case")
         self._check_limits()
-        if self.case.limited:
+        if self.case.limits:
             self._engine.append(self.backend.engine_limits(self.spec))
         return min(done, key=lambda event: int(event["rank"]))  # its result was compared, its figures count
 
@@ -166,10 +166,10 @@ class Launch:
         if end["code"] != 0:
             raise self._failed(f"the case was done, but mpiexec ended with exit code {end['code']}")
 
-    def _nodes_use(self, burned: dict[str, float | None]) -> dict[str, NodeUse]:
+    def _nodes_use(self, burned: dict[str, float | None]) -> dict[str, NodeRecord]:
         return {
-            node: NodeUse(
-                self.backend.wanted(node, self.spec) if self.case.limited else None,
+            node: NodeRecord(
+                self.backend.wanted(node, self.spec) if self.case.limits else None,
                 tuple(limits[node] for limits in self._engine if node in limits),
                 burned.get(node),
                 tuple(readings),
@@ -206,7 +206,7 @@ class Launch:
     def _check_limits(self) -> None:
         self.session.send("say", word="check")
         for event in self._gather("limit", self._speakers, STEP_SECONDS, "reading the limits inside the nodes"):
-            self._readings[self._nodes[event["rank"]]].append(Usage.from_node(event["usage"]))
+            self._readings[self._nodes[event["rank"]]].append(NodeReading.from_node(event["usage"]))
 
     def _gather(self, wanted: str, count: int, seconds: float, what: str) -> list[Event]:
         """The next `count` events of one kind, within `seconds`; others that come meanwhile are kept."""
@@ -243,17 +243,17 @@ class Launch:
             case "spans":
                 spans = [self._span(facts) for facts in event["spans"]]
                 self._spans += spans
-                self.watcher.spans(spans)
+                self.observer.spans(spans)
             case "usage":
-                node, usage = self._nodes[event["rank"]], Usage.from_node(event["usage"])
+                node, usage = self._nodes[event["rank"]], NodeReading.from_node(event["usage"])
                 self._readings[node].append(usage)
-                self.watcher.usage(node, usage)
+                self.observer.usage(node, usage)
             case "hello":
                 node = self._node(event["host"], event["rank"])
                 self._nodes[event["rank"]] = node
                 if ended := event["ended"]:
                     what = plural(len(ended), "process")
-                    self.watcher.say(f"{node}: ended {what} that an earlier run had left behind")
+                    self.observer.say(f"{node}: ended {what} that an earlier run had left behind")
                 self._come["hello"].append(event)
             case kind:
                 self._come[kind].append(event)
@@ -270,14 +270,14 @@ class Launch:
         text = event["text"]
         self._last_lines = [*self._last_lines[-11:], text] if text.strip() else self._last_lines
         if self._unshown is None and not (self._over and event["stream"] == "stderr"):
-            self.watcher.say(text)
+            self.observer.say(text)
         elif self._unshown is not None and event["stream"] == "stdout":
             self._unshown.append(text)
 
     def _show_output(self) -> None:
         """The lab runs: from here on, what comes on standard output is its own."""
         for text in self._unshown or ():
-            self.watcher.say(text)
+            self.observer.say(text)
         self._unshown = None
 
     def _failed(self, reason: str) -> RunError:

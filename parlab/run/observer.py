@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from parlab.model.reading import Usage
+from parlab.model.reading import NodeReading
 from parlab.model.spec import Spec
 from parlab.results.record import MeasuredCase
 from parlab.task.recorder import Span
@@ -23,7 +23,7 @@ class Started:
     repeats: int
 
 
-class Watcher(Protocol):
+class Observer(Protocol):
     """Is told of a run as it goes on; it cannot change it."""
 
     def say(self, text: str) -> None:
@@ -38,7 +38,7 @@ class Watcher(Protocol):
     def spans(self, spans: Sequence[Span]) -> None:
         """Hear of tasks of this case that are done."""
 
-    def usage(self, node: str, usage: Usage) -> None:
+    def usage(self, node: str, usage: NodeReading) -> None:
         """Hear what a node uses."""
 
     def case(self, case: MeasuredCase) -> None:

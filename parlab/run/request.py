@@ -72,7 +72,7 @@ def read_cases(lab: Lab, options: Options) -> list[Chosen]:
             settings = case.settings | overrides
             lesson_s = case.lesson_s if settings == case.settings else None
             chosen = replace(case, settings=settings, lesson_s=lesson_s)
-            key = chosen.name, chosen.launch, chosen.limited, chosen.threads, chosen.sizes
+            key = chosen.name, chosen.launch, chosen.limits, chosen.threads, chosen.only_on
             if key not in found or settings == case.settings:
                 found[key] = Chosen(number, chosen, overrides)
     return list(found.values())

@@ -18,7 +18,7 @@ class _Account:
         self.pid = os.getpid()
         self._file = os.open(SCHEDSTAT, os.O_RDONLY)
 
-    def stalled_s(self) -> float:
+    def run_delay_s(self) -> float:
         """How long the thread that made this has been ready to run and has not run."""
         return int(os.pread(self._file, 64, 0).split()[1]) / 1e9
 
@@ -27,7 +27,7 @@ class _Account:
             os.close(self._file)
 
 
-def stalled_s() -> float | None:
+def run_delay_s() -> float | None:
     """Seconds that this thread has been ready to run and has not run; None where the kernel does not say."""
     account = getattr(_here, "account", None)
     if account is None or account.pid != os.getpid():  # forked: the file tells of the parent's thread
@@ -35,4 +35,4 @@ def stalled_s() -> float | None:
             account = _here.account = _Account()
         except OSError:
             return None
-    return account.stalled_s()
+    return account.run_delay_s()

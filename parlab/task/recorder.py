@@ -27,7 +27,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from parlab.task.delay import stalled_s
+from parlab.task.delay import run_delay_s
 from parlab.task.pace import core, resume
 from parlab.task.phases import LOCK_WAIT, Phase, record_into
 
@@ -41,7 +41,7 @@ class Span:
     """Times in seconds of the monotonic clock; `node` is the host name that the worker saw, `rank` its MPI rank.
 
     `cpu_s` is CPU time of the thread, `process_cpu_s` that of its whole process; what burns did ahead (task/pace.py)
-    counts for the task that makes use of it. `waited_s` was spent in `wait`. `stalled_s` is how long the thread was
+    counts for the task that makes use of it. `waited_s` was spent in `wait`. `run_delay_s` is how long the thread was
     ready to run and did not: it was throttled, or others ran; None where the kernel does not say (task/delay.py).
     """
 
@@ -52,7 +52,7 @@ class Span:
     cpu_s: float
     process_cpu_s: float
     waited_s: float
-    stalled_s: float | None
+    run_delay_s: float | None
     node: str
     rank: int
     pid: int
@@ -154,13 +154,13 @@ class _Measurement:
         self._phases: list[Phase] = []
         self._outer = record_into(self._phases)
         resume()
-        self._waited, self._stalled = core().waited_s(), stalled_s()
+        self._waited, self._stalled = core().waited_s(), run_delay_s()
         self._started, (self._thread, self._process) = time.monotonic(), core().cpu_s()
 
     def stamps(self, outcome: str) -> Stamps:
         """What has been measured of the task, which is over."""
         thread, process = core().cpu_s()
-        finished, stalled = time.monotonic(), stalled_s()
+        finished, stalled = time.monotonic(), run_delay_s()
         stalls = None if stalled is None or self._stalled is None else stalled - self._stalled
         record_into(self._outer)
         spent = thread - self._thread, process - self._process, core().waited_s() - self._waited, stalls

@@ -12,10 +12,10 @@ from rich.table import Table
 from rich.text import Text
 
 from parlab.formatting import decimal, plural, seconds
-from parlab.model.reading import Usage
+from parlab.model.reading import NodeReading
 from parlab.model.spec import HEAD_CPUS, Spec
 from parlab.results.record import MeasuredCase
-from parlab.run.observer import Started, Watcher
+from parlab.run.observer import Observer, Started
 from parlab.task.recorder import Span
 from parlab.terminal.tables import plain_table
 
@@ -24,8 +24,8 @@ MOST_ROWS = 8  # nodes on the board; of more, the sum is shown
 
 
 @contextmanager
-def watching(console: Console, heading: str, *, quiet: bool) -> Iterator[Watcher]:
-    """A watcher for the length of the block, of the kind that the console asks for."""
+def observing(console: Console, heading: str, *, quiet: bool) -> Iterator[Observer]:
+    """A observer for the length of the block, of the kind that the console asks for."""
     if quiet:
         yield Silence()
         return
@@ -51,7 +51,7 @@ class Silence:
 
     def spans(self, spans: Sequence[Span]) -> None: ...
 
-    def usage(self, node: str, usage: Usage) -> None: ...
+    def usage(self, node: str, usage: NodeReading) -> None: ...
 
     def case(self, case: MeasuredCase) -> None: ...
 
@@ -96,7 +96,7 @@ class Board(Lines):
         self._since = 0.0
         self._first, self._last_receipt = math.inf, -math.inf  # by the nodes' clock
         self._done: dict[str, int] = {}
-        self._last: dict[str, Usage] = {}
+        self._last: dict[str, NodeReading] = {}
         self._using: dict[str, float] = {}
 
     def begin(self, spec: Spec, limit: float | None) -> None:
@@ -116,7 +116,7 @@ class Board(Lines):
             self._done[span.node] = self._done.get(span.node, 0) + 1
             self._first, self._last_receipt = min(self._first, span.submitted), max(self._last_receipt, span.received)
 
-    def usage(self, node: str, usage: Usage) -> None:
+    def usage(self, node: str, usage: NodeReading) -> None:
         """Work out what a node uses, from one reading to the next."""
         before = self._last.get(node)
         if before is not None and usage.used_s is not None and before.used_s is not None and usage.at > before.at:

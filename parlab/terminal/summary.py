@@ -11,8 +11,8 @@ from parlab.thresholds import UNEXPLAINED, UNEXPLAINED_S
 CATEGORIES = {
     "computing": "computing",
     "waiting": "waiting",
-    "held_back": "held back",
-    "on_the_way": "on the way",
+    "contended": "held back",
+    "transfer": "on the way",
     "idle_queued": "idle though work was queued",
     "idle_no_work": "idle as no work was there",
     "unexplained": "unexplained",
@@ -47,7 +47,7 @@ def remarks(run: Run) -> Iterator[str]:
         node, share = case.most_unexplained()
         if share > UNEXPLAINED and share * case.measured_s > UNEXPLAINED_S and case.ideal_s is not None:
             what = f"a worker of {node} neither computed, nor was ready to, nor was in wait()"
-            if any(span.stalled_s is None for span in case.typical.spans):
+            if any(span.run_delay_s is None for span in case.median_repeat.spans):
                 what = f"nothing tells what a worker of {node} did: this kernel does not say when one is ready"
             yield f"unexplained: {case.name}: in {percent(share)} of the time {what}"
 
@@ -60,7 +60,7 @@ def ideal_in_words(case: MeasuredCase) -> str:
 def times_in_words(case: MeasuredCase) -> str:
     """`ideal 2.00 s, measured 2.03 s` of the launch that is drawn; no ideal where there is none, or part was done."""
     ideal = "" if case.ideal_s is None or not case.completed else f"ideal {seconds(case.ideal_s)}, "
-    return f"{ideal}measured {seconds(case.typical.measured_s)}"
+    return f"{ideal}measured {seconds(case.median_repeat.measured_s)}"
 
 
 def sizes(run: Run) -> str:
@@ -131,4 +131,4 @@ def measured_in_words(case: MeasuredCase | None) -> str:
     if case is None:
         return "-"
     took = [] if math.isnan(case.measured_s) else [seconds(case.measured_s)]
-    return ", ".join(took if case.completed else [*took, case.typical.outcome])
+    return ", ".join(took if case.completed else [*took, case.median_repeat.outcome])

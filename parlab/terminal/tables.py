@@ -62,7 +62,7 @@ def show_run(console: Console, run: Run) -> None:
         if bars := list(timeline(run, console.width, plain=console.options.ascii_only)):
             console.print()
             console.print(Text("\n".join(bars)), overflow="ignore", no_wrap=True, crop=False)
-        if any(case.figures for case in run.cases):
+        if any(case.metrics for case in run.cases):
             console.print()
             console.print(figures(run))
         for remark in remarks(run):
@@ -93,7 +93,7 @@ def ideal_and_measured(run: Run) -> Table:
     relative = ["off by", "speed-up"] if ideals else []
     table = plain_table("case", *lesson, *(["ideal"] if ideals else []), *measured, *relative, right=True)
     by_node = any(case.spec.nodes > 1 for case in run.cases)
-    outcomes = any(case.typical.outcome != RIGHT for case in run.cases)
+    outcomes = any(case.median_repeat.outcome != RIGHT for case in run.cases)
     as_declared = "outcome" if run.wrong else "outcome,\nas declared"
     for heading in ("tasks by node",) * by_node + (as_declared,) * outcomes:
         table.add_column(heading, overflow="fold")
@@ -105,7 +105,7 @@ def ideal_and_measured(run: Run) -> Table:
         ideal = [ideal_in_words(case)] if ideals else []
         compared = [signed_percent(case.off_by), times(case.speedup)] if ideals else []
         tasks = [tasks_by_node(case) if case.times else "-"] if by_node else []
-        outcome = [case.typical.outcome] if outcomes else []
+        outcome = [case.median_repeat.outcome] if outcomes else []
         name = _named(case.name, LONG_AMONG_MORE if repeated else LONG_NAME)
         table.add_row(name, *printed, *ideal, *measured_s, *compared, *tasks, *outcome)
     return table
@@ -126,7 +126,10 @@ def accounts(run: Run) -> Table:
     table = plain_table("where the time went", "")
     for case in run.cases:
         parts = [f"{CATEGORIES[name]} {percent(share)}" for name, share in _shares(case).items() if share >= SHOWN_FROM]
-        beside = [f"start-up {seconds(case.typical.startup_s)}", f"shut-down {seconds(case.typical.shutdown_s)}"]
+        beside = [
+            f"start-up {seconds(case.median_repeat.startup_s)}",
+            f"shut-down {seconds(case.median_repeat.shutdown_s)}",
+        ]
         table.add_row(_named(case.name), f"{', '.join(parts)}; {', '.join(beside)}" if parts else ", ".join(beside))
     return table
 
@@ -135,14 +138,14 @@ def figures(run: Run) -> Table:
     """A row a case: what it has taken itself, to three digits."""
     table = plain_table("figures", "")
     for case in run.cases:
-        if case.figures:
-            taken = ", ".join(f"{number(value)} {what}" for what, value in case.figures.items())
+        if case.metrics:
+            taken = ", ".join(f"{number(value)} {what}" for what, value in case.metrics.items())
             table.add_row(_named(case.name), Text(taken))
     return table
 
 
 def _shares(case: MeasuredCase) -> dict[str, float]:
-    return case.account().shares() if case.times else {}
+    return case.breakdown().shares() if case.times else {}
 
 
 def answers(run: Run) -> Table:

@@ -58,7 +58,7 @@ PLAIN = Glyphs(begins="|", shades=" .-+", full="#", waits=":", failed="x", level
 def timeline(run: Run, width: int, *, plain: bool = False) -> Iterator[str]:
     """The lines of a run's timeline, each at most `width` columns, from 40; none where nothing can be drawn.
 
-    With `plain` they have no character beyond ASCII. Of several repeats the typical one is drawn.
+    With `plain` they have no character beyond ASCII. Of several repeats the median_repeat one is drawn.
     """
     glyphs = PLAIN if plain else BLOCKS
     timed = [case for case in run.cases if case.times and case.measured_s > 0]
@@ -153,7 +153,7 @@ def _level(share: float, steps: str) -> str:
 
 
 def _rows(case: MeasuredCase, scale: Scale, glyphs: Glyphs, *, in_full: bool) -> Iterator[str]:
-    spans = case.typical.spans
+    spans = case.median_repeat.spans
     origin = first_submission(spans)
     workers = _workers(case)
     nodes = in_order(workers)
@@ -172,8 +172,8 @@ def _rows(case: MeasuredCase, scale: Scale, glyphs: Glyphs, *, in_full: bool) ->
 
 def _workers(case: MeasuredCase) -> dict[str, list[list[Span]]]:
     """Each worker's spans, by the name of its node; [] of one that had no task."""
-    workers = by_node(case.typical.spans)
-    for node, count in case.workforce.without_task(case.typical.spans).items():
+    workers = by_node(case.median_repeat.spans)
+    for node, count in case.workforce.without_task(case.median_repeat.spans).items():
         workers.setdefault(node, []).extend([[]] * count)
     return workers
 

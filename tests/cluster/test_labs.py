@@ -40,7 +40,7 @@ def test_a_lab_shows_what_it_must(
     run = json.loads(record.read_text())
     verdict = run["verdict"]
     assert verdict["correct"]["answer"] == "yes"
-    must = [claim for claim in verdict["claims"] if claim["must"]]
+    must = [claim for claim in verdict["claims"] if claim["required"]]
     assert must, "a lab claims something"
     assert [claim for claim in must if claim["answer"] != "yes"] == []
     assert used_under_limits(run) <= burned_at_once(run)

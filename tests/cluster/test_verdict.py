@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from parlab.analysis.breakdown import account, by_worker
+from parlab.analysis.breakdown import breakdown, by_worker
 from parlab.backend.cluster import Cluster
 from parlab.course.catalog import load_lab
 from parlab.judge.verdict import exit_code
@@ -61,8 +61,8 @@ SLOW_DISPATCH = """
 @lab.expect"""
 
 
-def judged(path: Path, watcher: Silence | None = None) -> Run:
-    run = run_lab(load_lab(path), path, Options(cluster=NAME, backend="cluster"), watcher or Silence())
+def judged(path: Path, observer: Silence | None = None) -> Run:
+    run = run_lab(load_lab(path), path, Options(cluster=NAME, backend="cluster"), observer or Silence())
     assert run.failure is None
     return run
 
@@ -95,7 +95,7 @@ def test_a_run_on_a_quiet_host_is_judged_and_recorded(four: Cluster, invoke: Inv
             steps = [later.at - earlier.at for earlier, later in zip(use.readings, use.readings[1:], strict=False)]
             assert sum(steps) / len(steps) <= 0.5  # at least twice a second
             assert use.readings[-1].reading_s > use.readings[0].reading_s
-    assert case.account().total == pytest.approx(case.typical.measured_s)
+    assert case.breakdown().total == pytest.approx(case.median_repeat.measured_s)
     assert {"image", "openmpi", "mpi4py", "numpy", "pathos", "python", "kernel", "cpu", "cpus", "cgroup", "git"} <= set(
         run.environment
     )
@@ -195,7 +195,7 @@ def test_a_slow_dispatcher_is_no_noise_but_a_failed_claim(four: Cluster, lab_fil
     assert run.verdict.held.answer is YES
     assert run.verdict.reproduced.answer is NO
     assert exit_code(run, check=True) == 1
-    spent = run.cases[0].account()
+    spent = run.cases[0].breakdown()
     assert spent.idle_queued > 0.5 * (spent.total - spent.computing)
 
 
@@ -209,10 +209,10 @@ def test_an_orphan_that_burns_in_a_node_is_named(four: Cluster, lab_file: WriteL
     assert run.verdict.quiet.answer is NO
     assert re.search(r"bash \(process \d+\) used \S+ of worker-2's \S+ CPU seconds", run.verdict.quiet.evidence)
     spans = run.cases[0].repeats[0].spans
-    held_back: dict[bool, list[float]] = {True: [], False: []}
+    contended: dict[bool, list[float]] = {True: [], False: []}
     for (where, *_), own in by_worker(spans).items():
-        held_back[where == "worker-2"].append(account(own, spans, 1 / 8).shares()["held_back"])
-    assert min(held_back[True]) > max(0.1, 3 * max(held_back[False])), held_back
+        contended[where == "worker-2"].append(breakdown(own, spans, 1 / 8).shares()["contended"])
+    assert min(contended[True]) > max(0.1, 3 * max(contended[False])), contended
     assert exit_code(run, check=True) == 3
 
 

@@ -178,7 +178,7 @@ DECLARED = LAB.replace('@lab.case(launch="mpi4py.futures")', '@lab.case(launch="
 def test_a_declared_outcome_is_correct(lab_file: WriteLab, outcome: str, body: str, found: str) -> None:
     run, _ = run_embedded(lab_file(DECLARED.format(outcome=outcome, body=body)))
     (case,) = run.cases
-    assert (case.typical.outcome, case.complaint) == (found, None)
+    assert (case.median_repeat.outcome, case.complaint) == (found, None)
     assert run.verdict.correct.answer is Answer.YES
 
 
@@ -264,7 +264,7 @@ def test_on_a_terminal_a_board_is_drawn_while_it_runs_and_gone_at_the_end() -> N
 DELAYS = {
     "unexplained": ("burn(1)", "burn(1); time.sleep(0.05)", "pass"),
     "waiting": ("burn(1)", "burn(1); wait(1)", "pass"),
-    "on_the_way": ("return number", "return Slow(number)", "pass"),
+    "transfer": ("return number", "return Slow(number)", "pass"),
     "idle_queued": ("burn(1)", "burn(1)", "time.sleep(0.05)"),
 }
 ONE_BY_ONE = """
@@ -291,7 +291,7 @@ def test_a_delay_is_found_where_it_was_put(lab_file: WriteLab, category: str) ->
     code = code.replace("def task(", f"{SLOW}def task(", 1)
     code = code.replace("cores=1,", "cores=1, same=lambda ours, serial: len(ours) == len(serial),")
     case, _ = embedded(lab_file(code))
-    account = case.account()
+    account = case.breakdown()
     assert account.total == pytest.approx(case.measured_s)
     delayed = account.by_category()
     del delayed["computing"]

@@ -70,16 +70,16 @@ def only_case(path: Path) -> MeasuredCase:
 def test_each_process_leaves_one_span_however_it_is_started(start: str, lab_file: WriteLab) -> None:
     path = lab_file(lab_of(PROCESSES, settings=f"workers=4, start={start!r}", parameters=", start"))
     case = only_case(path)
-    assert len(case.typical.spans) == len({span.pid for span in case.typical.spans}) == 4
+    assert len(case.median_repeat.spans) == len({span.pid for span in case.median_repeat.spans}) == 4
     assert case.surprises() == []
-    assert {span.node for span in case.typical.spans} == {"simulated-1"}
-    for span in case.typical.spans:
+    assert {span.node for span in case.median_repeat.spans} == {"simulated-1"}
+    for span in case.median_repeat.spans:
         assert span.submitted <= span.started <= span.finished <= span.received
 
 
 def test_what_a_forked_process_runs_was_submitted_at_the_fork(lab_file: WriteLab) -> None:
     path = lab_file(lab_of(PROCESSES, settings="workers=4, start='fork'", parameters=", start"))
-    spans = sorted(only_case(path).typical.spans, key=lambda span: span.submitted)
+    spans = sorted(only_case(path).median_repeat.spans, key=lambda span: span.submitted)
     assert all(span.started - span.submitted >= 0.1 for span in spans)  # `put` sleeps before it calls the task
 
 
@@ -93,7 +93,7 @@ def test_threads_share_one_virtual_core_and_are_predicted_to(lab_file: WriteLab)
     case = only_case(lab_file(lab_of(body, settings="workers=4, threads=True")))
     assert case.workforce.cores == 1
     assert case.ideal_s == pytest.approx(0.4)
-    assert len({span.thread for span in case.typical.spans}) == 4
+    assert len({span.thread for span in case.median_repeat.spans}) == 4
     assert case.units > 3
 
 
@@ -107,26 +107,26 @@ def test_work_that_asks_for_no_units_has_no_ideal_and_is_measured_all_the_same(l
 
 def test_tasks_are_recorded_in_the_order_of_their_submission_not_of_their_end(lab_file: WriteLab) -> None:
     (case,) = run_embedded(lab_file(lab_of(POOL, work="wait(4 - number)"))).cases
-    spans = case.typical.spans
+    spans = case.median_repeat.spans
     assert [round((span.finished - span.started) / 0.1) for span in spans] == [4, 3, 2, 1]
     assert [span.received for span in spans] == sorted((span.received for span in spans), reverse=True)
 
 
 def test_figures_are_recorded(lab_file: WriteLab) -> None:
     case = only_case(lab_file(lab_of(f"figure('cores', 3)\n    {POOL}")))
-    assert case.figures == {"cores": 3.0}
+    assert case.metrics == {"cores": 3.0}
 
 
 def test_what_the_serial_solution_prints_and_takes_is_not_the_cases(lab_file: WriteLab) -> None:
     prints = "sys.stdout.write('once\\n'); sys.stdout.flush(); figure('asked', number)"
-    assert only_case(lab_file(lab_of(POOL, work=f"burn(1); {prints}"))).figures == {}  # the workers have figures
+    assert only_case(lab_file(lab_of(POOL, work=f"burn(1); {prints}"))).metrics == {}  # the workers have figures
 
 
 def test_threads_that_a_library_starts_are_no_noise(lab_file: WriteLab) -> None:
     """NumPy's threads burn beside the thread that runs the task: on a machine that they fill that is still ours."""
     work = "import numpy as np; a = np.ones((700, 700)); [a @ a for _ in range(40)]"
     body = "return [task(number) for number in range(workers)]"
-    repeat = only_case(lab_file(lab_of(body, settings="workers=4", work=work))).typical
+    repeat = only_case(lab_file(lab_of(body, settings="workers=4", work=work))).median_repeat
     readings = [use.host.ours_s for node in repeat.nodes.values() for use in node.readings if use.host]
     before, after = readings[0] or 0.0, readings[-1] or 0.0
     assert after - before >= 0.9 * sum(span.process_cpu_s for span in repeat.spans) > 0
@@ -135,13 +135,13 @@ def test_threads_that_a_library_starts_are_no_noise(lab_file: WriteLab) -> None:
 def test_mpi_ranks_all_run_the_case_and_rank_0s_result_counts(lab_file: WriteLab) -> None:
     body = "\n    ".join(("from mpi4py import MPI", "return MPI.COMM_WORLD.gather(task(MPI.COMM_WORLD.rank))"))
     case = only_case(lab_file(lab_of(body, settings="launch='mpi', workers=4")))
-    assert sorted(span.rank for span in case.typical.spans) == [0, 1, 2, 3]
+    assert sorted(span.rank for span in case.median_repeat.spans) == [0, 1, 2, 3]
     assert case.by_node == {"simulated-1": 4}
 
 
 def test_the_launch_tells_a_task_its_cores_as_slurm_does(lab_file: WriteLab) -> None:
     body = f"import os\n    figure('cores', int(os.environ['SLURM_CPUS_PER_TASK']))\n    {POOL}"
-    assert only_case(lab_file(lab_of(body))).figures == {"cores": 2.0}
+    assert only_case(lab_file(lab_of(body))).metrics == {"cores": 2.0}
 
 
 def test_an_interrupted_pool_leaves_no_worker_behind(lab_file: WriteLab) -> None:

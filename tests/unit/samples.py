@@ -11,10 +11,10 @@ from rich.console import Console
 from parlab.analysis.ideal import Workforce
 from parlab.judge.verdict import judge
 from parlab.lab import Lab
-from parlab.model.case import Units
-from parlab.model.reading import Host, Usage
+from parlab.model.case import Demand
+from parlab.model.reading import Host, NodeReading
 from parlab.model.spec import Spec
-from parlab.results.record import Answer, Claim, Failure, Finding, MeasuredCase, NodeUse, Repeat, Run, Verdict
+from parlab.results.record import Answer, Claim, Failure, Finding, MeasuredCase, NodeRecord, Repeat, Run, Verdict
 from parlab.task.phases import Phase
 from parlab.task.recorder import Span
 
@@ -30,7 +30,7 @@ def span(
     seconds: float = 1.0,
     *,
     cpu_s: float | None = None,
-    stalled_s: float | None = 0.0,
+    run_delay_s: float | None = 0.0,
     way_s: float = 0.0,
     pid: int = 1,
     waited_s: float = 0.0,
@@ -46,7 +46,7 @@ def span(
         cpu_s=cpu_s,
         process_cpu_s=cpu_s,
         waited_s=waited_s,
-        stalled_s=stalled_s,
+        run_delay_s=run_delay_s,
         node=node,
         rank=pid,
         pid=pid,
@@ -56,18 +56,18 @@ def span(
 
 
 def spans(
-    nodes: int = 1, *, tasks: int = 4, gap_s: float = 0.0, delivered: float = 1.0, stalled_s: float | None = 0.0
+    nodes: int = 1, *, tasks: int = 4, gap_s: float = 0.0, delivered: float = 1.0, run_delay_s: float | None = 0.0
 ) -> tuple[Span, ...]:
     """On each node two processes, each with so many tasks of a second, one after another, `gap_s` apart.
 
-    The tasks get `delivered` of the CPU that they are owed, and are each ready to run, and do not, for `stalled_s`.
+    The tasks get `delivered` of the CPU that they are owed, and are each ready to run, and do not, for `run_delay_s`.
     """
     return tuple(
         span(
             f"worker-{node}",
             10.0 + task * (1 + gap_s),
             cpu_s=delivered * float(SPEED),
-            stalled_s=stalled_s,
+            run_delay_s=run_delay_s,
             pid=2 * node + core,
         )
         for task in range(tasks)
@@ -98,9 +98,9 @@ def usage(
     used_s: float | None = 0.0,
     periods: int | None = 0,
     host: Host | None = None,
-) -> Usage:
+) -> NodeReading:
     """One reading of a node."""
-    return Usage(at, limit, used_s, periods, 0, 0.0, host=host)
+    return NodeReading(at, limit, used_s, periods, 0, 0.0, host=host)
 
 
 def readings(
@@ -109,7 +109,7 @@ def readings(
     used_s: float | None = 0.5,
     periods: int | None = 40,
     hosts: Sequence[Host] = (),
-) -> tuple[Usage, ...]:
+) -> tuple[NodeReading, ...]:
     """Five readings in SECONDS, or as many as there are `hosts`; counters run evenly from 7."""
     count = len(hosts) or 5
     parts = [index / (count - 1) for index in range(count)]
@@ -125,13 +125,13 @@ def readings(
     )
 
 
-def worker(wanted: float | None = 0.25, **read: Any) -> NodeUse:
+def worker(wanted: float | None = 0.25, **read: Any) -> NodeRecord:
     """A worker whose limit was as wanted; see `readings`."""
     limit = read.pop("limit", wanted)
-    return NodeUse(wanted, engine=(wanted, wanted), readings=readings(limit, **read))
+    return NodeRecord(wanted, engine=(wanted, wanted), readings=readings(limit, **read))
 
 
-def head(hosts: Sequence[Host] | None = None, **read: Any) -> NodeUse:
+def head(hosts: Sequence[Host] | None = None, **read: Any) -> NodeRecord:
     """The head, where the machine is read; see `readings`."""
     return worker(0.5, hosts=machine() if hosts is None else hosts, used_s=read.pop("used_s", 0.1), **read)
 
@@ -162,7 +162,7 @@ def raised(error: str = "ValueError", *, complaint: str | None = None) -> Repeat
 def case(*repeats: Repeat, name: str = "pool(nodes=1)", spec: Spec = SPEC, **facts: Any) -> MeasuredCase:
     """As many tasks of two units as left a span, ideally done in SECONDS on one node."""
     repeats = repeats or (repeat(),)
-    tasks = (Units(2.0, 0.0),) * max([1, *(len(repeat.spans) for repeat in repeats)])
+    tasks = (Demand(2.0, 0.0),) * max([1, *(len(repeat.spans) for repeat in repeats)])
     force = Workforce(spec.virtual_cores, spec.nodes, spec.cores)
     given: dict[str, Any] = {"settings": {}, "tasks": tasks, "ideal_s": SECONDS, "serial_s": 8.0} | facts
     return MeasuredCase(name=name, spec=spec, workforce=force, repeats=repeats, **given)
@@ -212,7 +212,7 @@ def embedded_run() -> Run:
     """Nobody limits simulated nodes, nor counts what they use; the machine is read on the head."""
     launch = repeat(
         [replace(one, node="simulated-1") for one in spans()],
-        nodes={"head": NodeUse(None, readings=readings(None, used_s=None, periods=None, hosts=machine()))},
+        nodes={"head": NodeRecord(None, readings=readings(None, used_s=None, periods=None, hosts=machine()))},
     )
     return run(case(launch), backend="embedded", environment={"platform": "Linux", "cpus": 2})
 
@@ -227,7 +227,7 @@ def judged(*repeats: Repeat, cgroup_driver: str = "cgroupfs") -> Verdict:
     return judge(lab(), [case(*repeats)], {"cgroup_driver": cgroup_driver})
 
 
-def on(quietness: NodeUse | None = None, use: NodeUse | None = None, **tasks: float) -> Repeat:
+def on(quietness: NodeRecord | None = None, use: NodeRecord | None = None, **tasks: float) -> Repeat:
     """A launch on one node: its head, which reads the machine, the node, and how its tasks went."""
     own = spans(**tasks)  # type: ignore[arg-type]
     used_s = sum(one.cpu_s for one in own)

@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from parlab.analysis.breakdown import (
-    Account,
-    account,
+    Breakdown,
+    breakdown,
     by_worker,
     in_order,
     last_to_finish,
@@ -28,7 +28,7 @@ def span(
     computing: float | None = None,
     others: float = 0.0,
     waited_s: float = 0.0,
-    stalled_s: float | None = 0.0,
+    run_delay_s: float | None = 0.0,
     phases: tuple[Phase, ...] = (),
     pid: int = 1,
     thread: int = 1,
@@ -44,7 +44,7 @@ def span(
         cpu_s=cpu_s,
         process_cpu_s=cpu_s + others * SPEED,
         waited_s=waited_s,
-        stalled_s=stalled_s,
+        run_delay_s=run_delay_s,
         node=node,
         rank=1,
         pid=pid,
@@ -53,94 +53,94 @@ def span(
     )
 
 
-def of_pid(pid: int, spans: list[Span]) -> Account:
-    return account([own for own in spans if own.pid == pid], spans, SPEED)
+def of_pid(pid: int, spans: list[Span]) -> Breakdown:
+    return breakdown([own for own in spans if own.pid == pid], spans, SPEED)
 
 
 def test_a_task_that_is_not_held_back_computes_all_the_time() -> None:
-    assert of_pid(1, [span(0, 0, 2, 2), span(0, 2, 5, 5)]) == Account(computing=5)
+    assert of_pid(1, [span(0, 0, 2, 2), span(0, 2, 5, 5)]) == Breakdown(computing=5)
 
 
 def test_no_more_is_computing_than_the_task_took() -> None:
-    assert of_pid(1, [span(0, 0, 2, 2, computing=2.5)]) == Account(computing=2)  # it made good a lag, say
+    assert of_pid(1, [span(0, 0, 2, 2, computing=2.5)]) == Breakdown(computing=2)  # it made good a lag, say
 
 
 def test_time_in_wait_is_waiting() -> None:
-    assert of_pid(1, [span(0, 0, 5, 5, computing=2, waited_s=3)]) == Account(computing=2, waiting=3)
+    assert of_pid(1, [span(0, 0, 5, 5, computing=2, waited_s=3)]) == Breakdown(computing=2, waiting=3)
 
 
 def test_time_in_a_phase_lock_wait_is_waiting() -> None:
     phases = (Phase(LOCK_WAIT, 1, 2), Phase(LOCK_HELD, 2, 3), Phase(LOCK_WAIT, 3, 3.5))
-    assert of_pid(1, [span(0, 0, 5, 5, computing=3.5, phases=phases)]) == Account(computing=3.5, waiting=1.5)
+    assert of_pid(1, [span(0, 0, 5, 5, computing=3.5, phases=phases)]) == Breakdown(computing=3.5, waiting=1.5)
 
 
 def test_time_in_any_other_phase_is_not_waiting() -> None:
     phases = (Phase("printing", 1, 4),)
-    assert of_pid(1, [span(0, 0, 5, 5, computing=2, phases=phases)]) == Account(computing=2, unexplained=3)
+    assert of_pid(1, [span(0, 0, 5, 5, computing=2, phases=phases)]) == Breakdown(computing=2, unexplained=3)
 
 
 def test_stalled_by_the_kernel_is_held_back() -> None:
-    assert of_pid(1, [span(0, 0, 5, 5, computing=2, stalled_s=3)]) == Account(computing=2, held_back=3)
+    assert of_pid(1, [span(0, 0, 5, 5, computing=2, run_delay_s=3)]) == Breakdown(computing=2, contended=3)
 
 
 def test_held_back_by_another_thread_of_the_process() -> None:
     spans = [span(0, 0, 4, 4, computing=2, others=2), span(0, 0, 4, 4, computing=2, others=2, thread=2)]
     for own in by_worker(spans).values():
-        assert account(own, spans, SPEED) == Account(computing=2, held_back=2)
+        assert breakdown(own, spans, SPEED) == Breakdown(computing=2, contended=2)
 
 
 def test_held_back_is_only_what_is_neither_computed_nor_waited() -> None:
-    planted = span(0, 0, 5, 5, computing=2, waited_s=2, stalled_s=4)
-    assert of_pid(1, [planted]) == Account(computing=2, waiting=2, held_back=1)
+    planted = span(0, 0, 5, 5, computing=2, waited_s=2, run_delay_s=4)
+    assert of_pid(1, [planted]) == Breakdown(computing=2, waiting=2, contended=1)
 
 
-@pytest.mark.parametrize("stalled_s", [0.0, None])
-def test_what_nothing_explains_is_unexplained(stalled_s: float | None) -> None:
-    planted = span(0, 0, 5, 5, computing=2, waited_s=1, stalled_s=stalled_s)
-    assert of_pid(1, [planted]) == Account(computing=2, waiting=1, unexplained=2)
+@pytest.mark.parametrize("run_delay_s", [0.0, None])
+def test_what_nothing_explains_is_unexplained(run_delay_s: float | None) -> None:
+    planted = span(0, 0, 5, 5, computing=2, waited_s=1, run_delay_s=run_delay_s)
+    assert of_pid(1, [planted]) == Breakdown(computing=2, waiting=1, unexplained=2)
 
 
 def test_a_task_is_on_the_way_from_its_submission_to_its_start() -> None:
-    assert of_pid(1, [span(0, 1, 3, 3), span(3, 4.5, 5, 5)]) == Account(computing=2.5, on_the_way=2.5)
+    assert of_pid(1, [span(0, 1, 3, 3), span(3, 4.5, 5, 5)]) == Breakdown(computing=2.5, transfer=2.5)
 
 
 def test_a_result_is_on_the_way_until_its_receipt() -> None:
     spans = [span(0, 0, 2, 3), span(3, 3, 5, 7)]
-    assert of_pid(1, spans) == Account(computing=4, on_the_way=3)
+    assert of_pid(1, spans) == Breakdown(computing=4, transfer=3)
 
 
 def test_a_task_that_was_submitted_long_ago_hides_no_time_between_two() -> None:
     spans = [span(0, 0, 2, 2), span(0, 3, 5, 5)]
-    assert of_pid(1, spans) == Account(computing=4, on_the_way=1)
+    assert of_pid(1, spans) == Breakdown(computing=4, transfer=1)
 
 
 def test_a_worker_without_a_task_is_idle_while_work_is_queued() -> None:
     spans = [span(0, 0, 2, 2), span(6, 6, 8, 8), span(0, 0, 7, 7, pid=2), span(0, 7, 8, 8, pid=2)]
-    assert of_pid(1, spans) == Account(computing=4, idle_queued=4)
-    assert of_pid(2, spans) == Account(computing=8)
+    assert of_pid(1, spans) == Breakdown(computing=4, idle_queued=4)
+    assert of_pid(2, spans) == Breakdown(computing=8)
 
 
 def test_a_worker_is_idle_before_its_first_task() -> None:
     spans = [span(0, 0, 8, 8, pid=2), span(3, 4, 8, 8)]
-    assert of_pid(1, spans) == Account(computing=4, on_the_way=1, idle_no_work=3)
+    assert of_pid(1, spans) == Breakdown(computing=4, transfer=1, idle_no_work=3)
 
 
 def test_a_worker_is_idle_for_want_of_work_since_the_last_task_started() -> None:
     spans = [span(0, 0, 2, 2), span(0, 0, 3, 3, pid=2), span(3, 3, 10, 10, pid=2)]
-    assert of_pid(1, spans) == Account(computing=2, idle_queued=1, idle_no_work=7)
-    assert of_pid(2, spans) == Account(computing=10)
+    assert of_pid(1, spans) == Breakdown(computing=2, idle_queued=1, idle_no_work=7)
+    assert of_pid(2, spans) == Breakdown(computing=10)
 
 
 def test_every_delay_at_once_is_found_where_it_was_put() -> None:
     phases = (Phase(LOCK_WAIT, 4, 5),)
     first = span(0, 0.5, 2.5, 3, computing=1.25, waited_s=0.75)
-    second = span(3.25, 4, 8, 8.125, computing=1, stalled_s=0.5, others=1.25, phases=phases)
+    second = span(3.25, 4, 8, 8.125, computing=1, run_delay_s=0.5, others=1.25, phases=phases)
     spans = [first, second, span(0, 0, 8, 8, pid=2), span(8, 8.5, 9.5, 10, pid=2)]
-    assert of_pid(1, spans) == Account(
+    assert of_pid(1, spans) == Breakdown(
         computing=2.25,
         waiting=1.75,
-        held_back=1.75,
-        on_the_way=0.5 + 0.5 + 0.75 + 0.125,
+        contended=1.75,
+        transfer=0.5 + 0.5 + 0.75 + 0.125,
         idle_queued=0.25 + 0.375,
         idle_no_work=1.5,
         unexplained=0.25,
@@ -148,8 +148,8 @@ def test_every_delay_at_once_is_found_where_it_was_put() -> None:
 
 
 def test_shares_are_of_the_whole() -> None:
-    shares = Account(computing=3, waiting=1).shares()
-    assert (shares["computing"], shares["waiting"], shares["held_back"]) == (0.75, 0.25, 0)
+    shares = Breakdown(computing=3, waiting=1).shares()
+    assert (shares["computing"], shares["waiting"], shares["contended"]) == (0.75, 0.25, 0)
     assert sum(shares.values()) == 1
 
 
@@ -201,7 +201,7 @@ def sequences(draw: st.DrawFn, pid: int) -> list[Span]:
                 computing=length * draw(little),
                 others=length * draw(little),
                 waited_s=length * draw(little),
-                stalled_s=length * draw(little) if draw(st.booleans()) else None,
+                run_delay_s=length * draw(little) if draw(st.booleans()) else None,
                 phases=phases,
                 pid=pid,
             )
@@ -214,7 +214,7 @@ def test_no_instant_is_lost_or_counted_twice(workers: tuple[list[Span], ...]) ->
     everyone = [span for own in workers for span in own]
     whole = max(span.received for span in everyone) - min(span.submitted for span in everyone)
     for own in by_worker(everyone).values():
-        found = account(own, everyone, SPEED)
+        found = breakdown(own, everyone, SPEED)
         assert min(found.by_category().values()) >= 0
         assert found.total == pytest.approx(whole, abs=1e-6)
 

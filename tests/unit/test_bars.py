@@ -6,7 +6,7 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from parlab.report.bars import FAILED, MARK, ON_THE_WAY, PHASE, QUEUED, TASK, Bar, bars, chunks, rows
+from parlab.report.bars import FAILED, MARK, PHASE, QUEUED, TASK, TRANSFER, Bar, bars, chunks, rows
 from parlab.report.gantt import row_pixels
 from parlab.task.phases import LOCK_HELD, LOCK_WAIT, Phase
 from parlab.task.recorder import Span
@@ -44,9 +44,7 @@ def any_spans() -> st.SearchStrategy[list[Span]]:
 
 @given(any_spans())
 def test_there_is_exactly_one_bar_a_span_and_one_a_phase(tasks: list[Span]) -> None:
-    found = Counter(
-        (bar.task, bar.kind in (TASK, FAILED)) for bar in bars(tasks) if bar.kind not in (QUEUED, ON_THE_WAY)
-    )
+    found = Counter((bar.task, bar.kind in (TASK, FAILED)) for bar in bars(tasks) if bar.kind not in (QUEUED, TRANSFER))
     for number, task in enumerate(tasks):
         assert found[number, True] == 1
         assert found[number, False] == len(task.phases)
@@ -60,7 +58,7 @@ def test_no_bar_ends_before_it_begins_nor_lies_outside_of_the_launch(tasks: list
     first, last = min(t.submitted for t in tasks), max(t.received for t in tasks)
     for bar in bars(tasks):
         assert bar.began <= bar.ended
-        if bar.kind in (TASK, FAILED, QUEUED, ON_THE_WAY):
+        if bar.kind in (TASK, FAILED, QUEUED, TRANSFER):
             assert -1e-9 <= bar.began <= bar.ended <= last - first + 1e-9
 
 
@@ -70,7 +68,7 @@ def test_a_task_is_queued_until_its_worker_is_free_and_on_its_way_until_it_start
     drawn = list(bars([first, second]))
     assert of_kind(drawn, TASK) == [(1.0, 3.0), (3.5, 4.5)]
     assert of_kind(drawn, QUEUED) == [(0.0, 3.0)]
-    assert of_kind(drawn, ON_THE_WAY) == [(0.0, 1.0), (3.0, 3.25), (3.0, 3.5), (4.5, 4.75)]
+    assert of_kind(drawn, TRANSFER) == [(0.0, 1.0), (3.0, 3.25), (3.0, 3.5), (4.5, 4.75)]
 
 
 def test_phases_have_kinds_of_their_own_and_an_instant_is_a_mark() -> None:

@@ -80,11 +80,11 @@ def test_what_is_no_list_is_one_value() -> None:
 
 
 def test_by_default_a_case_is_one_process_under_limits_that_comes_out_right() -> None:
-    assert declared() == [Case(pool, PYTHON, {}, outcome=RIGHT, threads=False, limited=True, lesson_s=None)]
+    assert declared() == [Case(pool, PYTHON, {}, outcome=RIGHT, threads=False, limits=True, lesson_s=None)]
 
 
 def test_what_is_no_setting_is_kept_beside_the_settings() -> None:
-    (case,) = declared(launch=MPI, outcome="wrong", threads=True, limited=False, lesson_s=8.04, workers=4)
+    (case,) = declared(launch=MPI, outcome="wrong", threads=True, limits=False, lesson_s=8.04, workers=4)
     assert case == Case(pool, MPI, {"workers": 4}, None, "wrong", (), True, False, 8.04)
 
 
@@ -106,7 +106,7 @@ def test_an_unknown_launch_is_refused_and_the_known_are_named(launch: str) -> No
     assert lab.cases == []
 
 
-@pytest.mark.parametrize("flag", ["threads", "limited"])
+@pytest.mark.parametrize("flag", ["threads", "limits"])
 @pytest.mark.parametrize("value", [[1, 4], 1, None])
 def test_a_setting_with_the_name_of_a_flag_is_refused(flag: str, value: Any) -> None:
     with pytest.raises(ValueError, match=f"^{flag}=.*a setting of the case needs another name"):

@@ -93,7 +93,7 @@ def test_a_handout_says_what_the_menu_and_the_course_need(path: Path) -> None:
 def test_every_lab_shows_a_way_that_goes_wrong_or_costs(path: Path) -> None:
     lab = load_lab(path)
     assert len(lab.cases) > 1
-    assert any(expectation.must for expectation in lab.expectations)
+    assert any(expectation.required for expectation in lab.expectations)
 
 
 def test_the_course_is_one_line_of_labs() -> None:

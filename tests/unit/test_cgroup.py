@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from parlab.model.reading import Usage, read_limit
+from parlab.model.reading import NodeReading, read_limit
 from parlab.node.cgroup import Cgroup
 
 V1_MEMBERSHIP = """\
@@ -59,8 +59,8 @@ def tree(root: Path, membership: str, files: dict[str, str]) -> dict[str, str]:
         return cgroup.texts()
 
 
-def usage(texts: dict[str, str]) -> Usage:
-    return Usage.from_node({"at": 7.5, "files": texts, "host": None, "strangers": {}, "reading_s": 0.25})
+def usage(texts: dict[str, str]) -> NodeReading:
+    return NodeReading.from_node({"at": 7.5, "files": texts, "host": None, "foreign": {}, "reading_s": 0.25})
 
 
 # The limit.
@@ -97,7 +97,7 @@ def test_without_cgroups_there_is_no_limit(tmp_path: Path) -> None:
     with closing(Cgroup(tmp_path, tmp_path / "missing")) as cgroup:
         assert cgroup.texts() == {}
     assert read_limit({}) is None
-    assert usage({}) == Usage(at=7.5, limit=None, reading_s=0.25)
+    assert usage({}) == NodeReading(at=7.5, limit=None, reading_s=0.25)
 
 
 # The counters.
@@ -111,14 +111,14 @@ def test_version_1_counts_in_nanoseconds(tmp_path: Path, membership: str, cpu: s
         f"{cpu}/cpu.stat": V1_STAT,
         f"{cpuacct}/cpuacct.usage": "2500000000\n",
     }
-    expected = Usage(7.5, 0.25, used_s=2.5, periods=40, throttled=12, throttled_s=1.5, reading_s=0.25)
+    expected = NodeReading(7.5, 0.25, used_s=2.5, periods=40, throttled=12, throttled_s=1.5, reading_s=0.25)
     assert usage(tree(tmp_path, membership, files)) == expected
 
 
 @pytest.mark.parametrize(("path", "place"), [("/", "."), ("/docker/f1bb", "docker/f1bb")])
 def test_version_2_counts_in_microseconds(tmp_path: Path, path: str, place: str) -> None:
     files = {"cgroup.controllers": "cpu\n", f"{place}/cpu.max": "25000 100000\n", f"{place}/cpu.stat": V2_STAT}
-    expected = Usage(7.5, 0.25, used_s=2.5, periods=40, throttled=12, throttled_s=1.5, reading_s=0.25)
+    expected = NodeReading(7.5, 0.25, used_s=2.5, periods=40, throttled=12, throttled_s=1.5, reading_s=0.25)
     assert usage(tree(tmp_path, f"0::{path}\n", files)) == expected
 
 

@@ -177,7 +177,7 @@ def claim(made: Lab, measured: Sequence[MeasuredCase]) -> Claim:
 
 def test_a_claim_that_needs_limits_cannot_be_shown_where_there_are_none() -> None:
     found = claim(expecting(limits=True, fails=True), embedded_run().cases)
-    assert found == Claim("it holds", CANNOT, "no kernel limits these nodes; the cluster does", must=True)
+    assert found == Claim("it holds", CANNOT, "no kernel limits these nodes; the cluster does", required=True)
 
 
 def test_a_claim_that_needs_limits_is_tried_where_a_case_has_them() -> None:
@@ -197,7 +197,7 @@ def test_a_claim_that_needs_limits_is_tried_where_a_case_has_them() -> None:
 )
 def test_a_claim_that_needs_cpus_is_tried_where_a_node_has_them(cpus: float, answer: Answer, why: str) -> None:
     found = claim(expecting(cpus=cpus, fails=True), [case(spec=replace(SPEC, nodes=n)) for n in (1, 8)])
-    assert found == Claim("it holds", answer, why, must=False)
+    assert found == Claim("it holds", answer, why, required=False)
 
 
 def test_one_size_that_has_the_cpus_is_enough() -> None:

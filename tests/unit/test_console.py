@@ -9,10 +9,10 @@ from types import SimpleNamespace
 import pytest
 from rich.console import Console
 
-from parlab.model.case import Units
+from parlab.model.case import Demand
 from parlab.results.record import Answer, MeasuredCase, Run
-from parlab.run.observer import Started, Watcher
-from parlab.terminal.live import Board, Lines, Silence, watching
+from parlab.run.observer import Observer, Started
+from parlab.terminal.live import Board, Lines, Silence, observing
 from parlab.terminal.summary import differences
 from parlab.terminal.tables import list_of, make_console, show_comparison, show_run
 from tests.unit.samples import (
@@ -89,7 +89,7 @@ def test_an_ordinary_name_stands_in_one_line() -> None:
 
 
 def test_work_that_is_not_the_predicted_is_pointed_out() -> None:
-    text = shown(show_run, run(replace(case(took(4.0)), tasks=(Units(2, 0),) * 8)))
+    text = shown(show_run, run(replace(case(took(4.0)), tasks=(Demand(2, 0),) * 8)))
     assert "not as predicted: pool(nodes=1): 1 task left a span, the ideal is made of 8" in text
 
 
@@ -240,17 +240,17 @@ def test_any_two_runs_can_be_compared(other: Run) -> None:
 STARTED = Started("pool(nodes=4)", replace(SPEC, nodes=4), tasks=32, workers=8, ideal_s=4.0, repeat=1, repeats=1)
 
 
-def heard(watcher: Watcher, measured: Iterable[MeasuredCase] = (), started: Started = STARTED) -> None:
-    """Tell a watcher all there is to tell of a run."""
-    watcher.begin(started.spec, 0.25)
-    watcher.started(started)
+def heard(observer: Observer, measured: Iterable[MeasuredCase] = (), started: Started = STARTED) -> None:
+    """Tell a observer all there is to tell of a run."""
+    observer.begin(started.spec, 0.25)
+    observer.started(started)
     for number in range(1, started.spec.nodes + 1):
-        watcher.spans([span(f"worker-{number}")])
-        watcher.usage(f"worker-{number}", usage(100.0, used_s=7.0))
-        watcher.usage(f"worker-{number}", usage(100.5, used_s=7.1))
-    watcher.say("hello from rank 0")
+        observer.spans([span(f"worker-{number}")])
+        observer.usage(f"worker-{number}", usage(100.0, used_s=7.0))
+        observer.usage(f"worker-{number}", usage(100.5, used_s=7.1))
+    observer.say("hello from rank 0")
     for one in measured:
-        watcher.case(one)
+        observer.case(one)
 
 
 def test_lines_tell_of_each_start_and_finish() -> None:
@@ -285,9 +285,9 @@ def test_lines_tell_of_what_is_wrong_and_not_of_times_there_are_none_of() -> Non
 
 def test_silence_prints_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     console = recording(terminal=True)
-    with watching(console, "sample: a heading", quiet=True) as watcher:
-        assert type(watcher) is Silence
-        heard(watcher, [case()])
+    with observing(console, "sample: a heading", quiet=True) as observer:
+        assert type(observer) is Silence
+        heard(observer, [case()])
     assert console.export_text() == ""
     assert capsys.readouterr() == ("", "")
 
@@ -295,9 +295,9 @@ def test_silence_prints_nothing(capsys: pytest.CaptureFixture[str]) -> None:
 def test_a_terminal_has_a_board_and_a_file_has_lines() -> None:
     for terminal, kind in ((True, Board), (False, Lines)):
         console = recording(terminal=terminal)
-        with watching(console, "sample: a heading", quiet=False) as watcher:
-            assert type(watcher) is kind
-            heard(watcher, [case_on(4)])
+        with observing(console, "sample: a heading", quiet=False) as observer:
+            assert type(observer) is kind
+            heard(observer, [case_on(4)])
         text = console.export_text()
         assert "sample: a heading\n" in text
         assert "pool(nodes=4): 4.00 s\n" in text

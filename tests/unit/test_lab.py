@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from parlab.lab import BOUNDS, Lab, approx, burn, pace, wait
-from parlab.model.case import Units
+from parlab.model.case import Demand
 from parlab.node.harness import difference
 
 
@@ -24,7 +24,7 @@ def test_the_serial_solution_gives_tasks_and_results() -> None:
     def one_after_another(task=half):  # type: ignore[no-untyped-def]
         return [task(number) for number in (1, 3)]
 
-    assert lab.reference() == ([Units(1, 0.5), Units(3, 0.5)], [0.5, 1.5])
+    assert lab.reference() == ([Demand(1, 0.5), Demand(3, 0.5)], [0.5, 1.5])
 
 
 def test_a_lab_without_a_serial_solution_says_so() -> None:
@@ -99,7 +99,7 @@ def adds_and_paces(steps: int) -> None:
         pace()
 
 
-def asked_for(task: Any, *numbers: int) -> tuple[list[Units], float]:
+def asked_for(task: Any, *numbers: int) -> tuple[list[Demand], float]:
     """What each of these tasks asks for, and the CPU time that it took to find out."""
     lab = Lab(unit=1)
     lab.serial(lambda task=task: [task(number) for number in numbers])
@@ -135,7 +135,7 @@ def test_of_tasks_that_pace_the_longer_is_charged_more() -> None:
 def test_a_task_that_does_not_pace_is_not_charged_what_it_computes() -> None:
     tasks, cpu_s = asked_for(adds, 200, 200)
     assert cpu_s > 0
-    assert tasks == [Units(0, 0)] * 2
+    assert tasks == [Demand(0, 0)] * 2
 
 
 def test_one_task_that_paces_does_not_have_the_others_charged() -> None:
@@ -143,7 +143,7 @@ def test_one_task_that_paces_does_not_have_the_others_charged() -> None:
         (adds_and_paces if number else adds)(100)
 
     (first, second, third), _ = asked_for(paces_sometimes, 0, 1, 0)
-    assert first == third == Units(0, 0)
+    assert first == third == Demand(0, 0)
     assert second.burned > 0
 
 
@@ -186,7 +186,7 @@ def test_an_expectation_may_name_what_it_needs() -> None:
 def test_what_needs_no_cpus_must_be_shown_on_a_cluster_of_two(needs: dict[str, Any], must: bool) -> None:
     lab = Lab(unit=1)
     lab.expect(**needs)(half)
-    assert [made.must for made in lab.expectations] == [must]
+    assert [made.required for made in lab.expectations] == [must]
 
 
 def test_an_expectation_is_still_the_function() -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from parlab.model.clocks import Clock
 from parlab.report.measures import CpuUse, apart, busy_steps, cpu_limit, cpu_use, measure
-from parlab.results.record import NodeUse
+from parlab.results.record import NodeRecord
 from parlab.task.recorder import Span
 from tests.unit.samples import repeat, span, usage
 
@@ -69,9 +69,9 @@ def test_busy_steps_are_in_order_and_end_with_nobody_busy(tasks: list[Span]) -> 
     assert steps[-1][1] == 0
 
 
-def read(*readings: tuple[float, float, int, int], wanted: float | None = 0.25) -> NodeUse:
+def read(*readings: tuple[float, float, int, int], wanted: float | None = 0.25) -> NodeRecord:
     """A node by its readings: when, CPU seconds used, quota periods, those of them in which it was held back."""
-    return NodeUse(
+    return NodeRecord(
         wanted,
         readings=tuple(
             replace(usage(at, used_s=used_s, periods=periods), throttled=throttled)
@@ -113,8 +113,8 @@ def test_a_node_that_was_not_counted_has_no_part_in_the_limit() -> None:
     assert cpu_limit(launch) == 0.25
 
 
-@pytest.mark.parametrize("use", [NodeUse(None), read(wanted=None), read((10.0, 5.0, 0, 0), wanted=None)])
-def test_what_was_not_read_twice_is_not_made_up(use: NodeUse) -> None:
+@pytest.mark.parametrize("use", [NodeRecord(None), read(wanted=None), read((10.0, 5.0, 0, 0), wanted=None)])
+def test_what_was_not_read_twice_is_not_made_up(use: NodeRecord) -> None:
     launch = repeat([span()], nodes={"worker-1": use})
     assert cpu_use(launch) == []
     assert cpu_limit(launch) is None

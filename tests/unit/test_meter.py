@@ -12,9 +12,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from parlab.model.reading import Host, Process, Usage
+from parlab.model.reading import Host, NodeReading, Process
 from parlab.node import meter
-from parlab.node.meter import Meter, read_host, strangers, used_by
+from parlab.node.meter import Meter, foreign_processes, read_host, used_by
 from parlab.task.pace import PERIOD
 
 TICKS = os.sysconf("SC_CLK_TCK")  # a second
@@ -108,26 +108,26 @@ STRANGER = 5_000_000  # the kernel gives no pid as high as this
 
 def test_neither_the_runs_processes_nor_what_started_it_are_strangers(proc: Proc) -> None:
     proc.process(STRANGER, os.getpid(), environ=f"PARLAB_RUN={OURS}\0PATH=/bin\0", user=5)
-    assert strangers(OURS, proc.root) == {}
+    assert foreign_processes(OURS, proc.root) == {}
 
 
 @pytest.mark.parametrize("environ", ["", "PATH=/bin\0", "PARLAB_RUN=other\0", f"PARLAB_RUN={OURS}2\0", f"X={OURS}\0"])
 def test_every_other_process_is_a_stranger(proc: Proc, environ: str) -> None:
     proc.process(STRANGER, 1, "yes", environ, user=3, system=1)
-    assert strangers(OURS, proc.root) == {str(STRANGER): {"name": "yes", "cpu_s": 4}}
+    assert foreign_processes(OURS, proc.root) == {str(STRANGER): {"name": "yes", "cpu_s": 4}}
 
 
 @pytest.mark.parametrize("name", ["(sd-pam)", "Web Content", "a) S 1 (b", "tmux: server", ""])
 def test_a_name_may_have_parentheses_and_spaces(proc: Proc, name: str) -> None:
     proc.process(STRANGER, 1, name, user=2)
-    assert strangers(OURS, proc.root) == {str(STRANGER): {"name": name, "cpu_s": 2}}
+    assert foreign_processes(OURS, proc.root) == {str(STRANGER): {"name": name, "cpu_s": 2}}
 
 
 def test_a_process_that_is_gone_or_another_users_is_passed_over(proc: Proc) -> None:
     proc.process(STRANGER, 1, "yes", user=2)
     proc.process(STRANGER + 1, 1, "hidden", environ=None, user=2)
     (proc.root / str(STRANGER + 2)).mkdir()
-    assert strangers(OURS, proc.root).keys() == {str(STRANGER)}
+    assert foreign_processes(OURS, proc.root).keys() == {str(STRANGER)}
 
 
 def test_a_run_used_what_its_processes_did_and_their_children_that_have_ended(proc: Proc) -> None:
@@ -161,7 +161,7 @@ def burning(**env: str) -> Iterator[str]:
 @with_proc
 def test_a_real_child_is_a_stranger_unless_it_is_the_runs() -> None:
     with burning() as stranger, burning(PARLAB_RUN=OURS) as own:
-        found = strangers(OURS)
+        found = foreign_processes(OURS)
     assert found[stranger]["cpu_s"] > 0
     assert "python" in found[stranger]["name"]
     assert own not in found
@@ -187,15 +187,15 @@ def metering(*, own_node: bool, host: bool = False) -> Iterator[Meter]:
 def test_a_reading_has_what_its_node_can_tell(own_node: bool, host: bool, in_full: bool) -> None:
     with metering(own_node=own_node, host=host) as made:
         facts = made.read(in_full=in_full)
-    assert list(facts) == ["at", "files", "host", "strangers", "reading_s"]
+    assert list(facts) == ["at", "files", "host", "foreign", "reading_s"]
     assert facts["files"].keys() <= {"cpu.max", "cpu.stat", "cpu.cfs_quota_us", "cpu.cfs_period_us", "cpuacct.usage"}
     assert facts["files"] == {} or own_node
     assert (facts["host"] is not None) == host
-    assert facts["strangers"] == {} or (own_node and in_full)
-    usage = Usage.from_node(json.loads(json.dumps(facts)))
+    assert facts["foreign"] == {} or (own_node and in_full)
+    usage = NodeReading.from_node(json.loads(json.dumps(facts)))
     assert usage.at == facts["at"]
     assert isinstance(usage.host, Host) == host
-    assert all(isinstance(process, Process) for process in usage.strangers.values())
+    assert all(isinstance(process, Process) for process in usage.foreign.values())
 
 
 def test_readings_tell_what_they_cost() -> None:

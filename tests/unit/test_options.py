@@ -101,9 +101,9 @@ def test_what_the_lesson_printed_is_not_shown_beside_other_settings() -> None:
 
 
 def test_all_but_the_settings_stays_as_the_case_declares_it() -> None:
-    lab = lab_of((pool, {"workers": 4, "launch": MPI, "outcome": KeyError, "limited": False, "nodes": [1, 2]}))
+    lab = lab_of((pool, {"workers": 4, "launch": MPI, "outcome": KeyError, "limits": False, "nodes": [1, 2]}))
     (declared,), (chosen,) = lab.cases, read_cases(lab, Options(workers="2"))
-    kept = ("function", "launch", "outcome", "raises", "limited", "sizes")
+    kept = ("function", "launch", "outcome", "raises", "limits", "only_on")
     assert [getattr(chosen.case, name) for name in kept] == [getattr(declared, name) for name in kept]
 
 
@@ -209,9 +209,9 @@ def test_bad_nodes_are_refused_in_one_line(text: str) -> None:
 
 def test_cases_that_differ_in_more_than_their_settings_all_run() -> None:
     lab = Lab(unit=0.5)
-    lab.case(limited=False)(print)
+    lab.case(limits=False)(print)
     lab.case()(print)
-    assert [chosen.case.limited for chosen in read_cases(lab, Options())] == [True, False]
+    assert [chosen.case.limits for chosen in read_cases(lab, Options())] == [True, False]
 
 
 def test_a_case_that_the_lab_declares_goes_before_a_changed_one() -> None:

@@ -8,23 +8,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from parlab.analysis.breakdown import account, by_worker
+from parlab.analysis.breakdown import breakdown, by_worker
 from parlab.analysis.ideal import Slot, Workforce, ideal_s, ideal_spans, map_chunk, schedule, serial_s, workforce
-from parlab.model.case import FUTURES, MPI, PYTHON, Case, Units
+from parlab.model.case import FUTURES, MPI, PYTHON, Case, Demand
 from parlab.model.spec import Spec
 
-WAITS = [Units(0, units) for units in (3, 5, 10, 15, 17, 20)]  # lesson 001
+WAITS = [Demand(0, units) for units in (3, 5, 10, 15, 17, 20)]  # lesson 001
 
 
 def slots_of(
-    tasks: Sequence[Units], workers: int, *, cores: int | None = None, nodes: int = 1, chunk: int = 1
+    tasks: Sequence[Demand], workers: int, *, cores: int | None = None, nodes: int = 1, chunk: int = 1
 ) -> list[Slot]:
     """The schedule; without `cores` every worker has a core of its own."""
     return schedule(tasks, Workforce(workers, nodes, workers if cores is None else cores, chunk))
 
 
-def ideal_units(tasks: Sequence[Units], workers: int, **force: int) -> float:
-    """Units until the last task is done."""
+def ideal_units(tasks: Sequence[Demand], workers: int, **force: int) -> float:
+    """Demand until the last task is done."""
     return max((slot.finished for slot in slots_of(tasks, workers, **force)), default=0.0)
 
 
@@ -35,16 +35,16 @@ def test_the_waits_of_lesson_001_take_70_25_and_20_units(workers: int, units: fl
 
 @pytest.mark.parametrize(("tasks", "workers", "units"), [(4, 1, 8), (6, 4, 4), (22, 32, 2.75), (22, 16, 4)])
 def test_lesson_003_on_16_cores(tasks: int, workers: int, units: float) -> None:
-    assert ideal_units([Units(2, 0)] * tasks, workers, cores=16) == units
+    assert ideal_units([Demand(2, 0)] * tasks, workers, cores=16) == units
 
 
 @pytest.mark.parametrize(("workers", "units"), [(2, 16), (4, 8), (8, 4), (5, 7), (100, 1)])
 def test_equal_tasks_take_whole_rounds(workers: int, units: float) -> None:
-    assert ideal_units([Units(1, 0)] * 32, workers) == units
+    assert ideal_units([Demand(1, 0)] * 32, workers) == units
 
 
 def test_pathos_chunks_of_three_take_twelve_units_and_single_tasks_ten() -> None:
-    tasks = [Units(1, 0)] * 100
+    tasks = [Demand(1, 0)] * 100
     assert map_chunk(100, 10) == 3
     assert ideal_units(tasks, 10, cores=10, chunk=3) == 12
     assert ideal_units(tasks, 10, cores=10, chunk=1) == 10
@@ -57,19 +57,19 @@ def test_the_default_chunk_is_that_of_cpython(tasks: int, workers: int, chunk: i
 
 
 def test_workers_of_one_node_do_not_slow_those_of_another() -> None:
-    tasks = [Units(1, 0)] * 4
+    tasks = [Demand(1, 0)] * 4
     assert ideal_units(tasks, 4, cores=1, nodes=1) == 4
     assert ideal_units(tasks, 4, cores=1, nodes=2) == 2
     assert ideal_units(tasks, 4, cores=1, nodes=4) == 1
 
 
 def test_waiting_leaves_the_core_to_others() -> None:
-    assert ideal_units([Units(1, 1), Units(1, 1)], 2, cores=1) == pytest.approx(3)
-    assert ideal_units([Units(1, 1), Units(0, 2)], 2, cores=1) == 2
+    assert ideal_units([Demand(1, 1), Demand(1, 1)], 2, cores=1) == pytest.approx(3)
+    assert ideal_units([Demand(1, 1), Demand(0, 2)], 2, cores=1) == 2
 
 
 def test_a_case_is_predicted_from_its_spec_and_its_chunk() -> None:
-    spec, tasks = Spec(2, 2, Fraction(1, 8), 0.5), [Units(1, 0)] * 10
+    spec, tasks = Spec(2, 2, Fraction(1, 8), 0.5), [Demand(1, 0)] * 10
     for settings, rounds in (({}, 3), ({"chunk": 2}, 4), ({"chunk": 5}, 5)):
         case = Case(print, FUTURES, settings)
         assert ideal_s(tasks, workforce(case, spec, len(tasks)), spec.unit) == rounds * 0.5
@@ -113,17 +113,17 @@ def test_where_no_chunk_is_given_it_follows_from_the_number_of_tasks(tasks: int)
 
 def test_a_task_of_some_units_beside_one_of_none_has_no_ideal_but_with_any_it_has() -> None:
     force = Workforce(2, 1, 2)
-    assert ideal_s([Units(0.5, 0), Units(0, 0.25)], force, 2.0) == 1.0
-    assert ideal_s([Units(0.5, 0), Units(0, 0)], force, 2.0) is None
+    assert ideal_s([Demand(0.5, 0), Demand(0, 0.25)], force, 2.0) == 1.0
+    assert ideal_s([Demand(0.5, 0), Demand(0, 0)], force, 2.0) is None
 
 
-@pytest.mark.parametrize("tasks", [[], [Units(0, 0)], [Units(1, 0), Units(0, 0)]])
-def test_tasks_without_units_have_no_ideal(tasks: list[Units]) -> None:
+@pytest.mark.parametrize("tasks", [[], [Demand(0, 0)], [Demand(1, 0), Demand(0, 0)]])
+def test_tasks_without_units_have_no_ideal(tasks: list[Demand]) -> None:
     assert ideal_s(tasks, Workforce(2, 1, 2), 0.5) is None
 
 
 def test_the_ideal_comes_as_spans_that_can_be_drawn_beside_the_real() -> None:
-    spec, tasks = Spec(2, 2, Fraction(1, 8), 0.5), [Units(1, 0)] * 6 + [Units(1, 1)] * 4
+    spec, tasks = Spec(2, 2, Fraction(1, 8), 0.5), [Demand(1, 0)] * 6 + [Demand(1, 1)] * 4
     force = Workforce(4, 2, 2)
     spans = ideal_spans(tasks, force, spec)
     assert [(span.node, span.rank) for span in spans[:4]] == [
@@ -132,20 +132,25 @@ def test_the_ideal_comes_as_spans_that_can_be_drawn_beside_the_real() -> None:
     ]
     assert max(span.finished for span in spans) == ideal_s(tasks, force, spec.unit)
     for own in by_worker(spans).values():
-        spent = account(own, spans, 1 / 8)
-        assert spent.unexplained == spent.on_the_way == spent.held_back == 0
+        spent = breakdown(own, spans, 1 / 8)
+        assert spent.unexplained == spent.transfer == spent.contended == 0
         assert spent.computing == pytest.approx(sum(1 for span in own) * 0.5)
 
 
 def test_in_the_ideal_a_crowded_node_holds_its_tasks_back() -> None:
-    slots = slots_of([Units(1, 0)] * 4, 4, cores=2)
+    slots = slots_of([Demand(1, 0)] * 4, 4, cores=2)
     assert {slot.finished for slot in slots} == {2}
 
 
-@pytest.mark.parametrize("kinds", [(Units(1, 1), Units(2, 0)), (Units(2, 0), Units(0, 2)), (Units(0, 2), Units(1, 1))])
-def test_of_workers_that_are_free_at_the_same_instant_the_first_has_the_first_choice(kinds: tuple[Units, ...]) -> None:
+@pytest.mark.parametrize(
+    "kinds",
+    [(Demand(1, 1), Demand(2, 0)), (Demand(2, 0), Demand(0, 2)), (Demand(0, 2), Demand(1, 1))],
+)
+def test_of_workers_that_are_free_at_the_same_instant_the_first_has_the_first_choice(
+    kinds: tuple[Demand, ...],
+) -> None:
     for first, second in (kinds, kinds[::-1]):
-        slots = slots_of([first, second, Units(5, 0), Units(1, 0)], 2)
+        slots = slots_of([first, second, Demand(5, 0), Demand(1, 0)], 2)
         assert [(slot.worker, slot.started) for slot in slots] == [(0, 0), (1, 0), (0, 2), (1, 2)]
 
 
@@ -156,14 +161,14 @@ def test_no_tasks_take_no_time() -> None:
 @pytest.mark.parametrize("bad", [{"workers": 0}, {"cores": 0}, {"nodes": 0}, {"chunk": 0}])
 def test_nothing_runs_on_nothing(bad: dict[str, int]) -> None:
     with pytest.raises(ValueError, match=r"whole numbers from 1"):
-        ideal_units([Units(1, 0)], **{"workers": 1, "cores": 1, "nodes": 1, "chunk": 1, **bad})
+        ideal_units([Demand(1, 0)], **{"workers": 1, "cores": 1, "nodes": 1, "chunk": 1, **bad})
 
 
 # Any case at all.
 
 units = st.integers(0, 6)
 cases = st.tuples(
-    st.lists(st.builds(Units, units, units), max_size=12),
+    st.lists(st.builds(Demand, units, units), max_size=12),
     st.integers(1, 6),
     st.integers(1, 4),
     st.integers(1, 3),
@@ -173,7 +178,7 @@ cases = st.tuples(
 
 @given(cases)
 def test_no_schedule_beats_its_bounds_or_loses_to_a_single_worker(
-    case: tuple[list[Units], int, int, int, int],
+    case: tuple[list[Demand], int, int, int, int],
 ) -> None:
     tasks, workers, cores, nodes, chunk = case
     ideal = ideal_units(tasks, workers, cores=cores, nodes=nodes, chunk=chunk)
@@ -185,7 +190,7 @@ def test_no_schedule_beats_its_bounds_or_loses_to_a_single_worker(
 
 @given(cases)
 def test_each_task_runs_once_and_each_worker_does_one_thing_at_a_time(
-    case: tuple[list[Units], int, int, int, int],
+    case: tuple[list[Demand], int, int, int, int],
 ) -> None:
     tasks, workers, cores, nodes, chunk = case
     slots = slots_of(tasks, workers, cores=cores, nodes=nodes, chunk=chunk)
@@ -197,7 +202,7 @@ def test_each_task_runs_once_and_each_worker_does_one_thing_at_a_time(
 
 
 @given(cases)
-def test_it_is_what_a_step_by_step_simulation_gives(case: tuple[list[Units], int, int, int, int]) -> None:
+def test_it_is_what_a_step_by_step_simulation_gives(case: tuple[list[Demand], int, int, int, int]) -> None:
     tasks, workers, cores, nodes, chunk = case
     slots = slots_of(tasks, workers, cores=cores, nodes=nodes, chunk=chunk)
     expected = stepped(tasks, workers, cores, nodes, chunk)
@@ -206,13 +211,13 @@ def test_it_is_what_a_step_by_step_simulation_gives(case: tuple[list[Units], int
 
 @given(st.lists(st.integers(0, 10), max_size=24), st.integers(1, 6))
 def test_tasks_that_end_together_go_round_the_workers_whatever_they_do(burned: list[int], workers: int) -> None:
-    tasks = [Units(tenths / 10, 1 - tenths / 10) for tenths in burned]  # each a unit long, save for rounding
+    tasks = [Demand(tenths / 10, 1 - tenths / 10) for tenths in burned]  # each a unit long, save for rounding
     slots = slots_of(tasks, workers)
     assert [slot.worker for slot in slots] == [task % workers for task in range(len(tasks))]
     assert [slot.finished for slot in slots] == pytest.approx([task // workers + 1 for task in range(len(tasks))])
 
 
-def stepped(tasks: Sequence[Units], workers: int, cores: int, nodes: int, chunk: int) -> list[Fraction]:
+def stepped(tasks: Sequence[Demand], workers: int, cores: int, nodes: int, chunk: int) -> list[Fraction]:
     """When each task ends, found the plain way: exact fractions, all speeds worked out anew at every step."""
     queue = [list(range(first, min(first + chunk, len(tasks)))) for first in range(0, len(tasks), chunk)]
     hands: list[list[int]] = [[] for _ in range(workers)]
@@ -250,7 +255,7 @@ def stepped(tasks: Sequence[Units], workers: int, cores: int, nodes: int, chunk:
 
 def test_workers_that_had_no_task_are_told_by_their_nodes() -> None:
     force, spec = Workforce(8, 4, 2, chunk=4), Spec(nodes=4, cores=2, speed=Fraction(1, 8), unit=1.0)
-    tasks = [Units(1.0, 0.0)] * 16
+    tasks = [Demand(1.0, 0.0)] * 16
     assert force.without_task(ideal_spans(tasks, force, spec)) == {"worker-3": 2, "worker-4": 2}
     assert force.without_task(ideal_spans(tasks[:9], force, spec)) == {"worker-2": 1, "worker-3": 2, "worker-4": 2}
     assert force.without_task(ideal_spans(tasks * 2, force, spec)) == {}

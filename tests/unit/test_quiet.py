@@ -8,7 +8,7 @@ import pytest
 from parlab.judge.noise import undelivered
 from parlab.judge.verdict import judge
 from parlab.model.reading import Process
-from parlab.results.record import Answer, NodeUse, Repeat
+from parlab.results.record import Answer, NodeRecord, Repeat
 from parlab.task.phases import LOCK_HELD, LOCK_WAIT, Phase
 from parlab.task.recorder import Span
 from tests.unit.samples import (
@@ -83,7 +83,7 @@ def test_stolen_time_is_not_quiet() -> None:
 
 
 def test_cpu_that_was_owed_and_not_delivered_is_not_quiet() -> None:
-    found = judged(on(delivered=0.9, stalled_s=0.1)).quiet
+    found = judged(on(delivered=0.9, run_delay_s=0.1)).quiet
     assert found.answer is NO
     assert "10.0 % of the CPU time that tasks were owed was not delivered" in found.evidence
 
@@ -92,20 +92,20 @@ def test_cpu_that_was_owed_and_not_delivered_is_not_quiet() -> None:
     ("own", "share"),
     [
         (spans(), 0.0),
-        (spans(delivered=0.9, stalled_s=0.1), 0.1),
-        (spans(delivered=0.9, stalled_s=0.04), 0.04),  # what they lacked otherwise, they were not ready to take
-        (spans(delivered=0.9, stalled_s=0.5), 0.1),
-        (spans(tasks=2, gap_s=1.0, delivered=0.8, stalled_s=0.3), 0.2),
-        ([span(cpu_s=0.0625, waited_s=0.5, stalled_s=0.1)], 0.0),  # half a second was not owed
-        ([span(cpu_s=0.05, waited_s=0.5, stalled_s=0.5)], 0.2),
-        ([span(cpu_s=0.05, phases=(Phase(LOCK_WAIT, 10.2, 10.7),), stalled_s=0.5)], 0.2),
-        ([span(cpu_s=0.05, phases=(Phase(LOCK_HELD, 10.2, 10.7),), stalled_s=0.5)], 0.5),
-        ([span(pid=pid, cpu_s=0.0625, stalled_s=0.5) for pid in (1, 2, 3, 4)], 0.0),  # four on two cores
-        ([span(pid=pid, cpu_s=0.05, stalled_s=0.6) for pid in (1, 2, 3, 4)], 0.2),
-        ([span("worker-1", cpu_s=0.1, stalled_s=0.2), span("worker-2")], 0.1),
-        ([replace(span(cpu_s=0.03, stalled_s=0.7), thread=n, process_cpu_s=0.125) for n in range(4)], 0.0),
-        ([replace(span(cpu_s=0.02, stalled_s=0.7), thread=n, process_cpu_s=0.1) for n in range(4)], 0.2),
-        ([span(stalled_s=None)], None),
+        (spans(delivered=0.9, run_delay_s=0.1), 0.1),
+        (spans(delivered=0.9, run_delay_s=0.04), 0.04),  # what they lacked otherwise, they were not ready to take
+        (spans(delivered=0.9, run_delay_s=0.5), 0.1),
+        (spans(tasks=2, gap_s=1.0, delivered=0.8, run_delay_s=0.3), 0.2),
+        ([span(cpu_s=0.0625, waited_s=0.5, run_delay_s=0.1)], 0.0),  # half a second was not owed
+        ([span(cpu_s=0.05, waited_s=0.5, run_delay_s=0.5)], 0.2),
+        ([span(cpu_s=0.05, phases=(Phase(LOCK_WAIT, 10.2, 10.7),), run_delay_s=0.5)], 0.2),
+        ([span(cpu_s=0.05, phases=(Phase(LOCK_HELD, 10.2, 10.7),), run_delay_s=0.5)], 0.5),
+        ([span(pid=pid, cpu_s=0.0625, run_delay_s=0.5) for pid in (1, 2, 3, 4)], 0.0),  # four on two cores
+        ([span(pid=pid, cpu_s=0.05, run_delay_s=0.6) for pid in (1, 2, 3, 4)], 0.2),
+        ([span("worker-1", cpu_s=0.1, run_delay_s=0.2), span("worker-2")], 0.1),
+        ([replace(span(cpu_s=0.03, run_delay_s=0.7), thread=n, process_cpu_s=0.125) for n in range(4)], 0.0),
+        ([replace(span(cpu_s=0.02, run_delay_s=0.7), thread=n, process_cpu_s=0.1) for n in range(4)], 0.2),
+        ([span(run_delay_s=None)], None),
     ],
 )
 def test_what_was_not_delivered_is_a_share_of_what_was_owed(own: Sequence[Span], share: float | None) -> None:
@@ -113,14 +113,14 @@ def test_what_was_not_delivered_is_a_share_of_what_was_owed(own: Sequence[Span],
 
 
 def test_quiet_tells_how_much_was_delivered() -> None:
-    found = judged(on(delivered=0.99, stalled_s=0.01)).quiet
+    found = judged(on(delivered=0.99, run_delay_s=0.01)).quiet
     assert found.answer is YES
     assert "99.0 % of the CPU owed was delivered" in found.evidence
 
 
 def test_a_slice_of_a_very_short_case_is_no_noise() -> None:
     def lacking(seconds: float) -> Repeat:
-        own = [span(seconds=seconds, cpu_s=0.95 * seconds / 8, stalled_s=0.05 * seconds)]
+        own = [span(seconds=seconds, cpu_s=0.95 * seconds / 8, run_delay_s=0.05 * seconds)]
         return repeat(own, nodes={"head": head()})
 
     assert judged(lacking(0.3)).quiet.answer is YES
@@ -129,23 +129,23 @@ def test_a_slice_of_a_very_short_case_is_no_noise() -> None:
 
 def test_a_node_at_its_limit_got_what_the_host_owed_it() -> None:
     own_processes = worker(used_s=1.0)  # the tasks got 0.9 of it; MPI, say, the rest
-    assert judged(on(use=own_processes, delivered=0.9, stalled_s=0.1)).quiet.answer is YES
+    assert judged(on(use=own_processes, delivered=0.9, run_delay_s=0.1)).quiet.answer is YES
 
 
 def test_what_tasks_lack_without_being_ready_to_run_is_not_the_hosts_doing() -> None:
-    assert judged(on(delivered=0.9, stalled_s=0.0)).quiet.answer is YES
+    assert judged(on(delivered=0.9, run_delay_s=0.0)).quiet.answer is YES
 
 
 def test_a_slow_dispatcher_is_no_noise() -> None:
     assert judged(on(gap_s=3.0)).quiet.answer is YES
 
 
-def strange(before_s: float | None, after_s: float) -> NodeUse:
+def strange(before_s: float | None, after_s: float) -> NodeRecord:
     """A node with a process that is none of the run's; None: it came after the first reading."""
     use = worker(0.5, used_s=1.0)
     first, *between, last = use.readings
     before = {} if before_s is None else {"77": Process("stress", before_s)}
-    ends = replace(first, strangers=before), replace(last, strangers={"77": Process("stress", after_s)})
+    ends = replace(first, foreign=before), replace(last, foreign={"77": Process("stress", after_s)})
     return replace(use, readings=(ends[0], *between, ends[1]))
 
 
@@ -176,7 +176,7 @@ def test_each_case_needs_quiet_launches_of_its_own() -> None:
 
 
 def test_where_the_kernel_tells_nothing_quiet_cannot_be_shown() -> None:
-    silent = repeat(spans(stalled_s=None), nodes={"head": NodeUse(None), "worker-1": NodeUse(None)})
+    silent = repeat(spans(run_delay_s=None), nodes={"head": NodeRecord(None), "worker-1": NodeRecord(None)})
     found = judged(silent).quiet
     assert (found.answer, found.evidence) == (CANNOT, "the kernel does not say how busy this machine is")
 
@@ -191,5 +191,5 @@ def test_simulated_nodes_can_be_disturbed_too() -> None:
 @pytest.mark.parametrize(("ours", "answer"), [(1.0, YES), (0.5, NO)])
 def test_what_a_launch_on_simulated_nodes_used_beside_its_tasks_is_its_own(ours: float, answer: Answer) -> None:
     hosts = [replace(host, ours_s=ours * host.busy_s) for host in machine(busy=1.0, idle=0.0)]
-    use = NodeUse(None, readings=readings(None, used_s=None, periods=None, hosts=hosts))
+    use = NodeRecord(None, readings=readings(None, used_s=None, periods=None, hosts=hosts))
     assert judged(repeat(nodes={"simulated-1": use})).quiet.answer is answer

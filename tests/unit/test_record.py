@@ -25,7 +25,7 @@ def test_ideal_beside_measured() -> None:
 
 
 @pytest.mark.parametrize(
-    ("seconds", "median", "spread", "typical"),
+    ("seconds", "median", "spread", "median_repeat"),
     [
         ([5.0], 5.0, 0.0, 5.0),
         ([6.0, 4.0], 5.0, 0.4, 4.0),
@@ -34,13 +34,13 @@ def test_ideal_beside_measured() -> None:
     ],
 )
 def test_of_several_repeats_the_median_counts(
-    seconds: list[float], median: float, spread: float, typical: float
+    seconds: list[float], median: float, spread: float, median_repeat: float
 ) -> None:
     measured = case(*map(took, seconds))
     assert measured.times == tuple(sorted(seconds))
     assert measured.measured_s == median
     assert measured.spread == pytest.approx(spread)
-    assert measured.typical.measured_s == typical
+    assert measured.median_repeat.measured_s == median_repeat
 
 
 def test_nodes_stand_in_the_order_of_their_numbers() -> None:
@@ -63,15 +63,15 @@ def test_a_case_without_spans_has_no_time() -> None:
     assert measured.times == ()
     assert all(map(math.isnan, (measured.measured_s, measured.units, measured.off_by, measured.speedup)))
     assert measured.spread == 0.0
-    assert measured.typical.outcome == "PicklingError"
+    assert measured.median_repeat.outcome == "PicklingError"
     assert measured.by_node == {}
-    assert measured.account().total == 0.0
+    assert measured.breakdown().total == 0.0
 
 
 def test_a_repeat_without_spans_does_not_count_among_others() -> None:
     measured = case(raised(), took(5.0), raised())
     assert measured.times == (5.0,)
-    assert measured.typical.outcome == RIGHT
+    assert measured.median_repeat.outcome == RIGHT
 
 
 def test_the_first_wrong_repeat_is_told() -> None:
@@ -84,9 +84,9 @@ def test_the_first_wrong_repeat_is_told() -> None:
 
 def test_where_the_time_went_is_told_of_the_typical_repeat_or_another() -> None:
     measured = case(took(4.0), took(5.0), repeat(spans(tasks=3, gap_s=2.0)))
-    assert measured.account().computing == pytest.approx(5.0)
-    assert measured.account(measured.repeats[2]).computing == pytest.approx(3.0)
-    assert measured.account(measured.repeats[2]).total == pytest.approx(7.0)
+    assert measured.breakdown().computing == pytest.approx(5.0)
+    assert measured.breakdown(measured.repeats[2]).computing == pytest.approx(3.0)
+    assert measured.breakdown(measured.repeats[2]).total == pytest.approx(7.0)
 
 
 @pytest.mark.parametrize(

@@ -15,10 +15,11 @@ from typing import Any
 import pytest
 
 from parlab.errors import UsageError
-from parlab.model.case import Units
+from parlab.model.case import Demand
 from parlab.model.clocks import Clock
 from parlab.model.reading import Process
-from parlab.results.record import Answer, Claim, NodeUse, Run
+from parlab.results.record import Answer, Claim, NodeRecord, Run
+from parlab.results.schema import upgrade
 from parlab.results.store import find, keep, kept, read_json, to_json, write_json
 from parlab.task.phases import LOCK_HELD, LOCK_WAIT, Phase
 from tests.conftest import ROOT
@@ -74,12 +75,12 @@ def test_a_record_has_the_fields_that_are_promised() -> None:
     assert measured.keys() >= {
         *("name", "settings", "spec", "tasks", "ideal_s", "serial_s", "repeats"),
         *("launch", "workforce", "lesson_s"),
-        *("measured_s", "off_by", "speedup", "by_node", "figures"),
+        *("measured_s", "off_by", "speedup", "by_node", "metrics"),
     }
     launch = measured["repeats"][0]
     assert launch.keys() == {
-        *("startup_s", "shutdown_s", "outcome", "complaint", "spans", "nodes", "clocks", "figures"),
-        *("measured_s", "by_node", "account"),
+        *("startup_s", "shutdown_s", "outcome", "complaint", "spans", "nodes", "clocks", "metrics"),
+        *("measured_s", "by_node", "breakdown"),
     }
     assert facts["verdict"].keys() == {"correct", "held", "quiet", "reproduced", "claims"}
     assert facts["verdict"]["held"].keys() >= {"answer", "evidence"}
@@ -99,7 +100,7 @@ def test_what_follows_from_the_facts_is_written_beside_them() -> None:
     assert measured["speedup"] == pytest.approx(1.6)
     assert (measured["workforce"]["workers"], measured["by_node"]) == (2, {"worker-1": 1})
     assert [launch["measured_s"] for launch in measured["repeats"]] == [4.0, 6.0]
-    assert [launch["account"]["computing"] for launch in measured["repeats"]] == [4.0, 6.0]
+    assert [launch["breakdown"]["computing"] for launch in measured["repeats"]] == [4.0, 6.0]
 
 
 def test_a_case_without_spans_is_written_without_figures() -> None:
@@ -111,8 +112,8 @@ def test_a_case_without_spans_is_written_without_figures() -> None:
 
 # there and back
 
-PHASED = replace(span(), phases=(Phase(LOCK_WAIT, 10.2, 10.3),), stalled_s=None, outcome="ValueError")
-STRANGE = replace(usage(), strangers={"77": Process("stress", 0.5)})
+PHASED = replace(span(), phases=(Phase(LOCK_WAIT, 10.2, 10.3),), run_delay_s=None, outcome="ValueError")
+STRANGE = replace(usage(), foreign={"77": Process("stress", 0.5)})
 RUNS = {
     "one case": run(case()),
     "sizes and repeats": run(case_on(1, repeats=3), case_on(2, repeats=3), case_on(4, repeats=3)),
@@ -129,10 +130,10 @@ RUNS = {
     "settings": run(
         case(settings={"chunk": 1, "order": "longest → first", "lazy": None, "sizes": [1, 2.5, {"a": True}]})
     ),
-    "waiting": run(case(tasks=(Units(0.5, 2.0), Units(0.1, 0.0)))),
+    "waiting": run(case(tasks=(Demand(0.5, 2.0), Demand(0.1, 0.0)))),
     "phases": run(case(repeat([PHASED]))),
     "clocks": run(case(repeat(clocks={"worker-1": Clock(12.5, 0.0001)}))),
-    "strangers": run(case(repeat(nodes={"worker-1": NodeUse(0.25, readings=(STRANGE,))}))),
+    "foreign": run(case(repeat(nodes={"worker-1": NodeRecord(0.25, readings=(STRANGE,))}))),
     "unlimited": run(case(repeat(nodes={"worker-1": worker(limit=None, used_s=None, periods=None)}))),
     "burned": run(case(repeat(nodes={"worker-1": replace(worker(), engine=(0.25, None), burned=0.2512)}))),
     "claims": run(case(), verdict=verdict(Claim("it halves", Answer.NO, "too slow"), Claim("b", Answer.CANNOT))),
@@ -181,9 +182,9 @@ def test_the_kept_fixture_is_read_and_its_figures_are_what_they_were() -> None:
     assert measured.off_by == pytest.approx(0.10004, abs=1e-5)
     assert measured.speedup == pytest.approx(1.81812, abs=1e-5)
     assert measured.by_node == {"worker-1": 32}
-    assert measured.account().computing == pytest.approx(0.80171, abs=1e-5)
-    assert measured.account().total == pytest.approx(measured.measured_s)
-    node = measured.typical.nodes["worker-1"]
+    assert measured.breakdown().computing == pytest.approx(0.80171, abs=1e-5)
+    assert measured.breakdown().total == pytest.approx(measured.measured_s)
+    node = measured.median_repeat.nodes["worker-1"]
     assert (node.wanted, node.engine, len(node.readings)) == (0.25, (0.25, 0.25), 4)
     answers = [found.verdict.correct, found.verdict.held, found.verdict.quiet, found.verdict.reproduced]
     assert [finding.answer for finding in answers] == [Answer.YES, Answer.YES, Answer.YES, Answer.NO]
@@ -198,10 +199,10 @@ def test_the_fixture_with_a_handout_and_marks_is_read() -> None:
     found = read_json(SCHEMA_4)
     assert found.handout.startswith("lock: ")
     lost, locked = found.cases
-    assert [phase.name for span in lost.typical.spans for phase in span.phases if phase.instant] == [
+    assert [phase.name for span in lost.median_repeat.spans for phase in span.phases if phase.instant] == [
         *("deposit reads 100", "deposit writes 101", "withdrawal reads 100", "withdrawal writes 99"),
     ]
-    assert {phase.name for span in locked.typical.spans for phase in span.phases if not phase.instant} == {
+    assert {phase.name for span in locked.median_repeat.spans for phase in span.phases if not phase.instant} == {
         *(LOCK_WAIT, LOCK_HELD),
     }
 
@@ -209,6 +210,7 @@ def test_the_fixture_with_a_handout_and_marks_is_read() -> None:
 @pytest.mark.parametrize("fixture", [SCHEMA_3, SCHEMA_4], ids=["3", "4"])
 def test_what_is_worked_out_anew_is_what_stands_in_the_fixture(fixture: Path) -> None:
     written = json.loads(fixture.read_text())
+    upgrade(written, written["schema"])
     anew = json.loads(json.dumps(to_json(read_json(fixture))))
     assert anew.keys() >= written.keys()
     for name in ("measured_s", "off_by", "speedup", "by_node"):
@@ -339,10 +341,10 @@ def test_a_field_that_is_missing_is_told(field: str, tmp_path: Path) -> None:
     assert text.startswith(f"required a field {field}, found none")
 
 
-@pytest.mark.parametrize(("schema", "newer"), [(99, True), (5, True), (2, False), (0, False)])
+@pytest.mark.parametrize(("schema", "newer"), [(99, True), (6, True), (2, False), (0, False)])
 def test_a_record_of_another_schema_is_refused(schema: int, newer: bool, tmp_path: Path) -> None:
     text = refusal(changed(lambda record: record.update(schema=schema), tmp_path / "run.json"))
-    assert text.startswith(f"required schema 3 or 4, found {schema}.")
+    assert text.startswith(f"required schema 3 to 5, found {schema}.")
     assert ("written by a newer" in text) is newer
 
 
@@ -356,6 +358,7 @@ def test_a_record_of_another_schema_need_not_have_the_fields_of_this_one(tmp_pat
 WRITE_OVER_AND_OVER = """
 import sys
 from pathlib import Path
+from parlab.results.schema import upgrade
 from parlab.results.store import write_whole
 
 *texts, path = Path(sys.argv[1]).read_text(), Path(sys.argv[2]).read_text(), Path(sys.argv[3])

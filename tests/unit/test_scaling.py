@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from parlab.analysis.ideal import Workforce
-from parlab.model.case import Units
+from parlab.model.case import Demand
 from parlab.report.scaling import Fit, amdahl, curves, fits, of_the_ideal, too_few, usl
 from parlab.results.record import MeasuredCase
 from tests.unit.samples import case, raised, repeat, run, span, took
@@ -112,7 +112,7 @@ def test_no_law_is_fitted_to_workers_who_share_cores() -> None:
     assert curve.sizes == [1, 2, 4, 8]
     assert curve.fitting.sizes == [1, 2]
     assert curve.left_out() == "Not fitted: 4, 8 workers, who have to share cores."
-    waiting = [replace(one, tasks=(Units(0.0, 1.0),)) for one in shared]
+    waiting = [replace(one, tasks=(Demand(0.0, 1.0),)) for one in shared]
     (curve,) = curves(run(*waiting))
     assert curve.fitting.sizes == [1, 2, 4, 8]
     assert curve.left_out() == ""

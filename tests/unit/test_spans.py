@@ -273,10 +273,10 @@ def test_threads_keep_their_own_phases() -> None:
 # What travels.
 
 
-@pytest.mark.parametrize("stalled_s", [0.25, None])
-def test_a_span_survives_the_control_channel(stalled_s: float | None) -> None:
+@pytest.mark.parametrize("run_delay_s", [0.25, None])
+def test_a_span_survives_the_control_channel(run_delay_s: float | None) -> None:
     phases = (Phase(LOCK_WAIT, 2.125, 2.5), Phase(LOCK_HELD, 2.5, 3.0))
-    span = Span(1.0, 2.0, 3.0, 4.0, 0.1, 0.2, 0.3, stalled_s, "worker-1", 3, 41, 140, "TypeError", phases)
+    span = Span(1.0, 2.0, 3.0, 4.0, 0.1, 0.2, 0.3, run_delay_s, "worker-1", 3, 41, 140, "TypeError", phases)
     assert Span.from_json(json.loads(json.dumps(span.to_json()))) == span
 
 
@@ -352,15 +352,15 @@ def test_stalls_are_told_by_the_kernel() -> None:
     plain_loop(Task(square), NUMBERS)
     pool_map(Task(square), NUMBERS)
     for span in take_recorded():
-        assert isinstance(span.stalled_s, float)
-        assert span.stalled_s >= 0
+        assert isinstance(span.run_delay_s, float)
+        assert span.run_delay_s >= 0
 
 
 def test_stalls_are_unknown_where_the_kernel_does_not_tell(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(delay, "SCHEDSTAT", str(tmp_path / "missing"))
     with ThreadPoolExecutor(1) as pool:  # a thread that has not opened its own yet
         list(pool.map(Task(square), NUMBERS))
-    assert [span.stalled_s for span in take_recorded()] == [None] * len(NUMBERS)
+    assert [span.run_delay_s for span in take_recorded()] == [None] * len(NUMBERS)
 
 
 def stalled_by_now() -> float:
@@ -370,12 +370,12 @@ def stalled_by_now() -> float:
 
 @on_linux
 def test_a_forked_child_reads_the_stalls_of_its_own_thread() -> None:
-    assert delay.stalled_s() is not None  # the parent's file is open
+    assert delay.run_delay_s() is not None  # the parent's file is open
     pid = os.fork()
     if pid == 0:
         own = False
         try:
-            before, found, after = stalled_by_now(), delay.stalled_s(), stalled_by_now()
+            before, found, after = stalled_by_now(), delay.run_delay_s(), stalled_by_now()
             own = found is not None and before <= found <= after
         finally:
             os._exit(0 if own else 1)

@@ -120,8 +120,8 @@ def test_what_is_over_in_less_than_a_tenth_of_a_second_is_told_in_milliseconds(s
 
 
 def test_figures_stand_in_a_table_of_those_cases_that_took_some() -> None:
-    took_two = case(repeat(figures={"MB/s": 812.5, "messages": 12345.0}), name="buffers")
-    text = shown(show_run, run(case(name="silent"), took_two, case(repeat(figures={"MB/s": 0.035}), name="pickles")))
+    took_two = case(repeat(metrics={"MB/s": 812.5, "messages": 12345.0}), name="buffers")
+    text = shown(show_run, run(case(name="silent"), took_two, case(repeat(metrics={"MB/s": 0.035}), name="pickles")))
     found = [in_a_line(line) for line in text[text.index("\nfigures") :].splitlines()[1:4]]
     assert found == ["figures", "buffers 812 MB/s, 12345 messages", "pickles 0.035 MB/s"]
 
@@ -132,8 +132,8 @@ def test_without_figures_there_is_no_table_of_them() -> None:
 
 def test_of_several_repeats_the_median_of_each_figure_is_shown() -> None:
     taken: list[dict[str, float]] = [{"MB/s": 9.0}, {"MB/s": 1.0, "lost": 4.0}, {"MB/s": 2.0}]
-    measured = case(*(repeat(figures=figures) for figures in taken))
-    assert measured.figures == {"MB/s": 2.0, "lost": 4.0}
+    measured = case(*(repeat(metrics=figures) for figures in taken))
+    assert measured.metrics == {"MB/s": 2.0, "lost": 4.0}
     assert "2 MB/s, 4 lost" in shown(show_run, run(measured))
 
 
@@ -235,7 +235,7 @@ def test_a_board_of_a_case_without_an_ideal_shows_its_seconds_alone() -> None:
 
 
 def test_what_a_figure_is_called_is_shown_as_it_is() -> None:
-    text = shown(show_run, run(case(took(4.0, figures={"MB/s [copy]": 999.7}))))
+    text = shown(show_run, run(case(took(4.0, metrics={"MB/s [copy]": 999.7}))))
     assert "1000 MB/s [copy]" in in_a_line(text)
 
 

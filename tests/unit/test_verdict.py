@@ -7,7 +7,7 @@ import pytest
 
 from parlab.judge.verdict import BUSY, TAMPERED, exit_code, judge
 from parlab.lab import CannotBeShown
-from parlab.results.record import Answer, Finding, MeasuredCase, NodeUse, Repeat, Run
+from parlab.results.record import Answer, Finding, MeasuredCase, NodeRecord, Repeat, Run
 from tests.unit.samples import (
     ENVIRONMENT,
     case,
@@ -31,7 +31,7 @@ YES, NO, CANNOT = Answer.YES, Answer.NO, Answer.CANNOT
 NOISY = noisy_repeat()
 
 
-def held(use: NodeUse, cgroup_driver: str = "cgroupfs") -> Finding:
+def held(use: NodeRecord, cgroup_driver: str = "cgroupfs") -> Finding:
     return judged(repeat(nodes={"worker-1": use}), cgroup_driver=cgroup_driver).held
 
 
@@ -58,7 +58,7 @@ def test_without_a_case_nothing_can_be_shown() -> None:
 # held
 
 
-def mid_run(limit: float | None) -> NodeUse:
+def mid_run(limit: float | None) -> NodeRecord:
     """A node that has this limit in one reading, neither the first nor the last."""
     use = worker(used_s=0.5)
     first, second, third, *rest = use.readings
@@ -77,7 +77,7 @@ def mid_run(limit: float | None) -> NodeUse:
         (replace(worker(), burned=0.28), "a burn without pacing got 0.28 CPU, asked for was 0.25 CPU"),
     ],
 )
-def test_a_limit_that_was_not_in_force_is_not_held(use: NodeUse, words: str) -> None:
+def test_a_limit_that_was_not_in_force_is_not_held(use: NodeRecord, words: str) -> None:
     assert held(use) == Finding(NO, f"pool(nodes=1): worker-1: {words}", TAMPERED)
 
 

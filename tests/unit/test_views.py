@@ -14,7 +14,7 @@ from parlab.report.page import chart_of
 from parlab.report.style import share_of_axis
 from parlab.report.timelines import case_chart, cpu_used
 from parlab.report.views import CaseView, RunView
-from parlab.results.record import Answer, MeasuredCase, NodeUse
+from parlab.results.record import Answer, MeasuredCase, NodeRecord
 from parlab.task.phases import Phase
 from tests.unit.samples import (
     case,
@@ -113,7 +113,7 @@ def test_what_was_not_predicted_is_told_on_the_page_as_on_the_terminal() -> None
 
 @pytest.mark.parametrize(("used", "least"), [(0.25, 0.25), (2.0, 2.0), (0.0, 0.25)])
 def test_the_axis_of_cpu_shows_what_was_used_though_it_is_over_the_limit(used: float, least: float) -> None:
-    use = NodeUse(0.25, readings=tuple(replace(one, at=one.at - 90) for one in readings(used_s=4 * used)))
+    use = NodeRecord(0.25, readings=tuple(replace(one, at=one.at - 90) for one in readings(used_s=4 * used)))
     launch = repeat([span(seconds=4.0)], nodes={"worker-1": use})
     plot = cpu_used(launch, cpu_use(launch), Range1d(start=0, end=4))
     assert least < plot.y_range.end < 4 * least  # type: ignore[attr-defined]
