@@ -1,0 +1,240 @@
+"""The menu: a task parses its arguments, calls one function and sets the exit code."""
+
+import signal
+import sys
+from collections.abc import Callable
+from inspect import Parameter, Signature, signature
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from invoke.collection import Collection
+from invoke.context import Context
+from invoke.tasks import Task, task
+
+from parlab.commands import cluster as clusters
+from parlab.commands import develop
+from parlab.commands import report as reports
+from parlab.commands.course import explain as explain_lab
+from parlab.commands.course import list_labs, run_all
+from parlab.commands.labs import compare as compare_runs
+from parlab.commands.labs import exiting, list_results, run_and_show
+from parlab.course.catalog import lab_files
+from parlab.course.handout import read_handout
+from parlab.run.request import Options
+
+CLUSTER = {"cluster": "name of the cluster, for a second one beside the first"}
+SIZE = {
+    "nodes": "number of worker nodes",
+    "cores": "virtual cores a node",
+    "speed": "of a host core that a virtual core gets, as 1/8 or 0.125",
+}
+LAB = {
+    "nodes": "sizes to run on, as 1,2,4",
+    "unit": "seconds that a unit of work takes",
+    "workers": "how many, in place of the lab's own, as 4,8",
+    "chunk": "how many tasks a worker takes at a time, in place of the lab's own",
+    "size": "of the lab's data, in place of its own",
+    "json": "file to write the record to, besides results/",
+    "trace": "file to write the spans to, for Perfetto or chrome://tracing",
+    "explain": "print the lab's handout, and run nothing",
+}
+RUN = CLUSTER | {
+    "backend": "cluster or embedded; default: the cluster, where an engine answers",
+    "repeat": "how often each case is launched; shown is the median",
+    "junit": "file to write the answers to, as JUnit XML",
+    "check": "exit 3 when it is not a measurement, 1 when a claim does not hold",
+    "quiet": "say nothing while it runs",
+}
+A_RUN = "a run: its number in `results`, its id or a file"
+
+
+def lab_task(path: Path) -> Task[Callable[..., Any]]:
+    """Make the task `lab.NAME` of a lab file."""
+
+    def run(
+        _: Context,
+        nodes: str | None = None,
+        cores: str | None = None,
+        speed: str | None = None,
+        unit: str | None = None,
+        workers: str | None = None,
+        chunk: str | None = None,
+        size: str | None = None,
+        cluster: str = "default",
+        backend: str | None = None,
+        repeat: str = "1",
+        json: str | None = None,
+        junit: str | None = None,
+        trace: str | None = None,
+        check: bool = False,
+        quiet: bool = False,
+        explain: bool = False,
+    ) -> None:
+        with exiting():
+            if explain:
+                explain_lab(path)
+                return
+            run_and_show(
+                path,
+                Options(
+                    nodes=nodes,
+                    cores=cores,
+                    speed=speed,
+                    unit=unit,
+                    workers=workers,
+                    chunk=chunk,
+                    size=size,
+                    cluster=cluster,
+                    backend=backend,
+                    repeat=repeat,
+                    json=json,
+                    junit=junit,
+                    trace=trace,
+                    check=check,
+                    quiet=quiet,
+                ),
+            )
+
+    run.__doc__ = read_handout(path).title
+    made: Task[Callable[..., Any]] = task(name=path.stem, auto_shortflags=False, help=SIZE | LAB | RUN)(run)
+    return made
+
+
+@task(name="all", auto_shortflags=False, help=RUN)
+def all_labs(
+    _: Context,
+    cluster: str = "default",
+    backend: str | None = None,
+    repeat: str = "1",
+    junit: str | None = None,
+    check: bool = False,
+    quiet: bool = False,
+) -> None:
+    """Run all labs in teaching order, and sum up."""
+    with exiting():
+        run_all(Options(cluster=cluster, backend=backend, repeat=repeat, junit=junit, check=check, quiet=quiet))
+
+
+@task
+def labs(_: Context) -> None:
+    """List the labs in teaching order, with their questions."""
+    with exiting():
+        list_labs()
+
+
+@task(auto_shortflags=False, help=SIZE | CLUSTER)
+def up(_: Context, nodes: str = "4", cores: str = "2", speed: str = "1/8", cluster: str = "default") -> None:
+    """Start the cluster, or bring it to another size."""
+    with exiting():
+        clusters.up(nodes, cores, speed, cluster)
+
+
+@task(auto_shortflags=False, help=CLUSTER)
+def down(_: Context, cluster: str = "default") -> None:
+    """Remove the cluster and its keys."""
+    with exiting():
+        clusters.down(cluster)
+
+
+@task(auto_shortflags=False, help=CLUSTER)
+def status(_: Context, cluster: str = "default") -> None:
+    """Show the nodes, their state and their limits."""
+    with exiting():
+        clusters.status(cluster)
+
+
+@task(auto_shortflags=False, help=CLUSTER | {"node": "head, worker-1 ..."})
+def shell(_: Context, node: str = "head", cluster: str = "default") -> None:
+    """Open a shell on a node."""
+    with exiting():
+        clusters.shell(node, cluster)
+
+
+@task
+def results(_: Context) -> None:
+    """List the runs in results/, the newest first."""
+    with exiting():
+        list_results()
+
+
+@task(auto_shortflags=False, help={"a": A_RUN, "b": "another", "html": "draw them, too, into results/compare.html"})
+def compare(_: Context, a: str, b: str, html: bool = False) -> None:
+    """Show two runs side by side."""
+    with exiting():
+        (reports.compare_and_write if html else compare_runs)(a, b)
+
+
+def report_task(count: int) -> Task[Callable[..., Any]]:
+    """Make the task `report` for so many runs: invoke has no parameters of which there may be any number."""
+    names = [f"run{number}" for number in range(1, count + 1)]
+
+    def report(_: Context, out: str | None = None, index: bool = False, **runs: str) -> None:
+        """Write a page with pictures of one run or more, as report 1 2."""
+        with exiting():
+            if index:
+                reports.write_index(list(runs.values()), out)
+            else:
+                reports.write_report(list(runs.values()), out)
+
+    first, *options = [p for p in signature(report).parameters.values() if p.kind is not Parameter.VAR_KEYWORD]
+    positional = [Parameter(name, Parameter.POSITIONAL_OR_KEYWORD) for name in names]
+    report.__signature__ = Signature([first, *positional, *options])  # type: ignore[attr-defined]
+    told = {"out": "file to write; default: in results/", "index": "list all runs of results/ on one page instead"}
+    made: Task[Callable[..., Any]] = task(auto_shortflags=False, help=told | dict.fromkeys(names, A_RUN))(report)
+    return made
+
+
+def words_after(name: str) -> int:
+    """How many words follow a task's name on the command line that are no options, nor the file of `--out`."""
+    words = sys.argv[sys.argv.index(name) :] if name in sys.argv else []
+    return sum(not word.startswith("-") and before != "--out" for before, word in pairwise(words))
+
+
+@task(
+    auto_shortflags=False,
+    help={
+        "chart": "its name, in small letters on the page: case-1, say; overview, account, scaling-1",
+        "out": "FILE.svg or FILE.png",
+        "run": A_RUN,
+        "against": "another, for a chart of `compare RUN AGAINST --html`: both, A-1, B-1",
+    },
+)
+def still(_: Context, chart: str, out: str, run: str = "1", against: str | None = None) -> None:
+    """Make a still picture of a report's chart, for slides."""
+    with exiting():
+        reports.write_still(chart, out, run, against)
+
+
+@task
+def image(_: Context) -> None:
+    """Build the nodes' image if it is out of date."""
+    with exiting():
+        clusters.image()
+
+
+REQUIRED = {f"require-{what}": f"a missing {what} is a failure, not a skip" for what in ("engine", "browser")}
+
+
+@task(name="test", auto_shortflags=False, help=REQUIRED)
+def check(_: Context, require_engine: bool = False, require_browser: bool = False) -> None:
+    """Run linter, type checker and tests."""
+    with exiting():
+        develop.test(require_engine, require_browser)
+
+
+@task
+def lock(_: Context) -> None:
+    """Write the hashed locks in requirements/ anew."""
+    with exiting():
+        develop.write_locks()
+
+
+if {"--list", "-l", "--help", "-h"} & set(sys.argv):
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # invoke prints these itself, and knows nothing of `| head`
+namespace = Collection(labs, up, down, status, shell, results, compare, still, image, check, lock)
+namespace.add_task(report_task(words_after("report")))
+lab = Collection("lab", all_labs)
+for file in lab_files().values():
+    lab.add_task(lab_task(file))
+namespace.add_collection(lab)
