@@ -1,0 +1,61 @@
+"""The schema of a record, and how older ones are read: each step turns a document of one version into the next.
+
+A document is what JSON decodes to.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+# 1  spans without phases, claims without a verdict; never kept in results/
+# 2  one file a run in results/; readings of nodes, clocks, verdict, environment (the fingerprint)
+# 3  launch, workforce, lesson_s and figures of a case; ideal_s and serial_s may be null; claims that must be shown
+# 4  handout; marks
+# 5  other names: run_delay_s (was stalled_s), foreign (strangers), metrics (figures), required (must), breakdown
+#    (account) with contended (held_back) and transfer (on_the_way)
+SCHEMA = 5
+
+Document = dict[str, Any]
+
+
+def _from_3(document: Document) -> None:
+    """All that 4 has added may be left out."""
+
+
+def _from_4(document: Document) -> None:
+    for case in document.get("cases", ()):
+        _rename(case, "figures", "metrics")
+    for repeat in _repeats(document):
+        _rename(repeat, "figures", "metrics")
+        _rename(repeat, "account", "breakdown")
+        _rename(repeat.get("breakdown", {}), "held_back", "contended")
+        _rename(repeat.get("breakdown", {}), "on_the_way", "transfer")
+        for span in repeat.get("spans", ()):
+            _rename(span, "stalled_s", "run_delay_s")
+        for node in repeat.get("nodes", {}).values():
+            for reading in node.get("readings", ()):
+                _rename(reading, "strangers", "foreign")
+    for claim in document.get("verdict", {}).get("claims", ()):
+        _rename(claim, "must", "required")
+
+
+STEPS: dict[int, Callable[[Document], None]] = {3: _from_3, 4: _from_4}
+READABLE = (*STEPS, SCHEMA)
+
+
+def upgrade(document: Document, schema: int) -> None:
+    """Bring a document of a readable schema forward, in place.
+
+    Raises AttributeError or TypeError where it is no record at all.
+    """
+    for version in range(schema, SCHEMA):
+        STEPS[version](document)
+
+
+def _repeats(document: Document) -> Iterator[Document]:
+    for case in document.get("cases", ()):
+        yield from case.get("repeats", ())
+
+
+def _rename(part: Document, old: str, new: str) -> None:
+    if old in part:
+        part[new] = part.pop(old)
