@@ -30,14 +30,14 @@ from parlab.analysis.breakdown import (
     last_to_finish,
     most_at_once,
 )
+from parlab.analysis.ideal import Workforce, ideal_spans
+from parlab.errors import EXIT_CLOSED_PIPE, Interrupted
+from parlab.formatting import plural
 from parlab.model.case import PYTHON, RIGHT, WRONG, Demand
 from parlab.model.clocks import Clock
-from parlab.errors import EXIT_CLOSED_PIPE, Interrupted
-from parlab.analysis.ideal import Workforce, ideal_spans
-from parlab.task.recorder import Span
-from parlab.model.spec import Spec
 from parlab.model.reading import NodeReading
-from parlab.formatting import plural
+from parlab.model.spec import Spec
+from parlab.task.recorder import Span
 
 
 class Answer(Enum):
@@ -234,7 +234,7 @@ class MeasuredCase:
         return [] if self.ideal_s is None else ideal_spans(self.tasks, self.workforce, self.spec)
 
     def most_unexplained(self) -> tuple[str, float]:
-        """Of all workers in the median_repeat repeat, the one whose time is explained least: its node, and what share."""
+        """The worker of the median repeat whose time is explained least: its node, and the share."""
         spans, speed = self.median_repeat.spans, float(self.spec.speed)
         shares = {
             worker: breakdown(own, spans, speed).shares()["unexplained"] for worker, own in by_worker(spans).items()

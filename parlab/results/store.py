@@ -12,8 +12,8 @@ from typing import Any
 
 import msgspec
 
-from parlab.host.environment import ROOT
 from parlab.errors import UsageError
+from parlab.host.environment import ROOT
 from parlab.results.record import MeasuredCase, Repeat, Run
 from parlab.results.schema import READABLE, SCHEMA, upgrade
 
@@ -102,7 +102,8 @@ def read_json(path: Path) -> Run:
         if schema not in READABLE:
             age = "a newer" if schema > SCHEMA else "an older"
             raise UsageError(
-                f"{path}: required schema {READABLE[0]} to {SCHEMA}, found {schema}. It was written by {age} version of parlab."
+                f"{path}: required schema {READABLE[0]} to {SCHEMA}, found {schema}. "
+                f"It was written by {age} version of parlab."
             )
         document = msgspec.json.decode(data)
         upgrade(document, schema)
