@@ -21,7 +21,7 @@ from parlab.course.catalog import LABS, load_lab
 from parlab.host.environment import ROOT
 from parlab.model.spec import Spec
 from parlab.results.store import read_json
-from parlab.run.launch import OPEN_MPI
+from parlab.run.mpiexec import OPEN_MPI
 
 MOST = 0.02
 

@@ -4,17 +4,18 @@ import os
 import platform
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext, suppress
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from parlab.backend.base import Placement
+from parlab.backend.base import Kind, Placement
 from parlab.backend.session import Session
 from parlab.errors import UsageError
 from parlab.formatting import Show
 from parlab.host.environment import ROOT, ensure_installed
+from parlab.model.node import HEAD, Node
 from parlab.model.reading import read_limit
 from parlab.model.spec import Spec, check_fits
 from parlab.node.cgroup import Cgroup
@@ -46,21 +47,23 @@ class Embedded:
         hosts = ("localhost",) * (spec.nodes + 1)
         return Placement(hosts, sys.executable, {**root, "PYTHONPATH": str(ROOT)})
 
-    def session(self, labs: Path) -> Session:
+    def session(self, folder: Path, files: Iterable[Path]) -> Session:
         """A launcher as a child process in a session of its own: a Ctrl-C is ours to pass on."""
-        return Session(Pipe([sys.executable, "-m", "parlab.node.launcher", LOOPBACK]), str(labs))
+        return Session(Pipe([sys.executable, "-m", "parlab.node.launcher", LOOPBACK]), str(folder))
 
     def set_limits(self, spec: Spec, cpus: Fraction | None) -> None:
         """There is nothing to set."""
 
-    def wanted(self, node: str, spec: Spec) -> float | None:
-        return None
+    def nodes(self, spec: Spec) -> tuple[Node, ...]:
+        """Simulated ones, which no kernel limits."""
+        return tuple(Node(index, simulated(index)) for index in range(spec.nodes + 1))
 
     def engine_limits(self, spec: Spec) -> dict[str, float | None]:
         return {}
 
-    def node_name(self, host: str, number: int | None) -> str:
-        return "head" if number is None else f"simulated-{number + 1}"
+    def node_of(self, host: str, index: int) -> str:
+        """All ranks are on this host: where they were placed tells the node."""
+        return simulated(index)
 
     def diagnosis(self, session: Session, spec: Spec) -> str:
         return ""
@@ -75,6 +78,11 @@ class Embedded:
             "architecture": platform.machine(),
             "cpus": usable_cpus(),
         }
+
+
+def simulated(index: int) -> str:
+    """The name of a simulated node."""
+    return "head" if index == HEAD else f"simulated-{index}"
 
 
 def usable_cpus() -> float:
@@ -130,3 +138,11 @@ class Pipe:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+
+
+def _open(cluster: str, show: Show) -> Embedded:
+    show(CANNOT_SHOW)
+    return Embedded()
+
+
+KIND = Kind("embedded", rank=2, open=_open)

@@ -11,9 +11,9 @@ from typing import NamedTuple
 
 from parlab.formatting import decimal, percent
 from parlab.model.reading import Host, NodeReading
+from parlab.model.span import Span
 from parlab.model.spec import Spec
 from parlab.results.record import MeasuredCase, NodeRecord, Repeat
-from parlab.task.recorder import Span
 from parlab.thresholds import FEW_TICKS_S, FOREIGN, FULL, IDLE_NONE, OTHERS, STOLEN, UNDELIVERED, UNDELIVERED_S
 
 

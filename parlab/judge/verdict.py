@@ -25,8 +25,8 @@ from parlab.errors import (
 from parlab.formatting import decimal, percent, plural
 from parlab.judge.noise import disturbances, disturbed, load, undelivered, used_s
 from parlab.lab import CannotBeShown, Expectation, Lab
+from parlab.model.spec import PERIOD
 from parlab.results.record import Answer, Claim, Finding, MeasuredCase, NodeRecord, Run, Verdict
-from parlab.task.pace import PERIOD
 from parlab.thresholds import BURN_TICK, BURN_WITHIN, LIMIT_EXACT, LIMIT_PERIODS, LIMIT_SLACK, LIMIT_SLACK_S
 
 TAMPERED = (

@@ -6,8 +6,8 @@ from typing import Any
 
 from parlab.errors import UsageError
 from parlab.formatting import decimal, plural
-from parlab.task.pace import PERIOD
 
+PERIOD = 0.1  # seconds; the kernel's default CFS period, and the one that nodes are given
 PERIOD_US = round(PERIOD * 1_000_000)
 HEAD_CPUS = Fraction(1, 2)  # rank 0 hands out tasks and polls for answers: it needs CPU of its own
 
