@@ -224,7 +224,7 @@ def check(_: Context, require_engine: bool = False, require_browser: bool = Fals
 
 
 @task
-def lock(_: Context) -> None:
+def pin(_: Context) -> None:
     """Write the hashed locks in requirements/ anew."""
     with exiting():
         develop.write_locks()
@@ -232,7 +232,7 @@ def lock(_: Context) -> None:
 
 if {"--list", "-l", "--help", "-h"} & set(sys.argv):
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # invoke prints these itself, and knows nothing of `| head`
-namespace = Collection(labs, up, down, status, shell, results, compare, still, image, check, lock)
+namespace = Collection(labs, up, down, status, shell, results, compare, still, image, check, pin)
 namespace.add_task(report_task(words_after("report")))
 lab = Collection("lab", all_labs)
 for file in lab_files().values():

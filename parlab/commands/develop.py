@@ -41,7 +41,7 @@ def test(require_engine: bool, require_browser: bool) -> None:
 def write_locks() -> None:
     """Resolve requirements/*.in for all platforms into hashed files that name no package index. Raises ParlabError."""
     ensure_installed("dev", print)
-    env = {**os.environ, "UV_CUSTOM_COMPILE_COMMAND": "./invoke lock"}
+    env = {**os.environ, "UV_CUSTOM_COMPILE_COMMAND": "./invoke pin"}
     for name in LOCKS:
         files = [f"{name}.in", "--output-file", f"{name}.txt"]
         command = [str(BIN / "uv"), "pip", "compile", *UV_OPTIONS, *files]
