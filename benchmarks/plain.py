@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 from parlab.backend.cluster import Cluster
 from parlab.backend.exec import PYTHON, bundle
-from parlab.course.catalog import LABS
+from parlab.host.places import LABS
 from parlab.model.spec import Spec
 
 PROGRAM = """

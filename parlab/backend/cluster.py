@@ -22,6 +22,7 @@ from parlab.backend.session import Session
 from parlab.errors import Interrupted, LimitError, ParlabError, RunError
 from parlab.formatting import Show, decimal, plural
 from parlab.host.cluster_lock import only_user
+from parlab.host.places import COMMAND
 from parlab.host.signals import undisturbed
 from parlab.model.spec import HEAD_CPUS, PERIOD_US, Spec, check_fits, quota_us
 from parlab.thresholds import LIMIT_EXACT
@@ -161,7 +162,9 @@ class Cluster:
                     self.client.api.remove_container(node.id, force=True)
         compose(self.project, "down", "--volumes", "--remove-orphans", "--timeout", "2", deadline=120)
         if left := [node.name for node in self.nodes()]:
-            raise ParlabError(f"{', '.join(left)} came back while the cluster was taken down. Run ./invoke down again.")
+            raise ParlabError(
+                f"{', '.join(left)} came back while the cluster was taken down. Run {COMMAND} down again."
+            )
 
     # A backend for launches
 
@@ -231,7 +234,7 @@ class Cluster:
                 got = "no limit" if found is None else f"{decimal(found)} CPU"
                 raise LimitError(
                     f"{node}: the engine says {got}, asked for was {decimal(wanted)} CPU: something else changes "
-                    "limits, or this engine ignores them. ./invoke status shows those that it has; ./invoke down, "
+                    f"limits, or this engine ignores them. {COMMAND} status shows those that it has; {COMMAND} down, "
                     "then run again."
                 )
 

@@ -13,7 +13,7 @@ from docker.utils.socket import frames_iter
 
 from parlab.course.catalog import lab_files
 from parlab.errors import RunError
-from parlab.host.environment import ROOT
+from parlab.host.places import COMMAND, PACKAGE
 
 PYTHON = "/opt/parlab/bin/python"
 FOLDER = "/cluster/run"
@@ -50,18 +50,18 @@ finally:
 
 
 def bundle(labs: Path) -> bytes:
-    """Pack the labs of a folder and this package into a tar archive."""
+    """Pack the labs of a folder and this package, without the data of an installed one, into a tar archive."""
     data = io.BytesIO()
 
     def plain(member: tarfile.TarInfo) -> tarfile.TarInfo | None:
-        if "__pycache__" in member.name:
+        if "__pycache__" in member.name or member.name == "parlab/data":
             return None
         member.uid = member.gid = 1000
         member.mode = 0o755 if member.isdir() else 0o644
         return member
 
     with tarfile.open(fileobj=data, mode="w") as archive:
-        archive.add(ROOT / "parlab", "parlab", filter=plain)
+        archive.add(PACKAGE, "parlab", filter=plain)
         for file in lab_files(labs).values():
             archive.add(file, f"labs/{file.name}", filter=plain)
     return data.getvalue()
@@ -82,7 +82,7 @@ def start_launcher(client: DockerClient, container: str, data: bytes) -> "Exec":
             failure = error
     raise RunError(
         f"the engine did not start the launcher on the head, {TRIES} times: {failure}. The engine's log says why; "
-        "run it again, or ./invoke down first"
+        f"run it again, or {COMMAND} down first"
     ) from failure
 
 

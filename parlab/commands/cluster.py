@@ -8,6 +8,7 @@ from parlab.backend.engine import connect
 from parlab.backend.image import build_image, current_image, image_name
 from parlab.errors import ParlabError, UsageError
 from parlab.formatting import decimal, plural
+from parlab.host.places import COMMAND
 from parlab.run.request import read_cluster, read_cluster_spec
 from parlab.terminal.tables import make_console, plain_table
 
@@ -48,7 +49,7 @@ def status(cluster: str) -> None:
 
 
 def _how_to_start(cluster: str) -> str:
-    return "./invoke up" if cluster == "default" else f"./invoke up --cluster {cluster}"
+    return f"{COMMAND} up" if cluster == "default" else f"{COMMAND} up --cluster {cluster}"
 
 
 def shell(node: str, cluster: str) -> None:

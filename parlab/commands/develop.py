@@ -7,7 +7,8 @@ import sys
 from pathlib import Path
 
 from parlab.errors import ChecksFailed, ParlabError
-from parlab.host.environment import ROOT, ensure_installed
+from parlab.host.environment import ensure_installed
+from parlab.host.places import ROOT
 from parlab.host.signals import child
 
 BIN = Path(sys.executable).parent

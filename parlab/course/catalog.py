@@ -11,10 +11,8 @@ from types import ModuleType
 from typing import Any
 
 from parlab.errors import UsageError
-from parlab.host.environment import ROOT
+from parlab.host.places import LABS
 from parlab.lab import Lab
-
-LABS = ROOT / "labs"
 
 
 def lab_files(folder: Path = LABS) -> dict[str, Path]:

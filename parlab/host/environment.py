@@ -1,4 +1,4 @@
-"""Where the project is, and what is installed beside this Python from the hashed locks in requirements/."""
+"""What is installed beside this Python from the hashed locks in requirements/."""
 
 import subprocess
 import sys
@@ -7,8 +7,7 @@ from pathlib import Path
 
 from parlab.errors import ParlabError
 from parlab.formatting import Show
-
-ROOT = Path(__file__).resolve().parents[2]
+from parlab.host.places import ROOT
 
 
 def ensure_installed(lock: str, show: Show) -> None:

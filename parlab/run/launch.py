@@ -16,6 +16,7 @@ from parlab.backend.base import Backend, Placement
 from parlab.backend.session import Event, Session
 from parlab.errors import RunError
 from parlab.formatting import plural
+from parlab.host.places import COMMAND
 from parlab.model.case import MPI, PYTHON, Case, Demand
 from parlab.model.clocks import Clock, by_the_heads_clock, estimate
 from parlab.model.reading import NodeReading
@@ -286,5 +287,5 @@ class Launch:
             parts.append(diagnosis)
         if self._last_lines:
             parts.append("The last lines of mpiexec:\n  " + "\n  ".join(self._last_lines))
-        parts.append("Try again; if it stays, ./invoke down and run it once more.")
+        parts.append(f"Try again; if it stays, {COMMAND} down and run it once more.")
         return RunError("\n".join(parts))

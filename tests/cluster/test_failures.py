@@ -11,8 +11,9 @@ from fractions import Fraction
 import pytest
 
 from parlab.backend.cluster import Cluster, Node
-from parlab.course.catalog import LABS, load_lab
+from parlab.course.catalog import load_lab
 from parlab.errors import LimitError, ParlabError, RunError
+from parlab.host.places import LABS
 from parlab.model.spec import HEAD_CPUS, Spec
 from parlab.run.launch import Launch
 from parlab.terminal.live import Silence
