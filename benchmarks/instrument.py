@@ -17,8 +17,8 @@ from pathlib import Path
 from benchmarks import plain
 from parlab.backend.cluster import Cluster
 from parlab.backend.engine import connect
-from parlab.course.catalog import LABS, load_lab
-from parlab.host.environment import ROOT
+from parlab.course.catalog import load_lab
+from parlab.host.places import LABS, ROOT
 from parlab.model.spec import Spec
 from parlab.results.store import read_json
 from parlab.run.mpiexec import OPEN_MPI

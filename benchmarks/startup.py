@@ -17,8 +17,8 @@ from benchmarks import plain
 from parlab.analysis.ideal import ideal_s
 from parlab.backend.cluster import Cluster
 from parlab.backend.engine import connect
-from parlab.course.catalog import LABS, load_lab
-from parlab.host.environment import ROOT
+from parlab.course.catalog import load_lab
+from parlab.host.places import LABS, ROOT
 from parlab.model.spec import Spec
 from parlab.model.workers import workforce
 from parlab.node.reference import reference

@@ -1,21 +1,24 @@
-"""`python -m parlab FILE.py` runs that lab on this machine; anything else is the menu, as `./invoke` has it."""
+"""The command `parlab`, and `python -m parlab`: the menu. With a lab's file, `parlab FILE.py`, that lab, embedded."""
 
 import sys
 from pathlib import Path
 
-from invoke.program import Program
-
-from parlab.commands.labs import run_file
+from parlab import __version__
 
 
 def main() -> None:
-    """Run a lab's file, or a task of the menu."""
-    if len(sys.argv) > 1 and sys.argv[1].endswith(".py") and Path(sys.argv[1]).is_file():
-        run_file(Path(sys.argv[1]))
-        return
-    from parlab.menu import namespace  # here: it reads every lab's handout
+    """Run the lab file that is named first, or the task; exits with its code."""
+    first = Path(sys.argv[1]) if len(sys.argv) > 1 else Path()
+    if first.suffix == ".py" and first.is_file():
+        from parlab.commands.labs import run_file  # here: the menu reads every lab's handout
 
-    Program(namespace=namespace, name="parlab", binary="parlab").run()
+        run_file(first)
+        return
+    from invoke.program import Program
+
+    from parlab.menu import namespace
+
+    Program(__version__, namespace, name="parlab", binary="parlab").run()
 
 
 if __name__ == "__main__":

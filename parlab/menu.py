@@ -21,6 +21,7 @@ from parlab.commands.labs import compare as compare_runs
 from parlab.commands.labs import exiting, list_results, run_and_show
 from parlab.course.catalog import lab_files
 from parlab.course.handout import read_handout
+from parlab.host.places import INSTALLED
 from parlab.run.request import read_cluster, read_cluster_spec, read_outputs, read_request
 
 CLUSTER = {"cluster": "name of the cluster, for a second one beside the first"}
@@ -219,7 +220,7 @@ def check(_: Context, require_engine: bool = False, require_browser: bool = Fals
 
 
 @task
-def lock(_: Context) -> None:
+def pin(_: Context) -> None:
     """Write the hashed locks in requirements/ anew."""
     with exiting():
         develop.write_locks()
@@ -227,7 +228,8 @@ def lock(_: Context) -> None:
 
 if {"--list", "-l", "--help", "-h"} & set(sys.argv):
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # invoke prints these itself, and knows nothing of `| head`
-namespace = Collection(labs, up, down, status, shell, results, compare, still, image, check, lock)
+MAINTAINING = () if INSTALLED else (check, pin)
+namespace = Collection(labs, up, down, status, shell, results, compare, still, image, *MAINTAINING)
 namespace.add_task(report_task(words_after("report")))
 lab = Collection("lab", all_labs)
 for file in lab_files().values():

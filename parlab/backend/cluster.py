@@ -22,6 +22,7 @@ from parlab.backend.session import Session
 from parlab.errors import Interrupted, LimitError, ParlabError, RunError
 from parlab.formatting import Show, decimal, plural
 from parlab.host.cluster_lock import only_user
+from parlab.host.places import COMMAND
 from parlab.host.signals import undisturbed
 from parlab.model.messages import Probe, Probed
 from parlab.model.node import Node, node_name
@@ -132,7 +133,9 @@ class Cluster:
                     self.client.api.remove_container(node.id, force=True)
         take_down(self.project)
         if left := [node.name for node in self.containers()]:
-            raise ParlabError(f"{', '.join(left)} came back while the cluster was taken down. Run ./invoke down again.")
+            raise ParlabError(
+                f"{', '.join(left)} came back while the cluster was taken down. Run {COMMAND} down again."
+            )
 
     # A backend for launches
 
@@ -205,7 +208,7 @@ class Cluster:
                 got = "no limit" if found is None else f"{decimal(found)} CPU"
                 raise LimitError(
                     f"{node.name}: the engine says {got}, asked for was {decimal(wanted)} CPU: something else changes "
-                    "limits, or this engine ignores them. ./invoke status shows those that it has; ./invoke down, "
+                    f"limits, or this engine ignores them. {COMMAND} status shows those that it has; {COMMAND} down, "
                     "then run again."
                 )
 

@@ -14,7 +14,8 @@ from parlab.backend.base import Kind, Placement
 from parlab.backend.session import Session
 from parlab.errors import UsageError
 from parlab.formatting import Show
-from parlab.host.environment import ROOT, ensure_installed
+from parlab.host.environment import ensure_installed
+from parlab.host.places import INSTALLED, ROOT, STATE
 from parlab.model.node import HEAD, Node
 from parlab.model.reading import read_limit
 from parlab.model.spec import Spec, check_fits
@@ -45,7 +46,9 @@ class Embedded:
         """All hosts are this one. Open MPI refuses root unless told twice; a container or CI gives nothing else."""
         root = {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}
         hosts = ("localhost",) * (spec.nodes + 1)
-        return Placement(hosts, sys.executable, {**root, "PYTHONPATH": str(ROOT)})
+        # Installed, the ranks' Python has it anyway; in PYTHONPATH site-packages would go before Python's own modules.
+        path = {} if INSTALLED else {"PYTHONPATH": str(ROOT)}
+        return Placement(hosts, sys.executable, root | path)
 
     def session(self, folder: Path, files: Iterable[Path]) -> Session:
         """A launcher as a child process in a session of its own: a Ctrl-C is ours to pass on."""
@@ -107,10 +110,14 @@ class Pipe:
     """A launcher's standard input and output."""
 
     def __init__(self, argv: list[str]) -> None:
+        # Python looks for modules in this folder first, and a lab may write into it: it is neither the user's, where a
+        # random.py may lie, nor that of an installed package.
+        folder = STATE if INSTALLED else ROOT
         try:
+            folder.mkdir(parents=True, exist_ok=True)
             self._process = subprocess.Popen(
                 argv,
-                cwd=ROOT,
+                cwd=folder,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 from collections.abc import Mapping
+from shlex import quote
 
 from docker.client import DockerClient, from_env
 from docker.errors import DockerException
@@ -11,7 +12,7 @@ from requests.exceptions import RequestException
 
 from parlab.backend.base import Unavailable
 from parlab.errors import ParlabError
-from parlab.host.environment import ROOT
+from parlab.host.places import COMMAND, INSTALLED, ROOT
 from parlab.host.signals import child
 
 FAILURES = (ParlabError, DockerException, RequestException)  # what a call of an engine can end in
@@ -19,15 +20,16 @@ API = "1.44"  # Engine 25: the first with a health check's start_interval
 ANSWER_SECONDS = 30
 END_SECONDS = 10
 
+ENGINE_SH = quote(str(ROOT / "docker/engine.sh")) if INSTALLED else "docker/engine.sh"
 HOW_TO_GET_ONE = (
-    "Start Docker, or get an engine: on Debian and Ubuntu `sudo docker/engine.sh`, elsewhere Docker Desktop or Colima. "
-    "Labs run without one: ./invoke lab.NAME --backend embedded."
+    f"Start Docker, or get an engine: on Debian and Ubuntu `sudo {ENGINE_SH}`, elsewhere Docker Desktop or Colima. "
+    f"Labs run without one: {COMMAND} lab.NAME --backend embedded."
 )
 
 
 def describe(error: Exception) -> str:
     """What a failure of the engine itself is to the user."""
-    return f"the engine failed: {error}. Does it still run? ./invoke status"
+    return f"the engine failed: {error}. Does it still run? {COMMAND} status"
 
 
 class NoEngine(Unavailable):

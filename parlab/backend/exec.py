@@ -14,7 +14,7 @@ from docker.client import DockerClient
 from docker.utils.socket import frames_iter
 
 from parlab.errors import RunError
-from parlab.host.environment import ROOT as PACKAGE
+from parlab.host.places import COMMAND, PACKAGE
 
 PYTHON = "/opt/parlab/bin/python"
 FOLDER = "/cluster/run"  # of one session: the labs
@@ -66,12 +66,12 @@ def library() -> str:
     """The folder of this package on the nodes, named after what is in it."""
     digest = hashlib.sha256()
     for file in _package_files():
-        digest.update(str(file.relative_to(PACKAGE)).encode() + file.read_bytes())
+        digest.update(str(file.relative_to(PACKAGE.parent)).encode() + file.read_bytes())
     return f"{LIBRARY}/{digest.hexdigest()[:16]}"
 
 
 def _package_files() -> list[Path]:
-    parts = [PACKAGE / "parlab" / part for part in PARTS]
+    parts = [PACKAGE / part for part in PARTS]
     return [file for part in parts for file in (sorted(part.glob("*.py")) if part.is_dir() else [part])]
 
 
@@ -86,7 +86,7 @@ def bundle(files: Iterable[Path]) -> bytes:
 
     with tarfile.open(fileobj=data, mode="w") as archive:
         for file in _package_files():
-            archive.add(file, file.relative_to(PACKAGE), filter=plain)
+            archive.add(file, file.relative_to(PACKAGE.parent), filter=plain)
         for file in files:
             archive.add(file, f"labs/{file.name}", filter=plain)
     return data.getvalue()
@@ -107,7 +107,7 @@ def start_launcher(client: DockerClient, container: str, data: bytes) -> "Exec":
             failure = error
     raise RunError(
         f"the engine did not start the launcher on the head, {TRIES} times: {failure}. The engine's log says why; "
-        "run it again, or ./invoke down first"
+        f"run it again, or {COMMAND} down first"
     ) from failure
 
 

@@ -8,6 +8,7 @@ from parlab.backend.engine import connect
 from parlab.backend.image import build_image, current_image, image_name
 from parlab.errors import ParlabError, UsageError
 from parlab.formatting import decimal, plural
+from parlab.host.places import COMMAND
 from parlab.model.spec import Spec
 from parlab.terminal.tables import make_console, plain_table
 
@@ -45,7 +46,7 @@ def status(cluster: str) -> None:
 
 
 def _how_to_start(cluster: str) -> str:
-    return "./invoke up" if cluster == "default" else f"./invoke up --cluster {cluster}"
+    return f"{COMMAND} up" if cluster == "default" else f"{COMMAND} up --cluster {cluster}"
 
 
 def shell(node: str, cluster: str) -> None:

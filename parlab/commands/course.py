@@ -13,6 +13,7 @@ from parlab.commands.labs import run_one, tell_failure, write_or_complain
 from parlab.course.catalog import lab_files
 from parlab.course.handout import Handout, in_teaching_order, read_handout, set_handout
 from parlab.errors import Interrupted, ParlabError, RunError, UsageError
+from parlab.host.places import COMMAND
 from parlab.judge.verdict import worst
 from parlab.results.junit import to_junit
 from parlab.results.record import Run
@@ -34,7 +35,7 @@ def list_labs() -> None:
         question = handout.line("Question") or handout.title
         table.add_row(handout.name, Text(question), handout.line("Lessons"), handout.line("Minutes"))
     console.print(table)
-    console.print("\n./invoke lab.NAME --explain prints a lab's handout, ./invoke lab.NAME runs it.", style="dim")
+    console.print(f"\n{COMMAND} lab.NAME --explain prints a lab's handout, {COMMAND} lab.NAME runs it.", style="dim")
 
 
 def explain(path: Path) -> None:

@@ -14,12 +14,12 @@ from parlab.backend.registry import open_backend
 from parlab.course.catalog import lab_files, load_lab
 from parlab.course.handout import docstring, read_handout
 from parlab.errors import EXIT_CLOSED_PIPE, Interrupted, ParlabError, RunError, UsageError
+from parlab.host.places import COMMAND, RESULTS
 from parlab.host.signals import deferred, interruptible
 from parlab.judge.verdict import exit_code
 from parlab.results.junit import to_junit
 from parlab.results.record import Run
 from parlab.results.store import (
-    RESULTS,
     as_text,
     find,
     keep,
@@ -103,7 +103,7 @@ def tell_failure(run: Run) -> None:
 def _keep(run: Run) -> Text:
     """Keep the record; where it is, or why it is not, to be said after the run's figures."""
     try:
-        return Text(f"kept as {os.path.relpath(keep(run))}; ./invoke report draws it", style="dim")
+        return Text(f"kept as {os.path.relpath(keep(run))}; {COMMAND} report draws it", style="dim")
     except OSError as error:
         return Text(f"not kept in {RESULTS}: {error}", style="yellow")
 

@@ -9,8 +9,9 @@ from parlab.commands.labs import compare
 from parlab.errors import ParlabError, UsageError
 from parlab.formatting import size
 from parlab.host.environment import ensure_installed
+from parlab.host.places import COMMAND, RESULTS
 from parlab.report.export import find_browser, picture
-from parlab.results.store import RESULTS, find, kept, read_all, read_json, see_that_it_can_be_written, write_whole
+from parlab.results.store import find, kept, read_all, read_json, see_that_it_can_be_written, write_whole
 from parlab.run.request import read_output
 
 STILLS = (".svg", ".png")
@@ -19,7 +20,7 @@ STILLS = (".svg", ".png")
 def write_report(names: Sequence[str], out: str | None) -> None:
     """Write one page for these runs, or for the newest. Raises UsageError when there is no such run."""
     if not names and not kept():
-        raise UsageError(f"there is no run in {RESULTS} yet: run a lab first, as ./invoke lab.mpi")
+        raise UsageError(f"there is no run in {RESULTS} yet: run a lab first, as {COMMAND} lab.mpi")
     runs = [read_json(find(name)) for name in names or ["1"]]
     file = _target(out, f"{runs[0].id}.html" if len(runs) == 1 else "report.html")
     _prepare()

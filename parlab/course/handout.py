@@ -17,6 +17,8 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from parlab.host.places import COMMAND
+
 INDENT = 11
 READABLE = 110  # columns; longer lines are hard to read
 FACTS = ("Lessons", "Follows", "Minutes")  # sections of a few words, which share a line
@@ -118,12 +120,17 @@ def _blocks(lines: Sequence[str]) -> Iterator[tuple[str, str]]:
             text = f"{text} {line.strip()}"
             continue
         if text:
-            yield kind, text
+            yield kind, as_typed(text)
         kind, text = begins, line
         if not line:
             yield "verbatim", ""
     if text:
-        yield kind, text
+        yield kind, as_typed(text)
+
+
+def as_typed(text: str) -> str:
+    """A handout's words, with the command as it is typed here."""
+    return text.replace("./invoke", COMMAND)
 
 
 def _set(kind: str, text: str, width: int) -> RenderableType:

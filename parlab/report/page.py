@@ -21,6 +21,7 @@ from markupsafe import Markup, escape
 
 from parlab.errors import UsageError
 from parlab.formatting import plural, signed_percent
+from parlab.host.places import COMMAND
 from parlab.report.charts import side_by_side
 from parlab.report.style import Chart
 from parlab.report.timelines import case_chart
@@ -147,6 +148,7 @@ def _page(template: str, title: str, charts: Sequence[Chart], **content: Any) ->
         lstrip_blocks=True,
     )
     environment.filters["code"] = _code
+    environment.globals["command"] = COMMAND
     return environment.get_template(template).render(
         title=title,
         style=Markup((HERE / "pages" / "page.css").read_text("utf-8")),

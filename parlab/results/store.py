@@ -14,11 +14,9 @@ from typing import Any
 import msgspec
 
 from parlab.errors import UsageError
-from parlab.host.environment import ROOT
+from parlab.host.places import COMMAND, RESULTS
 from parlab.results.record import MeasuredCase, Repeat, Run
 from parlab.results.schema import READABLE, SCHEMA, upgrade
-
-RESULTS = Path(os.environ.get("PARLAB_RESULTS") or ROOT / "results")
 
 
 def to_json(run: Run) -> dict[str, Any]:
@@ -207,5 +205,7 @@ def find(wanted: str, folder: Path = RESULTS) -> Path:
     if len(found) != 1:
         none = "none such" if records else f"none at all in {folder}"
         what = f"{len(found)} runs whose id begins so" if found else none
-        raise UsageError(f"required a run (a file, an id, or its number in ./invoke results), found {what}: {wanted!r}")
+        raise UsageError(
+            f"required a run (a file, an id, or its number in {COMMAND} results), found {what}: {wanted!r}"
+        )
     return found[0]

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 from parlab.backend.session import Session
 from parlab.errors import RunError
+from parlab.host.places import COMMAND
 from parlab.model.messages import END, AnyCommand, AnyEvent, Event, Exit, Failed, Hello, Output, Plan, Say
 
 Kind = TypeVar("Kind", bound=Event)
@@ -71,7 +72,7 @@ class Conversation:
             parts.append(diagnosis)
         if self._last_lines:
             parts.append("The last lines of mpiexec:\n  " + "\n  ".join(self._last_lines))
-        parts.append("Retry. If it fails again, run ./invoke down first.")
+        parts.append(f"Retry. If it fails again, run {COMMAND} down first.")
         return RunError("\n".join(parts))
 
     def _take(self, event: AnyEvent) -> None:

@@ -15,7 +15,7 @@ from parlab.backend.base import Backend
 from parlab.backend.engine import FAILURES, describe
 from parlab.backend.session import Session
 from parlab.errors import EXIT_CLOSED_PIPE, Interrupted, ParlabError, RunError
-from parlab.host.environment import ROOT
+from parlab.host.places import INSTALLED, ROOT
 from parlab.host.signals import undisturbed
 from parlab.judge.verdict import judge
 from parlab.model.case import Case
@@ -85,6 +85,8 @@ def _environment(backend: Backend) -> dict[str, Any]:
 
 def git_state() -> str | None:
     """The commit of this checkout, `-dirty` where it was changed; None outside of a git checkout."""
+    if INSTALLED:  # whatever repository an environment lies in is not ours
+        return None
     commit_itself = ("--always", "--dirty", "--abbrev=40", "--exclude=*")  # and not its distance from a tag
     command = ["git", "-C", str(ROOT), "describe", *commit_itself]
     try:

@@ -12,8 +12,9 @@ import pytest
 
 from parlab.backend.cluster import Cluster
 from parlab.backend.compose import Container
-from parlab.course.catalog import LABS, load_lab
+from parlab.course.catalog import load_lab
 from parlab.errors import LimitError, ParlabError, RunError
+from parlab.host.places import LABS
 from parlab.model.spec import HEAD_CPUS, Spec
 from parlab.run.launch import Order
 from parlab.run.launch import launch as run_launch

@@ -59,11 +59,11 @@ def test_a_second_run_waits_for_the_first(four: Cluster, invoke: Invoke) -> None
 def test_another_users_run_is_waited_for_and_not_touched(four: Cluster, invoke: Invoke, tmp_path: Path) -> None:
     with start_invoke("lab.mpi", "--cluster", NAME, "--nodes", "4", "--unit", "3") as first:
         within(20, lambda: "parlab.node.launcher" in str(four.client.api.top(four.containers()[0].id)))
-        hurried = start_invoke("lab.mpi", "--cluster", NAME, "--nodes", "2", XDG_CACHE_HOME=str(tmp_path))
+        hurried = start_invoke("lab.mpi", "--cluster", NAME, "--nodes", "2", XDG_STATE_HOME=str(tmp_path))
         time.sleep(2)  # long enough for it to stand at the head's lock
         hurried.send_signal(signal.SIGINT)
         hurried.communicate(timeout=30)
-        second = invoke("lab.mpi", "--cluster", NAME, "--nodes", "2", "--unit", "0.02", XDG_CACHE_HOME=str(tmp_path))
+        second = invoke("lab.mpi", "--cluster", NAME, "--nodes", "2", "--unit", "0.02", XDG_STATE_HOME=str(tmp_path))
         first.communicate(timeout=60)
     assert first.returncode == 0
     assert hurried.returncode == 130

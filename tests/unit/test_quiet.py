@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from parlab.host.places import COMMAND
 from parlab.judge.noise import undelivered
 from parlab.judge.verdict import judge
 from parlab.model.reading import Process
@@ -153,7 +154,7 @@ def test_a_stranger_in_a_node_is_not_quiet_and_is_named(before_s: float | None, 
     found = judged(on(use=strange(before_s, after_s))).quiet
     assert found.answer is NO
     assert "stress (process 77) used 0.5 of node-1's 2 CPU seconds" in found.evidence
-    assert found.cure == "./invoke down ends it; then run again"
+    assert found.cure == f"{COMMAND} down ends it; then run again"
 
 
 @pytest.mark.parametrize(("before_s", "after_s"), [(None, 0.03), (20.0, 20.03), (20.0, 20.0)])
