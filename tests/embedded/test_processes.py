@@ -14,7 +14,7 @@ from parlab.results.record import MeasuredCase, Run
 from parlab.run.invocation import run_lab
 from parlab.run.request import Options
 from parlab.terminal.live import Silence
-from tests.conftest import within
+from tests.conftest import PATIENCE, within
 
 WriteLab = Callable[[str], Path]
 
@@ -105,6 +105,7 @@ def test_work_that_asks_for_no_units_has_no_ideal_and_is_measured_all_the_same(l
     assert case.surprises() == []
 
 
+@pytest.mark.measures
 def test_tasks_are_recorded_in_the_order_of_their_submission_not_of_their_end(lab_file: WriteLab) -> None:
     (case,) = run_embedded(lab_file(lab_of(POOL, work="wait(4 - number)"))).cases
     spans = case.median_repeat.spans
@@ -152,7 +153,7 @@ def test_an_interrupted_pool_leaves_no_worker_behind(lab_file: WriteLab) -> None
     with subprocess.Popen([sys.executable, str(path)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as run:
         within(30, lambda: len(ours()) >= 6)  # mpiexec, the case's process and the four workers
         run.send_signal(signal.SIGINT)
-        assert run.wait(30) == 130
+        assert run.wait(PATIENCE * 30) == 130
     within(10, lambda: ours() == [])
 
 
