@@ -21,7 +21,7 @@ WriteLab = Callable[[str], Path]
 LAB = """
 import sys, time
 from multiprocessing import get_context
-from parlab.lab import Lab, burn, figure, wait
+from parlab.lab import Lab, burn, metric, wait
 lab = Lab(unit=0.1, cores=2, speed=1/8)
 def work(number):
     {work}
@@ -114,12 +114,12 @@ def test_tasks_are_recorded_in_the_order_of_their_submission_not_of_their_end(la
 
 
 def test_figures_are_recorded(lab_file: WriteLab) -> None:
-    case = only_case(lab_file(lab_of(f"figure('cores', 3)\n    {POOL}")))
+    case = only_case(lab_file(lab_of(f"metric('cores', 3)\n    {POOL}")))
     assert case.metrics == {"cores": 3.0}
 
 
 def test_what_the_serial_solution_prints_and_takes_is_not_the_cases(lab_file: WriteLab) -> None:
-    prints = "sys.stdout.write('once\\n'); sys.stdout.flush(); figure('asked', number)"
+    prints = "sys.stdout.write('once\\n'); sys.stdout.flush(); metric('asked', number)"
     assert only_case(lab_file(lab_of(POOL, work=f"burn(1); {prints}"))).metrics == {}  # the workers have figures
 
 
@@ -141,7 +141,7 @@ def test_mpi_ranks_all_run_the_case_and_rank_0s_result_counts(lab_file: WriteLab
 
 
 def test_the_launch_tells_a_task_its_cores_as_slurm_does(lab_file: WriteLab) -> None:
-    body = f"import os\n    figure('cores', int(os.environ['SLURM_CPUS_PER_TASK']))\n    {POOL}"
+    body = f"import os\n    metric('cores', int(os.environ['SLURM_CPUS_PER_TASK']))\n    {POOL}"
     assert only_case(lab_file(lab_of(body))).metrics == {"cores": 2.0}
 
 
