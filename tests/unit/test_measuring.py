@@ -164,18 +164,20 @@ def test_the_kernel_counts_idle_time_apart(tmp_path: Path) -> None:
 # The order of the suite, and what is left out of it.
 
 
+# One file of each folder, in the wrong order.
+FILES = ("cluster/test_labs.py", "browser/test_still.py", "embedded/test_serial.py", "unit/test_spec.py")
+
+
 def collected(*options: str) -> list[str]:
-    command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "--no-header", *options]
+    files = [f"tests/{name}" for name in FILES]
+    command = [sys.executable, "-m", "pytest", "--collect-only", "-q", *files, *options]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     return [line for line in done.stdout.splitlines() if "::" in line]
 
 
 def test_the_quick_tests_come_first_and_the_slow_ones_last_or_not_at_all() -> None:
     everything, default = collected("--all"), collected()
-    slow = [test for test in everything if test not in default]
+    slow = everything[len(default) :]
     assert everything == default + slow
-    assert any("test_labs" in test for test in slow)
-    assert any("test_labs" in test for test in default)
-    known = ("unit", "embedded", "browser", "cluster")
-    folders = dict.fromkeys(test.split("/")[1] for test in default)
-    assert tuple(folder for folder in folders if folder in known) == known
+    assert slow
+    assert list(dict.fromkeys(test.split("::")[0] for test in default)) == [f"tests/{name}" for name in FILES[::-1]]
