@@ -8,17 +8,23 @@
 #     PARLAB_BASE            the base image; default debian:trixie-slim
 #     PARLAB_DEBIAN_MIRROR   where Debian's packages are; default: what this machine's own apt sources name
 #     PARLAB_ENGINE_LOG      the daemon's log, where no service manager keeps one
+#
+# .ci/bare runs it on a Debian that has nothing yet: what a machine of development happens to have proves little.
 set -eu
 
 BASE=${PARLAB_BASE:-debian:trixie-slim}
 ENGINE_LOG=${PARLAB_ENGINE_LOG:-/var/log/dockerd.log}
 SUITE=trixie                    # the Debian release behind the base image; Debian 12 takes its engine from it
+ENGINE_SOURCES=/etc/apt/sources.list.d/parlab-engine.sources
+DEBIAN_PACKAGES='docker.io docker-cli docker-compose docker-buildx'  # docker.io only recommends the client, docker-cli
 
 say() { printf 'engine: %s\n' "$*"; }
 die() { printf 'engine: %s\n' "$*" >&2; exit 1; }
 
 # The client answers `docker info` by itself; only the server's version proves an engine.
 engine_answers() { [ -n "$(timeout 20 docker version --format '{{.Server.Version}}' 2>/dev/null)" ]; }
+has_client() { command -v docker >/dev/null; }
+has_systemd() { [ -d /run/systemd/system ]; }
 plugins_answer() { docker compose version >/dev/null 2>&1 && docker buildx version >/dev/null 2>&1; }
 
 need_root() { [ "$(id -u)" -eq 0 ] || die "$1 needs root: run sudo $0"; }
@@ -36,17 +42,19 @@ install_packages() {
     export DEBIAN_FRONTEND=noninteractive
     release=
     release_number=${VERSION_ID:-rolling}
+    # With the engine of the newer release comes its base-files: from then on a Debian 12 calls itself 13.
+    [ ! -e "$ENGINE_SOURCES" ] || release_number=12
     case "$ID-${release_number%%.*}" in
-        ubuntu-*) packages='docker.io docker-compose-v2 docker-buildx' ;;
+        ubuntu-*) packages='docker.io docker-compose-v2 docker-buildx' ;;  # the client is in docker.io
         debian-12)                        # its own engine is too old, and it has no Compose v2
-            packages='docker.io docker-compose docker-buildx' release="-t $SUITE"
+            packages=$DEBIAN_PACKAGES release="-t $SUITE"
             uri=$(mirror)
             keyring=/usr/share/keyrings/debian-archive-keyring.gpg
             printf 'Types: deb\nURIs: %s\nSuites: %s\nComponents: main\nSigned-By: %s\n' "$uri" "$SUITE" "$keyring" \
-                >/etc/apt/sources.list.d/parlab-engine.sources
+                >"$ENGINE_SOURCES"
             # Below a release's own 500: only what the engine itself needs comes from the newer release.
             printf 'Package: *\nPin: release n=%s\nPin-Priority: 100\n' "$SUITE" >/etc/apt/preferences.d/parlab-engine ;;
-        debian-*) packages='docker.io docker-compose docker-buildx' ;;
+        debian-*) packages=$DEBIAN_PACKAGES ;;
         *) die "this script knows Debian and Ubuntu, not ${PRETTY_NAME:-this system}: install Docker Engine 25 or newer" \
                "with Compose v2 and Buildx as https://docs.docker.com/engine/install describes" ;;
     esac
@@ -56,6 +64,7 @@ install_packages() {
     apt-get -qq install --no-remove --no-install-recommends $release $packages iptables ca-certificates >/dev/null ||
         die "apt could not install $packages beside what is there; is it Docker's own packages that lack" \
             "docker-compose-plugin and docker-buildx-plugin?"
+    has_client || die "installed $packages, but there is no command 'docker': which package has the client here?"
 }
 
 # A daemon that was killed hard leaves its pid file; the number may be another program's by now.
@@ -71,9 +80,9 @@ forget_dead_daemon() {
 
 start_daemon() {
     need_root "starting the engine"
-    if [ -d /run/systemd/system ]; then
+    if has_systemd; then
         say "starting docker.service"
-        systemctl start docker
+        systemctl start docker || daemon_failed "systemd could not start docker.service"
     else
         forget_dead_daemon
         say "starting dockerd, log in $ENGINE_LOG"
@@ -82,10 +91,21 @@ start_daemon() {
     fi
     deadline=$(($(date +%s) + 60))
     until engine_answers; do
-        [ "$(date +%s)" -lt "$deadline" ] && { [ -z "${daemon:-}" ] || kill -0 "$daemon" 2>/dev/null; } ||
-            die "the daemon ended, or gave no answer in 60 s; the end of $ENGINE_LOG: $(tail -n 5 "$ENGINE_LOG" 2>/dev/null)"
+        [ -z "${daemon:-}" ] || kill -0 "$daemon" 2>/dev/null || daemon_failed "the daemon ended"
+        [ "$(date +%s)" -lt "$deadline" ] ||
+            daemon_failed "the daemon runs, but 'docker version' has shown no server in 60 s; the client says:" \
+                "$(docker version 2>&1 >/dev/null | tail -n 1)"
         sleep 0.2
     done
+}
+
+# Where a service manager runs the daemon, its journal has the log.
+daemon_failed() {
+    if has_systemd; then
+        die "$*; for the reason see journalctl -u docker, which ends:" \
+            "$(journalctl --unit docker --lines 5 --no-pager --output cat 2>/dev/null)"
+    fi
+    die "$*; the end of $ENGINE_LOG: $(tail -n 5 "$ENGINE_LOG" 2>/dev/null)"
 }
 
 # What the official image has and a plain mmdebstrap lacks: no package cache and no manuals in a layer.
@@ -112,7 +132,7 @@ make_base() {
 [ -r /etc/os-release ] || die "no /etc/os-release: this script knows Debian and Ubuntu"
 . /etc/os-release
 
-if ! command -v docker >/dev/null || ! plugins_answer || { ! engine_answers && ! command -v dockerd >/dev/null; }; then
+if ! has_client || ! plugins_answer || { ! engine_answers && ! command -v dockerd >/dev/null; }; then
     install_packages
 fi
 engine_answers || start_daemon

@@ -209,14 +209,25 @@ def image(_: Context) -> None:
         clusters.image()
 
 
-REQUIRED = {f"require-{what}": f"a missing {what} is a failure, not a skip" for what in ("engine", "browser")}
+TESTS = {
+    "all": "run the slow tests, too, as CI does",
+    **{f"require-{what}": f"a missing {what} is a failure, not a skip" for what in ("engine", "browser")},
+    "require-measurements": "what a busy host keeps from being measured is a failure, not a count",
+}
 
 
-@task(name="test", auto_shortflags=False, help=REQUIRED)
-def check(_: Context, require_engine: bool = False, require_browser: bool = False) -> None:
+@task(name="test", auto_shortflags=False, help=TESTS)
+def check(
+    _: Context,
+    all: bool = False,
+    require_engine: bool = False,
+    require_browser: bool = False,
+    require_measurements: bool = False,
+) -> None:
     """Run linter, type checker and tests."""
     with exiting():
-        develop.test(require_engine, require_browser)
+        given = (all, require_engine, require_browser, require_measurements)
+        develop.test([f"--{name}" for name, wanted in zip(TESTS, given, strict=True) if wanted])
 
 
 @task

@@ -8,14 +8,19 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from _pytest.mark import ParameterSet
+from hypothesis import HealthCheck, settings
 
 from parlab.backend.engine import connect
 from parlab.errors import UsageError
 from parlab.report.export import find_browser
 
+pytest_plugins = ["pytester", "tests.measuring"]
+
 ROOT = Path(__file__).resolve().parents[1]
 Invoke = Callable[..., subprocess.CompletedProcess[str]]
+PATIENCE = 4  # times the seconds that a thing takes on an idle host: a deadline ends a hang, it measures nothing
+FIRST, LAST = ("unit", "embedded"), ("browser", "cluster")  # folders: the quick and the telling first
 
 
 # What some tests need, by their marker, which is their folder's name, too: the option that makes it a must, and how to
@@ -27,6 +32,7 @@ NEEDS: dict[str, tuple[str, Callable[[], object]]] = {
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--all", action="store_true", help="run the tests marked `slow`, too")
     for marker, (option, _) in NEEDS.items():
         parser.addoption(
             option, action="store_true", help=f"fail, rather than skip tests/{marker}, where there is none"
@@ -34,8 +40,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    settings.register_profile("no deadline", deadline=None)  # a busy host is no failure
-    settings.load_profile("no deadline")
+    settings.register_profile("busy host", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    settings.load_profile("busy host")
     for option, look in NEEDS.values():
         if config.getoption(option):
             try:
@@ -44,7 +50,9 @@ def pytest_configure(config: pytest.Config) -> None:
                 raise pytest.UsageError(f"{option}: {error}") from error
 
 
+@pytest.hookimpl(trylast=True)  # after pytest's own order, which groups tests by their fixtures' parameters
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Mark and skip what needs something, leave out what is slow, and order the rest such that it fails early."""
     for marker, (option, look) in NEEDS.items():
         marked = [item for item in items if f"/tests/{marker}/" in item.path.as_posix()]
         for item in marked:
@@ -56,6 +64,22 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         except UsageError as error:
             for item in marked:
                 item.add_marker(pytest.mark.skip(reason=str(error)))
+    if not config.getoption("--all"):
+        slow = [item for item in items if is_slow(item)]
+        config.hook.pytest_deselected(items=slow)
+        items[:] = [item for item in items if not is_slow(item)]
+    items.sort(key=lambda item: (is_slow(item), rank_of(item.path)))
+
+
+def is_slow(item: pytest.Item) -> bool:
+    return item.get_closest_marker("slow") is not None
+
+
+def rank_of(path: Path) -> int:
+    """Where the tests of a folder come; those of a folder without a place of its own come in the middle."""
+    order = (*FIRST, None, *LAST)
+    (folder, *_) = path.relative_to(ROOT / "tests").parts
+    return order.index(folder if folder in order else None)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -63,11 +87,16 @@ def _results_of_tests_are_kept_apart(tmp_path_factory: pytest.TempPathFactory) -
     os.environ["PARLAB_RESULTS"] = str(tmp_path_factory.mktemp("results"))
 
 
+def slow(value: object) -> ParameterSet:
+    """A value of a parameter with which a test is slow."""
+    return pytest.param(value, marks=pytest.mark.slow)
+
+
 @pytest.fixture(scope="session")
 def invoke() -> Invoke:
     """Run `invoke ARGUMENTS` as a user does, and return the finished process."""
 
-    def run(*arguments: str, seconds: float = 180, **env: str) -> subprocess.CompletedProcess[str]:
+    def run(*arguments: str, seconds: float = 240, **env: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "invoke", *arguments]
         return subprocess.run(
             command, cwd=ROOT, env={**os.environ, **env}, capture_output=True, text=True, timeout=seconds, check=False
@@ -90,10 +119,10 @@ def start_invoke(*arguments: str, **env: str) -> subprocess.Popen[str]:
 
 
 def within(seconds: float, condition: Callable[[], bool]) -> None:
-    """Wait until the condition is true, and fail when it is not in time."""
-    until = time.monotonic() + seconds
+    """Wait until the condition is true; fail when it is not in PATIENCE times the seconds of an idle host."""
+    until = time.monotonic() + PATIENCE * seconds
     while not condition():
-        assert time.monotonic() < until, f"not within {seconds} s"
+        assert time.monotonic() < until, f"not within {PATIENCE * seconds} s"
         time.sleep(0.05)
 
 

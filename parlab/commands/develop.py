@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from parlab.errors import ChecksFailed, ParlabError
@@ -20,16 +21,18 @@ UV_OPTIONS = (
 )
 
 
-def test(require_engine: bool, require_browser: bool) -> None:
-    """Run linter, type checker and tests, and stop at the first that fails. Raises ChecksFailed."""
+def test(options: Sequence[str]) -> None:
+    """Run linter, type checker and tests, which get the options, and stop at the first that fails.
+
+    Raises ChecksFailed.
+    """
     for lock in LOCKS[1:]:
         ensure_installed(lock, print)
-    needed = {"--require-engine": require_engine, "--require-browser": require_browser}
     for command in (
         ["ruff", "check", "."],
         ["ruff", "format", "--check", "."],
         ["mypy"],
-        ["pytest", *(option for option, must in needed.items() if must)],
+        ["pytest", "--durations=10", *options],
     ):
         print(f"$ {' '.join(command)}", flush=True)
         # Interrupted, pytest takes its clusters down before it ends.

@@ -111,14 +111,14 @@ def test_a_failed_up_leaves_nothing(cluster: Cluster, invoke: Invoke) -> None:
 
 
 def test_plain_compose_gives_the_default_cluster(cluster: Cluster) -> None:
-    command = ["docker", "compose", "--project-name", "parlab-tests-plain"]
+    command = ["docker", "compose", "--project-name", f"parlab-{NAME}-plain"]
     try:
         subprocess.run([*command, "up", "--detach", "--wait"], cwd=ROOT, check=True, capture_output=True, timeout=120)
-        plain = Cluster(cluster.client, "tests-plain")
+        plain = Cluster(cluster.client, f"{NAME}-plain")
         assert plain.limits_of(plain.containers()) == {"head": 0.5, **{f"node-{n + 1}": 0.25 for n in range(4)}}
     finally:
         subprocess.run([*command, "down", "--volumes"], cwd=ROOT, check=True, capture_output=True, timeout=120)
-    assert left_of("parlab-tests-plain") == ""
+    assert left_of(f"parlab-{NAME}-plain") == ""
 
 
 def test_the_image_is_small(cluster: Cluster) -> None:

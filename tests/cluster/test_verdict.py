@@ -25,6 +25,7 @@ from parlab.run.request import Request
 from parlab.terminal.live import Silence
 from tests.cluster.conftest import NAME
 from tests.conftest import ROOT, Invoke
+from tests.measuring import NotMeasured, measured
 from tests.running import run_file
 
 WriteLab = Callable[[str], Path]
@@ -88,18 +89,20 @@ def test_a_run_on_a_quiet_host_is_judged_and_recorded(four: Cluster, invoke: Inv
     run = read_json(record)
     (case,) = run.cases
     assert len(case.repeats) == 3
-    assert run.verdict.correct.answer is run.verdict.held.answer is YES
+    assert run.verdict.correct.answer is YES
+    assert report.read_text().count("<testcase") == 3 + len(run.verdict.claims)  # a case, held, quiet
+    assert case.breakdown().total == pytest.approx(case.median_repeat.measured_s)
+    assert {"image", "openmpi", "mpi4py", "numpy", "pathos", "python", "kernel", "cpu", "cpus", "cgroup", "git"} <= set(
+        run.environment
+    )
+    measured(run)
+    assert run.verdict.held.answer is YES
     for repeat in case.repeats:
         assert set(repeat.nodes) == {"head", "node-1", "node-2"}
         for use in repeat.nodes.values():
             steps = [later.at - earlier.at for earlier, later in zip(use.readings, use.readings[1:], strict=False)]
             assert sum(steps) / len(steps) <= 0.5  # at least twice a second
             assert use.readings[-1].reading_s > use.readings[0].reading_s
-    assert case.breakdown().total == pytest.approx(case.median_repeat.measured_s)
-    assert {"image", "openmpi", "mpi4py", "numpy", "pathos", "python", "kernel", "cpu", "cpus", "cgroup", "git"} <= set(
-        run.environment
-    )
-    assert report.read_text().count("<testcase") == 3 + len(run.verdict.claims)  # a case, held, quiet
 
 
 def test_a_busy_host_is_named_and_no_claim_is_failed(four: Cluster, lab_file: WriteLab) -> None:
@@ -191,6 +194,8 @@ def test_a_limit_that_was_lifted_in_mid_run_is_noticed(four: Cluster, lab_file: 
 def test_a_slow_dispatcher_is_no_noise_but_a_failed_claim(four: Cluster, lab_file: WriteLab) -> None:
     start = LAB.index("    with MPIPoolExecutor")
     run = judged(lab_file(LAB[:start] + SLOW_DISPATCH + LAB[LAB.index("@lab.expect") + len("@lab.expect") :]))
+    assert run.verdict.correct.answer is YES
+    measured(run)
     assert run.verdict.quiet.answer is YES
     assert run.verdict.held.answer is YES
     assert run.verdict.reproduced.answer is NO
@@ -208,12 +213,14 @@ def test_an_orphan_that_burns_in_a_node_is_named(four: Cluster, lab_file: WriteL
         subprocess.run(["docker", "exec", node, "pkill", "-KILL", "-f", "while :"], check=False, timeout=60)
     assert run.verdict.quiet.answer is NO
     assert re.search(r"bash \(process \d+\) used \S+ of node-2's \S+ CPU seconds", run.verdict.quiet.evidence)
+    assert exit_code(run, check=True) == 3
+    if found := re.search(r"something else used [^;]*|hypervisor gave [^;]*", run.verdict.quiet.evidence):
+        raise NotMeasured(f"beside the orphan, {found[0]}")
     spans = run.cases[0].repeats[0].spans
     contended: dict[bool, list[float]] = {True: [], False: []}
     for (where, *_), own in by_worker(spans).items():
         contended[where == "node-2"].append(breakdown(own, spans, 1 / 8).shares()["contended"])
     assert min(contended[True]) > max(0.1, 3 * max(contended[False])), contended
-    assert exit_code(run, check=True) == 3
 
 
 def test_a_lab_of_another_folder_runs_on_the_cluster(four: Cluster, lab_file: WriteLab) -> None:

@@ -12,7 +12,7 @@ from parlab.node.processes import processes
 from parlab.results.record import MeasuredCase, Run
 from parlab.run.request import Request
 from parlab.terminal.live import Silence
-from tests.conftest import within
+from tests.conftest import PATIENCE, within
 from tests.running import run_file
 
 WriteLab = Callable[[str], Path]
@@ -20,7 +20,7 @@ WriteLab = Callable[[str], Path]
 LAB = """
 import sys, time
 from multiprocessing import get_context
-from parlab.lab import Lab, burn, figure, wait
+from parlab.lab import Lab, burn, metric, wait
 lab = Lab(unit=0.1, cores=2, speed=1/8)
 def work(number):
     {work}
@@ -104,6 +104,7 @@ def test_work_that_asks_for_no_units_has_no_ideal_and_is_measured_all_the_same(l
     assert case.surprises() == []
 
 
+@pytest.mark.measures
 def test_tasks_are_recorded_in_the_order_of_their_submission_not_of_their_end(lab_file: WriteLab) -> None:
     (case,) = run_embedded(lab_file(lab_of(POOL, work="wait(4 - number)"))).cases
     spans = case.median_repeat.spans
@@ -112,12 +113,12 @@ def test_tasks_are_recorded_in_the_order_of_their_submission_not_of_their_end(la
 
 
 def test_figures_are_recorded(lab_file: WriteLab) -> None:
-    case = only_case(lab_file(lab_of(f"figure('cores', 3)\n    {POOL}")))
+    case = only_case(lab_file(lab_of(f"metric('cores', 3)\n    {POOL}")))
     assert case.metrics == {"cores": 3.0}
 
 
 def test_what_the_serial_solution_prints_and_takes_is_not_the_cases(lab_file: WriteLab) -> None:
-    prints = "sys.stdout.write('once\\n'); sys.stdout.flush(); figure('asked', number)"
+    prints = "sys.stdout.write('once\\n'); sys.stdout.flush(); metric('asked', number)"
     assert only_case(lab_file(lab_of(POOL, work=f"burn(1); {prints}"))).metrics == {}  # the workers have figures
 
 
@@ -139,7 +140,7 @@ def test_mpi_ranks_all_run_the_case_and_rank_0s_result_counts(lab_file: WriteLab
 
 
 def test_the_launch_tells_a_task_its_cores_as_slurm_does(lab_file: WriteLab) -> None:
-    body = f"import os\n    figure('cores', int(os.environ['SLURM_CPUS_PER_TASK']))\n    {POOL}"
+    body = f"import os\n    metric('cores', int(os.environ['SLURM_CPUS_PER_TASK']))\n    {POOL}"
     assert only_case(lab_file(lab_of(body))).metrics == {"cores": 2.0}
 
 
@@ -151,7 +152,7 @@ def test_an_interrupted_pool_leaves_no_worker_behind(lab_file: WriteLab) -> None
     with subprocess.Popen([sys.executable, str(path)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as run:
         within(30, lambda: len(ours()) >= 6)  # mpiexec, the case's process and the four workers
         run.send_signal(signal.SIGINT)
-        assert run.wait(30) == 130
+        assert run.wait(PATIENCE * 30) == 130
     within(10, lambda: ours() == [])
 
 

@@ -310,6 +310,7 @@ def test_only_time_in_wait_counts_as_waited(monkeypatch: pytest.MonkeyPatch) -> 
     assert [span.waited_s for span in take_recorded()] == [pytest.approx(seconds) for seconds in (2, 0, 4)]
 
 
+@pytest.mark.measures
 def test_what_a_burn_did_ahead_counts_for_the_next_task(monkeypatch: pytest.MonkeyPatch) -> None:
     unit_s, still_s = 0.02, 0.01
     nearly_over = time.thread_time() + 0.9 * unit_s
