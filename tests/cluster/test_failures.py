@@ -20,7 +20,7 @@ from parlab.run.launch import Order
 from parlab.run.launch import launch as run_launch
 from parlab.terminal.live import Silence
 from tests.cluster.conftest import NAME, inside, left_of, strays
-from tests.conftest import PATIENCE, Invoke, start_invoke, within
+from tests.conftest import PATIENCE, Invoke, slow, start_invoke, within
 
 SPEC = Spec(4, 2, Fraction(1, 8), 0.1)
 CASE = load_lab(LABS / "mpi.py").cases[0]
@@ -67,6 +67,7 @@ def test_a_paused_node_is_named_and_leaves_no_rank(started: Cluster) -> None:
     within(20, lambda: strays(started) == {})
 
 
+@pytest.mark.slow
 def test_a_node_whose_sshd_does_not_answer_is_named(started: Cluster) -> None:
     inside(container(started, 2), "pkill", "-STOP", "-f", "sshd -D")
     assert re.search(r"^node-2: .*timed out", failure(started), re.M)
@@ -153,7 +154,7 @@ class Tampered(Cluster):
             self.client.api.update_container(self.containers_for(spec)[3].id, cpu_period=100_000, cpu_quota=50_000)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize("number", [signal.SIGINT, slow(signal.SIGTERM), signal.SIGKILL])
 @pytest.mark.parametrize("phase", ["booting", "running"])
 def test_an_interrupted_run_leaves_the_cluster_up_and_no_rank_in_it(
     four: Cluster, number: signal.Signals, phase: str
@@ -175,7 +176,7 @@ def test_an_interrupted_run_leaves_the_cluster_up_and_no_rank_in_it(
     assert four.containers() == before
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, slow(signal.SIGTERM)])
 @pytest.mark.parametrize("moment", ["first thing there", "some nodes", "all nodes"])
 def test_an_interrupted_up_leaves_nothing(cluster: Cluster, number: signal.Signals, moment: str) -> None:
     cluster.down()

@@ -50,7 +50,7 @@ def test_32_nodes_all_work_and_shrink_to_4(cluster: Cluster, invoke: Invoke, tmp
 
 
 def test_a_second_run_waits_for_the_first(four: Cluster, invoke: Invoke) -> None:
-    with start_invoke("lab.mpi", "--cluster", NAME, "--nodes", "4", "--unit", "1") as first:
+    with start_invoke("lab.mpi", "--cluster", NAME, "--nodes", "4", "--unit", "0.5") as first:
         holder = lock_path(four.project).with_suffix(".holder")
         within(20, lambda: holder.exists() and f"process {first.pid}" in holder.read_text())
         second = invoke("lab.mpi", "--cluster", NAME, "--nodes", "4", "--unit", "0.02")

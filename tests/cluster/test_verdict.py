@@ -83,7 +83,7 @@ def every_core_busy() -> Iterator[None]:
 
 def test_a_run_on_a_quiet_host_is_judged_and_recorded(four: Cluster, invoke: Invoke, tmp_path: Path) -> None:
     record, report = tmp_path / "r.json", tmp_path / "r.xml"
-    options = ["--nodes", "2", "--repeat", "3", "--json", str(record), "--junit", str(report)]
+    options = ["--nodes", "2", "--unit", "0.2", "--repeat", "3", "--json", str(record), "--junit", str(report)]
     done = invoke("lab.mpi", "--cluster", NAME, *options)
     assert done.returncode == 0, done.stderr
     run = read_json(record)

@@ -61,7 +61,7 @@ def only_a_kernel_shows_this(cases):
 if __name__ == "__main__":
     lab.main()
 '''
-LONG = ("blas", "halo", "maps", "nested", "pool", "reduce")  # 10 to 23 s each; the others 4 to 10
+LONG = ("blas", "halo", "ipc", "maps", "mpi", "nested", "pool", "reduce")  # 8 to 23 s each; the others 4 to 6
 COPIED = ("parlab", "labs", "tasks.py", "requirements", "pyproject.toml")
 
 
