@@ -11,7 +11,7 @@ from rich.text import Text
 from parlab.backend.engine import FAILURES, describe
 from parlab.commands.labs import run_one, tell_failure, write_or_complain
 from parlab.course.catalog import lab_files
-from parlab.course.handout import Handout, in_teaching_order, read_handout, set_handout
+from parlab.course.handout import Handout, in_teaching_order, read_handout
 from parlab.errors import Interrupted, ParlabError, RunError, UsageError
 from parlab.host.places import COMMAND
 from parlab.judge.verdict import worst
@@ -19,6 +19,7 @@ from parlab.results.junit import to_junit
 from parlab.results.record import Run
 from parlab.results.store import see_that_it_can_be_written
 from parlab.run.request import Output, Request
+from parlab.terminal.handout import set_handout
 from parlab.terminal.tables import make_console, plain_table, show_run, show_summary
 
 

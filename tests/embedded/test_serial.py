@@ -17,6 +17,7 @@ from tests.conftest import ROOT
 # Imports a lab as a node does and prints, of each case, its settings and what the serial solution gives for it.
 SERIAL = """
 import json, runpy, sys
+from parlab.node.reference import reference
 lab = runpy.run_path(sys.argv[1])["lab"]
 for case in lab.cases:
     workers = case.workers(lab.nodes[0] * lab.cores)

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from parlab.commands.course import explain, handouts, list_labs
 from parlab.course import handout as handout_module
 from parlab.course.catalog import lab_files
-from parlab.course.handout import INDENT, READABLE, Handout, docstring, in_teaching_order, read_handout, set_handout
+from parlab.course.handout import INDENT, Handout, docstring, in_teaching_order, read_handout
 from parlab.host.places import COMMAND
+from parlab.terminal.handout import READABLE, set_handout
 from tests.unit.samples import recording
 
 WriteLab = Callable[[str], Path]
