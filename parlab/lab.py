@@ -33,8 +33,6 @@ records a number that the case has taken itself.
 import inspect
 import operator
 import os
-import signal
-import subprocess
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -236,6 +234,9 @@ in_launch: Callable[[Lab], None] | None = None
 
 def _run_by_itself(file: str) -> NoReturn:
     """Run `python -m parlab FILE`, pass signals on to it, and exit as it does."""
+    import signal  # here: each rank imports this module, and this is for a lab that is started by hand
+    import subprocess
+
     command = [sys.executable, "-m", "parlab", str(Path(file).resolve())]
     child = subprocess.Popen(command, process_group=0)  # a Ctrl-C reaches it once: from here
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):

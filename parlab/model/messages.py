@@ -7,7 +7,7 @@ A message is a JSON object on a line of its own. Three conversations use them:
     rank -> launcher    Join first, then Events, over TCP; the launcher answers with words
 
 Words to the ranks are lines of text: `check`, `burn` and `clock` are answered at once, `start` and `end` are what ranks
-that run the case wait for: one, or with plain MPI all of them.
+that run the case wait for: one, or with plain MPI all of them. All ranks wait for `boot` before they start MPI.
 """
 
 from typing import Any, TypeVar
@@ -19,7 +19,7 @@ from parlab.model.clocks import Exchange
 from parlab.model.reading import RawReading
 from parlab.model.span import Span
 
-CHECK, BURN, CLOCK, START, END = "check", "burn", "clock", "start", "end"  # words
+BOOT, CHECK, BURN, CLOCK, START, END = "boot", "check", "burn", "clock", "start", "end"  # words
 
 
 class Command(msgspec.Struct, frozen=True, tag_field="do"):

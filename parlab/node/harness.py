@@ -1,15 +1,15 @@
 """Runs one case of a lab, in one process or in each of its MPI ranks, and reports plan, spans and correctness."""
 
 import inspect
-import json
 import os
 import threading
 import time
-import traceback
 from contextlib import redirect_stdout
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from parlab.lab import Lab
 from parlab.model.case import RIGHT, WRONG, Case
@@ -75,7 +75,7 @@ def run_case(lab: Lab) -> None:
     line = control()
     gate = Gate(line)
     declared = lab.cases[int(os.environ["PARLAB_CASE"])]
-    case = replace(declared, settings=declared.settings | json.loads(os.environ.get("PARLAB_SETTINGS", "{}")))
+    case = replace(declared, settings=declared.settings | msgspec.json.decode(os.environ.get("PARLAB_SETTINGS", "{}")))
     stream = SpanStream(line)
     line.each_sample = stream.flush
     stage, found, serial = "the serial solution", "", None
@@ -97,6 +97,8 @@ def run_case(lab: Lab) -> None:
         if line.rank == 0 and outcome == RIGHT and not lab.same(result, serial):
             outcome, found = WRONG, difference(result, serial)
     except BaseException as error:
+        import traceback  # here: each rank imports this module, and few fail
+
         said = traceback.format_exception_only(error)[-1].strip()
         line.send(Failed(line.rank, stage, said, traceback.format_exc()))
         raise

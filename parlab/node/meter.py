@@ -1,6 +1,5 @@
 """A node's meter: what the kernel says of its CPU time, who else uses it, and what an unpaced burn gets."""
 
-import hashlib
 import math
 import os
 import threading
@@ -118,19 +117,29 @@ class Meter:
         It also counts the periods: what was used from one refill to another, over the periods between, is the rate,
         however late this process gets to look.
         """
+        from hashlib import sha256  # here: each rank imports this module, and one of a node burns
+
         now = first = NodeReading.from_node(self.read())
         if now.limit is None or now.used_s is None:
             return None
-        until = now.at + (BURN_PERIODS + 2) * PERIOD  # the first and the last are not whole
-        helpers = [threading.Thread(target=_hash_until, args=(until,)) for _ in range(math.ceil(now.limit) - 1)]
+        until = now.at + (BURN_PERIODS + 2) * PERIOD  # at the latest, where the kernel counts no periods
+        over = threading.Event()
+
+        def hash_along() -> None:
+            large = 16 * BLOCK  # the interpreter's lock is asked for once a block
+            while not over.is_set():
+                sha256(large)
+
+        helpers = [threading.Thread(target=hash_along) for _ in range(math.ceil(now.limit) - 1)]
         for helper in helpers:
             helper.start()
-        refills = []
-        while now.at < until:
-            hashlib.sha256(BLOCK)
+        refills: list[NodeReading] = []
+        while now.at < until and not (refills and _periods(refills[0], now) >= BURN_PERIODS):
+            sha256(BLOCK)
             before, now = now, NodeReading.from_node(self.read())
             if now.periods != before.periods:
                 refills.append(now)
+        over.set()
         for helper in helpers:
             helper.join()
         if len(refills) < 2:  # a limit that is set, and that the kernel does not enforce
@@ -144,9 +153,3 @@ def _used_s(before: NodeReading, after: NodeReading) -> float:
 
 def _periods(before: NodeReading, after: NodeReading) -> int:
     return (after.periods or 0) - (before.periods or 0)
-
-
-def _hash_until(until: float) -> None:
-    large = 16 * BLOCK  # the interpreter's lock is asked for once a block
-    while time.monotonic() < until:
-        hashlib.sha256(large)

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import parlab.lab
 from parlab.model.case import FUTURES, MPI
-from parlab.model.messages import Hello
+from parlab.model.messages import BOOT, Hello
 from parlab.node.control import control
 from parlab.node.harness import run_case
 from parlab.node.processes import end_processes
@@ -53,9 +53,10 @@ def main() -> None:
     ended = end_leftovers() if os.environ.get("PARLAB_OWN_NODE") else []
     line.send(Hello(line.rank, socket.gethostname(), boot_id(), ended))
     random.seed(int(os.environ.get("PARLAB_SEED", "0")))
+    line.listen()
+    line.await_word(BOOT)  # a rank that is early would spin in MPI, and keep the others from getting there
     for name in PRELOADED.get(launch, ()):
         import_module(name)
-    line.listen()
     parlab.lab.in_launch = run_case
     sys.argv = [sys.argv[0], lab]
     if launch == FUTURES:

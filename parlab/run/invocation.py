@@ -105,6 +105,7 @@ def _run_cases(
     try:
         session.await_launcher(observer.say)
         held = True
+        backend.set_limits(plan.largest, None)  # between launches they stay lifted
         burned: set[tuple[Spec, frozenset[int]]] = set()  # sizes, and which of their nodes
         ids = (f"{run_id}.{number}" for number in itertools.count())  # what one launch leaves, the next is to find
         for chosen, spec in _each(plan):

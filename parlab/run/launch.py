@@ -14,7 +14,7 @@ from parlab.backend.session import Session
 from parlab.formatting import plural
 from parlab.model.case import MPI, Case, Demand
 from parlab.model.clocks import estimate
-from parlab.model.messages import END, START, ClocksRead, CompareClocks, Done, Exit, Hello, Launch, Plan, Ready
+from parlab.model.messages import BOOT, END, START, ClocksRead, CompareClocks, Done, Exit, Hello, Launch, Plan, Ready
 from parlab.model.spec import Spec
 from parlab.model.workers import Workforce, workforce
 from parlab.results.record import Repeat
@@ -64,7 +64,7 @@ class Result:
 
 
 def launch(backend: Backend, session: Session, order: Order, observer: Observer) -> Result:
-    """Run the steps of one launch, in order; limits stay lifted at its end.
+    """Run the steps of one launch, in order; limits are lifted when it begins, and when it ends.
 
     Raises RunError; the session is of no use after that.
     """
@@ -74,7 +74,6 @@ def launch(backend: Backend, session: Session, order: Order, observer: Observer)
     limits = Limits(backend, spec, talk, collected, on=case.limits)
 
     began = time.monotonic()
-    limits.lift()
     plan = _boot(backend, session, order, talk, collected)
     booted = time.monotonic()
     limits.put_on(burn=order.burn)
@@ -104,7 +103,8 @@ def _boot(backend: Backend, session: Session, order: Order, talk: Conversation, 
     argv = mpiexec(placement, spec, case, f"{session.labs}/{order.lab}", (*env, "PARLAB_CONTROL"))
     talk.send(Launch(argv, env))
     within = BOOT_SECONDS + BOOT_SECONDS_A_NODE * spec.nodes
-    hellos = talk.gather(Hello, case.ranks(spec.virtual_cores), within, "booting the ranks")
+    hellos = talk.gather(Hello, case.ranks(spec.virtual_cores), within, "starting the ranks")
+    talk.say(BOOT)
     (plan,) = talk.gather(Plan, 1, within, "the serial solution, in which only burn() and wait() take no time")
     talk.show_output()
     talk.gather(Ready, _running(case, spec), within, "starting the case, up to its first task")

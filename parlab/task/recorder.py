@@ -15,7 +15,6 @@ nodes have kernels of their own, the host brings their stamps to one clock (parl
 import atexit
 import os
 import socket
-import tempfile
 import threading
 import time
 from collections import deque
@@ -45,6 +44,8 @@ class _Shared:
     """The file in which the child processes of a case leave their spans, for the process that made it."""
 
     def __init__(self) -> None:
+        import tempfile  # here: a rank of a pool shares nothing, and boots sooner without it
+
         self.pid = os.getpid()
         number, self.name = tempfile.mkstemp(prefix="parlab-spans-")
         self._file, self._rest = os.fdopen(number, "rb", buffering=0), b""

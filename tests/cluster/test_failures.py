@@ -42,6 +42,7 @@ def launch(cluster: Cluster, spec: Spec = SPEC) -> None:
     session = cluster.session(LABS, [LABS / "mpi.py"])
     try:
         session.await_launcher(print)
+        cluster.set_limits(spec, None)
         run_launch(cluster, session, Order(CASE, spec, "mpi.py", ENV), Silence())
     finally:
         session.close()

@@ -256,7 +256,7 @@ def test_a_burn_gets_the_limit_from_whatever_moment_of_a_period(
     kernel = Kernel(limit, now=100 + phase * PERIOD)
     monkeypatch.setattr(meter, "Cgroup", lambda: kernel)
     monkeypatch.setattr(meter, "time", SimpleNamespace(monotonic=lambda: kernel.now, thread_time=lambda: kernel.used))
-    monkeypatch.setattr(meter, "hashlib", SimpleNamespace(sha256=kernel.compute))
+    monkeypatch.setattr("hashlib.sha256", kernel.compute)
     with metering(own_node=True) as made:
         assert made.burn() == pytest.approx(limit, rel=0.1)
 
