@@ -9,7 +9,6 @@ as the results, is asserted before, in every try.
 """
 
 import os
-import subprocess
 import time
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
@@ -19,8 +18,7 @@ from typing import Any
 
 import pytest
 
-from parlab.errors import EXIT_NOT_A_MEASUREMENT
-from parlab.results.record import Answer, Run, Verdict
+from parlab.results.record import Answer, Verdict
 
 OPTION = "--require-measurements"
 CATEGORY = "not measured"
@@ -39,19 +37,12 @@ class NotMeasured(Exception):
         self.excusable = excusable
 
 
-def measured(made: Run | Verdict | subprocess.CompletedProcess[str]) -> None:
-    """Raise NotMeasured unless this run, verdict or command with `--check` is a measurement.
+def measured(verdict: Verdict) -> None:
+    """Raise NotMeasured unless it is the verdict of a measurement.
 
     Limits that do not hold while the host is quiet are no noise: they may spoil one try, such as by a burst during
     the unpaced burn, and fail the test when they spoil all.
     """
-    if isinstance(made, subprocess.CompletedProcess):
-        if made.returncode == EXIT_NOT_A_MEASUREMENT:
-            lines = [line for line in made.stdout.splitlines() if line.startswith(("held ", "quiet "))]
-            held_back = [line for line in lines if " no: " in line] or ["exit code 3"]
-            raise NotMeasured("; ".join(held_back), excusable=any(line.startswith("quiet") for line in held_back))
-        return
-    verdict = made.verdict if isinstance(made, Run) else made
     if not verdict.is_measurement:
         noisy = verdict.quiet.answer is Answer.NO
         raise NotMeasured((verdict.quiet if noisy else verdict.held).evidence, excusable=noisy)

@@ -28,7 +28,7 @@ def test_a_lab_shows_what_it_must(lab: str, four: Cluster, invoke: Invoke, tmp_p
     must = [claim for claim in verdict["claims"] if claim["required"]]
     assert must, "a lab claims something"
     assert used_under_limits(run) <= burned_at_once(run)
-    measured(read_json(record))
+    measured(read_json(record).verdict)
     assert done.returncode == 0
     assert [claim for claim in must if claim["answer"] != "yes"] == []
 

@@ -95,7 +95,7 @@ def test_a_run_on_a_quiet_host_is_judged_and_recorded(four: Cluster, invoke: Inv
     assert {"image", "openmpi", "mpi4py", "numpy", "pathos", "python", "kernel", "cpu", "cpus", "cgroup", "git"} <= set(
         run.environment
     )
-    measured(run)
+    measured(run.verdict)
     assert run.verdict.held.answer is YES
     for repeat in case.repeats:
         assert set(repeat.nodes) == {"head", "node-1", "node-2"}
@@ -195,7 +195,7 @@ def test_a_slow_dispatcher_is_no_noise_but_a_failed_claim(four: Cluster, lab_fil
     start = LAB.index("    with MPIPoolExecutor")
     run = judged(lab_file(LAB[:start] + SLOW_DISPATCH + LAB[LAB.index("@lab.expect") + len("@lab.expect") :]))
     assert run.verdict.correct.answer is YES
-    measured(run)
+    measured(run.verdict)
     assert run.verdict.quiet.answer is YES
     assert run.verdict.held.answer is YES
     assert run.verdict.reproduced.answer is NO

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from parlab.errors import EXIT_NOT_A_MEASUREMENT
 from parlab.results.record import Answer, Finding, Verdict
 from tests import measuring
 from tests.conftest import ROOT
@@ -126,22 +125,6 @@ def test_limits_that_do_not_hold_on_a_quiet_host_are_no_noise(held: str, quiet: 
 @pytest.mark.parametrize("held", [Answer.YES, Answer.CANNOT])
 def test_a_measurement_passes(held: Answer) -> None:
     measured(verdict(held, Answer.YES))
-
-
-@pytest.mark.parametrize(
-    ("said", "excusable", "reason"),
-    [
-        ("held        yes: read\nquiet       no: something else used 1.9\n", True, "quiet       no: something else"),
-        ("held        no: worker-1\nquiet       yes: idle\n", False, "held        no: worker-1"),
-        ("", False, "exit code 3"),
-    ],
-)
-def test_a_command_that_checks_tells_by_its_exit_code(said: str, excusable: bool, reason: str) -> None:
-    for code in (0, 1, 4):
-        measured(subprocess.CompletedProcess([], code, said, ""))
-    with pytest.raises(NotMeasured, match=reason) as caught:
-        measured(subprocess.CompletedProcess([], EXIT_NOT_A_MEASUREMENT, said, ""))
-    assert caught.value.excusable is excusable
 
 
 # How busy the host is.
