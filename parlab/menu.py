@@ -196,10 +196,10 @@ def words_after(name: str) -> int:
         "against": "another, for a chart of `compare RUN AGAINST --html`: both, A-1, B-1",
     },
 )
-def still(_: Context, chart: str, out: str, run: str = "1", against: str | None = None) -> None:
-    """Make a still picture of a report's chart, for slides."""
+def export(_: Context, chart: str, out: str, run: str = "1", against: str | None = None) -> None:
+    """Export one chart of a report as SVG or PNG, for slides."""
     with exiting():
-        reports.write_still(chart, out, run, against)
+        reports.export_chart(chart, out, run, against)
 
 
 @task
@@ -240,7 +240,7 @@ def pin(_: Context) -> None:
 if {"--list", "-l", "--help", "-h"} & set(sys.argv):
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # invoke prints these itself, and knows nothing of `| head`
 MAINTAINING = () if INSTALLED else (check, pin)
-namespace = Collection(labs, up, down, status, shell, results, compare, still, image, *MAINTAINING)
+namespace = Collection(labs, up, down, status, shell, results, compare, export, image, *MAINTAINING)
 namespace.add_task(report_task(words_after("report")))
 lab = Collection("lab", all_labs)
 for file in lab_files().values():

@@ -1,8 +1,8 @@
 """Where the time went: each instant of a worker, between the first submission and the last receipt, in one category.
 
-How it works. Within a task a virtual core that is never held back turns `speed` CPU seconds into a second, so CPU time
-over speed is computing; what the task waited for by itself is waiting. In what is left the task was held back: it was
-ready to run, but the kernel did not let it (the node's quota was used up, others ran), or another thread of its process
+How it works. Within a task a virtual core that is never contended turns `speed` CPU seconds into a second, so CPU time
+over speed is computing; what the task waited for by itself is waiting. In what is left the core was contended: the task
+was ready to run, but the kernel did not let it (the node's quota was used up, others ran), or another thread of its process
 held the interpreter's lock. What neither explains is unexplained.
 
 Between two tasks of a worker the next one is on its way from its submission, and the last result until its receipt.

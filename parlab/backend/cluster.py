@@ -1,4 +1,4 @@
-"""The cluster backend: head and workers by Compose; limits, execs and their proof through the Docker SDK."""
+"""The cluster backend: head and nodes by Compose; limits, execs and their proof through the Docker SDK."""
 
 import platform
 import time
@@ -64,7 +64,7 @@ class Cluster:
         """
         image = current_image(self.client) or build_image(self.client)
         before = self.containers()
-        count = max(nodes, len(before) - 1) if at_least else nodes
+        count = max([nodes, *(node.index for node in before)]) if at_least else nodes
         there = [node.index for node in before] == list(range(count + 1))
         if there and all(node.well and node.image == image for node in before):
             self._containers = before

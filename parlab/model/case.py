@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from parlab.model.node import HEAD
 from parlab.model.spec import Spec
 
-PYTHON = "python"  # the case runs in one process, on the first worker, and starts whatever it needs
+PYTHON = "python"  # the case runs in one process, on the first node, and starts whatever it needs
 MPI = "mpi"  # every rank runs the case: `mpiexec -n WORKERS python lab.py`
 FUTURES = "mpi4py.futures"  # `mpiexec -n WORKERS+1 python -m mpi4py.futures lab.py`, the case itself on the head
 LAUNCHES = (PYTHON, MPI, FUTURES)

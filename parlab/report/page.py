@@ -91,7 +91,7 @@ def chart_of(name: str, run: Run, against: Run | None = None) -> str:
         raise UsageError(f"required a chart of {whose}, one of {', '.join(named) or 'none'}, found {name!r}")
     labs = " and ".join(dict.fromkeys(f"lab.{one.lab}" for one in runs))
     _entitle(named[name], [f"{labs}: {named[name].title}"] + [f"{r.id}: {in_short(r)}" for r in runs if not r.stands])
-    return _page("still.html", name, [named[name]], chart=named[name])
+    return _page("export.html", name, [named[name]], chart=named[name])
 
 
 def _entitle(chart: Chart, lines: list[str]) -> None:

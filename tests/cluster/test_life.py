@@ -143,3 +143,17 @@ def test_the_image_is_out_of_date_when_an_input_changes(
     assert image.inputs_digest() == before
     (tmp_path / name).write_text("changed")
     assert image.inputs_digest() != before
+
+
+def test_nodes_have_their_names_in_a_shell(four: Cluster) -> None:
+    command = ["mpiexec", "--host", "node-1:2,node-3:1", "-n", "3", "hostname"]
+    assert sorted(inside(four.containers()[0], *command).split()) == ["node-1", "node-1", "node-3"]
+
+
+def test_a_node_that_was_removed_by_hand_is_there_again_and_no_other_is_gone(four: Cluster, invoke: Invoke) -> None:
+    four.up(5, print)
+    four.client.api.remove_container(four.containers()[2].id, force=True)
+    assert [node.name for node in four.containers()] == ["head", "node-1", "node-3", "node-4", "node-5"]
+    done = invoke("lab.mpi", "--cluster", NAME, "--nodes", "4", "--unit", "0.02")
+    assert done.returncode == 0, done.stderr
+    assert [node.name for node in four.containers()] == ["head", *(f"node-{n}" for n in range(1, 6))]

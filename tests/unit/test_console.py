@@ -136,7 +136,7 @@ def test_where_the_time_went_is_told_in_shares_with_start_up_and_shut_down() -> 
     waits = span(seconds=4.0, cpu_s=0.25, way_s=0.5)  # of 5 s: 2 s at an eighth, 1 s on the way
     text = in_a_line(shown(show_run, run(case(repeat([waits], startup_s=1.25, shutdown_s=0.5)))))
     assert "computing 40.0 %" in text
-    assert "on the way 20.0 %" in text
+    assert "transfer 20.0 %" in text
     assert "unexplained 40.0 %" in text
     assert "start-up 1.25 s, shut-down 0.50 s" in text
     assert "waiting" not in text  # what is nothing is not shown
