@@ -2,8 +2,8 @@
 
 How it works. Within a task a virtual core that is never contended turns `speed` CPU seconds into a second, so CPU time
 over speed is computing; what the task waited for by itself is waiting. In what is left the core was contended: the task
-was ready to run, but the kernel did not let it (the node's quota was used up, others ran), or another thread of its process
-held the interpreter's lock. What neither explains is unexplained.
+was ready to run, but the kernel did not let it (the node's quota was used up, others ran), or another thread of its
+process held the interpreter's lock. What neither explains is unexplained.
 
 Between two tasks of a worker the next one is on its way from its submission, and the last result until its receipt.
 The rest is idle: though work was queued, as long as a task of the case had still to start on any worker; as no work was
