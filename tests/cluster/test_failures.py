@@ -13,6 +13,7 @@ import pytest
 from parlab.backend.cluster import Cluster, Node
 from parlab.course.catalog import LABS, load_lab
 from parlab.errors import LimitError, ParlabError, RunError
+from parlab.model.reading import NodeReading
 from parlab.model.spec import HEAD_CPUS, Spec
 from parlab.run.launch import Launch
 from parlab.terminal.live import Silence
@@ -34,21 +35,21 @@ def started(cluster: Cluster) -> Iterator[Cluster]:
     cluster.down()
 
 
-def launch(cluster: Cluster, spec: Spec = SPEC) -> None:
+def launch(cluster: Cluster, spec: Spec = SPEC, observer: Silence | None = None) -> None:
     """One launch of lab.mpi on a cluster that nobody has looked at since it came up."""
     session = cluster.session(LABS)
     try:
         session.await_launcher(print)
-        Launch(cluster, session, spec, CASE, Silence()).run("mpi.py", ENV)
+        Launch(cluster, session, spec, CASE, observer or Silence()).run("mpi.py", ENV)
     finally:
         session.close()
         cluster.stop()
 
 
-def failure(cluster: Cluster, spec: Spec = SPEC) -> str:
+def failure(cluster: Cluster, spec: Spec = SPEC, observer: Silence | None = None) -> str:
     start = time.monotonic()
     with pytest.raises(RunError) as error:
-        launch(cluster, spec)
+        launch(cluster, spec, observer)
     assert time.monotonic() - start < PATIENCE * DEADLINE
     return str(error.value)
 
@@ -106,15 +107,22 @@ def replace_without_python(cluster: Cluster, node: Node) -> None:
     api.start(new["Id"])
 
 
-def test_a_node_that_is_killed_in_mid_run_is_named(started: Cluster) -> None:
-    def kill_when_it_runs() -> None:
-        nodes = started.nodes()
-        within(30, lambda: strays(started) != {})
-        within(30, lambda: set(started.limits_of(nodes).values()) == LIMITS)
-        started.client.api.kill(nodes[2].id)
+class Killer(Silence):
+    """Kills a node that has been read for the third time: its tasks run by then."""
 
-    threading.Thread(target=kill_when_it_runs, daemon=True).start()
-    assert "worker-2 is exited." in failure(started, Spec(4, 2, Fraction(1, 8), 5.0))
+    def __init__(self, cluster: Cluster, node: Node) -> None:
+        self.api, self.node, self.readings = cluster.client.api, node, 0
+
+    def usage(self, node: str, usage: NodeReading) -> None:
+        self.readings += node == self.node.name
+        if self.readings == 3:
+            self.readings += 1
+            threading.Thread(target=self.api.kill, args=(self.node.id,), daemon=True).start()
+
+
+def test_a_node_that_is_killed_in_mid_run_is_named(started: Cluster) -> None:
+    killer = Killer(started, worker(started, 2))
+    assert "worker-2 is exited." in failure(started, Spec(4, 2, Fraction(1, 8), 5.0), killer)
     assert strays(started) == {}
 
 
