@@ -15,6 +15,7 @@ from parlab.backend.compose import Container
 from parlab.course.catalog import load_lab
 from parlab.errors import LimitError, ParlabError, RunError
 from parlab.host.places import LABS
+from parlab.model.reading import NodeReading
 from parlab.model.spec import HEAD_CPUS, Spec
 from parlab.run.launch import Order
 from parlab.run.launch import launch as run_launch
@@ -37,22 +38,22 @@ def started(cluster: Cluster) -> Iterator[Cluster]:
     cluster.down()
 
 
-def launch(cluster: Cluster, spec: Spec = SPEC) -> None:
+def launch(cluster: Cluster, spec: Spec = SPEC, observer: Silence | None = None) -> None:
     """One launch of lab.mpi on a cluster that nobody has looked at since it came up."""
     session = cluster.session(LABS, [LABS / "mpi.py"])
     try:
         session.await_launcher(print)
         cluster.set_limits(spec, None)
-        run_launch(cluster, session, Order(CASE, spec, "mpi.py", ENV), Silence())
+        run_launch(cluster, session, Order(CASE, spec, "mpi.py", ENV), observer or Silence())
     finally:
         session.close()
         cluster.stop()
 
 
-def failure(cluster: Cluster, spec: Spec = SPEC) -> str:
+def failure(cluster: Cluster, spec: Spec = SPEC, observer: Silence | None = None) -> str:
     start = time.monotonic()
     with pytest.raises(RunError) as error:
-        launch(cluster, spec)
+        launch(cluster, spec, observer)
     assert time.monotonic() - start < PATIENCE * DEADLINE
     return str(error.value)
 
@@ -115,15 +116,22 @@ def replace_without_python(cluster: Cluster, node: Container) -> None:
     api.start(new["Id"])
 
 
-def test_a_node_that_is_killed_in_mid_run_is_named(started: Cluster) -> None:
-    def kill_when_it_runs() -> None:
-        nodes = started.containers()
-        within(30, lambda: strays(started) != {})
-        within(30, lambda: set(started.limits_of(nodes).values()) == LIMITS)
-        started.client.api.kill(nodes[2].id)
+class Killer(Silence):
+    """Kills a node that has been read for the third time: its tasks run by then."""
 
-    threading.Thread(target=kill_when_it_runs, daemon=True).start()
-    assert "node-2 is exited." in failure(started, Spec(4, 2, Fraction(1, 8), 5.0))
+    def __init__(self, cluster: Cluster, node: Container) -> None:
+        self.api, self.node, self.readings = cluster.client.api, node, 0
+
+    def reading(self, node: str, reading: NodeReading) -> None:
+        self.readings += node == self.node.name
+        if self.readings == 3:
+            self.readings += 1
+            threading.Thread(target=self.api.kill, args=(self.node.id,), daemon=True).start()
+
+
+def test_a_node_that_is_killed_in_mid_run_is_named(started: Cluster) -> None:
+    killer = Killer(started, container(started, 2))
+    assert "node-2 is exited." in failure(started, Spec(4, 2, Fraction(1, 8), 5.0), killer)
     assert strays(started) == {}
 
 
