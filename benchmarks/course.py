@@ -20,7 +20,7 @@ from pathlib import Path
 
 from parlab.commands.course import handouts
 from parlab.formatting import number
-from parlab.host.environment import ROOT
+from parlab.host.places import ROOT
 from parlab.results.record import Answer, Run
 from parlab.results.store import kept, read_json
 

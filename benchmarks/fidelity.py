@@ -14,7 +14,7 @@ import tempfile
 from pathlib import Path
 
 from parlab.formatting import signed_percent
-from parlab.host.environment import ROOT
+from parlab.host.places import ROOT
 from parlab.results.record import Run
 from parlab.results.store import read_json
 

@@ -17,11 +17,11 @@ from pathlib import Path
 from benchmarks import plain
 from parlab.backend.cluster import Cluster
 from parlab.backend.engine import connect
-from parlab.course.catalog import LABS, load_lab
-from parlab.host.environment import ROOT
+from parlab.course.catalog import load_lab
+from parlab.host.places import LABS, ROOT
 from parlab.model.spec import Spec
 from parlab.results.store import read_json
-from parlab.run.launch import OPEN_MPI
+from parlab.run.mpiexec import OPEN_MPI
 
 MOST = 0.02
 

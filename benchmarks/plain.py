@@ -9,7 +9,6 @@ from contextlib import contextmanager
 
 from parlab.backend.cluster import Cluster
 from parlab.backend.exec import PYTHON, bundle
-from parlab.course.catalog import LABS
 from parlab.model.spec import Spec
 
 PROGRAM = """
@@ -33,10 +32,8 @@ UNPACK = "rm -rf /cluster/plain; mkdir /cluster/plain && tar -xC /cluster/plain 
 @contextmanager
 def program(cluster: Cluster) -> Iterator[None]:
     """Have the plain program at hand on all nodes for the length of the block."""
-    head = cluster.nodes()[0]
-    subprocess.run(
-        ["docker", "exec", "-i", head.id, "sh", "-c", f"{UNPACK}{PROGRAM}\nE"], input=bundle(LABS), check=True
-    )
+    head = cluster.containers()[0]
+    subprocess.run(["docker", "exec", "-i", head.id, "sh", "-c", f"{UNPACK}{PROGRAM}\nE"], input=bundle(()), check=True)
     try:
         yield
     finally:
@@ -45,8 +42,8 @@ def program(cluster: Cluster) -> Iterator[None]:
 
 def command(cluster: Cluster, spec: Spec, *options: str, settle_s: float = 0.0) -> list[str]:
     """What a user would type, with these options of mpiexec; it prints the seconds from first submission to the end."""
-    workers = cluster.nodes_for(spec)[1:]
-    hosts = ",".join(["head:1", *(f"{node.host}:{spec.cores}" for node in workers)])
+    workers = cluster.containers_for(spec)[1:]
+    hosts = ",".join(["head:1", *(f"{node.name}:{spec.cores}" for node in workers)])
     scale = {"PARLAB_SPEED": float(spec.speed), "PARLAB_CORES": spec.cores, "PARLAB_UNIT": spec.unit}
     return [
         *("docker", "compose", "exec", "-T", *(word for k, v in scale.items() for word in ("-e", f"{k}={v}")), "head"),

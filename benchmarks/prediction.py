@@ -6,8 +6,9 @@
 import sys
 import time
 
-from parlab.analysis.ideal import Workforce, schedule
+from parlab.analysis.ideal import schedule
 from parlab.model.case import Demand
+from parlab.model.workers import Workforce
 
 MOST_SECONDS = 1.0
 

@@ -14,12 +14,14 @@ import sys
 import time
 
 from benchmarks import plain
-from parlab.analysis.ideal import ideal_s, workforce
+from parlab.analysis.ideal import ideal_s
 from parlab.backend.cluster import Cluster
 from parlab.backend.engine import connect
-from parlab.course.catalog import LABS, load_lab
-from parlab.host.environment import ROOT
+from parlab.course.catalog import load_lab
+from parlab.host.places import LABS, ROOT
 from parlab.model.spec import Spec
+from parlab.model.workers import workforce
+from parlab.node.reference import reference
 
 
 def seconds(command: list[str]) -> float:
@@ -40,7 +42,7 @@ def main() -> None:
     launches = sum(case.runs_on(options.nodes) for case in lab.cases)
     assert launches == 1, f"on {options.nodes} nodes lab.mpi has {launches} launches, the plain way has one"
     spec = Spec(options.nodes, lab.cores, lab.speed, lab.unit)
-    tasks, _ = lab.reference()
+    tasks, _ = reference(lab)
     work = ideal_s(tasks, workforce(lab.cases[0], spec, len(tasks)), spec.unit)
     assert work is not None
     cluster = Cluster(connect())

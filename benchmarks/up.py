@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 
-from parlab.host.environment import ROOT
+from parlab.host.places import ROOT
 
 SIZES = {4: (["--nodes", "4"], 4.0), 32: (["--nodes", "32", "--cores", "1", "--speed", "1/32"], 15.0)}
 CLUSTER = ["--cluster", "benchmark"]

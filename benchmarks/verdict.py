@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from parlab.host.environment import ROOT
+from parlab.host.places import ROOT
 from parlab.results.store import read_json
 
 

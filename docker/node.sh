@@ -3,7 +3,7 @@
 # they exist as long as the cluster does, and are in no image and on no disk.
 set -eu
 
-if [ "${1:-worker}" = head ] && [ ! -e /cluster/ssh ]; then
+if [ "${1:-node}" = head ] && [ ! -e /cluster/ssh ]; then
     new=$(mktemp -d /cluster/ssh.XXXXXX)
     ssh-keygen -q -t ed25519 -N '' -C lab -f "$new/user"
     ssh-keygen -q -t ed25519 -N '' -C host -f "$new/host"

@@ -38,11 +38,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import product
-from typing import Any, TypeVar
+from pathlib import Path
+from typing import Any, NoReturn, TypeVar
 
-from parlab.model.case import LAUNCHES, PYTHON, RIGHT, WRONG, Case, Demand
+from parlab.model.case import LAUNCHES, PYTHON, RIGHT, WRONG, Case
 from parlab.task.metrics import metric
-from parlab.task.pace import Scale, burn, counted, pace, wait
+from parlab.task.pace import burn, pace, wait
 from parlab.task.phases import holding, mark, phase
 
 __all__ = ["CannotBeShown", "Lab", "approx", "burn", "holding", "mark", "metric", "pace", "phase", "wait"]
@@ -127,11 +128,11 @@ class Lab:
         self.bounds = {name: limits for name, limits in {**BOUNDS, **(bounds or {})}.items() if limits is not None}
         self.cases: list[Case] = []
         self.expectations: list[Expectation] = []
-        self._serial: Callable[..., Any] | None = None
+        self.serial_solution: Callable[..., Any] | None = None
 
     def serial(self, function: Function) -> Function:
         """Declare the serial solution: every case must give its results."""
-        self._serial = function
+        self.serial_solution = function
         return function
 
     def case(
@@ -214,40 +215,31 @@ class Lab:
 
         return declare if function is None else declare(function)
 
-    def reference(self, settings: Mapping[str, Any] | None = None) -> tuple[list[Demand], Any]:
-        """Run the serial solution with its units counted, not spent: (what each task asks for, the results).
-
-        A task that calls `pace` computes: it is charged the CPU time that it took, as units of a virtual core.
-        Raises ValueError where no serial solution is declared.
-        """
-        if self._serial is None:
-            raise ValueError("the lab declares no serial solution: add @lab.serial")
-        parameters = inspect.signature(self._serial).parameters
-        task, scale = parameters["task"].default, Scale.from_environment()
-        tasks: list[Demand] = []
-
-        def counted_task(*args: Any, **kwargs: Any) -> Any:
-            with counted() as tally:
-                result = task(*args, **kwargs)
-            tasks.append(Demand(tally.burned + tally.paced_s / (scale.speed * scale.unit), tally.waited))
-            return result
-
-        results = self._serial(counted_task, **{k: v for k, v in (settings or {}).items() if k in parameters})
-        return tasks, results
-
     def main(self) -> None:
-        """Run the lab: what a launch asks for when started by one, else the whole lab on this machine.
+        """Run the lab: what a launch asks for where one has started this process, else all of it on this machine.
 
         Raises RuntimeError where it is not below a main guard, and so would run in whoever imports the file.
         """
         if sys._getframe(1).f_globals.get("__name__") != "__main__":
             raise RuntimeError('lab.main() runs as the file is imported: put it below `if __name__ == "__main__":`')
-        if "PARLAB_CONTROL" in os.environ:
-            # Here and below: a lab imports this module to be written, and only one that is run needs what runs it.
-            from parlab.node.harness import run_case
-
-            run_case(self)
+        if in_launch is not None:
+            in_launch(self)
         else:
-            from parlab.commands.labs import run_file
+            _run_by_itself(inspect.getfile(self.cases[0].function))
 
-            run_file(inspect.getfile(self.cases[0].function))
+
+# What a launch does with the lab whose file it runs; parlab/node/rank.py sets it before it runs the file.
+in_launch: Callable[[Lab], None] | None = None
+
+
+def _run_by_itself(file: str) -> NoReturn:
+    """Run `python -m parlab FILE`, pass signals on to it, and exit as it does."""
+    import signal  # here: each rank imports this module, and this is for a lab that is started by hand
+    import subprocess
+
+    command = [sys.executable, "-m", "parlab", str(Path(file).resolve())]
+    child = subprocess.Popen(command, process_group=0)  # a Ctrl-C reaches it once: from here
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda number, _frame: child.send_signal(number))
+    code = child.wait()
+    sys.exit(code if code >= 0 else 128 - code)

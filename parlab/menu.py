@@ -21,27 +21,28 @@ from parlab.commands.labs import compare as compare_runs
 from parlab.commands.labs import exiting, list_results, run_and_show
 from parlab.course.catalog import lab_files
 from parlab.course.handout import read_handout
-from parlab.run.request import Options
+from parlab.host.places import INSTALLED
+from parlab.run.request import read_cluster, read_cluster_spec, read_outputs, read_request
 
 CLUSTER = {"cluster": "name of the cluster, for a second one beside the first"}
 SIZE = {
-    "nodes": "number of worker nodes",
-    "cores": "virtual cores a node",
-    "speed": "of a host core that a virtual core gets, as 1/8 or 0.125",
+    "nodes": "Number of nodes",
+    "cores": "Virtual cores per node",
+    "speed": "Fraction of a host core per virtual core, e.g. 1/8",
 }
 LAB = {
-    "nodes": "sizes to run on, as 1,2,4",
-    "unit": "seconds that a unit of work takes",
-    "workers": "how many, in place of the lab's own, as 4,8",
-    "chunk": "how many tasks a worker takes at a time, in place of the lab's own",
-    "size": "of the lab's data, in place of its own",
+    "nodes": "Cluster sizes to run on, e.g. 1,2,4",
+    "unit": "Seconds per unit of work",
+    "workers": "Worker counts, e.g. 4,8; overrides the lab's",
+    "chunk": "Tasks per chunk, e.g. 1,4; overrides the lab's",
+    "size": "Data size; overrides the lab's",
     "json": "file to write the record to, besides results/",
     "trace": "file to write the spans to, for Perfetto or chrome://tracing",
     "explain": "print the lab's handout, and run nothing",
 }
 RUN = CLUSTER | {
     "backend": "cluster or embedded; default: the cluster, where an engine answers",
-    "repeat": "how often each case is launched; shown is the median",
+    "repeat": "Launches per case; tables show the median",
     "junit": "file to write the answers to, as JUnit XML",
     "check": "exit 3 when it is not a measurement, 1 when a claim does not hold",
     "quiet": "say nothing while it runs",
@@ -75,26 +76,20 @@ def lab_task(path: Path) -> Task[Callable[..., Any]]:
             if explain:
                 explain_lab(path)
                 return
-            run_and_show(
-                path,
-                Options(
-                    nodes=nodes,
-                    cores=cores,
-                    speed=speed,
-                    unit=unit,
-                    workers=workers,
-                    chunk=chunk,
-                    size=size,
-                    cluster=cluster,
-                    backend=backend,
-                    repeat=repeat,
-                    json=json,
-                    junit=junit,
-                    trace=trace,
-                    check=check,
-                    quiet=quiet,
-                ),
+            output = read_outputs(json=json, junit=junit, trace=trace, check=check, quiet=quiet)
+            request = read_request(
+                nodes=nodes,
+                cores=cores,
+                speed=speed,
+                unit=unit,
+                workers=workers,
+                chunk=chunk,
+                size=size,
+                cluster=cluster,
+                backend=backend,
+                repeat=repeat,
             )
+            run_and_show(path, request, output)
 
     run.__doc__ = read_handout(path).title
     made: Task[Callable[..., Any]] = task(name=path.stem, auto_shortflags=False, help=SIZE | LAB | RUN)(run)
@@ -113,7 +108,8 @@ def all_labs(
 ) -> None:
     """Run all labs in teaching order, and sum up."""
     with exiting():
-        run_all(Options(cluster=cluster, backend=backend, repeat=repeat, junit=junit, check=check, quiet=quiet))
+        request = read_request(cluster=cluster, backend=backend, repeat=repeat)
+        run_all(request, read_outputs(junit=junit, check=check, quiet=quiet))
 
 
 @task
@@ -127,28 +123,28 @@ def labs(_: Context) -> None:
 def up(_: Context, nodes: str = "4", cores: str = "2", speed: str = "1/8", cluster: str = "default") -> None:
     """Start the cluster, or bring it to another size."""
     with exiting():
-        clusters.up(nodes, cores, speed, cluster)
+        clusters.up(read_cluster_spec(nodes, cores, speed), read_cluster(cluster))
 
 
 @task(auto_shortflags=False, help=CLUSTER)
 def down(_: Context, cluster: str = "default") -> None:
     """Remove the cluster and its keys."""
     with exiting():
-        clusters.down(cluster)
+        clusters.down(read_cluster(cluster))
 
 
 @task(auto_shortflags=False, help=CLUSTER)
 def status(_: Context, cluster: str = "default") -> None:
     """Show the nodes, their state and their limits."""
     with exiting():
-        clusters.status(cluster)
+        clusters.status(read_cluster(cluster))
 
 
-@task(auto_shortflags=False, help=CLUSTER | {"node": "head, worker-1 ..."})
+@task(auto_shortflags=False, help=CLUSTER | {"node": "head, node-1 ..."})
 def shell(_: Context, node: str = "head", cluster: str = "default") -> None:
     """Open a shell on a node."""
     with exiting():
-        clusters.shell(node, cluster)
+        clusters.shell(node, read_cluster(cluster))
 
 
 @task
@@ -194,16 +190,16 @@ def words_after(name: str) -> int:
 @task(
     auto_shortflags=False,
     help={
-        "chart": "its name, in small letters on the page: case-1, say; overview, account, scaling-1",
+        "chart": "Chart id shown on the page: case-1, overview, account, scaling-1",
         "out": "FILE.svg or FILE.png",
         "run": A_RUN,
         "against": "another, for a chart of `compare RUN AGAINST --html`: both, A-1, B-1",
     },
 )
-def still(_: Context, chart: str, out: str, run: str = "1", against: str | None = None) -> None:
-    """Make a still picture of a report's chart, for slides."""
+def export(_: Context, chart: str, out: str, run: str = "1", against: str | None = None) -> None:
+    """Export one chart of a report as SVG or PNG, for slides."""
     with exiting():
-        reports.write_still(chart, out, run, against)
+        reports.export_chart(chart, out, run, against)
 
 
 @task
@@ -235,7 +231,7 @@ def check(
 
 
 @task
-def lock(_: Context) -> None:
+def pin(_: Context) -> None:
     """Write the hashed locks in requirements/ anew."""
     with exiting():
         develop.write_locks()
@@ -243,7 +239,8 @@ def lock(_: Context) -> None:
 
 if {"--list", "-l", "--help", "-h"} & set(sys.argv):
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # invoke prints these itself, and knows nothing of `| head`
-namespace = Collection(labs, up, down, status, shell, results, compare, still, image, check, lock)
+MAINTAINING = () if INSTALLED else (check, pin)
+namespace = Collection(labs, up, down, status, shell, results, compare, export, image, *MAINTAINING)
 namespace.add_task(report_task(words_after("report")))
 lab = Collection("lab", all_labs)
 for file in lab_files().values():

@@ -1,23 +1,20 @@
 """Where the time went: each instant of a worker, between the first submission and the last receipt, in one category.
 
-How it works. Within a task a virtual core that is never held back turns `speed` CPU seconds into a second, so CPU time
-over speed is computing; what the task waited for by itself is waiting. In what is left the task was held back: it was
-ready to run, but the kernel did not let it (the node's quota was used up, others ran), or another thread of its process
-held the interpreter's lock. What neither explains is unexplained.
+How it works. Within a task a virtual core that is never contended turns `speed` CPU seconds into a second, so CPU time
+over speed is computing; what the task waited for by itself is waiting. In what is left the core was contended: the task
+was ready to run, but the kernel did not let it (the node's quota was used up, others ran), or another thread of its
+process held the interpreter's lock. What neither explains is unexplained.
 
 Between two tasks of a worker the next one is on its way from its submission, and the last result until its receipt.
 The rest is idle: though work was queued, as long as a task of the case had still to start on any worker; as no work was
 there, from then on and until the submission of its first.
 """
 
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from itertools import accumulate
 
-from parlab.task.recorder import Span
-
-Worker = tuple[str, int, int]
+from parlab.model.span import Span
+from parlab.model.workers import first_submission
 
 
 @dataclass(frozen=True)
@@ -44,59 +41,6 @@ class Breakdown:
     def shares(self) -> dict[str, float]:
         """Each category as a fraction of the whole."""
         return {name: seconds / self.total for name, seconds in self.by_category().items()}
-
-
-def worker_of(span: Span) -> Worker:
-    """Who did a task."""
-    return span.node, span.pid, span.thread
-
-
-def by_worker(spans: Iterable[Span]) -> dict[Worker, list[Span]]:
-    """The spans of each worker, a thread of a process on a node, in the order of their starts."""
-    found: dict[Worker, list[Span]] = {}
-    for span in sorted(spans, key=lambda span: span.started):
-        found.setdefault(worker_of(span), []).append(span)
-    return found
-
-
-def by_node(spans: Iterable[Span]) -> dict[str, list[list[Span]]]:
-    """The spans of each worker, by the name of its node."""
-    found: dict[str, list[list[Span]]] = {}
-    for (node, *_), own in by_worker(spans).items():
-        found.setdefault(node, []).append(own)
-    return found
-
-
-def first_submission(spans: Iterable[Span]) -> float:
-    """When the first task was submitted: 0 on the axis of a launch's pictures; 0 where there is none."""
-    return min((span.submitted for span in spans), default=0.0)
-
-
-def most_at_once(spans: Iterable[Span]) -> int:
-    """How many workers there were at once, at most: each from the start of its first task to the end of its last."""
-    lives = [(own[0].started, max(span.finished for span in own)) for own in by_worker(spans).values()]
-    changes = sorted([(began, 1) for began, _ in lives] + [(ended, -1) for _, ended in lives])
-    return max(accumulate(change for _, change in changes), default=0)
-
-
-def thread_numbers(spans: Iterable[Span]) -> dict[Worker, int]:
-    """The number of each worker among the threads of its process, from 1."""
-    seen: Counter[tuple[str, int]] = Counter()
-    numbers = {}
-    for node, pid, thread in by_worker(spans):
-        seen[node, pid] += 1
-        numbers[node, pid, thread] = seen[node, pid]
-    return numbers
-
-
-def in_order(nodes: Iterable[str]) -> list[str]:
-    """Nodes in the order of their numbers: worker-2 before worker-10."""
-    return sorted(nodes, key=lambda node: (len(node), node))
-
-
-def last_to_finish(spans: Sequence[Span]) -> list[Span]:
-    """The spans of the worker whose last task finished last: it decides on the time of the whole."""
-    return max(by_worker(spans).values(), key=lambda own: max(span.finished for span in own))
 
 
 def breakdown(own: Sequence[Span], everyone: Sequence[Span], speed: float) -> Breakdown:

@@ -11,15 +11,14 @@ gone on by the units of its task. Nothing but the clock changes for the workers 
 """
 
 import heapq
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import count
 
-from parlab.analysis.breakdown import by_worker
-from parlab.model.case import PYTHON, Case, Demand
+from parlab.model.case import Demand
+from parlab.model.span import Span
 from parlab.model.spec import Spec
-from parlab.task.recorder import Span
+from parlab.model.workers import Workforce
 
 SAME_INSTANT = 1e-9  # units; what floats make of two workers that are through at once
 
@@ -34,51 +33,6 @@ class Slot:
     finished: float
 
 
-def map_chunk(tasks: int, workers: int) -> int:
-    """The chunk size of `Pool.map` and pathos' `amap` where none is given: four chunks a worker, rounded up.
-
-    From CPython's Lib/multiprocessing/pool.py, `Pool._map_async`; multiprocess and pathos have the same.
-    """
-    return -(-tasks // (4 * workers))
-
-
-@dataclass(frozen=True)
-class Workforce:
-    """Who does the tasks of a case: `workers`, dealt out evenly to `nodes` nodes of `cores` virtual cores each.
-
-    Whoever is free takes the next `chunk` of tasks.
-    """
-
-    workers: int
-    nodes: int
-    cores: int
-    chunk: int = 1
-
-    def node_of(self, worker: int) -> int:
-        """Which node, from 0, a worker is on."""
-        return worker * self.nodes // self.workers
-
-    def without_task(self, spans: Sequence[Span]) -> dict[str, int]:
-        """How many workers of each node, by its name, left none of these spans; only nodes that have such.
-
-        None is told of where no task left a span, or nodes are not numbered.
-        """
-        prefix, _, number = spans[0].node.rpartition("-") if spans else ("", "", "")
-        if not number.isdigit():
-            return {}
-        asked = Counter(f"{prefix}-{self.node_of(worker) + 1}" for worker in range(self.workers))
-        return dict(asked - Counter(node for node, *_ in by_worker(spans)))
-
-
-def workforce(case: Case, spec: Spec, tasks: int, *, gil: bool = True) -> Workforce:
-    """Who does so many tasks of a case. Threads of one process share a virtual core, as long as there is a GIL."""
-    workers = case.workers(spec.virtual_cores)
-    nodes = 1 if case.launch == PYTHON else min(spec.nodes, workers)
-    cores = 1 if case.threads and gil else spec.cores
-    chunk = case.settings.get("chunk", 1)
-    return Workforce(workers, nodes, cores, max(1, map_chunk(tasks, workers)) if chunk is None else int(chunk))
-
-
 def ideal_s(tasks: Sequence[Demand], force: Workforce, unit: float) -> float | None:
     """Seconds, of `unit` seconds each unit, that the tasks take ideally; None where a task asks for no units at all."""
     if not tasks or any(not task.burned and not task.waited for task in tasks):
@@ -86,8 +40,10 @@ def ideal_s(tasks: Sequence[Demand], force: Workforce, unit: float) -> float | N
     return max(slot.finished for slot in schedule(tasks, force)) * unit
 
 
-def ideal_spans(tasks: Sequence[Demand], force: Workforce, spec: Spec) -> list[Span]:
+def ideal_spans(tasks: Sequence[Demand], force: Workforce, spec: Spec, nodes: Sequence[str]) -> list[Span]:
     """The ideal schedule as spans, in the order of the tasks, in seconds from the start; all is submitted at once.
+
+    `nodes` are the names of the spec's nodes, the head's first.
 
     What a task lacks of a core of its own, while its node is shared, is time that it is ready and does not run.
     """
@@ -106,7 +62,7 @@ def ideal_spans(tasks: Sequence[Demand], force: Workforce, spec: Spec) -> list[S
                 process_cpu_s=burned_s * speed,
                 waited_s=waited_s,
                 run_delay_s=max(0.0, finished - started - burned_s - waited_s),
-                node=f"worker-{force.node_of(slot.worker) + 1}",
+                node=nodes[force.node_of(slot.worker)],
                 rank=slot.worker + 1,
                 pid=0,
                 thread=slot.worker,
@@ -157,7 +113,7 @@ class _Simulation:
     def __init__(self, tasks: Sequence[Demand], force: Workforce) -> None:
         self.tasks, self.chunk = tasks, force.chunk
         self.nodes = [_Node(force.cores) for _ in range(force.nodes)]
-        self.node_of = [self.nodes[force.node_of(worker)] for worker in range(force.workers)]
+        self.node_of = [self.nodes[force.node_of(worker) - 1] for worker in range(force.workers)]
         self.next_task = 0
         self.chunk_end = [0] * force.workers
         self.current = [0] * force.workers

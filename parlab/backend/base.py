@@ -1,6 +1,6 @@
 """What a backend is: where ranks run, and who holds them to their limits."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from fractions import Fraction
@@ -8,13 +8,15 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from parlab.backend.session import Session
+from parlab.errors import UsageError
 from parlab.formatting import Show
+from parlab.model.node import Node
 from parlab.model.spec import Spec
 
 
 @dataclass(frozen=True)
 class Placement:
-    """What mpiexec must know of the nodes: `hosts`, the head's first; the Python and the environment of each rank."""
+    """Where mpiexec starts ranks: `hosts`, the head's first; the Python and the environment of each rank."""
 
     hosts: tuple[str, ...]
     python: str
@@ -32,23 +34,23 @@ class Backend(Protocol):
     def start(self, spec: Spec, show: Show) -> None:
         """Be ready for launches of up to this spec. Raises UsageError when it does not fit the machine."""
 
-    def session(self, labs: Path) -> Session:
-        """Start a launcher on the head, with the labs of a folder at hand."""
+    def session(self, folder: Path, files: Iterable[Path]) -> Session:
+        """Start a launcher on the head, with these files of that folder at hand."""
+
+    def nodes(self, spec: Spec) -> tuple[Node, ...]:
+        """The nodes of a spec, the head first, each with the limit that `set_limits` sets."""
 
     def placement(self, spec: Spec) -> Placement:
         """Say where the ranks of a launch go."""
 
     def set_limits(self, spec: Spec, cpus: Fraction | None) -> None:
-        """Limit each worker of the spec to `cpus` host CPUs and the head to its own, or lift all (None)."""
-
-    def wanted(self, node: str, spec: Spec) -> float | None:
-        """The limit of a node, in host CPUs, that `set_limits` sets; None where this backend has no limits."""
+        """Limit each node of the spec to `cpus` host CPUs and the head to its own, or lift all (None)."""
 
     def engine_limits(self, spec: Spec) -> dict[str, float | None]:
         """What the engine says of each node's limit, in host CPUs, by the node's name; None is no limit."""
 
-    def node_name(self, host: str, number: int | None) -> str:
-        """Name the node that calls itself `host`, and that ranks were given as `number`, from 0; None is the head."""
+    def node_of(self, host: str, index: int) -> str:
+        """Name the node that calls itself `host` and on which a rank was placed as that of number `index`."""
 
     def diagnosis(self, session: Session, spec: Spec) -> str:
         """Find out which node is to blame for a launch that failed; '' where none is."""
@@ -58,3 +60,20 @@ class Backend(Protocol):
 
     def environment(self) -> dict[str, Any]:
         """Describe the machine, the engine and the software, for the record."""
+
+
+class Unavailable(UsageError):
+    """A backend that cannot be used here; `reason` is why, in a few words."""
+
+    def __init__(self, reason: str, what_to_do: str) -> None:
+        super().__init__(f"{reason}. {what_to_do}")
+        self.reason = reason
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One kind of backend: what a module of this package has to have as its KIND."""
+
+    name: str
+    rank: int  # of those that are there the lowest is taken, where none is asked for
+    open: Callable[[str, Show], Backend]  # by the name of the cluster. Raises Unavailable

@@ -1,11 +1,10 @@
-"""The cluster backend: head and workers by Compose; limits, execs and their proof through the Docker SDK."""
+"""The cluster backend: head and nodes by Compose; limits, execs and their proof through the Docker SDK."""
 
 import platform
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, suppress
-from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
 from pathlib import Path
@@ -14,47 +13,28 @@ from typing import Any, TypeVar
 from docker.client import DockerClient
 from docker.errors import APIError
 
-from parlab.backend.base import Placement
-from parlab.backend.engine import FAILURES, compose
-from parlab.backend.exec import FOLDER, LOCK, PYTHON, bundle, start_launcher
-from parlab.backend.image import build_image, current_image, image_name
+from parlab.backend.base import Kind, Placement
+from parlab.backend.compose import Container, bring_up, containers, take_down
+from parlab.backend.engine import FAILURES, connect
+from parlab.backend.exec import FOLDER, LOCK, PYTHON, bundle, library, start_launcher
+from parlab.backend.image import build_image, current_image
 from parlab.backend.session import Session
 from parlab.errors import Interrupted, LimitError, ParlabError, RunError
 from parlab.formatting import Show, decimal, plural
 from parlab.host.cluster_lock import only_user
+from parlab.host.places import COMMAND
 from parlab.host.signals import undisturbed
+from parlab.model.messages import Probe, Probed
+from parlab.model.node import Node, node_name
 from parlab.model.spec import HEAD_CPUS, PERIOD_US, Spec, check_fits, quota_us
 from parlab.thresholds import LIMIT_EXACT
 
 Result = TypeVar("Result")
-HEALTH = {"(unhealthy)": "unhealthy", "(health: starting)": "starting"}
-UP_SECONDS, UP_SECONDS_A_NODE = 60, 2
 GRACE_SECONDS = 10
 
 
-@dataclass(frozen=True)
-class Node:
-    """A container of the cluster; `host` is its name on the cluster's network."""
-
-    name: str
-    host: str
-    id: str
-    image: str
-    state: str  # as the engine says: running, paused, exited ...; of a running one, starting or unhealthy where it is
-
-    @property
-    def well(self) -> bool:
-        """Whether it can be used as it is."""
-        return self.state == "running"
-
-    @property
-    def is_head(self) -> bool:
-        """Whether rank 0 runs here."""
-        return self.name == "head"
-
-
 class Cluster:
-    """One head and its workers, on the engine of `client`, as the Compose project `parlab` or `parlab-NAME`."""
+    """One head and its nodes, on the engine of `client`, as the Compose project `parlab` or `parlab-NAME`."""
 
     name = "cluster"
 
@@ -62,7 +42,7 @@ class Cluster:
         self.client = client
         self.called = cluster
         self.project = "parlab" if cluster == "default" else f"parlab-{cluster}"
-        self._nodes: list[Node] = []
+        self._containers: list[Container] = []
 
     @cached_property
     def info(self) -> dict[str, Any]:
@@ -72,30 +52,22 @@ class Cluster:
 
     # Its life
 
-    def nodes(self) -> list[Node]:
-        """All nodes there are, in whatever state: the head first, then the workers in the order of their numbers."""
-        filters = {"label": f"com.docker.compose.project={self.project}"}
-        found = []
-        for facts in self.client.api.containers(all=True, filters=filters):
-            service, number = (facts["Labels"][f"com.docker.compose.{key}"] for key in ("service", "container-number"))
-            name = "head" if service == "head" else f"worker-{number}"
-            order = 0 if service == "head" else int(number)
-            host, status = facts["Names"][0].lstrip("/"), facts["Status"]
-            state = next((text for mark, text in HEALTH.items() if mark in status), facts["State"])
-            found.append((order, Node(name, host, facts["Id"], facts["ImageID"], state)))
-        return [node for _, node in sorted(found, key=lambda pair: pair[0])]
+    def containers(self) -> list[Container]:
+        """All nodes there are, in whatever state: the head first, then the others in the order of their numbers."""
+        return containers(self.client, self.project)
 
-    def up(self, workers: int, show: Show, *, at_least: bool = False) -> None:
-        """Bring the cluster to `workers` workers, or `at_least` as many; recreate only what is out of date.
+    def up(self, nodes: int, show: Show, *, at_least: bool = False) -> None:
+        """Bring the cluster to `nodes` nodes, or `at_least` as many; recreate only what is out of date.
 
         Raises ParlabError when it does not come up; then none of it is left. What was there stays if the image
         cannot be built, or if it is interrupted.
         """
         image = current_image(self.client) or build_image(self.client)
-        before = self.nodes()
-        count = max(workers, len(before) - 1) if at_least else workers
-        if len(before) == count + 1 and before[0].is_head and all(node.well and node.image == image for node in before):
-            self._nodes = before
+        before = self.containers()
+        count = max([nodes, *(node.index for node in before)]) if at_least else nodes
+        there = [node.index for node in before] == list(range(count + 1))
+        if there and all(node.well and node.image == image for node in before):
+            self._containers = before
             return
         self._not_in_use(before)
         with self._none_left_of_a_failure(before, show):
@@ -105,16 +77,16 @@ class Cluster:
                     if node.state == "paused":
                         self.client.api.unpause(node.id)
                     self.client.api.restart(node.id, timeout=1)
-            deadline = UP_SECONDS + UP_SECONDS_A_NODE * count
-            show(f"bringing up the cluster: head and {plural(count, 'worker')}")
-            wait = ("--detach", "--wait", "--wait-timeout", str(deadline))
-            env = {"PARLAB_IMAGE": image_name()}
-            compose(self.project, "up", *wait, "--scale", f"worker={count}", deadline=deadline + 10, env=env)
-            self._nodes = self.nodes()
+            for node in before:
+                if node.index > count:
+                    self.client.api.remove_container(node.id, force=True)
+            show(f"bringing up the cluster: head and {plural(count, 'node')}")
+            bring_up(self.project, count)
+            self._containers = self.containers()
 
     def up_with_limits(self, spec: Spec, show: Show) -> None:
         """Bring the cluster to this spec, limits included and read back. Raises ParlabError, as `up` and the limits."""
-        before = self.nodes()
+        before = self.containers()
         self._not_in_use(before)
         self.up(spec.nodes, show)
         with self._none_left_of_a_failure(before, show):
@@ -122,7 +94,7 @@ class Cluster:
             self.check_limits(spec)
 
     @contextmanager
-    def _none_left_of_a_failure(self, before: list[Node], show: Show) -> Iterator[None]:
+    def _none_left_of_a_failure(self, before: list[Container], show: Show) -> Iterator[None]:
         """Take the cluster down when the block fails, or is interrupted and the cluster was not there `before`."""
         try:
             yield
@@ -135,7 +107,7 @@ class Cluster:
                         show(f"and it could not be taken down: {second}")
             raise
 
-    def _not_in_use(self, nodes: list[Node]) -> None:
+    def _not_in_use(self, nodes: list[Container]) -> None:
         """Raise ParlabError when another user, or a client on another machine, is running on this cluster.
 
         A launcher whose client was killed takes some seconds to end, so it looks for GRACE_SECONDS.
@@ -155,13 +127,15 @@ class Cluster:
 
     def down(self) -> None:
         """Remove containers, network and volume, and with the volume the keys. Raises ParlabError if any is left."""
-        for node in self.nodes():
+        for node in self.containers():
             if not node.well:  # a paused node would take its whole grace period to stop
                 with suppress(APIError):  # gone meanwhile
                     self.client.api.remove_container(node.id, force=True)
-        compose(self.project, "down", "--volumes", "--remove-orphans", "--timeout", "2", deadline=120)
-        if left := [node.name for node in self.nodes()]:
-            raise ParlabError(f"{', '.join(left)} came back while the cluster was taken down. Run ./invoke down again.")
+        take_down(self.project)
+        if left := [node.name for node in self.containers()]:
+            raise ParlabError(
+                f"{', '.join(left)} came back while the cluster was taken down. Run {COMMAND} down again."
+            )
 
     # A backend for launches
 
@@ -178,23 +152,29 @@ class Cluster:
         """Raise UsageError, with the arithmetic, when the spec asks for more CPUs than the engine has."""
         check_fits(spec, self.info["NCPU"], f"the machine on which the engine runs ({self.info['Name']})")
 
-    def session(self, labs: Path) -> Session:
-        """A launcher on the head, with the labs and this package as they are now."""
-        return Session(start_launcher(self.client, self._nodes[0].id, bundle(labs)), f"{FOLDER}/labs")
+    def session(self, folder: Path, files: Iterable[Path]) -> Session:
+        """A launcher on the head, with the files and this package as they are now."""
+        return Session(start_launcher(self.client, self._containers[0].id, bundle(files)), f"{FOLDER}/labs")
 
-    def nodes_for(self, spec: Spec) -> list[Node]:
-        """The head and the first of the workers, as many as the spec asks for."""
-        return self._nodes[: spec.nodes + 1]
+    def containers_for(self, spec: Spec) -> list[Container]:
+        """Those of the head and of the first nodes, as many as the spec asks for."""
+        return self._containers[: spec.nodes + 1]
+
+    def nodes(self, spec: Spec) -> tuple[Node, ...]:
+        """The head has a limit of its own."""
+        limits = [HEAD_CPUS, *[spec.node_cpus] * spec.nodes]
+        return tuple(Node(index, node_name(index), limit) for index, limit in enumerate(limits))
 
     def placement(self, spec: Spec) -> Placement:
-        """Ranks go to containers, by the names that those have on the cluster's network."""
-        hosts = ("head", *(node.host for node in self.nodes_for(spec)[1:]))
-        return Placement(hosts, PYTHON, {"PYTHONPATH": FOLDER, "PARLAB_OWN_NODE": "1"})
+        """Ranks go to containers, by the names that these have on the cluster's network."""
+        return Placement(
+            tuple(node.name for node in self.nodes(spec)), PYTHON, {"PYTHONPATH": library(), "PARLAB_OWN_NODE": "1"}
+        )
 
     def set_limits(self, spec: Spec, cpus: Fraction | None) -> None:
-        """Limit the spec's workers to `cpus` host CPUs each and the head to its own, or lift all. Raises RunError."""
+        """Limit the spec's nodes to `cpus` host CPUs each and the head to its own, or lift all. Raises RunError."""
 
-        def update(node: Node) -> None:
+        def update(node: Container) -> None:
             limit = HEAD_CPUS if node.is_head else cpus
             quota = -1 if cpus is None or limit is None else quota_us(limit)
             try:
@@ -202,20 +182,16 @@ class Cluster:
             except APIError as error:
                 raise RunError(f"{node.name}: the engine did not set its limit: {error.explanation}") from error
 
-        _on_each(self.nodes_for(spec), update)
-
-    def wanted(self, node: str, spec: Spec) -> float | None:
-        """The head has a limit of its own."""
-        return float(HEAD_CPUS if node == "head" else spec.node_cpus)
+        _on_each(self.containers_for(spec), update)
 
     def engine_limits(self, spec: Spec) -> dict[str, float | None]:
         """As the engine has them for the nodes of the spec."""
-        return self.limits_of(self.nodes_for(spec))
+        return self.limits_of(self.containers_for(spec))
 
-    def limits_of(self, nodes: list[Node]) -> dict[str, float | None]:
+    def limits_of(self, nodes: list[Container]) -> dict[str, float | None]:
         """What the engine says of each node's limit, in host CPUs, by the node's name; None is no limit."""
 
-        def read(node: Node) -> float | None:
+        def read(node: Container) -> float | None:
             config = self.client.api.inspect_container(node.id)["HostConfig"]
             if config["NanoCpus"]:
                 return float(config["NanoCpus"]) / 1e9
@@ -225,26 +201,27 @@ class Cluster:
 
     def check_limits(self, spec: Spec) -> None:
         """Raise LimitError when the engine does not have the limits of the spec."""
-        for node, found in self.engine_limits(spec).items():
-            wanted = self.wanted(node, spec) or 0.0
+        found_limits = self.engine_limits(spec)
+        for node in self.nodes(spec):
+            found, wanted = found_limits.get(node.name), float(node.limit or 0)
             if found is None or abs(found - wanted) > LIMIT_EXACT:
                 got = "no limit" if found is None else f"{decimal(found)} CPU"
                 raise LimitError(
-                    f"{node}: the engine says {got}, asked for was {decimal(wanted)} CPU: something else changes "
-                    "limits, or this engine ignores them. ./invoke status shows those that it has; ./invoke down, "
+                    f"{node.name}: the engine says {got}, asked for was {decimal(wanted)} CPU: something else changes "
+                    f"limits, or this engine ignores them. {COMMAND} status shows those that it has; {COMMAND} down, "
                     "then run again."
                 )
 
-    def node_name(self, host: str, number: int | None) -> str:
-        """Whoever did the work says which host it is: a worker's is its container's id, cut short."""
-        return next((node.name for node in self._nodes if node.id.startswith(host) or node.name == host), host)
+    def node_of(self, host: str, index: int) -> str:
+        """A container has its node's name: the worker itself says where it was."""
+        return host
 
     def diagnosis(self, session: Session, spec: Spec) -> str:
         """Which node is to blame, found by asking the engine and then, over ssh from the head, each node."""
         complaints = self._complaints(session, spec)  # first: a node that was just killed may still count as running
-        states = {node.id: node.state for node in self.nodes()}
+        states = {node.id: node.state for node in self.containers()}
         found = []
-        for node in self.nodes_for(spec):
+        for node in self.containers_for(spec):
             state = states.get(node.id, "gone")
             if state != "running":
                 found.append(f"{node.name} is {state}.")
@@ -253,23 +230,23 @@ class Cluster:
         return "\n".join(found)
 
     def _complaints(self, session: Session, spec: Spec) -> dict[str, str]:
-        names = {node.host: node.name for node in self.nodes_for(spec)[1:]}
-        session.send("probe", nodes=list(names), argv=[PYTHON, "--version"])
+        names = [node.name for node in self.containers_for(spec)[1:]]
+        session.send(Probe(names, [PYTHON, "--version"]))
         until = time.monotonic() + 15
         try:
             while True:
                 event = session.next_event(until)
-                if event["event"] == "probe":
-                    return {names[host]: text for host, text in event["complaints"].items()}
+                if isinstance(event, Probed):
+                    return event.complaints
         except (TimeoutError, EOFError):
             return {"head": "does not answer"}
 
     def stop(self) -> None:
         """End the ranks and Open MPI daemons that a launch has left in the nodes; limits stay as they are."""
-        running = [node for node in self.nodes() if node.state in ("running", "starting", "unhealthy")]
+        running = [node for node in self.containers() if node.state in ("running", "starting", "unhealthy")]
 
-        def sweep(node: Node) -> None:
-            ours = f"PYTHONPATH={FOLDER} {PYTHON} -m parlab.node.processes"  # ranks, and what they have started
+        def sweep(node: Container) -> None:
+            ours = f"PYTHONPATH={library()} {PYTHON} -m parlab.node.processes"  # ranks, and what they have started
             left = "/dev/shm/* /tmp/parlab-spans-* /tmp/pymp-*"  # by MPI, by a case's process, by multiprocessing
             command = ["sh", "-c", f"{ours}; pkill -KILL -f 'parlab.node.ran[k]|prte[d]'; rm -rf {left}"]
             with suppress(*FAILURES):  # a node that has gone meanwhile has no ranks
@@ -287,12 +264,15 @@ class Cluster:
             "cpus": info["NCPU"],
             "cgroup": info.get("CgroupVersion", "1"),
             "cgroup_driver": info.get("CgroupDriver", ""),
-            "image": self._nodes[0].image,
+            "image": self._containers[0].image,
         }
 
 
-def _on_each(nodes: list[Node], do: Callable[[Node], Result]) -> list[Result]:
+def _on_each(nodes: list[Container], do: Callable[[Container], Result]) -> list[Result]:
     """Do a thing on all nodes, eight at a time: an engine on two cores gains nothing from more."""
     with ThreadPoolExecutor(8) as pool:
         futures = [pool.submit(do, node) for node in nodes]
     return [future.result() for future in futures]  # only now: a node that fails must not keep the others from it
+
+
+KIND = Kind("cluster", rank=1, open=lambda cluster, _show: Cluster(connect(), cluster))

@@ -4,17 +4,19 @@ import os
 import platform
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext, suppress
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from parlab.backend.base import Placement
+from parlab.backend.base import Kind, Placement
 from parlab.backend.session import Session
 from parlab.errors import UsageError
 from parlab.formatting import Show
-from parlab.host.environment import ROOT, ensure_installed
+from parlab.host.environment import ensure_installed
+from parlab.host.places import INSTALLED, ROOT, STATE
+from parlab.model.node import HEAD, Node
 from parlab.model.reading import read_limit
 from parlab.model.spec import Spec, check_fits
 from parlab.node.cgroup import Cgroup
@@ -44,23 +46,27 @@ class Embedded:
         """All hosts are this one. Open MPI refuses root unless told twice; a container or CI gives nothing else."""
         root = {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}
         hosts = ("localhost",) * (spec.nodes + 1)
-        return Placement(hosts, sys.executable, {**root, "PYTHONPATH": str(ROOT)})
+        # Installed, the ranks' Python has it anyway; in PYTHONPATH site-packages would go before Python's own modules.
+        path = {} if INSTALLED else {"PYTHONPATH": str(ROOT)}
+        return Placement(hosts, sys.executable, root | path)
 
-    def session(self, labs: Path) -> Session:
+    def session(self, folder: Path, files: Iterable[Path]) -> Session:
         """A launcher as a child process in a session of its own: a Ctrl-C is ours to pass on."""
-        return Session(Pipe([sys.executable, "-m", "parlab.node.launcher", LOOPBACK]), str(labs))
+        return Session(Pipe([sys.executable, "-m", "parlab.node.launcher", LOOPBACK]), str(folder))
 
     def set_limits(self, spec: Spec, cpus: Fraction | None) -> None:
         """There is nothing to set."""
 
-    def wanted(self, node: str, spec: Spec) -> float | None:
-        return None
+    def nodes(self, spec: Spec) -> tuple[Node, ...]:
+        """Simulated ones, which no kernel limits."""
+        return tuple(Node(index, simulated(index)) for index in range(spec.nodes + 1))
 
     def engine_limits(self, spec: Spec) -> dict[str, float | None]:
         return {}
 
-    def node_name(self, host: str, number: int | None) -> str:
-        return "head" if number is None else f"simulated-{number + 1}"
+    def node_of(self, host: str, index: int) -> str:
+        """All ranks are on this host: where they were placed tells the node."""
+        return simulated(index)
 
     def diagnosis(self, session: Session, spec: Spec) -> str:
         return ""
@@ -75,6 +81,11 @@ class Embedded:
             "architecture": platform.machine(),
             "cpus": usable_cpus(),
         }
+
+
+def simulated(index: int) -> str:
+    """The name of a simulated node."""
+    return "head" if index == HEAD else f"simulated-{index}"
 
 
 def usable_cpus() -> float:
@@ -99,10 +110,14 @@ class Pipe:
     """A launcher's standard input and output."""
 
     def __init__(self, argv: list[str]) -> None:
+        # Python looks for modules in this folder first, and a lab may write into it: it is neither the user's, where a
+        # random.py may lie, nor that of an installed package.
+        folder = STATE if INSTALLED else ROOT
         try:
+            folder.mkdir(parents=True, exist_ok=True)
             self._process = subprocess.Popen(
                 argv,
-                cwd=ROOT,
+                cwd=folder,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
@@ -130,3 +145,11 @@ class Pipe:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+
+
+def _open(cluster: str, show: Show) -> Embedded:
+    show(CANNOT_SHOW)
+    return Embedded()
+
+
+KIND = Kind("embedded", rank=2, open=_open)

@@ -4,13 +4,15 @@ import os
 import signal
 import subprocess
 from collections.abc import Mapping
+from shlex import quote
 
 from docker.client import DockerClient, from_env
 from docker.errors import DockerException
 from requests.exceptions import RequestException
 
-from parlab.errors import ParlabError, UsageError
-from parlab.host.environment import ROOT
+from parlab.backend.base import Unavailable
+from parlab.errors import ParlabError
+from parlab.host.places import COMMAND, INSTALLED, ROOT
 from parlab.host.signals import child
 
 FAILURES = (ParlabError, DockerException, RequestException)  # what a call of an engine can end in
@@ -18,23 +20,23 @@ API = "1.44"  # Engine 25: the first with a health check's start_interval
 ANSWER_SECONDS = 30
 END_SECONDS = 10
 
+ENGINE_SH = quote(str(ROOT / "docker/engine.sh")) if INSTALLED else "docker/engine.sh"
 HOW_TO_GET_ONE = (
-    "Start Docker, or get an engine: on Debian and Ubuntu `sudo docker/engine.sh`, elsewhere Docker Desktop or Colima. "
-    "Labs run without one: ./invoke lab.NAME --backend embedded."
+    f"Start Docker, or get an engine: on Debian and Ubuntu `sudo {ENGINE_SH}`, elsewhere Docker Desktop or Colima. "
+    f"Labs run without one: {COMMAND} lab.NAME --backend embedded."
 )
 
 
-def told(error: Exception) -> str:
+def describe(error: Exception) -> str:
     """What a failure of the engine itself is to the user."""
-    return f"the engine failed: {error}. Does it still run? ./invoke status"
+    return f"the engine failed: {error}. Does it still run? {COMMAND} status"
 
 
-class NoEngine(UsageError):
+class NoEngine(Unavailable):
     """No container engine that could be used answers."""
 
     def __init__(self, reason: str) -> None:
-        super().__init__(f"{reason}. {HOW_TO_GET_ONE}")
-        self.reason = reason
+        super().__init__(reason, HOW_TO_GET_ONE)
 
 
 def connect() -> DockerClient:
@@ -68,18 +70,21 @@ def compose(
     deadline: float | None = None,
     shown: bool = False,
     env: Mapping[str, str] | None = None,
+    more: str | None = None,
 ) -> None:
-    """Run `docker compose` on this project's file; its progress goes to the terminal when `shown`.
+    """Run `docker compose` on this project's file, and `more` of it; its progress goes to the terminal when `shown`.
 
     Raises ParlabError, with the last lines of its output, when it fails or takes longer than `deadline` seconds.
     """
-    command = ["docker", "compose", "--project-name", project, "--file", str(ROOT / "compose.yaml"), *arguments]
+    added = [] if more is None else ["--file", "-"]  # from standard input
+    files = ["--project-directory", str(ROOT), "--file", str(ROOT / "compose.yaml"), *added]
+    command = ["docker", "compose", "--project-name", project, *files, *arguments]
     output = None if shown else subprocess.PIPE
     what = f"`docker compose {arguments[0]}`"
-    options = {"env": {**os.environ, **(env or {})}, "stdin": subprocess.DEVNULL, "stdout": output, "stderr": output}
+    options = {"env": {**os.environ, **(env or {})}, "stdin": subprocess.PIPE, "stdout": output, "stderr": output}
     try:
         with child(command, signal.SIGTERM, END_SECONDS, **options) as process:
-            text = "".join(part or "" for part in process.communicate(timeout=deadline))
+            text = "".join(part or "" for part in process.communicate(more, timeout=deadline))
     except FileNotFoundError as error:
         raise ParlabError(f"there is no `docker` command: Compose v2 is needed. {HOW_TO_GET_ONE}") from error
     except subprocess.TimeoutExpired as error:

@@ -1,30 +1,33 @@
 """A launcher on the head, over the engine's exec, with the labs and this package as they are now."""
 
+import hashlib
 import io
 import socket
 import tarfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 
 from docker.client import DockerClient
 from docker.utils.socket import frames_iter
 
-from parlab.course.catalog import lab_files
 from parlab.errors import RunError
-from parlab.host.environment import ROOT
+from parlab.host.places import COMMAND, PACKAGE
 
 PYTHON = "/opt/parlab/bin/python"
-FOLDER = "/cluster/run"
-LOCK = "/tmp/parlab.host.cluster_lock"
+FOLDER = "/cluster/run"  # of one session: the labs
+LIBRARY = "/cluster/lib"  # this package as nodes need it, a folder for each version: kept, with its bytecode
+LOCK = "/tmp/parlab.lock"
 TRIES = 2  # to start a launcher
+PARTS = ("__init__.py", "errors.py", "formatting.py", "lab.py", "model", "task", "node")  # what runs in nodes
 
 # Runs on the head: unpacks what the host sends and becomes the launcher. The lock keeps a second client, another user's
-# or on another machine, out of the limits and the folder: it waits here until the lock is free or its host hangs up.
+# or on another machine, out of the limits and the folders: it waits here until the lock is free or its host hangs up.
 BOOTSTRAP = f"""
 import fcntl, io, os, select, shutil, sys, tarfile
-size, data = int(sys.argv[1]), b""
+size, library, data = int(sys.argv[1]), sys.argv[2], b""
 while len(data) < size:
     data += os.read(0, size - len(data)) or sys.exit("the host hung up")
 lock, waiting = open("{LOCK}", "w"), False
@@ -39,8 +42,17 @@ while True:
             sys.exit("the host hung up")
 shutil.rmtree("{FOLDER}", ignore_errors=True)
 try:
-    tarfile.open(fileobj=io.BytesIO(data)).extractall("{FOLDER}", filter="data")
-    sys.path.insert(0, "{FOLDER}")
+    with tarfile.open(fileobj=io.BytesIO(data)) as archive:
+        labs = [member for member in archive if member.name.startswith("labs")]
+        archive.extractall("{FOLDER}", labs, filter="data")
+        if not os.path.exists(library):
+            import compileall  # once for all ranks of all launches
+            shutil.rmtree("{LIBRARY}", ignore_errors=True)
+            package = [member for member in archive if member.name.startswith("parlab")]
+            archive.extractall("{LIBRARY}/new", package, filter="data")
+            compileall.compile_dir("{LIBRARY}/new", quiet=2)
+            os.rename("{LIBRARY}/new", library)
+    sys.path.insert(0, library)
     sys.argv = ["launcher", "head"]
     from parlab.node.launcher import main
     main()
@@ -49,20 +61,33 @@ finally:
 """
 
 
-def bundle(labs: Path) -> bytes:
-    """Pack the labs of a folder and this package into a tar archive."""
+@cache
+def library() -> str:
+    """The folder of this package on the nodes, named after what is in it."""
+    digest = hashlib.sha256()
+    for file in _package_files():
+        digest.update(str(file.relative_to(PACKAGE.parent)).encode() + file.read_bytes())
+    return f"{LIBRARY}/{digest.hexdigest()[:16]}"
+
+
+def _package_files() -> list[Path]:
+    parts = [PACKAGE / part for part in PARTS]
+    return [file for part in parts for file in (sorted(part.glob("*.py")) if part.is_dir() else [part])]
+
+
+def bundle(files: Iterable[Path]) -> bytes:
+    """Pack these files of a folder of labs, and this package, into a tar archive."""
     data = io.BytesIO()
 
-    def plain(member: tarfile.TarInfo) -> tarfile.TarInfo | None:
-        if "__pycache__" in member.name:
-            return None
+    def plain(member: tarfile.TarInfo) -> tarfile.TarInfo:
         member.uid = member.gid = 1000
         member.mode = 0o755 if member.isdir() else 0o644
         return member
 
     with tarfile.open(fileobj=data, mode="w") as archive:
-        archive.add(ROOT / "parlab", "parlab", filter=plain)
-        for file in lab_files(labs).values():
+        for file in _package_files():
+            archive.add(file, file.relative_to(PACKAGE.parent), filter=plain)
+        for file in files:
             archive.add(file, f"labs/{file.name}", filter=plain)
     return data.getvalue()
 
@@ -82,7 +107,7 @@ def start_launcher(client: DockerClient, container: str, data: bytes) -> "Exec":
             failure = error
     raise RunError(
         f"the engine did not start the launcher on the head, {TRIES} times: {failure}. The engine's log says why; "
-        "run it again, or ./invoke down first"
+        f"run it again, or {COMMAND} down first"
     ) from failure
 
 
@@ -91,7 +116,7 @@ class Exec:
 
     def __init__(self, client: DockerClient, container: str, size: int) -> None:
         self._api = client.api
-        argv = [PYTHON, "-c", BOOTSTRAP, str(size)]
+        argv = [PYTHON, "-c", BOOTSTRAP, str(size), library()]
         self._exec: str = self._api.exec_create(container, argv, stdin=True)["Id"]
         self._stream = self._api.exec_start(self._exec, socket=True)
         self._socket = getattr(self._stream, "_sock", self._stream)

@@ -8,9 +8,9 @@ from pathlib import Path
 from docker.client import DockerClient
 from docker.errors import APIError, ImageNotFound
 
-from parlab.backend.engine import compose
+from parlab.backend.engine import ENGINE_SH, compose
 from parlab.errors import ParlabError, UsageError
-from parlab.host.environment import ROOT
+from parlab.host.places import ROOT
 
 IMAGE = "parlab"
 BUILD_SECONDS = 3600  # some 70 MB of downloads, on bad Wi-Fi
@@ -57,7 +57,7 @@ def build_image(client: DockerClient) -> str:
     except ParlabError as error:
         raise ParlabError(
             f"the image could not be built: {error}; its log is above. Behind a TLS proxy set PARLAB_CA to its CA "
-            "bundle; where no registry can be reached, docker/engine.sh makes the base image."
+            f"bundle; where no registry can be reached, {ENGINE_SH} makes the base image."
         ) from error
     for image in client.images.list(IMAGE):
         for tag in image.tags:

@@ -1,17 +1,16 @@
 """A conversation with a launcher (parlab/node/launcher.py), wherever it runs. Every read has a deadline."""
 
-import json
 import queue
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import suppress
-from typing import Any, Protocol
+from typing import Protocol
 
 from parlab.errors import RunError
 from parlab.formatting import Show
+from parlab.model.messages import AnyCommand, AnyEvent, Listening, Output, Waiting, event_of, to_line
 
-Event = dict[str, Any]
 OPEN_SECONDS = 20
 HELD_SECONDS = 120
 
@@ -31,13 +30,13 @@ class Session:
 
     def __init__(self, transport: Transport, labs: str) -> None:
         self._transport, self.labs = transport, labs
-        self._events: queue.SimpleQueue[Event | None] = queue.SimpleQueue()
+        self._events: queue.SimpleQueue[AnyEvent | None] = queue.SimpleQueue()
         threading.Thread(target=self._listen, daemon=True).start()
 
     def _listen(self) -> None:
         with suppress(OSError, ValueError):  # we hung up while it read: the socket, or the file, is closed
             for line in self._transport.lines():
-                self._events.put(_event(line))
+                self._events.put(event_of(line))
         self._events.put(None)
 
     def await_launcher(self, show: Show) -> None:
@@ -48,25 +47,26 @@ class Session:
         """
         until, why, said = time.monotonic() + OPEN_SECONDS, f"it did not start in {OPEN_SECONDS} s", ""
         try:
-            while (event := self.next_event(until))["event"] != "listening":
-                if event["event"] == "waiting":
+            while not isinstance(event := self.next_event(until), Listening):
+                if isinstance(event, Waiting):
                     show(f"another user or machine is running on this cluster: waiting up to {HELD_SECONDS} s")
                     until = time.monotonic() + HELD_SECONDS
                     why = "the cluster is still in use; --cluster NAME gives another"
-                said = event.get("text", said)
+                if isinstance(event, Output):
+                    said = event.text
         except TimeoutError:
             raise RunError(f"no launcher on the head: {why}") from None
         except EOFError:
             raise RunError(f"no launcher on the head: {said or 'it ended without a word'}") from None
 
-    def send(self, do: str, **facts: Any) -> None:
+    def send(self, command: AnyCommand) -> None:
         """Send a command. A launcher that is gone is noticed by the next read, not here."""
         try:
-            self._transport.write(json.dumps({"do": do, **facts}).encode() + b"\n")
+            self._transport.write(to_line(command))
         except OSError:
             self._events.put(None)
 
-    def next_event(self, until: float) -> Event:
+    def next_event(self, until: float) -> AnyEvent:
         """The next event; raises TimeoutError at `until` (monotonic seconds), EOFError when the launcher is gone."""
         try:
             event = self._events.get(timeout=max(0.0, until - time.monotonic()))
@@ -80,14 +80,3 @@ class Session:
     def close(self, deadline: float = 10.0) -> None:
         """Hang up, which ends the launcher and its ranks, and wait up to `deadline` seconds until they have ended."""
         self._transport.hang_up(deadline)
-
-
-def _event(line: bytes) -> Event:
-    """What is no event is what a launcher says that cannot speak: a traceback, a shell's complaint."""
-    try:
-        event = json.loads(line)
-    except ValueError:
-        event = None
-    if isinstance(event, dict) and "event" in event:
-        return event
-    return {"event": "output", "stream": "stderr", "text": line.decode(errors="replace").rstrip()}

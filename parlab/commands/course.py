@@ -8,16 +8,18 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
-from parlab.backend.engine import FAILURES, told
+from parlab.backend.engine import FAILURES, describe
 from parlab.commands.labs import run_one, tell_failure, write_or_complain
 from parlab.course.catalog import lab_files
-from parlab.course.handout import Handout, in_teaching_order, read_handout, set_handout
+from parlab.course.handout import Handout, in_teaching_order, read_handout
 from parlab.errors import Interrupted, ParlabError, RunError, UsageError
+from parlab.host.places import COMMAND
 from parlab.judge.verdict import worst
 from parlab.results.junit import to_junit
 from parlab.results.record import Run
 from parlab.results.store import see_that_it_can_be_written
-from parlab.run.request import Options, read_output
+from parlab.run.request import Output, Request
+from parlab.terminal.handout import set_handout
 from parlab.terminal.tables import make_console, plain_table, show_run, show_summary
 
 
@@ -34,7 +36,7 @@ def list_labs() -> None:
         question = handout.line("Question") or handout.title
         table.add_row(handout.name, Text(question), handout.line("Lessons"), handout.line("Minutes"))
     console.print(table)
-    console.print("\n./invoke lab.NAME --explain prints a lab's handout, ./invoke lab.NAME runs it.", style="dim")
+    console.print(f"\n{COMMAND} lab.NAME --explain prints a lab's handout, {COMMAND} lab.NAME runs it.", style="dim")
 
 
 def explain(path: Path) -> None:
@@ -44,23 +46,22 @@ def explain(path: Path) -> None:
         console.print(part)
 
 
-def run_all(options: Options) -> None:
+def run_all(request: Request, output: Output) -> None:
     """Run every lab in teaching order, and sum up; exit with the first code that applies to one. Raises ParlabError.
 
     A lab that was refused, as its cluster does not fit this machine, makes that 2, though others ran.
     """
-    report = read_output("--junit", options.junit)
     see_that_it_can_be_written()
     console = make_console()
-    timed, refused = _run_each(console, options)
+    timed, refused = _run_each(console, request, output)
     runs = [run for run, _ in timed]
     reasons = {name: str(error) for name, error in refused.items()}
     show_summary(console, timed, reasons)
     xml = to_junit(*runs, not_run=reasons)
-    unwritten = write_or_complain(report, xml) if report is not None else []
+    unwritten = write_or_complain(output.junit, xml) if output.junit is not None else []
     if unwritten:
         raise ParlabError("; ".join(unwritten))
-    if code := _exit_code(runs, refused.values(), check=options.check):
+    if code := _exit_code(runs, refused.values(), check=output.check):
         sys.exit(code)
 
 
@@ -72,7 +73,7 @@ def _exit_code(runs: Sequence[Run], refused: Collection[ParlabError | Interrupte
 
 
 def _run_each(
-    console: Console, options: Options
+    console: Console, request: Request, output: Output
 ) -> tuple[list[tuple[Run, float]], dict[str, ParlabError | Interrupted]]:
     """Each run and the seconds that it took; why a lab did not run, by its name.
 
@@ -80,7 +81,7 @@ def _run_each(
     """
 
     def tell(run: Run, where: Text) -> None:
-        if options.quiet:
+        if output.quiet:
             return
         show_run(console, run)
         console.print(where, soft_wrap=True)
@@ -92,15 +93,18 @@ def _run_each(
     for handout in handouts():
         began = time.monotonic()
         try:
-            run = run_one(console, paths[handout.name], options, tell)
+            run = run_one(console, paths[handout.name], request, tell, quiet=output.quiet)
         except UsageError as error:  # a machine that is too small for one lab may do for the others
             refused[handout.name] = error
             continue
-        except (ParlabError, Interrupted) as error:  # a cluster that does not come up; what was measured is to be told
+        except (
+            ParlabError,
+            Interrupted,
+        ) as error:  # a cluster that does not come up; what was measured is still told
             refused[handout.name] = error
             break
         except FAILURES as error:
-            refused[handout.name] = RunError(told(error))
+            refused[handout.name] = RunError(describe(error))
             break
         tell_failure(run)
         timed.append((run, time.monotonic() - began))

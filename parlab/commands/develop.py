@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from parlab.errors import ChecksFailed, ParlabError
-from parlab.host.environment import ROOT, ensure_installed
+from parlab.host.environment import ensure_installed
+from parlab.host.places import ROOT
 from parlab.host.signals import child
 
 BIN = Path(sys.executable).parent
@@ -44,7 +45,7 @@ def test(options: Sequence[str]) -> None:
 def write_locks() -> None:
     """Resolve requirements/*.in for all platforms into hashed files that name no package index. Raises ParlabError."""
     ensure_installed("dev", print)
-    env = {**os.environ, "UV_CUSTOM_COMPILE_COMMAND": "./invoke lock"}
+    env = {**os.environ, "UV_CUSTOM_COMPILE_COMMAND": "./invoke pin"}
     for name in LOCKS:
         files = [f"{name}.in", "--output-file", f"{name}.txt"]
         command = [str(BIN / "uv"), "pip", "compile", *UV_OPTIONS, *files]

@@ -3,22 +3,23 @@
 import os
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from rich.console import Console
 from rich.text import Text
 
-from parlab.backend.engine import FAILURES, told
-from parlab.course.catalog import load_lab
-from parlab.course.handout import read_handout
+from parlab.backend.engine import FAILURES, describe
+from parlab.backend.registry import open_backend
+from parlab.course.catalog import lab_files, load_lab
+from parlab.course.handout import docstring, read_handout
 from parlab.errors import EXIT_CLOSED_PIPE, Interrupted, ParlabError, RunError, UsageError
+from parlab.host.places import COMMAND, RESULTS
 from parlab.host.signals import deferred, interruptible
 from parlab.judge.verdict import exit_code
 from parlab.results.junit import to_junit
 from parlab.results.record import Run
 from parlab.results.store import (
-    RESULTS,
     as_text,
     find,
     keep,
@@ -29,7 +30,8 @@ from parlab.results.store import (
 )
 from parlab.results.trace import to_trace
 from parlab.run.invocation import run_lab
-from parlab.run.request import Options, read_output
+from parlab.run.plan import make_plan
+from parlab.run.request import Output, Request
 from parlab.terminal.live import observing
 from parlab.terminal.tables import list_of, make_console, show_comparison, show_run
 
@@ -47,16 +49,16 @@ def exiting() -> Iterator[None]:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else Python complains of it at its end
         sys.exit(EXIT_CLOSED_PIPE)
     except FAILURES as error:
-        print(f"error: {told(error)}", file=sys.stderr)
+        print(f"error: {describe(error)}", file=sys.stderr)
         sys.exit(RunError.exit_code)
 
 
-def run_and_show(path: Path, options: Options) -> None:
+def run_and_show(path: Path, request: Request, output: Output) -> None:
     """Run a lab, show it, keep its record; where the verdict is not good, exit with its code. Raises ParlabError."""
     wanted: list[tuple[Path | None, Callable[[Run], str]]] = [
-        (read_output("--json", options.json), as_text),
-        (read_output("--junit", options.junit), to_junit),
-        (read_output("--trace", options.trace), to_trace),
+        (output.json, as_text),
+        (output.junit, to_junit),
+        (output.trace, to_trace),
     ]
     see_that_it_can_be_written()
     console = make_console()
@@ -72,19 +74,21 @@ def run_and_show(path: Path, options: Options) -> None:
                 else:
                     console.print(Text(f"written: {os.path.relpath(path)}", style="dim"), soft_wrap=True)
 
-    run = run_one(console, path, options, tell)
+    run = run_one(console, path, request, tell, quiet=output.quiet)
     if unwritten:
         raise ParlabError("; ".join(unwritten))
     tell_failure(run)
-    if code := exit_code(run, check=options.check):
+    if code := exit_code(run, check=output.check):
         sys.exit(code)
 
 
-def run_one(console: Console, path: Path, options: Options, tell: Callable[[Run, Text], None]) -> Run:
+def run_one(console: Console, path: Path, request: Request, tell: Callable[[Run, Text], None], *, quiet: bool) -> Run:
     """Run a lab, keep its record, and `tell` of it and of where that is. Raises ParlabError."""
     lab = load_lab(path)
-    with observing(console, f"{path.stem}: {read_handout(path).title}", quiet=options.quiet) as observer:
-        run = run_lab(lab, path, options, observer)
+    with observing(console, f"{path.stem}: {read_handout(path).title}", quiet=quiet) as observer:
+        plan = make_plan(lab, path, request, docstring(path))
+        backend = open_backend(request.backend, request.cluster, observer.say)
+        run = run_lab(plan, backend, lab_files(path.parent).values(), observer)
     with deferred():  # a Ctrl-C now must not lose what was measured
         tell(run, _keep(run))
     return run
@@ -99,7 +103,7 @@ def tell_failure(run: Run) -> None:
 def _keep(run: Run) -> Text:
     """Keep the record; where it is, or why it is not, to be said after the run's figures."""
     try:
-        return Text(f"kept as {os.path.relpath(keep(run))}; ./invoke report draws it", style="dim")
+        return Text(f"kept as {os.path.relpath(keep(run))}; {COMMAND} report draws it", style="dim")
     except OSError as error:
         return Text(f"not kept in {RESULTS}: {error}", style="yellow")
 
@@ -132,21 +136,22 @@ def compare(first: str, second: str) -> tuple[Run, Run]:
     return runs
 
 
-def run_file(name: str) -> None:
+def run_file(path: Path) -> None:
     """`python labs/NAME.py`: the lab on this machine, with the table; exits as `./invoke lab.NAME` would."""
-    _remove_own_segment()
+    _remove_segment_of(os.getppid())
     with exiting():
-        run_and_show(Path(name).resolve(), Options(backend="embedded"))
+        run_and_show(path.resolve(), Request(backend="embedded"), Output())
 
 
-def _remove_own_segment() -> None:
-    """Remove the shared memory of an MPI that nobody here uses.
+def _remove_segment_of(pid: int) -> None:
+    """Remove the shared memory of an MPI that nobody uses.
 
-    A lab that imports mpi4py starts MPI in this very process, and Open MPI 5.0.11 leaves the file of such a singleton
-    behind for good. What is mapped stays mapped.
+    A lab that imports mpi4py starts MPI in the very process that was to run it and started this one instead, and Open
+    MPI 5.0.11 leaves the file of such a singleton behind for good. What is mapped stays mapped.
     """
-    maps = Path("/proc/self/maps")
-    for line in maps.read_text().splitlines() if maps.exists() else ():
-        file = Path(line.split()[-1])
-        if file.name.startswith("sm_segment."):
-            file.unlink(missing_ok=True)
+    maps = Path(f"/proc/{pid}/maps")
+    with suppress(OSError):  # macOS has none; another user's cannot be read
+        for line in maps.read_text().splitlines():
+            file = Path(line.split()[-1])
+            if file.name.startswith("sm_segment."):
+                file.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""The commands that draw: pages and stills from records. What they draw with is installed when first asked for."""
+"""The commands that draw: pages and charts, from records. What they draw with is installed when first asked for."""
 
 import sys
 from collections.abc import Sequence
@@ -9,17 +9,18 @@ from parlab.commands.labs import compare
 from parlab.errors import ParlabError, UsageError
 from parlab.formatting import size
 from parlab.host.environment import ensure_installed
+from parlab.host.places import COMMAND, RESULTS
 from parlab.report.export import find_browser, picture
-from parlab.results.store import RESULTS, find, kept, read_all, read_json, see_that_it_can_be_written, write_whole
+from parlab.results.store import find, kept, read_all, read_json, see_that_it_can_be_written, write_whole
 from parlab.run.request import read_output
 
-STILLS = (".svg", ".png")
+FORMATS = (".svg", ".png")
 
 
 def write_report(names: Sequence[str], out: str | None) -> None:
     """Write one page for these runs, or for the newest. Raises UsageError when there is no such run."""
     if not names and not kept():
-        raise UsageError(f"there is no run in {RESULTS} yet: run a lab first, as ./invoke lab.mpi")
+        raise UsageError(f"there is no run in {RESULTS} yet: run a lab first, as {COMMAND} lab.mpi")
     runs = [read_json(find(name)) for name in names or ["1"]]
     file = _target(out, f"{runs[0].id}.html" if len(runs) == 1 else "report.html")
     _prepare()
@@ -50,14 +51,14 @@ def compare_and_write(first: str, second: str) -> None:
     _write(file, comparison(*runs))
 
 
-def write_still(chart: str, out: str, name: str, against: str | None) -> None:
+def export_chart(chart: str, out: str, name: str, against: str | None) -> None:
     """Write one chart of a run's report, or of its comparison `against` another, as SVG or PNG.
 
     Raises UsageError for a chart that is not there.
     """
     file = read_output("the picture", out)
-    if file is None or file.suffix.lower() not in STILLS:
-        raise UsageError(f"required a file whose name ends with {' or '.join(STILLS)}, found {out!r}")
+    if file is None or file.suffix.lower() not in FORMATS:
+        raise UsageError(f"required a file whose name ends with {' or '.join(FORMATS)}, found {out!r}")
     runs = [read_json(find(one)) for one in (name, against) if one is not None]
     find_browser()
     _prepare()

@@ -4,17 +4,15 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.abc import Loader, MetaPathFinder
-from importlib.machinery import ModuleSpec
+from importlib.machinery import ModuleSpec, SourceFileLoader
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from parlab.errors import UsageError
-from parlab.host.environment import ROOT
+from parlab.host.places import LABS
 from parlab.lab import Lab
-
-LABS = ROOT / "labs"
 
 
 def lab_files(folder: Path = LABS) -> dict[str, Path]:
@@ -31,7 +29,8 @@ def load_lab(path: Path) -> Lab:
     """
     if path.stem in sys.stdlib_module_names:
         raise UsageError(f"{path.name} hides Python's own module {path.stem} from what runs beside it: rename it")
-    spec = spec_from_file_location(f"parlab_lab_{path.stem}", path)
+    name = f"parlab_lab_{path.stem}"
+    spec = spec_from_file_location(name, path, loader=_Unkept(name, str(path)))
     assert spec is not None
     assert spec.loader is not None
     module = module_from_spec(spec)
@@ -44,6 +43,13 @@ def load_lab(path: Path) -> Lab:
     if not isinstance(lab, Lab) or not lab.cases:
         raise UsageError(f"{path.name} declares no lab: it needs `lab = Lab(...)` and a function under `@lab.case()`")
     return lab
+
+
+class _Unkept(SourceFileLoader):
+    """Keeps no byte code: a lab's folder, which may be in site-packages, gets no `__pycache__`."""
+
+    def set_data(self, *_: Any, **__: Any) -> None:
+        """Write nothing."""
 
 
 class _StandIn(ModuleType):

@@ -1,9 +1,9 @@
-"""A lab's handout: the docstring of its file, taken apart and set for the terminal.
+"""A lab's handout: the docstring of its file, taken apart.
 
 The first line is `name: title`. Sections follow: a name at the left margin, `Question` say, and text at column 11.
 Three are a few words each and are read by commands, too: `Lessons`, where the lab comes from; `Follows`, the lab to do
-before it; `Minutes`, how long a learner takes. Text is filled; commands, which begin with `./invoke`, and lines that
-stand further in are left as they are.
+before it; `Minutes`, how long a learner takes. Where it is set, text is filled; commands, which begin with `./invoke`,
+and lines that stand further in are left as they are (terminal/handout.py).
 """
 
 import ast
@@ -12,13 +12,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from rich.console import Group, RenderableType
-from rich.padding import Padding
-from rich.table import Table
-from rich.text import Text
+from parlab.host.places import COMMAND
 
 INDENT = 11
-READABLE = 110  # columns; longer lines are hard to read
 FACTS = ("Lessons", "Follows", "Minutes")  # sections of a few words, which share a line
 HEADING = re.compile(r"([A-Z][A-Za-z, ]*?)(?:  +(\S.*))?$")
 
@@ -86,27 +82,6 @@ def in_teaching_order(handouts: Sequence[Handout]) -> list[Handout]:
     return ordered + [handout for handout in handouts if handout not in ordered]  # of those that follow each other
 
 
-def set_handout(handout: Handout, width: int) -> Iterator[RenderableType]:
-    """The handout as it is to be printed: paragraphs filled to the width, commands and programs left as they are."""
-    yield Text(f"{handout.name}: {handout.title}", "bold")
-    for name, lines in handout.sections.items():
-        if name in FACTS:
-            continue
-        column = min(width, READABLE) - INDENT
-        body = Group(*(_set(kind, text, column) for kind, text in _blocks(lines)))
-        beside = len(name) < INDENT
-        yield Text() if beside else Text(f"\n{name}", "bold")
-        row = Table.grid()
-        row.add_column(width=INDENT, style="bold")
-        row.add_column(max_width=column)
-        row.add_row(name if beside else "", body)
-        yield row
-    facts = [Text.assemble((name, "bold"), f" {handout.line(name)}") for name in FACTS if handout.line(name)]
-    if facts:
-        yield Text()
-        yield Text("    ").join(facts)
-
-
 def _blocks(lines: Sequence[str]) -> Iterator[tuple[str, str]]:
     """The lines of a section as paragraphs, items, commands and verbatim lines: each a kind and its text."""
     kind, text = "", ""
@@ -118,20 +93,14 @@ def _blocks(lines: Sequence[str]) -> Iterator[tuple[str, str]]:
             text = f"{text} {line.strip()}"
             continue
         if text:
-            yield kind, text
+            yield kind, as_typed(text)
         kind, text = begins, line
         if not line:
             yield "verbatim", ""
     if text:
-        yield kind, text
+        yield kind, as_typed(text)
 
 
-def _set(kind: str, text: str, width: int) -> RenderableType:
-    if kind == "item":
-        row = Table.grid(padding=(0, 1, 0, 0))
-        row.add_row("-", Text(text[2:], overflow="fold"))
-        return row
-    if kind == "command" and len(text) > width:
-        command, _, comment = re.sub(r"   +", "\0", text, count=1).partition("\0")
-        return Group(Text(command, overflow="fold"), Padding(Text(comment, overflow="fold"), (0, 0, 0, 4)))
-    return Text(text, overflow="fold")
+def as_typed(text: str) -> str:
+    """A handout's words, with the command as it is typed here."""
+    return text.replace("./invoke", COMMAND)

@@ -10,13 +10,14 @@ from filelock import FileLock, Timeout
 
 from parlab.errors import ParlabError
 from parlab.formatting import Show
+from parlab.host.places import STATE
 
 WAIT_SECONDS = 120
 
 
 def lock_path(project: str) -> Path:
     """Where this user's lock on a cluster lies; beside it, a file with the ending .holder says who holds it."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "parlab", f"{project}.lock")
+    return STATE / f"{project}.lock"
 
 
 @contextmanager
@@ -32,7 +33,7 @@ def only_user(project: str, cluster: str, doing: str, show: Show) -> Iterator[No
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise ParlabError(f"no place for a lock: {error}. XDG_CACHE_HOME names another folder") from error
+        raise ParlabError(f"no place for a lock: {error}. XDG_STATE_HOME names another folder") from error
     lock, holder = FileLock(path), path.with_suffix(".holder")
     try:
         lock.acquire(timeout=0)

@@ -1,26 +1,112 @@
-"""Where the project is, and what is installed beside this Python from the hashed locks in requirements/."""
+"""What is installed beside this Python.
 
+The checkout's `.venv` is ours: what a command needs is installed from the hashed locks in requirements/ when it is
+first asked for. Every other environment is the user's: nothing is installed there, what is missing is named.
+"""
+
+import json
+import re
 import subprocess
 import sys
-from contextlib import suppress
+from contextlib import AbstractContextManager, ExitStack, suppress
+from importlib.metadata import PackageNotFoundError, distribution
+from importlib.util import find_spec
 from pathlib import Path
+from shlex import quote
+from typing import Any
+from urllib.parse import unquote, urlsplit
 
-from parlab.errors import ParlabError
+from filelock import FileLock, Timeout
+
+from parlab.errors import ParlabError, UsageError
 from parlab.formatting import Show
+from parlab.host.places import OWN_VENV, ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
+EXTRAS = {"node": "embedded", "report": "report", "dev": "dev"}  # what pyproject.toml calls the packages of a lock
+VENV_LOCK = ROOT / ".venv.lock"  # ./invoke takes it, too
 
 
 def ensure_installed(lock: str, show: Show) -> None:
-    """Install `requirements/LOCK.txt` into this environment unless that very lock is in already.
+    """See to it that the packages of `requirements/LOCK.in` are here.
 
-    Raises ParlabError when pip fails.
+    Raises ParlabError when pip fails, and UsageError, with the line to type, where installing is the user's to do.
     """
-    wanted = ROOT / "requirements" / f"{lock}.txt"
-    stamp = Path(sys.prefix) / f"parlab-{lock}.txt"
-    if stamp.exists() and stamp.read_bytes() == wanted.read_bytes():
+    if OWN_VENV:
+        _install(lock, show)
+    elif absent := missing(lock):
+        raise UsageError(f"{sys.prefix} lacks {', '.join(absent)}: {how_to_install(lock)}")
+
+
+def missing(lock: str) -> list[str]:
+    """The packages of `requirements/LOCK.in` that are not installed."""
+    lines = (ROOT / "requirements" / f"{lock}.in").read_text().splitlines()
+    names = [name[0] for line in lines if (name := re.match(r"[A-Za-z][\w.-]*", line))]  # the others are options
+    return [name for name in names if not _is_installed(name)]
+
+
+def _is_installed(name: str) -> bool:
+    try:
+        distribution(name)
+    except PackageNotFoundError:
+        return False
+    return True
+
+
+def how_to_install(lock: str) -> str:
+    """What to type for the packages of a lock: it names where parlab itself was installed from.
+
+    Never `pip install parlab[...]` alone: no index has this project, and one may have another of that name.
+    """
+    wanted = f"parlab[{EXTRAS[lock]}]"
+    pip = f"{quote(sys.executable)} -m pip install"
+    try:
+        record = distribution("parlab").read_text("direct_url.json")
+    except PackageNotFoundError:  # a checkout that is merely on the path
+        return f"{pip} --require-hashes -r {quote(str(ROOT / 'requirements' / f'{lock}.txt'))}"
+    if record is None:
+        return f"install {wanted} from the same file or URL that parlab was installed from"
+    origin: dict[str, Any] = json.loads(record)
+    url = origin["url"]
+    if origin.get("dir_info", {}).get("editable"):  # pip takes no URL there
+        return f"{pip} --editable {quote(f'{unquote(urlsplit(url).path)}[{EXTRAS[lock]}]')}"
+    if vcs := origin.get("vcs_info"):
+        url = f"{vcs['vcs']}+{url}@{vcs['commit_id']}"
+    if find_spec("pip") is None:  # uv's environments have none
+        return f"say '{wanted} @ {url}' where you said parlab, as in uvx --from '{wanted} @ {url}' parlab"
+    return f"{pip} '{wanted} @ {url}'"
+
+
+def _install(lock: str, show: Show) -> None:
+    """Install `requirements/LOCK.txt` unless that very lock is in already. Two commands do so one after the other."""
+    wanted, stamp = ROOT / "requirements" / f"{lock}.txt", Path(sys.prefix) / f"parlab-{lock}.txt"
+
+    def is_in() -> bool:
+        return stamp.exists() and stamp.read_bytes() == wanted.read_bytes()
+
+    if is_in():
         return
-    show(f"installing requirements/{lock}.txt into {sys.prefix}, once")
+    with ExitStack() as held:
+        with suppress(PermissionError):  # an environment that is not ours to write to: pip can only look
+            held.enter_context(_alone(show))
+        if is_in():  # by the command that we have waited for
+            return
+        show(f"installing requirements/{lock}.txt into {sys.prefix}, once")
+        _pip(lock, wanted)
+        with suppress(OSError):  # not ours to write to, again: pip looks again next time
+            stamp.write_bytes(wanted.read_bytes())
+
+
+def _alone(show: Show) -> AbstractContextManager[object]:
+    """The lock on `.venv`, taken; it is let go at the end of the block."""
+    lock = FileLock(VENV_LOCK)
+    try:
+        return lock.acquire(timeout=0)
+    except Timeout:
+        show("another command installs into .venv: waiting for it")
+        return lock.acquire()
+
+
+def _pip(lock: str, wanted: Path) -> None:
     command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--require-hashes"]
     result = subprocess.run(
         [*command, "--requirement", str(wanted)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
@@ -28,5 +114,3 @@ def ensure_installed(lock: str, show: Show) -> None:
     if result.returncode:
         last = "\n  ".join(result.stdout.strip().splitlines()[-6:])
         raise ParlabError(f"pip failed on requirements/{lock}.txt with exit code {result.returncode}:\n  {last}")
-    with suppress(OSError):  # an environment that is not ours to write to: pip looks again next time
-        stamp.write_bytes(wanted.read_bytes())

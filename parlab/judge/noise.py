@@ -10,10 +10,11 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from parlab.formatting import decimal, percent
+from parlab.host.places import COMMAND
 from parlab.model.reading import Host, NodeReading
+from parlab.model.span import Span
 from parlab.model.spec import Spec
 from parlab.results.record import MeasuredCase, NodeRecord, Repeat
-from parlab.task.recorder import Span
 from parlab.thresholds import FEW_TICKS_S, FOREIGN, FULL, IDLE_NONE, OTHERS, STOLEN, UNDELIVERED, UNDELIVERED_S
 
 
@@ -158,7 +159,7 @@ def disturbances(repeat: Repeat, spec: Spec) -> Iterator[Disturbance]:
     """Everything that disturbed a repeat."""
     close = "close other programs on the host, and run again"
     for stranger in foreign_use(repeat.nodes):
-        yield Disturbance(stranger, "./invoke down ends it; then run again")
+        yield Disturbance(stranger, f"{COMMAND} down ends it; then run again")
     found = load(repeat)
     if found is not None and found.stolen > STOLEN and found.stolen * found.seconds > FEW_TICKS_S:
         yield Disturbance(

@@ -23,15 +23,16 @@ from parlab.errors import (
     RunError,
 )
 from parlab.formatting import decimal, percent, plural
+from parlab.host.places import COMMAND
 from parlab.judge.noise import disturbances, disturbed, load, undelivered, used_s
 from parlab.lab import CannotBeShown, Expectation, Lab
+from parlab.model.spec import PERIOD
 from parlab.results.record import Answer, Claim, Finding, MeasuredCase, NodeRecord, Run, Verdict
-from parlab.task.pace import PERIOD
 from parlab.thresholds import BURN_TICK, BURN_WITHIN, LIMIT_EXACT, LIMIT_PERIODS, LIMIT_SLACK, LIMIT_SLACK_S
 
 TAMPERED = (
-    "something else changes limits, or this engine ignores them. ./invoke status shows those that the engine has; "
-    "./invoke down, then run again"
+    f"something else changes limits, or this engine ignores them. {COMMAND} status shows those that the engine has; "
+    f"{COMMAND} down, then run again"
 )
 BUSY = "the host did not have that much CPU to give: close other programs on it, and run again"
 

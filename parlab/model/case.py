@@ -4,9 +4,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
+from parlab.model.node import HEAD
 from parlab.model.spec import Spec
 
-PYTHON = "python"  # the case runs in one process, on the first worker, and starts whatever it needs
+PYTHON = "python"  # the case runs in one process, on the first node, and starts whatever it needs
 MPI = "mpi"  # every rank runs the case: `mpiexec -n WORKERS python lab.py`
 FUTURES = "mpi4py.futures"  # `mpiexec -n WORKERS+1 python -m mpi4py.futures lab.py`, the case itself on the head
 LAUNCHES = (PYTHON, MPI, FUTURES)
@@ -60,12 +61,12 @@ class Case:
             return virtual_cores
         return int(self.settings.get("workers") or (1 if self.launch == PYTHON else virtual_cores))
 
-    def node_of(self, rank: int, spec: Spec) -> int | None:
-        """Which of the spec's nodes, from 0, a rank is on: they are dealt out evenly; None is the head."""
+    def node_of(self, rank: int, spec: Spec) -> int:
+        """The number of the node that a rank is on (model/node.py): ranks are dealt out evenly."""
         if self.launch == FUTURES and rank == 0:
-            return None
+            return HEAD
         worker, workers = rank - 1 if self.launch == FUTURES else rank, self.workers(spec.virtual_cores)
-        return worker * min(spec.nodes, workers) // workers if self.launch != PYTHON else 0
+        return 1 + (worker * min(spec.nodes, workers) // workers if self.launch != PYTHON else 0)
 
     @property
     def name(self) -> str:

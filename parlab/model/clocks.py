@@ -8,7 +8,7 @@ clock synchronization", 1989): the answer was given somewhere within it, so its 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from parlab.task.recorder import Span
+from parlab.model.span import Span
 
 Exchange = tuple[float, float, float]  # sent and received by the head's clock; in between, the node's
 

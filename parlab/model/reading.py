@@ -9,7 +9,6 @@ Documentation/admin-guide/cgroup-v1/cpuacct.rst (cpuacct.usage).
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 Texts = Mapping[str, str]  # the kernel's files by their names
 
@@ -34,6 +33,17 @@ class Process:
 
 
 @dataclass(frozen=True)
+class RawReading:
+    """One reading as a node sends it: the kernel's files as they are; `{}` and None where there is nothing to read."""
+
+    at: float  # seconds of the node's monotonic clock
+    files: dict[str, str]  # by name
+    host: Host | None  # of the rank that reads the machine
+    foreign: dict[str, Process]  # by pid; those of a reading in full
+    reading_s: float  # CPU seconds that the readings have cost so far
+
+
+@dataclass(frozen=True)
 class NodeReading:
     """One reading. Counters run since the node, or the machine, started; None is what the kernel does not say."""
 
@@ -48,9 +58,9 @@ class NodeReading:
     foreign: Mapping[str, Process] = field(default_factory=dict)  # by pid
 
     @classmethod
-    def from_node(cls, facts: Mapping[str, Any]) -> "NodeReading":
-        """Understand a reading as a node sends it (parlab/node/meter.py). Raises ValueError for files of no kernel."""
-        texts, host = facts["files"], facts["host"]
+    def from_node(cls, raw: RawReading) -> "NodeReading":
+        """Understand what a node sends. Raises ValueError for files of no kernel."""
+        texts = raw.files
         stat = {key: int(value) for key, value in (line.split() for line in texts.get("cpu.stat", "").splitlines())}
         if "cpuacct.usage" in texts:
             accounted = {"usage": int(texts["cpuacct.usage"])}
@@ -58,15 +68,15 @@ class NodeReading:
         else:
             used, throttled_s = _seconds(stat, "usage_usec", 1e6), _seconds(stat, "throttled_usec", 1e6)
         return cls(
-            at=facts["at"],
+            at=raw.at,
             limit=read_limit(texts),
             used_s=used,
             periods=stat.get("nr_periods"),
             throttled=stat.get("nr_throttled"),
             throttled_s=throttled_s,
-            reading_s=facts["reading_s"],
-            host=None if host is None else Host(**host),
-            foreign={pid: Process(**process) for pid, process in facts["foreign"].items()},
+            reading_s=raw.reading_s,
+            host=raw.host,
+            foreign=raw.foreign,
         )
 
 

@@ -6,8 +6,8 @@ from typing import Any
 
 from parlab.errors import UsageError
 from parlab.formatting import decimal, plural
-from parlab.task.pace import PERIOD
 
+PERIOD = 0.1  # seconds; the kernel's default CFS period, and the one that nodes are given
 PERIOD_US = round(PERIOD * 1_000_000)
 HEAD_CPUS = Fraction(1, 2)  # rank 0 hands out tasks and polls for answers: it needs CPU of its own
 
@@ -53,8 +53,8 @@ def quota_us(cpus: Fraction) -> int:
 def check_fits(spec: Spec, host_cpus: float, where: str) -> None:
     """Raise UsageError, with the arithmetic, when the cluster asks for more CPUs than `where` has."""
     if spec.cpus > host_cpus:
-        workers, head = decimal(spec.nodes * spec.node_cpus), decimal(HEAD_CPUS)
+        nodes, head = decimal(spec.nodes * spec.node_cpus), decimal(HEAD_CPUS)
         raise UsageError(
-            f"{spec} = {workers} CPUs, and {head} for the head, make {decimal(spec.cpus)}: "
+            f"{spec} = {nodes} CPUs, and {head} for the head, make {decimal(spec.cpus)}: "
             f"more than the {decimal(host_cpus)} of {where}. Lower --nodes, --cores or --speed."
         )

@@ -1,9 +1,8 @@
-"""A rank's line to the launcher: JSON objects, one a line, on a TCP connection of its own.
+"""A rank's line to the launcher: messages (model/messages.py) on a TCP connection of its own.
 
 A lab's `print` cannot disturb it, and a thread that waits on it uses no CPU, as it would in an MPI call.
 """
 
-import json
 import os
 import queue
 import socket
@@ -12,8 +11,11 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from functools import cache
-from typing import Any
 
+import msgspec
+
+from parlab.model import messages
+from parlab.model.messages import Burned, Checked, ClockTold, Join, Sampled
 from parlab.node.meter import Meter
 
 CONNECT_SECONDS = 10
@@ -28,7 +30,7 @@ class Control:
 
     def __init__(self) -> None:
         get = os.environ.get
-        host, port, self._token = os.environ["PARLAB_CONTROL"].split(":")
+        host, port, token = os.environ["PARLAB_CONTROL"].split(":")
         self._socket = socket.create_connection((host, int(port)), timeout=CONNECT_SECONDS)
         self._socket.settimeout(None)  # from here on the launcher decides how long is too long
         self._sending = threading.Lock()
@@ -39,12 +41,12 @@ class Control:
         self._speaks = get("OMPI_COMM_WORLD_LOCAL_RANK", "0") == "0"
         self._meter = Meter(get("PARLAB_RUN", ""), own_node="PARLAB_OWN_NODE" in os.environ, host=self.rank == 0)
         self.each_sample: Callable[[], None] = lambda: None
+        self.send(Join(token, self.rank, socket.gethostname(), os.getpid()))
 
-    def send(self, event: str, **facts: Any) -> None:
-        """Report an event of this rank."""
-        message = {"event": event, "rank": self.rank, "token": self._token, **facts}
+    def send(self, message: msgspec.Struct) -> None:
+        """Send the launcher a message of this rank."""
         with self._sending:
-            self._socket.sendall(json.dumps(message).encode() + b"\n")
+            self._socket.sendall(messages.to_line(message))
 
     def listen(self) -> None:
         """From here on answer the launcher's words in a thread; a rank whose launcher is gone ends."""
@@ -59,14 +61,14 @@ class Control:
         with suppress(OSError):
             for line in self._socket.makefile("r", encoding="utf-8"):
                 match word := line.strip():
-                    case "clock":
-                        self.send("clock", at=time.monotonic())
-                    case "check" if self._speaks:
+                    case messages.CLOCK:
+                        self.send(ClockTold(self.rank, time.monotonic()))
+                    case messages.CHECK if self._speaks:
                         self._stop_sampling()
-                        self.send("limit", usage=self._meter.read(in_full=True))
-                    case "burn" if self._speaks:
-                        self.send("burned", cpus=self._meter.burn())
-                    case "start" if self._speaks:
+                        self.send(Checked(self.rank, self._meter.read(in_full=True)))
+                    case messages.BURN if self._speaks:
+                        self.send(Burned(self.rank, self._meter.burn()))
+                    case messages.START if self._speaks:
                         self._sampler = threading.Thread(target=self._sample, daemon=True)
                         self._sampler.start()
                 self._words.put(word)
@@ -76,7 +78,7 @@ class Control:
         due = time.monotonic()
         with suppress(OSError):
             while not self._measured.wait(max(0.0, due - time.monotonic())):
-                self.send("usage", usage=self._meter.read())
+                self.send(Sampled(self.rank, self._meter.read()))
                 self.each_sample()
                 due = max(due + SAMPLE_SECONDS, time.monotonic())
 

@@ -1,21 +1,24 @@
 """Runs one case of a lab, in one process or in each of its MPI ranks, and reports plan, spans and correctness."""
 
 import inspect
-import json
 import os
 import threading
 import time
-import traceback
 from contextlib import redirect_stdout
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from parlab.lab import Lab
 from parlab.model.case import RIGHT, WRONG, Case
+from parlab.model.messages import END, START, Done, Failed, Plan, Ready, Spans
+from parlab.model.spec import PERIOD
 from parlab.node.control import Control, control
+from parlab.node.reference import reference
 from parlab.task.metrics import take_metrics
-from parlab.task.pace import PERIOD, has_gil
+from parlab.task.pace import has_gil
 from parlab.task.recorder import Task, share_spans, take_recorded
 
 PACKAGES = ("openmpi", "mpi4py", "numpy", "pathos", "joblib", "threadpoolctl", "loky")
@@ -43,8 +46,8 @@ class Gate:
         with self._lock:
             if self.open:
                 return
-            self._line.send("ready")
-            self._line.await_word("start")
+            self._line.send(Ready(self._line.rank))
+            self._line.await_word(START)
             time.sleep(PERIOD)  # what was used of the first capped period is then no longer owed
             self.opened = time.monotonic()
 
@@ -59,7 +62,7 @@ class SpanStream:
         """Send what was recorded since the last time."""
         with self._lock:
             if spans := take_recorded():
-                self._line.send("spans", spans=[span.to_json() for span in spans])
+                self._line.send(Spans(self._line.rank, spans))
                 self.count += len(spans)
 
 
@@ -72,16 +75,16 @@ def run_case(lab: Lab) -> None:
     line = control()
     gate = Gate(line)
     declared = lab.cases[int(os.environ["PARLAB_CASE"])]
-    case = replace(declared, settings=declared.settings | json.loads(os.environ.get("PARLAB_SETTINGS", "{}")))
+    case = replace(declared, settings=declared.settings | msgspec.json.decode(os.environ.get("PARLAB_SETTINGS", "{}")))
     stream = SpanStream(line)
     line.each_sample = stream.flush
     stage, found, serial = "the serial solution", "", None
     try:
         if line.rank == 0:
             with Path(os.devnull).open("w") as nowhere, redirect_stdout(nowhere):  # what tasks print is wanted once
-                tasks, serial = lab.reference({"workers": int(os.environ["PARLAB_WORKERS"])} | case.settings)
+                tasks, serial = reference(lab, {"workers": int(os.environ["PARLAB_WORKERS"])} | case.settings)
             take_metrics()  # so are the figures that they take
-            line.send("plan", tasks=tasks, gil=has_gil(), software=software(), cpu=cpu_model())
+            line.send(Plan(line.rank, tasks, has_gil(), software(), cpu_model()))
         stage = "the case"
         share_spans()
         os.register_at_fork(before=gate)
@@ -94,16 +97,15 @@ def run_case(lab: Lab) -> None:
         if line.rank == 0 and outcome == RIGHT and not lab.same(result, serial):
             outcome, found = WRONG, difference(result, serial)
     except BaseException as error:
-        line.send(
-            "failed",
-            stage=stage,
-            error=traceback.format_exception_only(error)[-1].strip(),
-            trace=traceback.format_exc(),
-        )
+        import traceback  # here: each rank imports this module, and few fail
+
+        said = traceback.format_exception_only(error)[-1].strip()
+        line.send(Failed(line.rank, stage, said, traceback.format_exc()))
         raise
-    judged = {"outcome": outcome, "complaint": complaint(case, outcome, found) if line.rank == 0 else None}
-    line.send("done", **judged, opened=gate.opened, returned=returned, metrics=take_metrics())
-    line.await_word("end")
+    complained = complaint(case, outcome, found) if line.rank == 0 else None
+    assert gate.opened is not None
+    line.send(Done(line.rank, outcome, complained, gate.opened, returned, take_metrics()))
+    line.await_word(END)
 
 
 def attempt(case: Case, gate: Gate) -> tuple[str, Any]:

@@ -1,40 +1,13 @@
 """Starts ranks with mpiexec, relays between them and the host, and leaves none behind.
 
 It runs on the head (embedded: on this machine) for the length of one invocation. The host writes commands to its
-standard input and reads events from its standard output, both JSON, one object a line:
-
-    {"do": "launch", "argv": [...], "env": {...}}   start mpiexec; the ranks' events follow, each with its rank
-    {"do": "say", "word": "start"}                  pass a word on to every rank
-    {"do": "probe", "nodes": [...], "argv": [...]}  try a command on each node over ssh -> {"event": "probe", ...}
-    {"do": "clocks", "ranks": [...]}                ask these ranks for the time, over and over -> {"event": "clocks"}
-
-Events, with what they carry; those of a rank have its `rank` too:
-
-    listening                                   ready for commands
-    hello {host, pid, boot, ended}              a rank lives, under the kernel of that boot; it has ended these
-                                                processes of earlier runs
-    plan {tasks, gil, software, cpu}            rank 0: [burned, waited] units of each task; whether its Python has a
-                                                GIL; versions; the CPU's name
-    ready                                       each rank that runs the case: its first task is about to go out
-    limit {usage}                               answer to "check" of the first rank of a node (parlab/model/reading.py)
-    burned {cpus}                               answer to "burn" of the same; null: it has no limit
-    usage {usage}                               of the same, more than twice a second, from "start" to "check"
-    spans {spans}                               each rank that runs the case: what came in since the last time
-    done {outcome, complaint, opened,           the same: what the case came to; what is wrong with that, or null
-          returned, figures}                    (rank 0's counts); when the first task went out, and when it returned
-    failed {stage, error, trace}                the same: the serial solution, the case or the comparison raised
-    output {stream, text}, exit {code}          of mpiexec
-    probe {complaints}                          by node; '' where there is none
-    clocks {exchanges}                          by rank: [sent, the rank's time, received], several times
-
-Words to the ranks are check, burn and clock, which are answered at once, and start and end, for which each rank waits
-that runs the case: one, or with plain MPI all of them.
-When standard input ends, because the host is done, was interrupted or died, everything it started is ended.
+standard input and reads events from its standard output (model/messages.py). What ranks say it passes on unread,
+but for the kind. When standard input ends, because the host is done, was interrupted or died, everything it started is
+ended.
 """
 
 import asyncio
 import contextlib
-import json
 import os
 import secrets
 import shutil
@@ -45,8 +18,26 @@ import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+from parlab.model.messages import (
+    CLOCK,
+    AnyCommand,
+    ClocksRead,
+    ClockTold,
+    CompareClocks,
+    Event,
+    Exit,
+    Join,
+    Launch,
+    Listening,
+    Output,
+    Probe,
+    Probed,
+    Say,
+    from_line,
+    is_clock,
+    to_line,
+)
 from parlab.node.processes import end_processes
 
 LOOPBACK = "127.0.0.1"
@@ -77,10 +68,13 @@ class Launcher:
         self._scratch: str | None = None
         self._run = b""
 
-    def tell(self, event: str, **facts: Any) -> None:
+    def tell(self, event: Event) -> None:
         """Send the host an event."""
-        sys.stdout.write(json.dumps({"event": event, **facts}) + "\n")
-        sys.stdout.flush()
+        self._pass_on(to_line(event))
+
+    def _pass_on(self, line: bytes) -> None:
+        sys.stdout.buffer.write(line)
+        sys.stdout.buffer.flush()
 
     async def serve(self) -> None:
         """Obey commands until standard input ends; then end what is left."""
@@ -89,20 +83,19 @@ class Launcher:
         self._port = server.sockets[0].getsockname()[1]
         commands = asyncio.StreamReader(limit=LINE_LIMIT)
         await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(commands), sys.stdin)
-        self.tell("listening")
+        self.tell(Listening())
         aside: set[asyncio.Task[None]] = set()  # what takes its time: a hang-up must not wait for it
         try:
             while line := await commands.readline():
-                command = json.loads(line)
-                match command.pop("do"):
-                    case "launch":
-                        await self.launch(**command)
-                    case "say":
-                        self.say(**command)
-                    case "probe":
-                        aside.add(asyncio.create_task(self.probe(**command)))
-                    case "clocks":
-                        aside.add(asyncio.create_task(self.clocks(**command)))
+                match from_line(line, AnyCommand):
+                    case Launch(argv, env):
+                        await self.launch(argv, env)
+                    case Say(word):
+                        self.say(word)
+                    case Probe(nodes, argv):
+                        aside.add(asyncio.create_task(self.probe(nodes, argv)))
+                    case CompareClocks(ranks):
+                        aside.add(asyncio.create_task(self.clocks(ranks)))
         finally:
             for task in aside:
                 task.cancel()
@@ -143,24 +136,22 @@ class Launcher:
         async def relay(stream: asyncio.StreamReader | None, name: str) -> None:
             assert stream is not None
             while line := await stream.readline():
-                self.tell("output", stream=name, text=line.decode(errors="replace").rstrip("\n"))
+                self.tell(Output(name, line.decode(errors="replace").rstrip("\n")))
 
         await asyncio.gather(relay(process.stdout, "stdout"), relay(process.stderr, "stderr"))
-        self.tell("exit", code=await process.wait())
+        self.tell(Exit(await process.wait()))
 
     async def _hear_rank(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(ConnectionError, ValueError):  # whoever does not speak as a rank does is not one
+            join: Join = from_line(await reader.readline(), Join)
+            if not secrets.compare_digest(join.token, self._token):
+                raise ValueError("not a rank of this launch")
+            self._ranks[writer] = Rank(join.rank, join.pid if join.host == socket.gethostname() else None)
             while line := await reader.readline():
-                message = json.loads(line)
-                if not isinstance(message, dict) or message.pop("token", None) != self._token:
-                    break
-                rank = self._ranks.setdefault(writer, Rank(message["rank"]))
-                if message["event"] == "clock":
-                    self._times.put_nowait(message["at"])
-                    continue
-                if message["event"] == "hello" and message["host"] == socket.gethostname():
-                    rank.pid = message["pid"]
-                self.tell(**message)
+                if is_clock(line):
+                    self._times.put_nowait(from_line(line, ClockTold).at)
+                else:
+                    self._pass_on(line)
         self._ranks.pop(writer, None)
         writer.close()
 
@@ -177,10 +168,10 @@ class Launcher:
                 found = exchanges[rank.number] = []
                 for _ in range(EXCHANGES):
                     sent = time.monotonic()
-                    writer.write(b"clock\n")
+                    writer.write(f"{CLOCK}\n".encode())
                     at = await self._times.get()
                     found.append((sent, at, time.monotonic()))
-        self.tell("clocks", exchanges=exchanges)
+        self.tell(ClocksRead(exchanges))
 
     async def probe(self, nodes: list[str], argv: list[str]) -> None:
         """Try a command on every node at once; report what each answered wrongly, '' where it did not."""
@@ -206,7 +197,7 @@ class Launcher:
             )
 
         complaints = await asyncio.gather(*map(complaint, nodes))
-        self.tell("probe", complaints=dict(zip(nodes, complaints, strict=True)))
+        self.tell(Probed(dict(zip(nodes, complaints, strict=True))))
 
     async def end(self) -> None:
         """End mpiexec and with it its ranks: politely, then not; and this node's ranks one by one at last."""

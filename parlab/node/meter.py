@@ -1,26 +1,26 @@
 """A node's meter: what the kernel says of its CPU time, who else uses it, and what an unpaced burn gets."""
 
-import hashlib
 import math
 import os
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from parlab.model.reading import NodeReading
+from parlab.model.reading import Host, NodeReading, Process, RawReading
+from parlab.model.spec import PERIOD
 from parlab.node.cgroup import Cgroup
 from parlab.node.processes import processes
-from parlab.task.pace import PERIOD
 
 STAT = Path("/proc/stat")
 BURN_PERIODS = 4  # enough whole periods for a tenth, few enough for a start that nobody notices
 BLOCK = bytes(256 * 1024)  # hashing it takes about a quarter of a millisecond, without the interpreter's lock
 
 
-def read_host(stat: Path = STAT) -> dict[str, float] | None:
-    """The machine's CPU time, as NodeReading.from_node takes it; None where /proc does not tell."""
+def read_host(stat: Path = STAT) -> Host | None:
+    """The machine's CPU time; None where /proc does not tell."""
     try:
         first, *others = stat.read_text().splitlines()
     except OSError:
@@ -28,22 +28,18 @@ def read_host(stat: Path = STAT) -> dict[str, float] | None:
     user, nice, system, idle, iowait, irq, softirq, steal, *_ = (
         int(ticks) / os.sysconf("SC_CLK_TCK") for ticks in first.split()[1:]
     )
-    return {
-        "cpus": sum(line.startswith("cpu") for line in others),
-        "busy_s": user + nice + system + irq + softirq,
-        "idle_s": idle + iowait,
-        "stolen_s": steal,
-    }
+    cpus = sum(line.startswith("cpu") for line in others)
+    return Host(cpus, busy_s=user + nice + system + irq + softirq, idle_s=idle + iowait, stolen_s=steal)
 
 
-def foreign_processes(run: str, proc: Path = Path("/proc")) -> dict[str, dict[str, Any]]:
+def foreign_processes(run: str, proc: Path = Path("/proc")) -> dict[str, Process]:
     """Processes that use this node's CPU and are none of the run's, neither its ranks nor what started them, by pid."""
-    found: dict[str, dict[str, Any]] = {}
+    found: dict[str, Process] = {}
     parents: dict[str, str] = {}
     for stat in _stats(proc):
         parents[stat.pid] = stat.parent
         if stat.run != run.encode():
-            found[stat.pid] = {"name": stat.name, "cpu_s": stat.cpu_s}
+            found[stat.pid] = Process(stat.name, stat.cpu_s)
     pid = str(os.getpid())
     while (pid := parents.get(pid, "0")) != "0":
         found.pop(pid, None)
@@ -98,21 +94,21 @@ class Meter:
         self._cgroup = Cgroup()
         self._reading_s = 0.0
 
-    def read(self, *, in_full: bool = False) -> dict[str, Any]:
-        """Read the counters, as NodeReading.from_node takes them; `in_full` looks at every process of the node, too."""
+    def read(self, *, in_full: bool = False) -> RawReading:
+        """Read the counters; `in_full` looks at every process of the node, too."""
         began = time.thread_time()
         host = read_host() if self._host else None
         if host is not None and in_full and not self._own_node:
-            host["ours_s"] = used_by(self._run)
-        facts = {
-            "at": time.monotonic(),
-            "files": self._cgroup.texts() if self._own_node else {},
-            "host": host,
-            "foreign": foreign_processes(self._run) if in_full and self._own_node else {},
-            "reading_s": self._reading_s,
-        }
+            host = replace(host, ours_s=used_by(self._run))
+        raw = RawReading(
+            at=time.monotonic(),
+            files=self._cgroup.texts() if self._own_node else {},
+            host=host,
+            foreign=foreign_processes(self._run) if in_full and self._own_node else {},
+            reading_s=self._reading_s,
+        )
         self._reading_s += time.thread_time() - began
-        return facts
+        return raw
 
     def burn(self) -> float | None:
         """Host CPUs that a burn without pacing gets; None where there is no limit to get the better of.
@@ -121,19 +117,29 @@ class Meter:
         It also counts the periods: what was used from one refill to another, over the periods between, is the rate,
         however late this process gets to look.
         """
+        from hashlib import sha256  # here: each rank imports this module, and one of a node burns
+
         now = first = NodeReading.from_node(self.read())
         if now.limit is None or now.used_s is None:
             return None
-        until = now.at + (BURN_PERIODS + 2) * PERIOD  # the first and the last are not whole
-        helpers = [threading.Thread(target=_hash_until, args=(until,)) for _ in range(math.ceil(now.limit) - 1)]
+        until = now.at + (BURN_PERIODS + 2) * PERIOD  # at the latest, where the kernel counts no periods
+        over = threading.Event()
+
+        def hash_along() -> None:
+            large = 16 * BLOCK  # the interpreter's lock is asked for once a block
+            while not over.is_set():
+                sha256(large)
+
+        helpers = [threading.Thread(target=hash_along) for _ in range(math.ceil(now.limit) - 1)]
         for helper in helpers:
             helper.start()
-        refills = []
-        while now.at < until:
-            hashlib.sha256(BLOCK)
+        refills: list[NodeReading] = []
+        while now.at < until and not (refills and _periods(refills[0], now) >= BURN_PERIODS):
+            sha256(BLOCK)
             before, now = now, NodeReading.from_node(self.read())
             if now.periods != before.periods:
                 refills.append(now)
+        over.set()
         for helper in helpers:
             helper.join()
         if len(refills) < 2:  # a limit that is set, and that the kernel does not enforce
@@ -147,9 +153,3 @@ def _used_s(before: NodeReading, after: NodeReading) -> float:
 
 def _periods(before: NodeReading, after: NodeReading) -> int:
     return (after.periods or 0) - (before.periods or 0)
-
-
-def _hash_until(until: float) -> None:
-    large = 16 * BLOCK  # the interpreter's lock is asked for once a block
-    while time.monotonic() < until:
-        hashlib.sha256(large)

@@ -15,15 +15,18 @@ import sys
 from importlib import import_module
 from pathlib import Path
 
+import parlab.lab
 from parlab.model.case import FUTURES, MPI
+from parlab.model.messages import BOOT, Hello
 from parlab.node.control import control
+from parlab.node.harness import run_case
 from parlab.node.processes import end_processes
 
 # Imported before the rank goes on, in all ranks at once. The first starts MPI; the rest is what mpi4py.futures and a
 # lab would otherwise load one after another.
 PRELOADED = {
-    FUTURES: ("mpi4py.MPI", "mpi4py.futures._core", "mpi4py.run", "parlab.node.harness"),
-    MPI: ("mpi4py.MPI", "parlab.node.harness"),
+    FUTURES: ("mpi4py.MPI", "mpi4py.futures._core", "mpi4py.run"),
+    MPI: ("mpi4py.MPI",),
 }
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
@@ -48,11 +51,13 @@ def main() -> None:
     line = control()
     # A simulated node shares its machine with other people's runs: there, none is ours to end.
     ended = end_leftovers() if os.environ.get("PARLAB_OWN_NODE") else []
-    line.send("hello", host=socket.gethostname(), pid=os.getpid(), boot=boot_id(), ended=ended)
+    line.send(Hello(line.rank, socket.gethostname(), boot_id(), ended))
     random.seed(int(os.environ.get("PARLAB_SEED", "0")))
+    line.listen()
+    line.await_word(BOOT)  # a rank that is early would spin in MPI, and keep the others from getting there
     for name in PRELOADED.get(launch, ()):
         import_module(name)
-    line.listen()
+    parlab.lab.in_launch = run_case
     sys.argv = [sys.argv[0], lab]
     if launch == FUTURES:
         runpy.run_module("mpi4py.futures", run_name="__main__", alter_sys=True)

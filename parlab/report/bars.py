@@ -3,12 +3,11 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from parlab.analysis.breakdown import Worker, by_node, by_worker, first_submission, in_order, thread_numbers, worker_of
 from parlab.formatting import NO_TASK, decimal
-from parlab.task.phases import LOCK_HELD, LOCK_WAIT, Phase
-from parlab.task.recorder import OK, Span
+from parlab.model.span import LOCK_HELD, LOCK_WAIT, OK, Phase, Span
+from parlab.model.workers import Worker, by_node, by_worker, first_submission, in_order, thread_numbers, worker_of
 
-QUEUED, TRANSFER = "queued", "on the way"
+QUEUED, TRANSFER = "queued", "transfer"
 TASK, FAILED, PHASE, MARK, START_UP, SHUT_DOWN = "task", "failed", "other phase", "mark", "start-up", "shut-down"
 
 

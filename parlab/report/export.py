@@ -1,4 +1,4 @@
-"""Still pictures of charts, for slides: a browser that draws nothing on the screen draws the page with the one chart.
+"""Exported charts, for slides: a browser that draws nothing on the screen draws the page with the one chart.
 
 A Chrome, Chromium or Edge that is installed does that; it is asked for what it has made of the page, in which the chart
 has put its picture as text. Options as of https://developer.chrome.com/docs/chromium/headless
@@ -38,7 +38,7 @@ def find_browser() -> str:
         if found := shutil.which(name):
             return found
     raise UsageError(
-        "no Chrome, Chromium or Edge was found, and a still is drawn by one: install one, or print the report to a file"
+        "no Chrome, Chromium or Edge was found, and one of them exports a chart: install one, or print the report"
     )
 
 
@@ -61,7 +61,7 @@ def picture(page: str, kind: str) -> bytes:
 
 def _opened(browser: str, page: str, kind: str, folder: Path) -> tuple[int, str, str]:
     """Open a page; the browser's exit code, what it has made of the page, and its complaints. Raises ParlabError."""
-    file = folder / "still.html"
+    file = folder / "export.html"
     file.write_text(page, "utf-8")
     command = [
         *(browser, "--headless", "--disable-gpu", "--no-first-run", f"--user-data-dir={folder}/profile", *OPTIONS),

@@ -17,8 +17,9 @@ from bokeh.models.annotations import Label
 from bokeh.models.renderers import GlyphRenderer
 from bokeh.plotting import figure
 
-from parlab.analysis.breakdown import by_worker, first_submission, most_at_once, thread_numbers, worker_of
 from parlab.formatting import plural, seconds
+from parlab.model.span import LOCK_HELD, LOCK_WAIT, Span
+from parlab.model.workers import by_worker, first_submission, most_at_once, thread_numbers, worker_of
 from parlab.report import style
 from parlab.report.bars import (
     FAILED,
@@ -48,8 +49,6 @@ from parlab.report.style import (
     zoomable,
 )
 from parlab.results.record import MeasuredCase, Repeat
-from parlab.task.phases import LOCK_HELD, LOCK_WAIT
-from parlab.task.recorder import Span
 
 LABELLED_FROM = 11  # pixels of a row; less has no room for a name
 MARK_PIXELS = 9  # from the middle of a mark to its words
@@ -104,7 +103,7 @@ def measured_gantt(case: MeasuredCase, repeat: Repeat, x_range: Range1d, letter:
     if case.workers < seen and together < seen:
         of = f", {together} at once"
     title = f"{_before(letter)}measured: {seconds(repeat.measured_s)}, {plural(seen, 'worker')}{of}"
-    at = rows(repeat.spans, limits, case.workforce.without_task(repeat.spans), launch=True)
+    at = rows(repeat.spans, limits, case.without_task(repeat.spans), launch=True)
     return _gantt(drawn + around, repeat.spans, at, x_range, title, measured=True)
 
 
@@ -112,7 +111,7 @@ def ideal_gantt(case: MeasuredCase, spans: Sequence[Span], x_range: Range1d, let
     """The figure of the case's ideal schedule, which these spans are."""
     drawn = [bar for bar in bars(spans) if bar.kind == TASK]  # all are queued until they start
     title = f"{_before(letter)}ideal: {seconds(case.ideal_s)}"
-    at = rows(spans, {}, case.workforce.without_task(spans), launch=False)
+    at = rows(spans, {}, case.without_task(spans), launch=False)
     return _gantt(drawn, spans, at, x_range, title, measured=False)
 
 

@@ -8,11 +8,11 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from parlab.analysis.breakdown import Worker, by_worker, first_submission
 from parlab.model.reading import NodeReading
+from parlab.model.span import Span
+from parlab.model.spec import PERIOD
+from parlab.model.workers import Worker, by_worker, first_submission
 from parlab.results.record import Repeat
-from parlab.task.pace import PERIOD
-from parlab.task.recorder import Span
 
 HEAD = "head"
 

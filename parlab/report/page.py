@@ -21,6 +21,7 @@ from markupsafe import Markup, escape
 
 from parlab.errors import UsageError
 from parlab.formatting import plural, signed_percent
+from parlab.host.places import COMMAND
 from parlab.report.charts import side_by_side
 from parlab.report.style import Chart
 from parlab.report.timelines import case_chart
@@ -90,7 +91,7 @@ def chart_of(name: str, run: Run, against: Run | None = None) -> str:
         raise UsageError(f"required a chart of {whose}, one of {', '.join(named) or 'none'}, found {name!r}")
     labs = " and ".join(dict.fromkeys(f"lab.{one.lab}" for one in runs))
     _entitle(named[name], [f"{labs}: {named[name].title}"] + [f"{r.id}: {in_short(r)}" for r in runs if not r.stands])
-    return _page("still.html", name, [named[name]], chart=named[name])
+    return _page("export.html", name, [named[name]], chart=named[name])
 
 
 def _entitle(chart: Chart, lines: list[str]) -> None:
@@ -147,6 +148,7 @@ def _page(template: str, title: str, charts: Sequence[Chart], **content: Any) ->
         lstrip_blocks=True,
     )
     environment.filters["code"] = _code
+    environment.globals["command"] = COMMAND
     return environment.get_template(template).render(
         title=title,
         style=Markup((HERE / "pages" / "page.css").read_text("utf-8")),

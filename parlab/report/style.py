@@ -51,7 +51,7 @@ CONTENDED = Look(VERMILION, "diagonal_cross")
 
 @dataclass(frozen=True)
 class Chart:
-    """A picture, by the name under which a still of it is made; `words` tell it to those who cannot see."""
+    """A picture, by the name under which it is exported; `words` tell it to those who cannot see."""
 
     name: str
     title: str

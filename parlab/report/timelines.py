@@ -8,13 +8,13 @@ from bokeh.models import ColumnDataSource, FixedTicker, HoverTool, NumeralTickFo
 from bokeh.plotting import figure
 from numpy.typing import NDArray
 
-from parlab.analysis.breakdown import first_submission
 from parlab.formatting import decimal, number, percent, plural
+from parlab.model.span import Span
+from parlab.model.workers import first_submission
 from parlab.report.gantt import MARK_PIXELS, ideal_gantt, measured_gantt
 from parlab.report.measures import CpuUse, busy_steps, cpu_limit, cpu_use, measure
 from parlab.report.style import COMPUTING, GREEN, GREY, ORANGE, VERMILION, Chart, make_figure, share_of_axis, zoomable
 from parlab.results.record import MeasuredCase, Repeat
-from parlab.task.recorder import Span
 from parlab.terminal.summary import times_in_words
 
 MARGIN = 0.01  # of the axis of time, on either side

@@ -4,9 +4,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from parlab.analysis.breakdown import by_worker, first_submission, thread_numbers, worker_of
 from parlab.course.handout import Handout, parse_handout
 from parlab.formatting import number, percent, seconds, share, signed_percent, times
+from parlab.model.span import Span
+from parlab.model.workers import by_worker, first_submission, thread_numbers, worker_of
 from parlab.report.bars import chunks, rows
 from parlab.report.charts import accounts, overview
 from parlab.report.curves import curve_chart
@@ -15,7 +16,6 @@ from parlab.report.scaling import curves, fits, of_the_ideal, too_few
 from parlab.report.style import Chart
 from parlab.report.timelines import case_chart
 from parlab.results.record import MeasuredCase, Run
-from parlab.task.recorder import Span
 from parlab.terminal.summary import ideal_in_words, in_short, remarks
 from parlab.thresholds import EVEN
 

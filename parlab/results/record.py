@@ -2,8 +2,8 @@
 
     schema, id, started (local time), lab, handout, backend, spec of the largest cluster, environment,
     failure   {text, exit_code}, or null
-    cases[]   {name, settings, launch, spec, workforce {workers, nodes, cores, chunk}, declared, ideal_s, serial_s,
-              lesson_s, tasks [[burned, waited], ...] in units, repeats[]}; without units there is no ideal: null
+    cases[]   {name, settings, launch, spec, nodes[], workforce {workers, nodes, cores, chunk}, declared, ideal_s,
+              serial_s, lesson_s, tasks [[burned, waited], ...] in units, repeats[]}; no units, no ideal: null
     repeats[] {startup_s, shutdown_s, outcome, complaint, metrics{}, spans[], nodes{}, clocks{}}
     spans[]   a task each (parlab/task/recorder.py); a phase of it that ends as it begins is a mark
     nodes{}   {wanted, engine[], burned, readings[]} by name; clocks{} {offset_s, uncertainty_s}, too
@@ -15,29 +15,22 @@ What follows from these is written beside them for other readers, and worked out
 
 import statistics
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import cached_property
 from typing import Any
 
-from parlab.analysis.breakdown import (
-    Breakdown,
-    breakdown,
-    by_worker,
-    first_submission,
-    in_order,
-    last_to_finish,
-    most_at_once,
-)
-from parlab.analysis.ideal import Workforce, ideal_spans
+from parlab.analysis.breakdown import Breakdown, breakdown
+from parlab.analysis.ideal import ideal_spans
 from parlab.errors import EXIT_CLOSED_PIPE, Interrupted
 from parlab.formatting import plural
 from parlab.model.case import PYTHON, RIGHT, WRONG, Demand
 from parlab.model.clocks import Clock
 from parlab.model.reading import NodeReading
+from parlab.model.span import Span
 from parlab.model.spec import Spec
-from parlab.task.recorder import Span
+from parlab.model.workers import Workforce, by_worker, first_submission, in_order, last_to_finish, most_at_once
 
 
 class Answer(Enum):
@@ -143,6 +136,7 @@ class MeasuredCase:
     declared: str = RIGHT  # the outcome that it is to come to
     launch: str = PYTHON
     lesson_s: float | None = None  # what the lesson printed
+    nodes: tuple[str, ...] = ()  # the names of the spec's nodes, the head's first
 
     @property
     def workers(self) -> int:
@@ -231,7 +225,11 @@ class MeasuredCase:
 
     def ideal(self) -> list[Span]:
         """The schedule that the case would have if nothing were lost, in seconds from the start."""
-        return [] if self.ideal_s is None else ideal_spans(self.tasks, self.workforce, self.spec)
+        return [] if self.ideal_s is None else ideal_spans(self.tasks, self.workforce, self.spec, self.nodes)
+
+    def without_task(self, spans: Sequence[Span] | None = None) -> dict[str, int]:
+        """How many workers of each node left none of these spans, or none in the median repeat."""
+        return self.workforce.without_task(self.median_repeat.spans if spans is None else spans, self.nodes)
 
     def most_unexplained(self) -> tuple[str, float]:
         """The worker of the median repeat whose time is explained least: its node, and the share."""

@@ -3,6 +3,7 @@
 A document is what JSON decodes to.
 """
 
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -11,7 +12,7 @@ from typing import Any
 # 3  launch, workforce, lesson_s and figures of a case; ideal_s and serial_s may be null; claims that must be shown
 # 4  handout; marks
 # 5  other names: run_delay_s (was stalled_s), foreign (strangers), metrics (figures), required (must), breakdown
-#    (account) with contended (held_back) and transfer (on_the_way)
+#    (account) with contended (held_back) and transfer (on_the_way); nodes of a case, by name
 SCHEMA = 5
 
 Document = dict[str, Any]
@@ -36,6 +37,8 @@ def _from_4(document: Document) -> None:
                 _rename(reading, "strangers", "foreign")
     for claim in document.get("verdict", {}).get("claims", ()):
         _rename(claim, "must", "required")
+    for case in document.get("cases", ()):
+        case.setdefault("nodes", _nodes_of_4(case))
 
 
 STEPS: dict[int, Callable[[Document], None]] = {3: _from_3, 4: _from_4}
@@ -45,10 +48,19 @@ READABLE = (*STEPS, SCHEMA)
 def upgrade(document: Document, schema: int) -> None:
     """Bring a document of a readable schema forward, in place.
 
-    Raises AttributeError or TypeError where it is no record at all.
+    Raises AttributeError, KeyError, TypeError or ValueError where it is damaged.
     """
     for version in range(schema, SCHEMA):
         STEPS[version](document)
+
+
+def _nodes_of_4(case: Document) -> list[str]:
+    """Until then nodes were known by their names alone, which ended with the engine's number: `worker-2`."""
+    seen = {span["node"] for repeat in case["repeats"] for span in repeat["spans"]} - {"head"}
+    numbered = [found for name in seen if (found := re.fullmatch(r"(.*)-([0-9]{1,4})", name))]
+    prefix = numbered[0][1] if numbered else "worker"
+    most = max([case["spec"]["nodes"], *(int(found[2]) for found in numbered)])
+    return ["head", *(f"{prefix}-{number}" for number in range(1, most + 1))]
 
 
 def _repeats(document: Document) -> Iterator[Document]:

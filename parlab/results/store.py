@@ -4,6 +4,7 @@ import json
 import math
 import os
 import re
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from fractions import Fraction
@@ -13,11 +14,9 @@ from typing import Any
 import msgspec
 
 from parlab.errors import UsageError
-from parlab.host.environment import ROOT
+from parlab.host.places import COMMAND, RESULTS
 from parlab.results.record import MeasuredCase, Repeat, Run
 from parlab.results.schema import READABLE, SCHEMA, upgrade
-
-RESULTS = Path(os.environ.get("PARLAB_RESULTS") or ROOT / "results")
 
 
 def to_json(run: Run) -> dict[str, Any]:
@@ -106,11 +105,12 @@ def read_json(path: Path) -> Run:
                 f"It was written by {age} version of parlab."
             )
         document = msgspec.json.decode(data)
-        upgrade(document, schema)
+        with suppress(AttributeError, KeyError, TypeError, ValueError):  # of what is damaged, msgspec tells the place
+            upgrade(document, schema)
         run = msgspec.convert(document, type=Run, dec_hook=_from_json)
         _check(run)
         return run
-    except (msgspec.MsgspecError, ValueError, AttributeError, TypeError, RecursionError) as error:
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise UsageError(f"{path}: {_required(error)}. It is damaged, or no record of parlab.") from error
 
 
@@ -131,6 +131,8 @@ def _check(run: Run) -> None:
         raise ValueError(f"Expected a time, got {run.started[:40]!r} - at started") from None
     if not re.fullmatch(r"\w[\w.-]{0,199}", run.id):  # files are named after it
         raise ValueError(f"Expected letters, digits, points and dashes, got {run.id[:40]!r} - at id")
+    if any(len(case.nodes) <= case.workforce.nodes for case in run.cases):
+        raise ValueError("Expected a name for each node, got fewer - at nodes")
     if any(not case.repeats for case in run.cases):
         raise ValueError("Expected at least one, got none - at repeats")
 
@@ -203,5 +205,7 @@ def find(wanted: str, folder: Path = RESULTS) -> Path:
     if len(found) != 1:
         none = "none such" if records else f"none at all in {folder}"
         what = f"{len(found)} runs whose id begins so" if found else none
-        raise UsageError(f"required a run (a file, an id, or its number in ./invoke results), found {what}: {wanted!r}")
+        raise UsageError(
+            f"required a run (a file, an id, or its number in {COMMAND} results), found {what}: {wanted!r}"
+        )
     return found[0]

@@ -13,9 +13,9 @@ from collections.abc import Iterator
 from itertools import count, pairwise
 from typing import Any
 
-from parlab.analysis.breakdown import Worker, by_worker, first_submission, in_order, thread_numbers
+from parlab.model.span import Span
+from parlab.model.workers import Worker, by_worker, first_submission, in_order, thread_numbers
 from parlab.results.record import MeasuredCase, NodeRecord, Repeat, Run
-from parlab.task.recorder import Span
 
 Event = dict[str, Any]
 RUN = 1  # the process of the run itself; those of the nodes follow

@@ -1,46 +1,55 @@
-"""One launch: ranks boot with the limits lifted, the limits go on and are read back, then the case runs.
+"""One launch of a case: boot without limits, put them on and prove them, run, check, end.
 
 Every step has a deadline; a step that fails ends in an error that names the node.
 """
 
 import time
-from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import groupby
-from pathlib import Path
 from typing import Any
 
-from parlab.analysis.ideal import Workforce, ideal_s, workforce
-from parlab.backend.base import Backend, Placement
-from parlab.backend.session import Event, Session
-from parlab.errors import RunError
+from parlab.analysis.ideal import ideal_s
+from parlab.backend.base import Backend
+from parlab.backend.session import Session
 from parlab.formatting import plural
-from parlab.model.case import MPI, PYTHON, Case, Demand
-from parlab.model.clocks import Clock, by_the_heads_clock, estimate
-from parlab.model.reading import NodeReading
+from parlab.model.case import MPI, Case, Demand
+from parlab.model.clocks import estimate
+from parlab.model.messages import BOOT, END, START, ClocksRead, CompareClocks, Done, Exit, Hello, Launch, Plan, Ready
 from parlab.model.spec import Spec
-from parlab.results.record import NodeRecord, Repeat
+from parlab.model.workers import Workforce, workforce
+from parlab.results.record import Repeat
+from parlab.run.collector import Collector
+from parlab.run.conversation import Conversation
+from parlab.run.limits import STEP_SECONDS, Limits
+from parlab.run.mpiexec import OPEN_MPI, mpiexec, scale
 from parlab.run.observer import Observer, Started
-from parlab.task.recorder import Span
-from parlab.thresholds import BURN_WITHIN
 
 # Measured on 2 cores: 9 ranks boot in under 1 s, 33 in 5 s. A laptop that is busy takes several times that.
 BOOT_SECONDS = 20.0
 BOOT_SECONDS_A_NODE = 1.0
-STEP_SECONDS = 15.0  # a word passed on and answered by all
 RUN_SECONDS, RUN_FACTOR = 30.0, 4.0  # of the ideal
 UNPREDICTED_SECONDS = 120.0  # for a case that has no ideal
 
-# For Open MPI 5 in containers. Without ob1 over TCP it tries every transport there is; idle ranks yield the core; UCX
-# floods stderr; cross-memory attach is refused without a capability that no node gets.
-OPEN_MPI = {
-    "OMPI_MCA_pml": "ob1",
-    "OMPI_MCA_btl": "self,sm,tcp",
-    "OMPI_MCA_mpi_yield_when_idle": "1",
-    "OMPI_MCA_osc": "^ucx",
-    "OMPI_MCA_smsc": "^cma",
-}
+
+@dataclass(frozen=True)
+class Order:
+    """What one launch is to run: a case on a size, from a lab's file, with what the ranks are told of it.
+
+    It is number `number` of `of` launches of this case; with `burn` it proves by a burn what the nodes' limits deliver.
+    """
+
+    case: Case
+    spec: Spec
+    lab: str  # the name of its file
+    env: Mapping[str, str]
+    number: int = 1
+    of: int = 1
+    burn: bool = True
+
+    @property
+    def what(self) -> str:
+        """The case with its size, for errors."""
+        return self.case.name if self.case.ran_on else f"{self.case.name} on {plural(self.spec.nodes, 'node')}"
 
 
 @dataclass(frozen=True)
@@ -54,237 +63,97 @@ class Result:
     cpu: str
 
 
-def mpiexec(placement: Placement, spec: Spec, case: Case, lab: str, exported: Iterable[str]) -> list[str]:
-    """Spell out the command: rank 0 on the head, where the case asks for it, the others dealt out to the workers.
+def launch(backend: Backend, session: Session, order: Order, observer: Observer) -> Result:
+    """Run the steps of one launch, in order; limits are lifted when it begins, and when it ends.
 
-    Bound to no core, and free to be more than the cores there are: the limits are the kernel's, not Open MPI's.
+    Raises RunError; the session is of no use after that.
     """
-    head, *nodes = placement.hosts
-    ranks = case.ranks(spec.virtual_cores)
-    numbers = [case.node_of(rank, spec) for rank in range(ranks)]
-    hosts = [head if number is None else nodes[number] for number in numbers]
-    slots = ",".join(f"{host}:{len(list(group))}" for host, group in groupby(hosts))
-    placing = ["--host", slots, "--map-by", "slot:OVERSUBSCRIBE", "--bind-to", "none", "-n", str(ranks)]
-    exports = [word for name in exported for word in ("-x", name)]
-    program = [placement.python, "-m", "parlab.node.rank", case.launch, lab]
-    return [str(Path(placement.python).with_name("mpiexec")), *placing, *exports, *program]
+    case, spec = order.case, order.spec
+    collected = Collector(backend, spec, case, observer)
+    talk = Conversation(session, order.what, collected.hear, observer.say, lambda: backend.diagnosis(session, spec))
+    limits = Limits(backend, spec, talk, collected, on=case.limits)
+
+    began = time.monotonic()
+    plan = _boot(backend, session, order, talk, collected)
+    booted = time.monotonic()
+    limits.put_on(burn=order.burn)
+    tasks = tuple(plan.tasks)
+    force = workforce(case, spec, len(tasks), gil=plan.gil)
+    ideal = ideal_s(tasks, force, spec.unit)
+    nodes = backend.nodes(spec)
+    observer.started(Started(case.name, spec, nodes, len(tasks), force.workers, ideal, order.number, order.of))
+    done = _run(case, spec, ideal, talk)
+    limits.check_again()
+    limits.lift()
+    ending = time.monotonic()
+    _end(talk)
+    return Result(
+        tasks,
+        force,
+        _repeat(done, collected, limits, startup_s=booted - began, ending_s=time.monotonic() - ending),
+        plan.software | {"gil": plan.gil},
+        plan.cpu,
+    )
 
 
-class Launch:
-    """The steps of one launch, in order; each reads events until it has what it waits for."""
+def _boot(backend: Backend, session: Session, order: Order, talk: Conversation, collected: Collector) -> Plan:
+    """Start the ranks and wait until each that runs the case is about to submit its first task."""
+    case, spec, placement = order.case, order.spec, backend.placement(order.spec)
+    env = {**OPEN_MPI, **placement.env, **scale(spec, case), **order.env}
+    argv = mpiexec(placement, spec, case, f"{session.labs}/{order.lab}", (*env, "PARLAB_CONTROL"))
+    talk.send(Launch(argv, env))
+    within = BOOT_SECONDS + BOOT_SECONDS_A_NODE * spec.nodes
+    hellos = talk.gather(Hello, case.ranks(spec.virtual_cores), within, "starting the ranks")
+    talk.say(BOOT)
+    (plan,) = talk.gather(Plan, 1, within, "the serial solution, in which only burn() and wait() take no time")
+    talk.show_output()
+    talk.gather(Ready, _running(case, spec), within, "starting the case, up to its first task")
+    _compare_clocks(hellos, talk, collected)
+    return plan
 
-    def __init__(self, backend: Backend, session: Session, spec: Spec, case: Case, observer: Observer) -> None:
-        self.backend, self.session, self.spec, self.case, self.observer = backend, session, spec, case, observer
-        self.what = case.name if case.ran_on else f"{case.name} on {plural(spec.nodes, 'node')}"
-        self._last_lines: list[str] = []
-        self._unshown: list[str] | None = []  # standard output until the lab runs: it may be Open MPI complaining
-        self._over = False  # the case: what is said on standard error then is about its processes' end
-        self._come: dict[str, list[Event]] = defaultdict(list)
-        self._nodes: dict[int, str] = {}  # by rank
-        self._clocks: dict[int, Clock] = {}
-        self._readings: dict[str, list[NodeReading]] = defaultdict(list)
-        self._engine: list[dict[str, float | None]] = []  # its limits, each time that it was asked
-        self._spans: list[Span] = []
-        self._running = case.ranks(spec.virtual_cores) if case.launch == MPI else 1  # ranks that run the case
-        self._speakers = 0  # ranks that speak for their node
 
-    def run(self, lab: str, env: dict[str, str], *, number: int = 1, of: int = 1, burn: bool = True) -> Result:
-        """Boot, cap, check, start, check, end; with `burn`, see first what an unpaced burn gets under the limits.
+def _running(case: Case, spec: Spec) -> int:
+    """How many ranks run the case."""
+    return case.ranks(spec.virtual_cores) if case.launch == MPI else 1
 
-        `number` of so many is told to the observer. Raises RunError; the session is of no use after that.
-        """
-        backend, spec, case = self.backend, self.spec, self.case
-        backend.set_limits(spec, None)
-        launched = time.monotonic()
-        plan = self._boot(lab, env)
-        startup_s = time.monotonic() - launched
-        burned = self._limit(burn=burn)
-        tasks = tuple(Demand(*task) for task in plan["tasks"])
-        force = workforce(case, spec, len(tasks), gil=plan["gil"])
-        ideal = ideal_s(tasks, force, spec.unit)
-        self.observer.started(Started(case.name, spec, len(tasks), force.workers, ideal, number, of))
-        done = self._run_tasks(ideal)
-        backend.set_limits(spec, None)  # taking ranks down is as slow under a cap as booting them
-        ending = time.monotonic()
-        self._end()
-        first = min((span.submitted for span in self._spans), default=done["opened"])
-        last = max((span.received for span in self._spans), default=done["returned"])
-        repeat = Repeat(
-            spans=tuple(sorted(self._spans, key=lambda span: (span.submitted, span.started))),
-            outcome=done["outcome"],
-            complaint=done["complaint"],
-            startup_s=startup_s + max(0.0, first - done["opened"]),  # the rest: a pool that started under the limits
-            shutdown_s=done["returned"] - last + time.monotonic() - ending,
-            nodes=self._nodes_use(burned),
-            clocks={self._nodes[rank]: clock for rank, clock in self._clocks.items()},
-            metrics=done["metrics"],
-        )
-        backend.set_limits(spec, spec.node_cpus)
-        return Result(tasks, force, repeat, plan["software"] | {"gil": plan["gil"]}, plan["cpu"])
 
-    def _boot(self, lab: str, env: dict[str, str]) -> Event:
-        """Start the ranks and wait until each that runs the case is about to submit its first task; the plan."""
-        placement = self.backend.placement(self.spec)
-        env = {**OPEN_MPI, **placement.env, **self._scale(), **env}
-        argv = mpiexec(placement, self.spec, self.case, f"{self.session.labs}/{lab}", (*env, "PARLAB_CONTROL"))
-        self.session.send("launch", argv=argv, env=env)
-        within = BOOT_SECONDS + BOOT_SECONDS_A_NODE * self.spec.nodes
-        hellos = self._gather("hello", self.case.ranks(self.spec.virtual_cores), within, "booting the ranks")
-        self._speakers = len({event["host"] for event in hellos})
-        (plan,) = self._gather("plan", 1, within, "the serial solution, in which only burn() and wait() take no time")
-        self._show_output()
-        self._gather("ready", self._running, within, "starting the case, up to its first task")
-        self._compare_clocks(hellos)
-        return plan
+def _compare_clocks(hellos: list[Hello], talk: Conversation, collected: Collector) -> None:
+    """Where a rank runs under another kernel than the first, find out how far its clock is ahead."""
+    boots = {hello.rank: hello.boot for hello in hellos}
+    others = [rank for rank, boot in boots.items() if boot != boots[0]]
+    if others:
+        talk.send(CompareClocks(others))
+        (read,) = talk.gather(ClocksRead, 1, STEP_SECONDS, "comparing the clocks of the nodes")
+        collected.set_clocks({rank: estimate(exchanges) for rank, exchanges in read.exchanges.items()})
 
-    def _limit(self, *, burn: bool) -> dict[str, float | None]:
-        """Put the limits on, unless the case is without, and read them back; what a burn got on each node."""
-        burned: dict[str, float | None] = {}
-        if self.case.limits:
-            self.backend.set_limits(self.spec, self.spec.node_cpus)
-            self._engine.append(self.backend.engine_limits(self.spec))
-            burned = self._burn() if burn else {}
-            if any(self._fell_short(node, cpus) for node, cpus in burned.items()):
-                burned = self._burn()  # a spell of something else on the host: once is no proof
-        self._check_limits()
-        return burned
 
-    def _run_tasks(self, ideal: float | None) -> Event:
-        """Let the case go on to its end, and read the limits again; what rank 0 says of it."""
-        self.session.send("say", word="start")
-        within = RUN_SECONDS + RUN_FACTOR * ideal if ideal else UNPREDICTED_SECONDS
-        done = self._gather("done", self._running, within, "running the case")
-        self._check_limits()
-        if self.case.limits:
-            self._engine.append(self.backend.engine_limits(self.spec))
-        return min(done, key=lambda event: int(event["rank"]))  # its result was compared, its figures count
+def _run(case: Case, spec: Spec, ideal: float | None, talk: Conversation) -> Done:
+    """Let the case go on to its end; what rank 0 says of it: its result was compared, its metrics count."""
+    talk.say(START)
+    within = RUN_SECONDS + RUN_FACTOR * ideal if ideal else UNPREDICTED_SECONDS
+    done = talk.gather(Done, _running(case, spec), within, "running the case")
+    return min(done, key=lambda event: event.rank)
 
-    def _end(self) -> None:
-        self._over = True
-        self.session.send("say", word="end")
-        (end,) = self._gather("exit", 1, STEP_SECONDS, "ending mpiexec")
-        if end["code"] != 0:
-            raise self._failed(f"the case was done, but mpiexec ended with exit code {end['code']}")
 
-    def _nodes_use(self, burned: dict[str, float | None]) -> dict[str, NodeRecord]:
-        return {
-            node: NodeRecord(
-                self.backend.wanted(node, self.spec) if self.case.limits else None,
-                tuple(limits[node] for limits in self._engine if node in limits),
-                burned.get(node),
-                tuple(readings),
-            )
-            for node, readings in self._readings.items()
-        }
+def _end(talk: Conversation) -> None:
+    talk.say(END)
+    (end,) = talk.gather(Exit, 1, STEP_SECONDS, "ending mpiexec")
+    if end.code != 0:
+        raise talk.failed(f"the case was done, but mpiexec ended with exit code {end.code}")
 
-    def _scale(self) -> dict[str, str]:
-        """What the processes of a node are told of its size; Slurm would tell them of the cores of their task."""
-        speed, cores, unit = float(self.spec.speed), self.spec.cores, self.spec.unit
-        scale = {"PARLAB_SPEED": str(speed), "PARLAB_CORES": str(cores), "PARLAB_UNIT": str(unit)}
-        per_task = cores if self.case.launch == PYTHON else 1
-        workers = self.case.workers(self.spec.virtual_cores)
-        return scale | {"PARLAB_WORKERS": str(workers), "SLURM_CPUS_PER_TASK": str(per_task)}
 
-    def _compare_clocks(self, hellos: list[Event]) -> None:
-        """Where a rank runs under another kernel than the first, find out how far its clock is ahead."""
-        boots = {event["rank"]: event["boot"] for event in hellos}
-        others = [rank for rank, boot in boots.items() if boot != boots[0]]
-        if others:
-            self.session.send("clocks", ranks=others)
-            (event,) = self._gather("clocks", 1, STEP_SECONDS, "comparing the clocks of the nodes")
-            self._clocks = {int(rank): estimate(found) for rank, found in event["exchanges"].items()}
-
-    def _burn(self) -> dict[str, float | None]:
-        self.session.send("say", word="burn")
-        found = self._gather("burned", self._speakers, STEP_SECONDS, "an unpaced burn in the nodes")
-        return {self._nodes[event["rank"]]: event["cpus"] for event in found}
-
-    def _fell_short(self, node: str, cpus: float | None) -> bool:
-        wanted = self.backend.wanted(node, self.spec)
-        return cpus is not None and wanted is not None and cpus < (1 - BURN_WITHIN) * wanted
-
-    def _check_limits(self) -> None:
-        self.session.send("say", word="check")
-        for event in self._gather("limit", self._speakers, STEP_SECONDS, "reading the limits inside the nodes"):
-            self._readings[self._nodes[event["rank"]]].append(NodeReading.from_node(event["usage"]))
-
-    def _gather(self, wanted: str, count: int, seconds: float, what: str) -> list[Event]:
-        """The next `count` events of one kind, within `seconds`; others that come meanwhile are kept."""
-        until, found = time.monotonic() + seconds, self._come[wanted]
-        while len(found) < count:
-            progress = f"{what}: {len(found)} of {count} done"
-            try:
-                event = self.session.next_event(until)
-            except TimeoutError:
-                raise self._failed(f"{progress} after {seconds:g} s") from None
-            except EOFError:
-                raise self._failed("the launcher on the head is gone") from None
-            if event["event"] == "exit" != wanted:
-                silent = event["code"] == 0 and wanted == "plan"
-                hint = ": does the lab end with a main guard and `lab.main()`?" if silent else ""
-                if event["code"] > 128 and wanted != "hello":
-                    hint = f": signal {event['code'] - 128}. If the lab's own code ended its process, look there first"
-                raise self._failed(f"{progress} when mpiexec ended with exit code {event['code']}{hint}")
-            self._take(event)
-        return self._come.pop(wanted)
-
-    def _take(self, event: Event) -> None:
-        try:
-            self._understand(event)
-        except ValueError as error:
-            raise self._failed(f"its kernel's files do not read as they are documented: {error}") from error
-
-    def _understand(self, event: Event) -> None:
-        match event["event"]:
-            case "output":
-                self._heard(event)
-            case "failed":
-                raise RunError(f"{self.what}: {event['stage']} raised {event['error']}\n{event['trace'].rstrip()}")
-            case "spans":
-                spans = [self._span(facts) for facts in event["spans"]]
-                self._spans += spans
-                self.observer.spans(spans)
-            case "usage":
-                node, usage = self._nodes[event["rank"]], NodeReading.from_node(event["usage"])
-                self._readings[node].append(usage)
-                self.observer.usage(node, usage)
-            case "hello":
-                node = self._node(event["host"], event["rank"])
-                self._nodes[event["rank"]] = node
-                if ended := event["ended"]:
-                    what = plural(len(ended), "process")
-                    self.observer.say(f"{node}: ended {what} that an earlier run had left behind")
-                self._come["hello"].append(event)
-            case kind:
-                self._come[kind].append(event)
-
-    def _span(self, facts: dict[str, Any]) -> Span:
-        span = Span.from_json(facts | {"node": self._node(facts["node"], facts["rank"])})
-        clock = self._clocks.get(span.rank)
-        return span if clock is None else by_the_heads_clock(span, clock)
-
-    def _node(self, host: str, rank: int) -> str:
-        return self.backend.node_name(host, self.case.node_of(rank, self.spec))
-
-    def _heard(self, event: Event) -> None:
-        text = event["text"]
-        self._last_lines = [*self._last_lines[-11:], text] if text.strip() else self._last_lines
-        if self._unshown is None and not (self._over and event["stream"] == "stderr"):
-            self.observer.say(text)
-        elif self._unshown is not None and event["stream"] == "stdout":
-            self._unshown.append(text)
-
-    def _show_output(self) -> None:
-        """The lab runs: from here on, what comes on standard output is its own."""
-        for text in self._unshown or ():
-            self.observer.say(text)
-        self._unshown = None
-
-    def _failed(self, reason: str) -> RunError:
-        parts = [f"{self.what}: {reason}."]
-        if diagnosis := self.backend.diagnosis(self.session, self.spec):
-            parts.append(diagnosis)
-        if self._last_lines:
-            parts.append("The last lines of mpiexec:\n  " + "\n  ".join(self._last_lines))
-        parts.append("Try again; if it stays, ./invoke down and run it once more.")
-        return RunError("\n".join(parts))
+def _repeat(done: Done, collected: Collector, limits: Limits, *, startup_s: float, ending_s: float) -> Repeat:
+    """The record of the launch. What a pool takes to start under the limits is start-up, too."""
+    spans = collected.spans
+    first = min((span.submitted for span in spans), default=done.opened)
+    last = max((span.received for span in spans), default=done.returned)
+    return Repeat(
+        spans=tuple(sorted(spans, key=lambda span: (span.submitted, span.started))),
+        outcome=done.outcome,
+        complaint=done.complaint,
+        startup_s=startup_s + max(0.0, first - done.opened),
+        shutdown_s=done.returned - last + ending_s,
+        nodes=limits.records(),
+        clocks=collected.clocks(),
+        metrics=done.metrics,
+    )

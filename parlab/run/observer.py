@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from parlab.model.node import Node
 from parlab.model.reading import NodeReading
+from parlab.model.span import Span
 from parlab.model.spec import Spec
 from parlab.results.record import MeasuredCase
-from parlab.task.recorder import Span
 
 
 @dataclass(frozen=True)
@@ -16,6 +17,7 @@ class Started:
 
     name: str
     spec: Spec
+    nodes: tuple[Node, ...]  # of the spec, the head's first
     tasks: int
     workers: int
     ideal_s: float | None
@@ -29,8 +31,8 @@ class Observer(Protocol):
     def say(self, text: str) -> None:
         """Hear a line for the user."""
 
-    def begin(self, spec: Spec, limit: float | None) -> None:
-        """Hear the largest spec, and the limit of a node in host CPUs, None where there is none; launches follow."""
+    def begin(self, spec: Spec, nodes: Sequence[Node]) -> None:
+        """Hear the largest spec and its nodes, the head's first; launches follow."""
 
     def started(self, started: Started) -> None:
         """Hear that a case runs."""
@@ -38,8 +40,8 @@ class Observer(Protocol):
     def spans(self, spans: Sequence[Span]) -> None:
         """Hear of tasks of this case that are done."""
 
-    def usage(self, node: str, usage: NodeReading) -> None:
-        """Hear what a node uses."""
+    def reading(self, node: str, reading: NodeReading) -> None:
+        """Hear what a node uses, by its name."""
 
     def case(self, case: MeasuredCase) -> None:
         """Hear that a case was measured, with all its repeats."""

@@ -1,4 +1,4 @@
-"""What the command line says, read and checked before anything starts.
+"""What the command line asks for: read once, here, into frozen values. No word of it is looked at again.
 
 Every reader raises UsageError, which names the option and what it takes.
 """
@@ -6,17 +6,14 @@ Every reader raises UsageError, which names the option and what it takes.
 import math
 import os
 import re
+from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from fractions import Fraction
-from itertools import product
 from pathlib import Path
-from typing import Any
 
+from parlab.backend.registry import backend_names
 from parlab.errors import UsageError
-from parlab.formatting import plural
-from parlab.lab import Lab
-from parlab.model.case import PYTHON, Case
 from parlab.model.spec import Spec
 
 MOST_NODES = 64
@@ -24,87 +21,75 @@ MOST_CORES = 64
 MOST_REPEATS = 100
 SLOWEST = Fraction(1, 64)
 UNIT_SECONDS = (0.001, 60.0)
-SETTINGS = ("workers", "chunk", "size")  # of a lab's cases, that the command line can change
-BACKENDS = ("cluster", "embedded")
 
 
 @dataclass(frozen=True)
-class Options:
-    """The options of a lab as they were typed; None is the lab's own, or whatever is there."""
+class Request:
+    """What is asked of a lab. None is the lab's own, or whatever is there.
 
-    nodes: str | None = None
-    cores: str | None = None
-    speed: str | None = None
-    unit: str | None = None
-    workers: str | None = None
-    chunk: str | None = None
-    size: str | None = None
+    `settings` are values for the cases' settings in place of their own: workers, chunk, size.
+    """
+
+    nodes: tuple[int, ...] | None = None
+    cores: int | None = None
+    speed: Fraction | None = None
+    unit: float | None = None  # seconds
+    settings: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     cluster: str = "default"
     backend: str | None = None
-    repeat: str = "1"
-    json: str | None = None
-    junit: str | None = None
-    trace: str | None = None
+    repeat: int = 1
+
+
+@dataclass(frozen=True)
+class Output:
+    """What becomes of a run: files to write beside the record, what the exit code tells, and whether it is watched."""
+
+    json: Path | None = None
+    junit: Path | None = None
+    trace: Path | None = None
     check: bool = False
     quiet: bool = False
 
 
-@dataclass(frozen=True)
-class Chosen:
-    """A case that is to run: its number in the lab, and the settings that the command line overrides."""
-
-    number: int
-    case: Case
-    overrides: dict[str, int]
-
-
-def read_cases(lab: Lab, options: Options) -> list[Chosen]:
-    """The lab's cases, with the settings that the command line names in place of their own; no two alike.
-
-    Where a changed case is one that the lab declares itself, that is the one.
-    """
-    given = {name: read_setting(lab, name, text) for name in SETTINGS if (text := getattr(options, name)) is not None}
-    found: dict[tuple[Any, ...], Chosen] = {}
-    for number, case in enumerate(lab.cases):
-        own = {name: values for name, values in given.items() if name in case.settings}
-        for combination in product(*own.values()):
-            overrides = dict(zip(own, combination, strict=True))
-            settings = case.settings | overrides
-            lesson_s = case.lesson_s if settings == case.settings else None
-            chosen = replace(case, settings=settings, lesson_s=lesson_s)
-            key = chosen.name, chosen.launch, chosen.limits, chosen.threads, chosen.only_on
-            if key not in found or settings == case.settings:
-                found[key] = Chosen(number, chosen, overrides)
-    return list(found.values())
+def read_request(
+    *,
+    nodes: str | None = None,
+    cores: str | None = None,
+    speed: str | None = None,
+    unit: str | None = None,
+    workers: str | None = None,
+    chunk: str | None = None,
+    size: str | None = None,
+    cluster: str = "default",
+    backend: str | None = None,
+    repeat: str = "1",
+) -> Request:
+    """Read the options of a lab as they were typed."""
+    settings = {"workers": workers, "chunk": chunk, "size": size}
+    return Request(
+        nodes=None if nodes is None else read_sizes(nodes),
+        cores=None if cores is None else read_cores(cores),
+        speed=None if speed is None else read_speed(speed),
+        unit=None if unit is None else read_unit(unit),
+        settings={name: read_setting(name, text) for name, text in settings.items() if text is not None},
+        cluster=read_cluster(cluster),
+        backend=None if backend is None else read_backend(backend),
+        repeat=read_repeat(repeat),
+    )
 
 
-def read_setting(lab: Lab, name: str, text: str) -> tuple[int, ...]:
-    """Read `4,8`, the values of one setting of the lab's cases."""
-    if name not in lab.bounds or not any(name in case.settings for case in lab.cases):
-        own = {other for case in lab.cases for other in case.settings} & lab.bounds.keys()
-        takes = [f"--{other}" for other in SETTINGS if other in own]
-        others = (
-            f"only {' and '.join(takes)}"
-            if takes
-            else f"nor {' or '.join(f'--{other}' for other in SETTINGS if other != name)}"
-        )
-        raise UsageError(f"this lab takes no --{name}, {others}")
-    low, high = lab.bounds[name]
-    return _read_wholes(f"--{name}", text, low, high)
+def read_outputs(
+    *, json: str | None = None, junit: str | None = None, trace: str | None = None, check: bool, quiet: bool
+) -> Output:
+    """Read what is to become of a run as it was typed."""
+    return Output(
+        read_output("--json", json), read_output("--junit", junit), read_output("--trace", trace), check, quiet
+    )
 
 
-def read_specs(lab: Lab, options: Options) -> list[Spec]:
-    """One Spec for each size to run on: the lab's own, overridden by what the command line says."""
-    if options.nodes is not None and lab.nodes == (1,) and all(case.launch == PYTHON for case in lab.cases):
-        raise UsageError("this lab runs inside one node: it takes no --nodes")
-    sizes = lab.nodes if options.nodes is None else read_sizes(options.nodes)
-    cores = lab.cores if options.cores is None else read_cores(options.cores)
-    speed = lab.speed if options.speed is None else read_speed(options.speed)
-    unit = lab.unit if options.unit is None else read_unit(options.unit)
-    wanted = [size for size in sizes if any(case.runs_on(size) for case in lab.cases)]
-    if not wanted:
-        raise UsageError(f"none of this lab's cases runs on {' or '.join(plural(size, 'node') for size in sizes)}")
-    return [Spec(size, cores, speed, unit) for size in wanted]
+def read_setting(name: str, text: str) -> tuple[int, ...]:
+    """Read `4,8`, the values of a setting; what a lab can bear of it is the lab's to say (run/plan.py)."""
+    return _read_wholes(f"--{name}", text, 0, None)
 
 
 def read_cluster_spec(nodes: str, cores: str, speed: str) -> Spec:
@@ -129,15 +114,17 @@ def _read_whole(option: str, text: str, most: int) -> int:
     return value
 
 
-def _read_wholes(option: str, text: str, least: int, most: int) -> tuple[int, ...]:
+def _read_wholes(option: str, text: str, least: int, most: int | None) -> tuple[int, ...]:
     values = [_whole(item, most, least) for item in text.split(",")]
     if None in values:
-        raise UsageError(f"{option} takes numbers from {least} to {most}, separated by commas, not {text!r}")
+        range_ = "whole numbers" if most is None else f"numbers from {least} to {most}"
+        raise UsageError(f"{option} takes {range_}, separated by commas, not {text!r}")
     return tuple(dict.fromkeys(value for value in values if value is not None))
 
 
-def _whole(text: str, most: int, least: int = 1) -> int | None:
-    return int(text) if re.fullmatch(r"[0-9]{1,9}", text) and least <= int(text) <= most else None
+def _whole(text: str, most: int | None, least: int = 1) -> int | None:
+    fits = re.fullmatch(r"[0-9]{1,9}", text) and least <= int(text) and (most is None or int(text) <= most)
+    return int(text) if fits else None
 
 
 def read_speed(text: str) -> Fraction:
@@ -147,7 +134,9 @@ def read_speed(text: str) -> Fraction:
         with suppress(ValueError, ZeroDivisionError):
             value = Fraction(text)
     if not SLOWEST <= value <= 1:
-        raise UsageError(f"--speed takes a fraction of a host core from {SLOWEST} to 1, as 1/8 or 0.125, not {text!r}")
+        raise UsageError(
+            f"--speed takes a fraction of a host core from {SLOWEST} to 1, such as 1/8 or 0.125, not {text!r}"
+        )
     return value
 
 
@@ -174,8 +163,8 @@ def read_cluster(text: str) -> str:
 
 def read_backend(text: str) -> str:
     """Read which backend is wanted."""
-    if text not in BACKENDS:
-        raise UsageError(f"--backend takes {' or '.join(BACKENDS)}, not {text!r}")
+    if text not in backend_names():
+        raise UsageError(f"--backend takes {' or '.join(backend_names())}, not {text!r}")
     return text
 
 

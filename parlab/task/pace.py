@@ -30,7 +30,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-PERIOD = 0.1  # seconds; the kernel's default CFS period, and the one that nodes are given
+from parlab.model.spec import PERIOD
+
 GRAIN = 0.004  # seconds; leads shorter than this are not slept off one by one: a wake-up costs CPU
 STEP = 250  # additions between two looks at the clock: about 10 microseconds of a host core
 

@@ -4,28 +4,12 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from dataclasses import dataclass
 from typing import Any
 
+from parlab.model.span import LOCK_HELD, LOCK_WAIT, Phase
 from parlab.task.pace import resume
 
-LOCK_WAIT, LOCK_HELD = "lock wait", "lock held"
-
 _here = threading.local()
-
-
-@dataclass(frozen=True)
-class Phase:
-    """A named stretch of a task, or an instant of it; times as of its span."""
-
-    name: str
-    started: float
-    finished: float
-
-    @property
-    def instant(self) -> bool:
-        """Whether it is a mark, which takes no time."""
-        return self.started == self.finished
 
 
 def _recorded() -> list[Phase] | None:

@@ -13,66 +13,26 @@ nodes have kernels of their own, the host brings their stamps to one clock (parl
 """
 
 import atexit
-import json
 import os
 import socket
-import tempfile
 import threading
 import time
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
+from parlab.model.span import OK, Phase, Span
 from parlab.task.delay import run_delay_s
 from parlab.task.pace import core, resume
-from parlab.task.phases import LOCK_WAIT, Phase, record_into
+from parlab.task.phases import record_into
 
-OK = "ok"
 Stamps = tuple[tuple[float, float, float], tuple[Any, ...]]  # a Span's fields before and after `received`
 SHARED = "PARLAB_SPANS"  # names the file in which other processes than the case's own leave their spans
-
-
-@dataclass(frozen=True)
-class Span:
-    """Times in seconds of the monotonic clock; `node` is the host name that the worker saw, `rank` its MPI rank.
-
-    `cpu_s` is CPU time of the thread, `process_cpu_s` that of its whole process; what burns did ahead (task/pace.py)
-    counts for the task that makes use of it. `waited_s` was spent in `wait`. `run_delay_s` is how long the thread was
-    ready to run and did not: it was throttled, or others ran; None where the kernel does not say (task/delay.py).
-    """
-
-    submitted: float
-    started: float
-    finished: float
-    received: float
-    cpu_s: float
-    process_cpu_s: float
-    waited_s: float
-    run_delay_s: float | None
-    node: str
-    rank: int
-    pid: int
-    thread: int
-    outcome: str = OK  # or the name of the exception that it raised
-    phases: tuple[Phase, ...] = ()
-
-    @property
-    def waiting_s(self) -> float:
-        """Seconds in `wait`, or in a phase "lock wait"."""
-        return self.waited_s + sum(phase.finished - phase.started for phase in self.phases if phase.name == LOCK_WAIT)
-
-    def to_json(self) -> dict[str, Any]:
-        """As it travels on the control channel."""
-        return {**vars(self), "phases": [vars(phase) for phase in self.phases]}  # asdict takes ten times as long
-
-    @classmethod
-    def from_json(cls, facts: dict[str, Any]) -> "Span":
-        """The span that `to_json` described."""
-        return cls(**facts | {"phases": tuple(Phase(**phase) for phase in facts["phases"])})
 
 
 _recorded: deque[Span] = deque()
@@ -84,6 +44,8 @@ class _Shared:
     """The file in which the child processes of a case leave their spans, for the process that made it."""
 
     def __init__(self) -> None:
+        import tempfile  # here: a rank of a pool shares nothing, and boots sooner without it
+
         self.pid = os.getpid()
         number, self.name = tempfile.mkstemp(prefix="parlab-spans-")
         self._file, self._rest = os.fdopen(number, "rb", buffering=0), b""
@@ -93,7 +55,7 @@ class _Shared:
     def take(self) -> list[Span]:
         """What was left there since the last call."""
         *lines, self._rest = (self._rest + self._file.read()).split(b"\n")
-        return [Span.from_json(json.loads(line)) for line in lines]
+        return [msgspec.json.decode(line, type=Span) for line in lines]
 
     def remove(self) -> None:
         """Remove the file, unless this is a child."""
@@ -120,7 +82,7 @@ def _record(span: Span) -> None:
         return
     with suppress(OSError):  # whoever would have read it is gone
         file = os.open(name, os.O_WRONLY | os.O_APPEND)  # the kernel keeps in one piece what is appended
-        os.write(file, json.dumps(span.to_json()).encode() + b"\n")
+        os.write(file, msgspec.json.encode(span) + b"\n")
         os.close(file)
 
 

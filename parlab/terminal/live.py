@@ -12,11 +12,13 @@ from rich.table import Table
 from rich.text import Text
 
 from parlab.formatting import decimal, plural, seconds
+from parlab.model.node import Node
 from parlab.model.reading import NodeReading
+from parlab.model.span import Span
 from parlab.model.spec import HEAD_CPUS, Spec
+from parlab.model.workers import in_order
 from parlab.results.record import MeasuredCase
 from parlab.run.observer import Observer, Started
-from parlab.task.recorder import Span
 from parlab.terminal.tables import plain_table
 
 REFRESHES = 4  # a second
@@ -45,13 +47,13 @@ class Silence:
 
     def say(self, text: str) -> None: ...
 
-    def begin(self, spec: Spec, limit: float | None) -> None: ...
+    def begin(self, spec: Spec, nodes: Sequence[Node]) -> None: ...
 
     def started(self, started: Started) -> None: ...
 
     def spans(self, spans: Sequence[Span]) -> None: ...
 
-    def usage(self, node: str, usage: NodeReading) -> None: ...
+    def reading(self, node: str, reading: NodeReading) -> None: ...
 
     def case(self, case: MeasuredCase) -> None: ...
 
@@ -66,8 +68,9 @@ class Lines(Silence):
         """Print a line as it is."""
         self.console.print(Text(text), soft_wrap=not self.console.is_terminal)  # a file keeps the lines of a lab
 
-    def begin(self, spec: Spec, limit: float | None) -> None:
+    def begin(self, spec: Spec, nodes: Sequence[Node]) -> None:
         """Print what a node is."""
+        limit = nodes[-1].limit
         limited = "no limit" if limit is None else f"limit {decimal(limit)} CPU, head {decimal(HEAD_CPUS)}"
         cores = plural(spec.cores, "virtual core")
         self.say(f"a node: {cores} of {spec.speed} host core, {limited}; unit {spec.unit:g} s")
@@ -99,9 +102,9 @@ class Board(Lines):
         self._last: dict[str, NodeReading] = {}
         self._using: dict[str, float] = {}
 
-    def begin(self, spec: Spec, limit: float | None) -> None:
+    def begin(self, spec: Spec, nodes: Sequence[Node]) -> None:
         """Print what a node is, and start to draw: until now the engine may have had something to print."""
-        super().begin(spec, limit)
+        super().begin(spec, nodes)
         self.live.start()
 
     def started(self, started: Started) -> None:
@@ -116,12 +119,12 @@ class Board(Lines):
             self._done[span.node] = self._done.get(span.node, 0) + 1
             self._first, self._last_receipt = min(self._first, span.submitted), max(self._last_receipt, span.received)
 
-    def usage(self, node: str, usage: NodeReading) -> None:
+    def reading(self, node: str, reading: NodeReading) -> None:
         """Work out what a node uses, from one reading to the next."""
         before = self._last.get(node)
-        if before is not None and usage.used_s is not None and before.used_s is not None and usage.at > before.at:
-            self._using[node] = (usage.used_s - before.used_s) / (usage.at - before.at)
-        self._last[node] = usage
+        if before is not None and reading.used_s is not None and before.used_s is not None and reading.at > before.at:
+            self._using[node] = (reading.used_s - before.used_s) / (reading.at - before.at)
+        self._last[node] = reading
 
     def case(self, case: MeasuredCase) -> None:
         """Print what the case took, and clear the board."""
@@ -140,15 +143,15 @@ class Board(Lines):
         bar = ProgressBar(total=tasks, completed=done, width=20)
         clock = f"{elapsed:.1f} s" + ("" if started.ideal_s is None else f" of ideally {started.ideal_s:.1f} s")
         progress.add_row(bar, f"{done} of {plural(tasks, 'task')}", clock)
-        return Group(Text(_name(started), style="bold"), progress, self._nodes(started.spec))
+        return Group(Text(_name(started), style="bold"), progress, self._nodes(started))
 
-    def _nodes(self, spec: Spec) -> Table:
+    def _nodes(self, started: Started) -> Table:
         """Who is busy: of each node, or of all together, what it uses of its limit and how many tasks it has done."""
         table = plain_table("node", "uses", "", "tasks done")
-        names = [f"worker-{number}" for number in range(1, spec.nodes + 1)]
+        names = [node.name for node in started.nodes if not node.is_head]
         if not self._using:  # simulated nodes have no usage of their own
-            names = sorted(self._done, key=lambda name: (len(name), name))
-        limit = float(spec.node_cpus)
+            names = in_order(self._done)
+        limit = float(started.spec.node_cpus)
         if len(names) > MOST_ROWS:
             using, limit = sum(self._using.get(name, 0.0) for name in names), limit * len(names)
             self._row(table, f"{len(names)} nodes", using, limit, sum(self._done.values()))

@@ -11,8 +11,8 @@ from parlab.thresholds import UNEXPLAINED, UNEXPLAINED_S
 CATEGORIES = {
     "computing": "computing",
     "waiting": "waiting",
-    "contended": "held back",
-    "transfer": "on the way",
+    "contended": "contended",
+    "transfer": "transfer",
     "idle_queued": "idle though work was queued",
     "idle_no_work": "idle as no work was there",
     "unexplained": "unexplained",

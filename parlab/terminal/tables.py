@@ -113,8 +113,7 @@ def ideal_and_measured(run: Run) -> Table:
 
 def tasks_by_node(case: MeasuredCase) -> str:
     """How many tasks each node did: `8 8 8 8`; of more than eight nodes, the range."""
-    done = {node.rpartition("-")[2]: count for node, count in case.by_node.items()}
-    counts = [done.get(str(number), 0) for number in range(1, case.spec.nodes + 1)]
+    counts = [case.by_node.get(node, 0) for node in case.nodes[1:]]
     if len(counts) <= 8:
         return " ".join(map(str, counts))
     low, high = min(counts), max(counts)

@@ -8,11 +8,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from textwrap import wrap
 
-from parlab.analysis.breakdown import by_node, first_submission, in_order
 from parlab.formatting import NO_TASK, seconds
+from parlab.model.span import LOCK_WAIT, OK, Span
+from parlab.model.workers import by_node, first_submission, in_order
 from parlab.results.record import MeasuredCase, Run
-from parlab.task.phases import LOCK_WAIT
-from parlab.task.recorder import OK, Span
 from parlab.terminal.summary import times_in_words
 
 LABEL = 14  # columns before the bars
@@ -173,7 +172,7 @@ def _rows(case: MeasuredCase, scale: Scale, glyphs: Glyphs, *, in_full: bool) ->
 def _workers(case: MeasuredCase) -> dict[str, list[list[Span]]]:
     """Each worker's spans, by the name of its node; [] of one that had no task."""
     workers = by_node(case.median_repeat.spans)
-    for node, count in case.workforce.without_task(case.median_repeat.spans).items():
+    for node, count in case.without_task().items():
         workers.setdefault(node, []).extend([[]] * count)
     return workers
 

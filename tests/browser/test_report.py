@@ -9,9 +9,9 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Page
 
+from parlab.model.span import LOCK_HELD, LOCK_WAIT, Phase
 from parlab.report.page import comparison, index, report
 from parlab.results.record import Answer, Claim, Failure, Run
-from parlab.task.phases import LOCK_HELD, LOCK_WAIT, Phase
 from tests.browser.conftest import WIDTH, Open
 from tests.unit.samples import (
     ENVIRONMENT,
@@ -97,7 +97,7 @@ def test_any_run_has_a_page_that_opens_without_a_network_or_a_complaint(made: Ru
 @pytest.mark.parametrize(
     ("name", "told"),
     [
-        ("empty", "This run broke off, with exit code 4: worker-2 is gone"),
+        ("empty", "This run broke off, with exit code 4: node-2 is gone"),
         ("empty", "No case was measured"),
         ("nothing at all", "No case was measured"),
         ("broken off", "This run broke off"),
@@ -142,7 +142,7 @@ def test_hovering_tells_a_task_s_facts(open_page: Open) -> None:
     for what, value in {
         "task": "3 of 8",
         "chunk": "2",
-        "node": "worker-1",
+        "node": "node-1",
         "rank": "2",
         "process": "2, thread 1",
         "started": "1.0000 s",

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from parlab.backend.cluster import Cluster, Node
+from parlab.backend.cluster import Cluster
+from parlab.backend.compose import Container
 from parlab.backend.engine import connect
 
 NAME = os.environ.get("PARLAB_TEST_CLUSTER", "tests")  # another one where two suites run at once
@@ -32,7 +33,7 @@ def four(cluster: Cluster) -> Cluster:
     return cluster
 
 
-def inside(node: Node, *command: str) -> str:
+def inside(node: Container, *command: str) -> str:
     """What a command prints in a node."""
     argv = ["docker", "exec", node.id, *command]
     return subprocess.run(argv, capture_output=True, text=True, check=True, timeout=60).stdout
@@ -41,7 +42,7 @@ def inside(node: Node, *command: str) -> str:
 def strays(cluster: Cluster) -> dict[str, list[str]]:
     """Processes of a launch that are still in the nodes, by node."""
     found = {}
-    for node in cluster.nodes():
+    for node in cluster.containers():
         if node.state != "running":
             continue
         top = cluster.client.api.top(node.id, "-eo pid,args")

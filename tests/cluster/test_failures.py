@@ -10,12 +10,15 @@ from fractions import Fraction
 
 import pytest
 
-from parlab.backend.cluster import Cluster, Node
-from parlab.course.catalog import LABS, load_lab
+from parlab.backend.cluster import Cluster
+from parlab.backend.compose import Container
+from parlab.course.catalog import load_lab
 from parlab.errors import LimitError, ParlabError, RunError
+from parlab.host.places import LABS
 from parlab.model.reading import NodeReading
 from parlab.model.spec import HEAD_CPUS, Spec
-from parlab.run.launch import Launch
+from parlab.run.launch import Order
+from parlab.run.launch import launch as run_launch
 from parlab.terminal.live import Silence
 from tests.cluster.conftest import NAME, inside, left_of, strays
 from tests.conftest import PATIENCE, Invoke, slow, start_invoke, within
@@ -37,10 +40,11 @@ def started(cluster: Cluster) -> Iterator[Cluster]:
 
 def launch(cluster: Cluster, spec: Spec = SPEC, observer: Silence | None = None) -> None:
     """One launch of lab.mpi on a cluster that nobody has looked at since it came up."""
-    session = cluster.session(LABS)
+    session = cluster.session(LABS, [LABS / "mpi.py"])
     try:
         session.await_launcher(print)
-        Launch(cluster, session, spec, CASE, observer or Silence()).run("mpi.py", ENV)
+        cluster.set_limits(spec, None)
+        run_launch(cluster, session, Order(CASE, spec, "mpi.py", ENV), observer or Silence())
     finally:
         session.close()
         cluster.stop()
@@ -54,38 +58,38 @@ def failure(cluster: Cluster, spec: Spec = SPEC, observer: Silence | None = None
     return str(error.value)
 
 
-def worker(cluster: Cluster, number: int) -> Node:
-    return cluster.nodes()[number]
+def container(cluster: Cluster, number: int) -> Container:
+    return cluster.containers()[number]
 
 
 def test_a_paused_node_is_named_and_leaves_no_rank(started: Cluster) -> None:
-    started.client.api.pause(worker(started, 3).id)
-    assert "worker-3 is paused." in failure(started)
-    started.client.api.unpause(worker(started, 3).id)
+    started.client.api.pause(container(started, 3).id)
+    assert "node-3 is paused." in failure(started)
+    started.client.api.unpause(container(started, 3).id)
     within(20, lambda: strays(started) == {})
 
 
 @pytest.mark.slow
 def test_a_node_whose_sshd_does_not_answer_is_named(started: Cluster) -> None:
-    inside(worker(started, 2), "pkill", "-STOP", "-f", "sshd -D")
-    assert re.search(r"^worker-2: .*timed out", failure(started), re.M)
+    inside(container(started, 2), "pkill", "-STOP", "-f", "sshd -D")
+    assert re.search(r"^node-2: .*timed out", failure(started), re.M)
     assert strays(started) == {}
 
 
 def test_a_stopped_node_is_named(started: Cluster) -> None:
-    started.client.api.stop(worker(started, 2).id)
-    assert "worker-2 is exited." in failure(started)
+    started.client.api.stop(container(started, 2).id)
+    assert "node-2 is exited." in failure(started)
     assert strays(started) == {}
 
 
 def test_a_node_without_an_interpreter_is_named(started: Cluster) -> None:
-    replace_without_python(started, worker(started, 4))
+    replace_without_python(started, container(started, 4))
     started.start(SPEC, print)
-    assert re.search(r"^worker-4: .*python", failure(started), re.M)
+    assert re.search(r"^node-4: .*python", failure(started), re.M)
     assert strays(started) == {}
 
 
-def replace_without_python(cluster: Cluster, node: Node) -> None:
+def replace_without_python(cluster: Cluster, node: Container) -> None:
     """Put in a node's place one that is the same but for its interpreter."""
     api = cluster.client.api
     old = api.inspect_container(node.id)
@@ -102,7 +106,12 @@ def replace_without_python(cluster: Cluster, node: Node) -> None:
     )
     api.remove_container(node.id, force=True)
     new = api.create_container(
-        old["Image"], command=["worker"], name=node.host, labels=old["Config"]["Labels"], host_config=host
+        old["Image"],
+        command=["node"],
+        name=node.called,
+        hostname=node.name,
+        labels=old["Config"]["Labels"],
+        host_config=host,
     )
     api.start(new["Id"])
 
@@ -110,10 +119,10 @@ def replace_without_python(cluster: Cluster, node: Node) -> None:
 class Killer(Silence):
     """Kills a node that has been read for the third time: its tasks run by then."""
 
-    def __init__(self, cluster: Cluster, node: Node) -> None:
+    def __init__(self, cluster: Cluster, node: Container) -> None:
         self.api, self.node, self.readings = cluster.client.api, node, 0
 
-    def usage(self, node: str, usage: NodeReading) -> None:
+    def reading(self, node: str, reading: NodeReading) -> None:
         self.readings += node == self.node.name
         if self.readings == 3:
             self.readings += 1
@@ -121,18 +130,18 @@ class Killer(Silence):
 
 
 def test_a_node_that_is_killed_in_mid_run_is_named(started: Cluster) -> None:
-    killer = Killer(started, worker(started, 2))
-    assert "worker-2 is exited." in failure(started, Spec(4, 2, Fraction(1, 8), 5.0), killer)
+    killer = Killer(started, container(started, 2))
+    assert "node-2 is exited." in failure(started, Spec(4, 2, Fraction(1, 8), 5.0), killer)
     assert strays(started) == {}
 
 
 def test_a_node_that_is_unwell_is_restarted_by_the_next_run(started: Cluster, invoke: Invoke) -> None:
-    started.client.api.pause(worker(started, 1).id)
-    started.client.api.kill(worker(started, 2).id)
+    started.client.api.pause(container(started, 1).id)
+    started.client.api.kill(container(started, 2).id)
     done = invoke("lab.mpi", "--cluster", NAME, "--nodes", "4", "--unit", "0.02")
     assert done.returncode == 0, done.stderr
-    assert "worker-1 is paused: restarted" in done.stdout
-    assert "worker-2 is exited: restarted" in done.stdout
+    assert "node-1 is paused: restarted" in done.stdout
+    assert "node-2 is exited: restarted" in done.stdout
 
 
 class Listener(Silence):
@@ -146,12 +155,12 @@ class Listener(Silence):
 
 
 class Tampered(Cluster):
-    """Something else sets another limit on worker-3, right after ours."""
+    """Something else sets another limit on node-3, right after ours."""
 
     def set_limits(self, spec: Spec, cpus: Fraction | None) -> None:
         super().set_limits(spec, cpus)
         if cpus is not None:
-            self.client.api.update_container(self.nodes_for(spec)[3].id, cpu_period=100_000, cpu_quota=50_000)
+            self.client.api.update_container(self.containers_for(spec)[3].id, cpu_period=100_000, cpu_quota=50_000)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, slow(signal.SIGTERM), signal.SIGKILL])
@@ -159,7 +168,7 @@ class Tampered(Cluster):
 def test_an_interrupted_run_leaves_the_cluster_up_and_no_rank_in_it(
     four: Cluster, number: signal.Signals, phase: str
 ) -> None:
-    before = four.nodes()
+    before = four.containers()
     process = start_invoke("lab.mpi", "--cluster", NAME, "--nodes", "4", "--unit", "2")
     within(20, lambda: strays(four) != {})
     if phase == "running":
@@ -173,7 +182,7 @@ def test_an_interrupted_run_leaves_the_cluster_up_and_no_rank_in_it(
         assert strays(four) == {}
         assert set(four.limits_of(before).values()) == LIMITS
     within(10, lambda: strays(four) == {})
-    assert four.nodes() == before
+    assert four.containers() == before
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, slow(signal.SIGTERM)])
@@ -182,7 +191,7 @@ def test_an_interrupted_up_leaves_nothing(cluster: Cluster, number: signal.Signa
     cluster.down()
     process = start_invoke("up", "--cluster", NAME, "--nodes", "12", "--speed", "1/32")
     enough = {"first thing there": 0, "some nodes": 3, "all nodes": 13}[moment]
-    within(30, lambda: left_of(cluster.project) != "" and len(cluster.nodes()) >= enough)
+    within(30, lambda: left_of(cluster.project) != "" and len(cluster.containers()) >= enough)
     process.send_signal(number)
     _, errors = process.communicate(timeout=PATIENCE * 60)
     assert process.returncode == 130
@@ -193,7 +202,7 @@ def test_an_interrupted_up_leaves_nothing(cluster: Cluster, number: signal.Signa
 def test_an_up_whose_limits_do_not_hold_leaves_nothing(cluster: Cluster) -> None:
     cluster.down()
     backend = Tampered(cluster.client, NAME)
-    with pytest.raises(LimitError, match=r"worker-3"):
+    with pytest.raises(LimitError, match=r"node-3"):
         backend.up_with_limits(SPEC, print)
     assert left_of(cluster.project) == ""
 
@@ -204,12 +213,12 @@ def test_an_image_that_cannot_be_built_leaves_the_cluster_as_it_was(
     def fail(client: object) -> str:
         raise ParlabError("no image")
 
-    before = four.nodes()
+    before = four.containers()
     monkeypatch.setattr("parlab.backend.cluster.current_image", lambda client: None)
     monkeypatch.setattr("parlab.backend.cluster.build_image", fail)
     with pytest.raises(ParlabError, match="no image"):
         four.up_with_limits(SPEC, print)
-    assert four.nodes() == before
+    assert four.containers() == before
 
 
 def test_down_in_the_middle_of_a_run_is_told_as_such(four: Cluster, invoke: Invoke) -> None:
@@ -219,17 +228,17 @@ def test_down_in_the_middle_of_a_run_is_told_as_such(four: Cluster, invoke: Invo
     _, errors = process.communicate(timeout=PATIENCE * 60)
     assert process.returncode == 4
     assert errors.startswith("error: pool_of_ranks(nodes=4): ")
-    assert re.search(r"^(head|worker-\d)( is |: )", errors, re.M)
+    assert re.search(r"^(head|node-\d)( is |: )", errors, re.M)
     assert left_of(four.project) == ""
 
 
 def test_leftovers_of_an_earlier_run_are_ended_and_told(four: Cluster) -> None:
-    spin = ["docker", "exec", "--detach", "--env", "PARLAB_RUN=earlier", worker(four, 2).id, "sleep", "1000"]
+    spin = ["docker", "exec", "--detach", "--env", "PARLAB_RUN=earlier", container(four, 2).id, "sleep", "1000"]
     subprocess.run(spin, check=True, timeout=60)
     listener = Listener()
     four.start(SPEC, listener.say)
-    session = four.session(LABS)
-    Launch(four, session, SPEC, CASE, listener).run("mpi.py", ENV)
+    session = four.session(LABS, [LABS / "mpi.py"])
+    run_launch(four, session, Order(CASE, SPEC, "mpi.py", ENV), listener)
     session.close()
-    assert any(line.startswith("worker-2: ended 1 process that") for line in listener.said)
-    assert "sleep" not in str(four.client.api.top(worker(four, 2).id))
+    assert any(line.startswith("node-2: ended 1 process that") for line in listener.said)
+    assert "sleep" not in str(four.client.api.top(container(four, 2).id))

@@ -18,7 +18,7 @@ V1, V2 = "/sys/fs/cgroup/cpu/cpu.cfs_quota_us", "/sys/fs/cgroup/cpu.max"
 
 def test_up_is_idempotent_and_changing_size_or_limits_recreates_nothing(four: Cluster, invoke: Invoke) -> None:
     def ids() -> dict[str, str]:
-        return {node.name: node.id for node in four.nodes()}
+        return {node.name: node.id for node in four.containers()}
 
     before = ids()
     for options in ([], ["--speed", "1/16"], ["--cores", "3"], ["--nodes", "2"]):
@@ -27,18 +27,16 @@ def test_up_is_idempotent_and_changing_size_or_limits_recreates_nothing(four: Cl
         assert ids().items() <= before.items()
     assert len(ids()) == 3
     assert invoke("up", "--cluster", NAME).returncode == 0
-    assert {
-        key: value for key, value in ids().items() if key in ("head", "worker-1", "worker-2")
-    }.items() <= before.items()
+    assert {key: value for key, value in ids().items() if key in ("head", "node-1", "node-2")}.items() <= before.items()
     assert len(ids()) == 5
 
 
 def test_limits_are_what_the_engine_and_the_node_say(four: Cluster) -> None:
     spec = Spec(4, 2, Fraction(1, 8), 1)
-    nodes = four.nodes()
+    nodes = four.containers()
     four.set_limits(spec, spec.node_cpus)
     said = four.limits_of(nodes)
-    assert said == {"head": float(HEAD_CPUS), **{f"worker-{number + 1}": 0.25 for number in range(4)}}
+    assert said == {"head": float(HEAD_CPUS), **{f"node-{number + 1}": 0.25 for number in range(4)}}
     for node in nodes:
         text = inside(node, "sh", "-c", f"cat {V1} 2>/dev/null || cat {V2}").split()[0]
         assert int(text) == (50_000 if node.name == "head" else 25_000)
@@ -50,11 +48,11 @@ def test_status_shows_nodes_and_limits(four: Cluster, invoke: Invoke) -> None:
     four.set_limits(Spec(4, 2, Fraction(1, 8), 1), Fraction(1, 4))
     text = invoke("status", "--cluster", NAME).stdout
     rows = [line.split()[:4] for line in text.splitlines()[1:]]
-    assert rows == [["head", "running", "0.5", "CPU"], *(["worker-" + n, "running", "0.25", "CPU"] for n in "1234")]
+    assert rows == [["head", "running", "0.5", "CPU"], *(["node-" + n, "running", "0.25", "CPU"] for n in "1234")]
 
 
 def test_the_shell_opens_on_a_node(four: Cluster) -> None:
-    command = ["./invoke", "shell", "--cluster", NAME, "--node", "worker-2"]
+    command = ["./invoke", "shell", "--cluster", NAME, "--node", "node-2"]
     done = subprocess.run(
         command, cwd=ROOT, input="whoami; exit 7\n", capture_output=True, text=True, timeout=60, check=False
     )
@@ -62,7 +60,7 @@ def test_the_shell_opens_on_a_node(four: Cluster) -> None:
 
 
 def test_every_node_is_hardened(four: Cluster) -> None:
-    for node in four.nodes():
+    for node in four.containers():
         facts: dict[str, Any] = four.client.api.inspect_container(node.id)
         host = facts["HostConfig"]
         assert facts["Config"]["User"] == "lab"
@@ -78,9 +76,9 @@ def test_every_node_is_hardened(four: Cluster) -> None:
 
 
 def test_keys_are_made_per_cluster_and_are_in_no_image(four: Cluster, invoke: Invoke) -> None:
-    key = inside(four.nodes()[0], "cat", "/cluster/ssh/user")
+    key = inside(four.containers()[0], "cat", "/cluster/ssh/user")
     assert key.startswith("-----BEGIN OPENSSH PRIVATE KEY-----")
-    mount = inside(four.nodes()[1], "grep", " /cluster ", "/proc/mounts").split()
+    mount = inside(four.containers()[1], "grep", " /cluster ", "/proc/mounts").split()
     assert mount[2] == "tmpfs"
     assert "ro" in mount[3].split(",")
     empty = ["docker", "run", "--rm", "--user", "0", "--entrypoint", "sh", image_name(), "-c"]
@@ -92,7 +90,7 @@ def test_keys_are_made_per_cluster_and_are_in_no_image(four: Cluster, invoke: In
     assert set(found) == programs
     four.down()
     four.up(1, print)
-    assert inside(four.nodes()[0], "cat", "/cluster/ssh/user") != key
+    assert inside(four.containers()[0], "cat", "/cluster/ssh/user") != key
 
 
 def test_down_leaves_nothing(four: Cluster, invoke: Invoke) -> None:
@@ -117,7 +115,7 @@ def test_plain_compose_gives_the_default_cluster(cluster: Cluster) -> None:
     try:
         subprocess.run([*command, "up", "--detach", "--wait"], cwd=ROOT, check=True, capture_output=True, timeout=120)
         plain = Cluster(cluster.client, f"{NAME}-plain")
-        assert plain.limits_of(plain.nodes()) == {"head": 0.5, **{f"worker-{n + 1}": 0.25 for n in range(4)}}
+        assert plain.limits_of(plain.containers()) == {"head": 0.5, **{f"node-{n + 1}": 0.25 for n in range(4)}}
     finally:
         subprocess.run([*command, "down", "--volumes"], cwd=ROOT, check=True, capture_output=True, timeout=120)
     assert left_of(f"parlab-{NAME}-plain") == ""
@@ -145,3 +143,17 @@ def test_the_image_is_out_of_date_when_an_input_changes(
     assert image.inputs_digest() == before
     (tmp_path / name).write_text("changed")
     assert image.inputs_digest() != before
+
+
+def test_nodes_have_their_names_in_a_shell(four: Cluster) -> None:
+    command = ["mpiexec", "--host", "node-1:2,node-3:1", "-n", "3", "hostname"]
+    assert sorted(inside(four.containers()[0], *command).split()) == ["node-1", "node-1", "node-3"]
+
+
+def test_a_node_that_was_removed_by_hand_is_there_again_and_no_other_is_gone(four: Cluster, invoke: Invoke) -> None:
+    four.up(5, print)
+    four.client.api.remove_container(four.containers()[2].id, force=True)
+    assert [node.name for node in four.containers()] == ["head", "node-1", "node-3", "node-4", "node-5"]
+    done = invoke("lab.mpi", "--cluster", NAME, "--nodes", "4", "--unit", "0.02")
+    assert done.returncode == 0, done.stderr
+    assert [node.name for node in four.containers()] == ["head", *(f"node-{n}" for n in range(1, 6))]

@@ -13,20 +13,20 @@ from pathlib import Path
 
 import pytest
 
-from parlab.analysis.breakdown import breakdown, by_worker
+from parlab.analysis.breakdown import breakdown
 from parlab.backend.cluster import Cluster
-from parlab.course.catalog import load_lab
 from parlab.judge.verdict import exit_code
+from parlab.model.span import Span
 from parlab.model.spec import Spec
+from parlab.model.workers import by_worker
 from parlab.results.record import Answer, Run
 from parlab.results.store import read_json
-from parlab.run.invocation import run_lab
-from parlab.run.request import Options
-from parlab.task.recorder import Span
+from parlab.run.request import Request
 from parlab.terminal.live import Silence
 from tests.cluster.conftest import NAME
 from tests.conftest import ROOT, Invoke
 from tests.measuring import NotMeasured, measured
+from tests.running import run_file
 
 WriteLab = Callable[[str], Path]
 YES, NO, CANNOT = Answer.YES, Answer.NO, Answer.CANNOT
@@ -63,7 +63,7 @@ SLOW_DISPATCH = """
 
 
 def judged(path: Path, observer: Silence | None = None) -> Run:
-    run = run_lab(load_lab(path), path, Options(cluster=NAME, backend="cluster"), observer or Silence())
+    run = run_file(path, Request(cluster=NAME, backend="cluster"), observer or Silence())
     assert run.failure is None
     return run
 
@@ -98,7 +98,7 @@ def test_a_run_on_a_quiet_host_is_judged_and_recorded(four: Cluster, invoke: Inv
     measured(run.verdict)
     assert run.verdict.held.answer is YES
     for repeat in case.repeats:
-        assert set(repeat.nodes) == {"head", "worker-1", "worker-2"}
+        assert set(repeat.nodes) == {"head", "node-1", "node-2"}
         for use in repeat.nodes.values():
             steps = [later.at - earlier.at for earlier, later in zip(use.readings, use.readings[1:], strict=False)]
             assert sum(steps) / len(steps) <= 0.5  # at least twice a second
@@ -132,12 +132,12 @@ def test_a_wrong_result_is_wrong_in_any_noise(four: Cluster, lab_file: WriteLab,
 
 
 class LiftedBefore(Cluster):
-    """Something else sets another limit on worker-2, right after ours."""
+    """Something else sets another limit on node-2, right after ours."""
 
     def set_limits(self, spec: Spec, cpus: Fraction | None) -> None:
         super().set_limits(spec, cpus)
         if cpus is not None:
-            self.client.api.update_container(self.nodes_for(spec)[2].id, cpu_period=100_000, cpu_quota=-1)
+            self.client.api.update_container(self.containers_for(spec)[2].id, cpu_period=100_000, cpu_quota=-1)
 
 
 class Ignorant(Cluster):
@@ -147,20 +147,20 @@ class Ignorant(Cluster):
         super().set_limits(spec, None)
 
     def engine_limits(self, spec: Spec) -> dict[str, float | None]:
-        return {node.name: self.wanted(node.name, spec) for node in self.nodes_for(spec)}
+        return {node.name: float(node.limit or 0) for node in self.nodes(spec)}
 
 
 @pytest.mark.parametrize(
     ("kind", "words"),
     [
-        (LiftedBefore, r"case: worker-2: the engine says no limit, asked for was 0\.25 CPU"),
+        (LiftedBefore, r"case: node-2: the engine says no limit, asked for was 0\.25 CPU"),
         (Ignorant, r"case: \S+: its cgroup says no limit, asked for was 0\.2?5 CPU"),
     ],
 )
 def test_a_limit_that_is_not_in_force_is_named(
     four: Cluster, lab_file: WriteLab, monkeypatch: pytest.MonkeyPatch, kind: type[Cluster], words: str
 ) -> None:
-    monkeypatch.setattr("parlab.run.invocation.Cluster", kind)
+    monkeypatch.setattr("parlab.backend.cluster.Cluster", kind)
     run = judged(lab_file(LAB))
     assert run.verdict.held.answer is NO
     assert re.search(words, run.verdict.held.evidence)
@@ -172,7 +172,7 @@ class Lifter(Silence):
     """Lifts a limit once tasks have come back, and puts it on again long before the end."""
 
     def __init__(self, cluster: Cluster) -> None:
-        self.node, self.api, self.done = cluster.nodes()[1].id, cluster.client.api, False
+        self.node, self.api, self.done = cluster.containers()[1].id, cluster.client.api, False
 
     def spans(self, spans: Sequence[Span]) -> None:
         if not self.done:
@@ -188,7 +188,7 @@ class Lifter(Silence):
 def test_a_limit_that_was_lifted_in_mid_run_is_noticed(four: Cluster, lab_file: WriteLab) -> None:
     run = judged(lab_file(LAB), Lifter(four))
     assert run.verdict.held.answer is NO
-    assert "worker-1: its cgroup says no limit" in run.verdict.held.evidence
+    assert "node-1: its cgroup says no limit" in run.verdict.held.evidence
 
 
 def test_a_slow_dispatcher_is_no_noise_but_a_failed_claim(four: Cluster, lab_file: WriteLab) -> None:
@@ -205,21 +205,21 @@ def test_a_slow_dispatcher_is_no_noise_but_a_failed_claim(four: Cluster, lab_fil
 
 
 def test_an_orphan_that_burns_in_a_node_is_named(four: Cluster, lab_file: WriteLab) -> None:
-    node = four.nodes()[2].id
+    node = four.containers()[2].id
     subprocess.run(["docker", "exec", "--detach", node, "bash", "-c", "while :; do :; done"], check=True, timeout=60)
     try:
         run = judged(lab_file(LAB))
     finally:
         subprocess.run(["docker", "exec", node, "pkill", "-KILL", "-f", "while :"], check=False, timeout=60)
     assert run.verdict.quiet.answer is NO
-    assert re.search(r"bash \(process \d+\) used \S+ of worker-2's \S+ CPU seconds", run.verdict.quiet.evidence)
+    assert re.search(r"bash \(process \d+\) used \S+ of node-2's \S+ CPU seconds", run.verdict.quiet.evidence)
     assert exit_code(run, check=True) == 3
     if found := re.search(r"something else used [^;]*|hypervisor gave [^;]*", run.verdict.quiet.evidence):
         raise NotMeasured(f"beside the orphan, {found[0]}")
     spans = run.cases[0].repeats[0].spans
     contended: dict[bool, list[float]] = {True: [], False: []}
     for (where, *_), own in by_worker(spans).items():
-        contended[where == "worker-2"].append(breakdown(own, spans, 1 / 8).shares()["contended"])
+        contended[where == "node-2"].append(breakdown(own, spans, 1 / 8).shares()["contended"])
     assert min(contended[True]) > max(0.1, 3 * max(contended[False])), contended
 
 
@@ -228,9 +228,9 @@ def test_a_lab_of_another_folder_runs_on_the_cluster(four: Cluster, lab_file: Wr
     code = f"""
 from pathlib import Path
 from parlab.commands.labs import exiting, run_and_show
-from parlab.run.request import Options
+from parlab.run.request import Output, Request
 with exiting():
-    run_and_show(Path({str(path)!r}), Options(cluster={NAME!r}, backend="cluster", quiet=True))
+    run_and_show(Path({str(path)!r}), Request(cluster={NAME!r}, backend="cluster"), Output(quiet=True))
 """
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

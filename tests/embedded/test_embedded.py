@@ -14,15 +14,14 @@ from pathlib import Path
 
 import pytest
 
-from parlab.course.catalog import load_lab
+from parlab.model.span import Span
 from parlab.results.record import Answer, Failure, MeasuredCase, Run
 from parlab.results.store import find, read_json
 from parlab.run import launch
-from parlab.run.invocation import run_lab
-from parlab.run.request import Options
-from parlab.task.recorder import Span
+from parlab.run.request import Request
 from parlab.terminal.live import Silence
 from tests.conftest import PATIENCE, ROOT, Invoke, start_invoke, within
+from tests.running import run_file
 
 WriteLab = Callable[[str], Path]
 NO_ENGINE = "unix:///nowhere/docker.sock"
@@ -63,7 +62,7 @@ class Listener(Silence):
 
 def run_embedded(path: Path) -> tuple[Run, Listener]:
     listener = Listener()
-    run = run_lab(load_lab(path), path, Options(backend="embedded"), listener)
+    run = run_file(path, Request(backend="embedded"), listener)
     assert run.backend == "embedded"
     return run, listener
 

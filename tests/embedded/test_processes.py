@@ -8,13 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from parlab.course.catalog import load_lab
 from parlab.node.processes import processes
 from parlab.results.record import MeasuredCase, Run
-from parlab.run.invocation import run_lab
-from parlab.run.request import Options
+from parlab.run.request import Request
 from parlab.terminal.live import Silence
 from tests.conftest import PATIENCE, within
+from tests.running import run_file
 
 WriteLab = Callable[[str], Path]
 
@@ -55,7 +54,7 @@ def lab_of(body: str, *, settings: str = "workers=4", parameters: str = "", work
 
 
 def run_embedded(path: Path) -> Run:
-    return run_lab(load_lab(path), path, Options(backend="embedded"), Silence())
+    return run_file(path, Request(backend="embedded"), Silence())
 
 
 def only_case(path: Path) -> MeasuredCase:
@@ -185,7 +184,7 @@ def test_what_workers_say_on_standard_error_is_shown_and_their_end_is_not(lab_fi
     work = "sys.stderr.write(f'careful {number}\\n')"  # at once: what is printed comes in pieces, between others'
     at_exit = "import atexit; atexit.register(print, 'gone', file=sys.stderr)"
     path, heard = lab_file(lab_of(f"{at_exit}\n    {POOL}", work=work)), Heard()
-    run_lab(load_lab(path), path, Options(backend="embedded"), heard)
+    run_file(path, Request(backend="embedded"), heard)
     told = [line for line in heard.lines if line.startswith("careful")]
     assert sorted(told) == [f"careful {number}" for number in range(4)]  # and not by the serial solution, too
     assert "gone" not in heard.lines

@@ -17,10 +17,11 @@ from tests.conftest import ROOT
 # Imports a lab as a node does and prints, of each case, its settings and what the serial solution gives for it.
 SERIAL = """
 import json, runpy, sys
+from parlab.node.reference import reference
 lab = runpy.run_path(sys.argv[1])["lab"]
 for case in lab.cases:
     workers = case.workers(lab.nodes[0] * lab.cores)
-    tasks, results = lab.reference({"workers": workers} | case.settings)
+    tasks, results = reference(lab, {"workers": workers} | case.settings)
     print(json.dumps([case.settings, len(tasks), results], default=lambda array: array.tolist()))
 """
 POOL = {

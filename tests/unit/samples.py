@@ -8,15 +8,15 @@ from typing import Any
 
 from rich.console import Console
 
-from parlab.analysis.ideal import Workforce
 from parlab.judge.verdict import judge
 from parlab.lab import Lab
 from parlab.model.case import Demand
+from parlab.model.node import Node, node_name
 from parlab.model.reading import Host, NodeReading
+from parlab.model.span import Phase, Span
 from parlab.model.spec import Spec
+from parlab.model.workers import Workforce
 from parlab.results.record import Answer, Claim, Failure, Finding, MeasuredCase, NodeRecord, Repeat, Run, Verdict
-from parlab.task.phases import Phase
-from parlab.task.recorder import Span
 
 SPEED = Fraction(1, 8)
 SECONDS = 4.0  # that a repeat takes
@@ -24,8 +24,13 @@ SPEC = Spec(nodes=1, cores=2, speed=SPEED, unit=0.5)
 ENVIRONMENT = {"kernel": "6.1", "cpu": "Model 1", "cpus": 2, "cgroup_driver": "cgroupfs", "seed": 0, "git": "abc"}
 
 
+def nodes_of(count: int, limit: Fraction | None = Fraction(1, 4)) -> tuple[Node, ...]:
+    """A head and so many nodes."""
+    return tuple(Node(index, node_name(index), limit) for index in range(count + 1))
+
+
 def span(
-    node: str = "worker-1",
+    node: str = "node-1",
     start: float = 10.0,
     seconds: float = 1.0,
     *,
@@ -64,7 +69,7 @@ def spans(
     """
     return tuple(
         span(
-            f"worker-{node}",
+            f"node-{node}",
             10.0 + task * (1 + gap_s),
             cpu_s=delivered * float(SPEED),
             run_delay_s=run_delay_s,
@@ -85,7 +90,7 @@ def machine(*, busy: float = 0.2, idle: float = 0.8, stolen: float = 0.0, steps:
 def many_spans(workers: int, tasks: int) -> tuple[Span, ...]:
     """Eight workers a node, each with so many tasks of 8 ms, one every 10 ms."""
     return tuple(
-        span(f"worker-{1 + worker // 8}", 10.0 + 0.01 * task, 0.008, way_s=0.001, pid=worker)
+        span(f"node-{1 + worker // 8}", 10.0 + 0.01 * task, 0.008, way_s=0.001, pid=worker)
         for worker in range(workers)
         for task in range(tasks)
     )
@@ -139,14 +144,14 @@ def head(hosts: Sequence[Host] | None = None, **read: Any) -> NodeRecord:
 def repeat(own: Sequence[Span] | None = None, **facts: Any) -> Repeat:
     """A launch on a quiet host that went as it should."""
     own = spans() if own is None else tuple(own)
-    nodes = {"head": head(), "worker-1": worker(used_s=sum(one.cpu_s for one in own if one.node == "worker-1"))}
+    nodes = {"head": head(), "node-1": worker(used_s=sum(one.cpu_s for one in own if one.node == "node-1"))}
     given: dict[str, Any] = {"nodes": nodes, "startup_s": 0.4, "shutdown_s": 0.1} | facts
     return Repeat(own, **given)
 
 
 def noisy_repeat() -> Repeat:
     """A launch while others took all of the machine that the nodes left them."""
-    return repeat(nodes={"head": head(machine(busy=1.0, idle=0.0)), "worker-1": worker(used_s=1.0)})
+    return repeat(nodes={"head": head(machine(busy=1.0, idle=0.0)), "node-1": worker(used_s=1.0)})
 
 
 def took(seconds: float, **facts: Any) -> Repeat:
@@ -164,13 +169,20 @@ def case(*repeats: Repeat, name: str = "pool(nodes=1)", spec: Spec = SPEC, **fac
     repeats = repeats or (repeat(),)
     tasks = (Demand(2.0, 0.0),) * max([1, *(len(repeat.spans) for repeat in repeats)])
     force = Workforce(spec.virtual_cores, spec.nodes, spec.cores)
-    given: dict[str, Any] = {"settings": {}, "tasks": tasks, "ideal_s": SECONDS, "serial_s": 8.0} | facts
+    names = tuple(node.name for node in nodes_of(spec.nodes))
+    given: dict[str, Any] = {
+        "settings": {},
+        "tasks": tasks,
+        "ideal_s": SECONDS,
+        "serial_s": 8.0,
+        "nodes": names,
+    } | facts
     return MeasuredCase(name=name, spec=spec, workforce=force, repeats=repeats, **given)
 
 
 def case_on(nodes: int, *, repeats: int = 1) -> MeasuredCase:
     """A case on so many nodes, all alike."""
-    uses = {"head": head(), **{f"worker-{number}": worker(used_s=1.0) for number in range(1, nodes + 1)}}
+    uses = {"head": head(), **{f"node-{number}": worker(used_s=1.0) for number in range(1, nodes + 1)}}
     launch = repeat(spans(nodes), nodes=uses)
     spec = replace(SPEC, nodes=nodes)
     return case(*[launch] * repeats, name=f"pool(nodes={nodes})", spec=spec, serial_s=8.0 * nodes)
@@ -217,7 +229,7 @@ def embedded_run() -> Run:
     return run(case(launch), backend="embedded", environment={"platform": "Linux", "cpus": 2})
 
 
-def failed_run(*cases: MeasuredCase, text: str = "worker-2 is gone\nlast lines", exit_code: int = 4) -> Run:
+def failed_run(*cases: MeasuredCase, text: str = "node-2 is gone\nlast lines", exit_code: int = 4) -> Run:
     """A run that broke off after these cases."""
     return run(*cases, failure=Failure(text, exit_code))
 
@@ -231,7 +243,7 @@ def on(quietness: NodeRecord | None = None, use: NodeRecord | None = None, **tas
     """A launch on one node: its head, which reads the machine, the node, and how its tasks went."""
     own = spans(**tasks)  # type: ignore[arg-type]
     used_s = sum(one.cpu_s for one in own)
-    return repeat(own, nodes={"head": quietness or head(), "worker-1": use or worker(used_s=used_s)})
+    return repeat(own, nodes={"head": quietness or head(), "node-1": use or worker(used_s=used_s)})
 
 
 class Terminal(io.StringIO):

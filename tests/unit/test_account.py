@@ -4,17 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from parlab.analysis.breakdown import (
-    Breakdown,
-    breakdown,
-    by_worker,
-    in_order,
-    last_to_finish,
-    most_at_once,
-    thread_numbers,
-)
-from parlab.task.phases import LOCK_HELD, LOCK_WAIT, Phase
-from parlab.task.recorder import Span
+from parlab.analysis.breakdown import Breakdown, breakdown
+from parlab.model.span import LOCK_HELD, LOCK_WAIT, Phase, Span
+from parlab.model.workers import by_worker, in_order, last_to_finish, most_at_once, thread_numbers
 
 SPEED = 1 / 8  # CPU seconds that a core which is never held back uses in a second
 
@@ -32,7 +24,7 @@ def span(
     phases: tuple[Phase, ...] = (),
     pid: int = 1,
     thread: int = 1,
-    node: str = "worker-1",
+    node: str = "node-1",
 ) -> Span:
     """A task that computes for as long as it takes, or for `computing` seconds of it; so do `others` of its process."""
     cpu_s = (finished - started if computing is None else computing) * SPEED
@@ -157,15 +149,15 @@ def test_shares_are_of_the_whole() -> None:
 
 
 def test_a_worker_is_a_thread_of_a_process_on_a_node() -> None:
-    others = [span(0, 0, 1, 1, pid=2), span(0, 0, 1, 1, thread=2), span(0, 0, 1, 1, node="worker-2")]
+    others = [span(0, 0, 1, 1, pid=2), span(0, 0, 1, 1, thread=2), span(0, 0, 1, 1, node="node-2")]
     found = by_worker([span(0, 2, 3, 3), span(0, 1, 2, 2), *others])
     assert {worker: len(own) for worker, own in found.items()} == {
-        ("worker-1", 1, 1): 2,
-        ("worker-1", 2, 1): 1,
-        ("worker-1", 1, 2): 1,
-        ("worker-2", 1, 1): 1,
+        ("node-1", 1, 1): 2,
+        ("node-1", 2, 1): 1,
+        ("node-1", 1, 2): 1,
+        ("node-2", 1, 1): 1,
     }
-    assert [own.started for own in found["worker-1", 1, 1]] == [1, 2]
+    assert [own.started for own in found["node-1", 1, 1]] == [1, 2]
 
 
 def test_the_worker_whose_last_task_finishes_last_decides() -> None:
@@ -230,8 +222,8 @@ def test_threads_are_numbered_within_their_process_by_their_first_task() -> None
     own = [
         span(at, at, at + 1, at + 1, pid=pid, thread=thread) for at, pid, thread in ((0, 7, 90), (1, 7, 10), (2, 8, 5))
     ]
-    assert thread_numbers(own) == {("worker-1", 7, 90): 1, ("worker-1", 7, 10): 2, ("worker-1", 8, 5): 1}
+    assert thread_numbers(own) == {("node-1", 7, 90): 1, ("node-1", 7, 10): 2, ("node-1", 8, 5): 1}
 
 
 def test_nodes_stand_in_the_order_of_their_numbers() -> None:
-    assert in_order(["worker-10", "head", "worker-2"]) == ["head", "worker-2", "worker-10"]
+    assert in_order(["node-10", "head", "node-2"]) == ["head", "node-2", "node-10"]

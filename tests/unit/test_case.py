@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from parlab.course.catalog import load_lab
 from parlab.lab import Lab
 from parlab.model.case import FUTURES, LAUNCHES, MPI, PYTHON, RIGHT, Case
+from parlab.model.node import HEAD
 from parlab.model.spec import Spec
 
 SPEC = Spec(nodes=4, cores=2, speed=Fraction(1, 8), unit=0.5)
@@ -180,21 +181,14 @@ def test_the_launch_says_how_many_workers_and_ranks_there_are(
 
 
 def test_the_one_rank_of_a_python_case_is_on_the_first_node() -> None:
-    assert Case(pool, PYTHON, {"workers": 16}).node_of(0, SPEC) == 0
+    assert Case(pool, PYTHON, {"workers": 16}).node_of(0, SPEC) == 1
 
 
 def test_under_futures_rank_0_is_on_the_head_and_the_others_are_dealt_out() -> None:
     case = Case(pool, FUTURES)
     assert [case.node_of(rank, SPEC) for rank in range(case.ranks(SPEC.virtual_cores))] == [
-        None,
-        0,
-        0,
-        1,
-        1,
-        2,
-        2,
-        3,
-        3,
+        HEAD,
+        *(1, 1, 2, 2, 3, 3, 4, 4),
     ]
 
 
@@ -206,10 +200,10 @@ def test_under_futures_rank_0_is_on_the_head_and_the_others_are_dealt_out() -> N
 def test_ranks_are_dealt_out_evenly_and_in_order(launch: str, spec: Spec, workers: int | None) -> None:
     case = Case(pool, launch, {"workers": workers})
     ranks = case.ranks(spec.virtual_cores)
-    nodes = [node for rank in range(ranks) if (node := case.node_of(rank, spec)) is not None]
+    nodes = [node for rank in range(ranks) if (node := case.node_of(rank, spec)) != HEAD]
     on_each = Counter(nodes)
     assert len(nodes) == ranks - (launch == FUTURES)
     assert nodes == sorted(nodes)
-    assert on_each.keys() <= set(range(spec.nodes))
+    assert on_each.keys() <= set(range(1, spec.nodes + 1))
     assert launch == PYTHON or len(on_each) == min(spec.nodes, len(nodes))
     assert max(on_each.values()) - min(on_each.values()) <= 1

@@ -106,3 +106,12 @@ def test_the_readme_names_every_lab_in_teaching_order() -> None:
     course = in_teaching_order([read_handout(path) for path in LABS.values()])
     rows = re.findall(r"^\| \[(\w+)\]\(labs/\w+\.py\) \| (.*) \|$", (ROOT / "README.md").read_text(), re.MULTILINE)
     assert rows == [(handout.name, handout.title) for handout in course]
+
+
+def test_reading_what_a_lab_declares_leaves_nothing_beside_it(
+    lab_file: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
+    path = lab_file("from parlab.lab import Lab\n\nlab = Lab(unit=1)\n\n\n@lab.case()\ndef case(task=len): ...\n")
+    load_lab(path)
+    assert list(path.parent.iterdir()) == [path]

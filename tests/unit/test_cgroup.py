@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from parlab.model.reading import NodeReading, read_limit
+from parlab.model.reading import NodeReading, RawReading, read_limit
 from parlab.node.cgroup import Cgroup
 
 V1_MEMBERSHIP = """\
@@ -60,7 +60,7 @@ def tree(root: Path, membership: str, files: dict[str, str]) -> dict[str, str]:
 
 
 def usage(texts: dict[str, str]) -> NodeReading:
-    return NodeReading.from_node({"at": 7.5, "files": texts, "host": None, "foreign": {}, "reading_s": 0.25})
+    return NodeReading.from_node(RawReading(at=7.5, files=texts, host=None, foreign={}, reading_s=0.25))
 
 
 # The limit.

@@ -1,7 +1,6 @@
 """Spans of processes that a case starts itself: each task leaves one, whether its result comes back or not."""
 
 import atexit
-import json
 import os
 import pickle
 import subprocess
@@ -16,10 +15,12 @@ from multiprocessing.queues import SimpleQueue
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
+from parlab.model.span import OK, Span
 from parlab.task import recorder as spans
-from parlab.task.recorder import OK, SHARED, Envelope, Span, Task, share_spans, take_recorded
+from parlab.task.recorder import SHARED, Envelope, Task, share_spans, take_recorded
 from tests.conftest import ROOT
 
 Context = ForkContext | SpawnContext
@@ -215,8 +216,8 @@ def test_an_envelope_that_is_sent_leaves_its_span_where_it_is_opened() -> None:
 
 def of_two_children() -> tuple[bytes, list[Span]]:
     """What two children leave in the file, and the spans that it says."""
-    made = [Span(1.0, 2.0, 3.0, 3.0, 0.1, 0.2, 0.3, None, "worker-1", 0, pid, 140) for pid in (41, 42)]
-    return b"".join(json.dumps(span.to_json()).encode() + b"\n" for span in made), made
+    made = [Span(1.0, 2.0, 3.0, 3.0, 0.1, 0.2, 0.3, None, "node-1", 0, pid, 140) for pid in (41, 42)]
+    return b"".join(msgspec.json.encode(span) + b"\n" for span in made), made
 
 
 @pytest.mark.parametrize("cut", [0, 1, 100, -200, -2, -1])

@@ -181,7 +181,7 @@ def test_a_claim_that_needs_limits_cannot_be_shown_where_there_are_none() -> Non
 
 
 def test_a_claim_that_needs_limits_is_tried_where_a_case_has_them() -> None:
-    lifted = case(launch(nodes={"worker-1": worker(None)}), name="lifted")
+    lifted = case(launch(nodes={"node-1": worker(None)}), name="lifted")
     assert claim(expecting(limits=True, fails=True), [lifted]).answer is CANNOT
     assert claim(expecting(limits=True, fails=True), [lifted, case()]).why == "it was tried"
     assert claim(expecting(limits=True), [lifted, case()]).answer is YES
@@ -219,7 +219,7 @@ def test_what_is_not_a_measurement_is_said_before_what_is_lacking() -> None:
     [({"engine": "27.5"}, "the lab has its limits lifted"), ({}, "no kernel limits these nodes")],
 )
 def test_where_there_are_no_limits_held_says_whose_doing_that_is(environment: dict[str, Any], words: str) -> None:
-    found = judge(lab(), [case(launch(nodes={"worker-1": worker(None)}))], environment).held
+    found = judge(lab(), [case(launch(nodes={"node-1": worker(None)}))], environment).held
     assert found.answer is CANNOT
     assert found.evidence.startswith(f"{words}: ")
 

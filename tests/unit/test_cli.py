@@ -12,7 +12,7 @@ from parlab.course.catalog import lab_files
 from tests.conftest import ROOT, Invoke
 
 NO_ENGINE = "unix:///nowhere/docker.sock"
-COMMANDS = {"labs", "up", "down", "status", "shell", "results", "compare", "report", "still", "image", "test", "lock"}
+COMMANDS = {"labs", "up", "down", "status", "shell", "results", "compare", "report", "export", "image", "test", "pin"}
 MENU = COMMANDS | {"lab.all"} | {f"lab.{name}" for name in lab_files()}
 
 

@@ -15,8 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from parlab.model.clocks import Clock, by_the_heads_clock, estimate
-from parlab.task.phases import Phase
-from parlab.task.recorder import Span
+from parlab.model.span import Phase, Span
 
 ROOT = Path(__file__).resolve().parents[2]
 AHEAD = 1000.0  # seconds; no two clocks of one test are as far apart by chance
@@ -46,14 +45,14 @@ def test_the_true_offset_is_always_within_the_uncertainty(
 
 def test_only_stamps_of_the_worker_are_set_back() -> None:
     phases = (Phase("lock wait", 1000.5, 1001.0), Phase("lock held", 1001.0, 1001.5))
-    span = Span(0.0, 1000.25, 1002.0, 2.5, 0.125, 0.25, 0.5, 0.75, "worker-1", 1, 41, 140, "TypeError", phases)
+    span = Span(0.0, 1000.25, 1002.0, 2.5, 0.125, 0.25, 0.5, 0.75, "node-1", 1, 41, 140, "TypeError", phases)
     assert by_the_heads_clock(span, Clock(AHEAD, 0.5)) == replace(
         span, started=0.25, finished=2.0, phases=(Phase("lock wait", 0.5, 1.0), Phase("lock held", 1.0, 1.5))
     )
 
 
 def test_an_uncertain_clock_moves_no_task_before_its_submission_or_after_its_receipt() -> None:
-    span = Span(10.0, 9.99, 11.0, 10.995, 0.125, 0.125, 0.0, 0.0, "worker-1", 1, 41, 140)
+    span = Span(10.0, 9.99, 11.0, 10.995, 0.125, 0.125, 0.0, 0.0, "node-1", 1, 41, 140)
     mended = by_the_heads_clock(span, Clock(0.0, 0.02))
     assert (mended.started, mended.finished) == (10.0, 10.995)
     inside = replace(span, started=10.25, finished=10.5)
@@ -71,9 +70,10 @@ def rank(number, ahead):
     line = socket.create_connection((host, int(port))).makefile("rw")
 
     def send(**message):
-        print(json.dumps({"rank": number, "token": token, **message}), file=line, flush=True)
+        print(json.dumps({"rank": number, **message}), file=line, flush=True)
 
-    send(event="hello", host=socket.gethostname(), pid=os.getpid(), boot="", ended=[])
+    send(token=token, host=socket.gethostname(), pid=os.getpid())
+    send(event="hello", host=socket.gethostname(), boot="", ended=[])
     for word in line:
         if word == "clock\\n":
             send(event="clock", at=time.monotonic() + ahead)

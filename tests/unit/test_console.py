@@ -23,6 +23,7 @@ from tests.unit.samples import (
     embedded_run,
     failed_run,
     in_a_line,
+    nodes_of,
     noisy_repeat,
     raised,
     recording,
@@ -135,7 +136,7 @@ def test_where_the_time_went_is_told_in_shares_with_start_up_and_shut_down() -> 
     waits = span(seconds=4.0, cpu_s=0.25, way_s=0.5)  # of 5 s: 2 s at an eighth, 1 s on the way
     text = in_a_line(shown(show_run, run(case(repeat([waits], startup_s=1.25, shutdown_s=0.5)))))
     assert "computing 40.0 %" in text
-    assert "on the way 20.0 %" in text
+    assert "transfer 20.0 %" in text
     assert "unexplained 40.0 %" in text
     assert "start-up 1.25 s, shut-down 0.50 s" in text
     assert "waiting" not in text  # what is nothing is not shown
@@ -237,17 +238,19 @@ def test_any_two_runs_can_be_compared(other: Run) -> None:
 # while it goes on
 
 
-STARTED = Started("pool(nodes=4)", replace(SPEC, nodes=4), tasks=32, workers=8, ideal_s=4.0, repeat=1, repeats=1)
+STARTED = Started(
+    "pool(nodes=4)", replace(SPEC, nodes=4), nodes_of(4), tasks=32, workers=8, ideal_s=4.0, repeat=1, repeats=1
+)
 
 
 def heard(observer: Observer, measured: Iterable[MeasuredCase] = (), started: Started = STARTED) -> None:
-    """Tell a observer all there is to tell of a run."""
-    observer.begin(started.spec, 0.25)
+    """Tell an observer all there is to tell of a run."""
+    observer.begin(started.spec, started.nodes)
     observer.started(started)
     for number in range(1, started.spec.nodes + 1):
-        observer.spans([span(f"worker-{number}")])
-        observer.usage(f"worker-{number}", usage(100.0, used_s=7.0))
-        observer.usage(f"worker-{number}", usage(100.5, used_s=7.1))
+        observer.spans([span(f"node-{number}")])
+        observer.reading(f"node-{number}", usage(100.0, used_s=7.0))
+        observer.reading(f"node-{number}", usage(100.5, used_s=7.1))
     observer.say("hello from rank 0")
     for one in measured:
         observer.case(one)
@@ -266,7 +269,7 @@ def test_lines_tell_of_each_start_and_finish() -> None:
 def test_lines_number_repeats_and_know_no_limit_on_simulated_nodes() -> None:
     def tell(console: Console) -> None:
         lines = Lines(console)
-        lines.begin(SPEC, None)
+        lines.begin(SPEC, nodes_of(1, limit=None))
         lines.started(replace(STARTED, repeat=2, repeats=3))
 
     first, second = shown(tell).splitlines()
@@ -303,7 +306,7 @@ def test_a_terminal_has_a_board_and_a_file_has_lines() -> None:
         assert "pool(nodes=4): 4.00 s\n" in text
 
 
-def board(*, usages: bool = True, started: Started | None = STARTED, prefix: str = "worker") -> str:
+def board(*, usages: bool = True, started: Started | None = STARTED, prefix: str = "node") -> str:
     """What a board shows when each node has done a task, and used 0.2 CPU for half a second."""
     quiet = Console(file=io.StringIO())
     made = Board(quiet)
@@ -312,7 +315,7 @@ def board(*, usages: bool = True, started: Started | None = STARTED, prefix: str
         for number in range(1, started.spec.nodes + 1):
             made.spans([span(f"{prefix}-{number}")])
             for at, used_s in ((100.0, 7.0), (100.5, 7.1)) if usages else ():
-                made.usage(f"{prefix}-{number}", usage(at, used_s=used_s))
+                made.reading(f"{prefix}-{number}", usage(at, used_s=used_s))
     return shown(lambda console: console.print(made))
 
 
@@ -326,15 +329,15 @@ def test_a_board_shows_what_each_node_uses_and_has_done() -> None:
     assert "4 of 32 tasks" in text
     assert "s of ideally 4.0" in text
     for number in range(1, 5):
-        assert f"worker-{number} 0.20 of 0.25 CPU" in text
-    assert text.count("worker-") == 4
+        assert f"node-{number} 0.20 of 0.25 CPU" in text
+    assert text.count("node-") == 4
 
 
 def test_a_board_of_many_nodes_shows_their_sum() -> None:
-    text = board(started=replace(STARTED, spec=replace(SPEC, nodes=32)))
+    text = board(started=replace(STARTED, spec=replace(SPEC, nodes=32), nodes=nodes_of(32)))
     assert "32 nodes 6.40 of 8 CPU" in in_a_line(text)
     assert "32 of 32 tasks" in in_a_line(text)
-    assert "worker-" not in text
+    assert "node-" not in text
 
 
 def test_a_board_without_usage_shows_the_nodes_that_have_done_tasks() -> None:
@@ -360,19 +363,19 @@ def test_a_board_counts_tasks_and_seconds_from_the_start_of_the_case(monkeypatch
     made = Board(Console(file=io.StringIO()))
     made.started(STARTED)
     made.spans(spans(nodes=2))
-    made.spans([span("worker-2")])
+    made.spans([span("node-2")])
     now[0] = 102.5
     text = in_a_line(shown(lambda console: console.print(made)))
     assert "17 of 32 tasks 2.5 s of ideally 4.0" in text
-    assert "worker-1 - 8" in text.replace("━", "").replace("  ", " ")
-    assert "worker-2 - 9" in text.replace("━", "").replace("  ", " ")
+    assert "node-1 - 8" in text.replace("━", "").replace("  ", " ")
+    assert "node-2 - 9" in text.replace("━", "").replace("  ", " ")
 
 
 def test_a_board_needs_two_readings_apart_that_count() -> None:
     made = Board(Console(file=io.StringIO()))
     made.started(STARTED)
     for reading in (usage(100.0, used_s=None), usage(100.5, used_s=7.0), usage(100.5, used_s=7.1)):
-        made.usage("worker-1", reading)
+        made.reading("node-1", reading)
     assert "CPU" not in shown(lambda console: console.print(made))
 
 

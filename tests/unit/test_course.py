@@ -10,11 +10,11 @@ from docker.errors import APIError
 from parlab.commands import course
 from parlab.errors import EXIT_NOT_A_MEASUREMENT, Interrupted, RunError, UsageError
 from parlab.results.record import Run
-from parlab.run.request import Options
+from parlab.run.request import Output, Request
 from tests.unit.samples import case, failed_run, noisy_repeat, run
 
 GOOD, NOISY, BROKEN = run(case()), run(case(noisy_repeat()), lab="noisy"), failed_run(case())
-TOO_LARGE, DOWN = UsageError("more than the 2 CPUs"), RunError("worker-2 did not come up")
+TOO_LARGE, DOWN = UsageError("more than the 2 CPUs"), RunError("node-2 did not come up")
 INTERRUPTED = failed_run(text="interrupted", exit_code=130)
 
 
@@ -43,7 +43,7 @@ def test_whatever_comes_of_the_labs_they_are_summed_up_and_the_code_is_the_grave
     left: Iterator[Run | BaseException] = iter(came)
     told = 0
 
-    def run_one(*_: object) -> Run:
+    def run_one(*_: object, quiet: bool) -> Run:
         nonlocal told
         told += 1
         found = next(left)
@@ -56,7 +56,7 @@ def test_whatever_comes_of_the_labs_they_are_summed_up_and_the_code_is_the_grave
     monkeypatch.setattr(course, "handouts", lambda: labs)
     report = tmp_path / "all.xml"
     with pytest.raises(SystemExit) if code else nullcontext() as ended:
-        course.run_all(Options(check=True, quiet=True, junit=str(report)))
+        course.run_all(Request(), Output(check=True, quiet=True, junit=report))
     assert (ended.value.code if ended else 0) == code
     assert told == (asked or len(came))
     out = capsys.readouterr().out

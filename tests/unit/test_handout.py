@@ -9,8 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from parlab.commands.course import explain, handouts, list_labs
+from parlab.course import handout as handout_module
 from parlab.course.catalog import lab_files
-from parlab.course.handout import INDENT, READABLE, Handout, docstring, in_teaching_order, read_handout, set_handout
+from parlab.course.handout import INDENT, Handout, docstring, in_teaching_order, read_handout
+from parlab.host.places import COMMAND
+from parlab.terminal.handout import READABLE, set_handout
 from tests.unit.samples import recording
 
 WriteLab = Callable[[str], Path]
@@ -48,6 +51,11 @@ Minutes    10
 """
 COMMANDS = ["./invoke lab.sample", "./invoke lab.sample --workers 4,8", "./invoke lab.sample --unit 0.05"]
 widths = pytest.mark.parametrize("width", [60, 80, 200])
+
+
+@pytest.fixture(autouse=True)
+def _in_the_checkouts_own_venv(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(handout_module, "COMMAND", "./invoke")
 
 
 @pytest.fixture
@@ -157,6 +165,12 @@ def test_commands_that_fit_are_not_broken_and_begin_at_the_texts_margin(sample: 
     assert [line[INDENT:].partition("  ")[0] for line in lines] == COMMANDS
 
 
+def test_elsewhere_the_command_is_parlab(sample: Handout, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(handout_module, "COMMAND", "parlab")
+    lines = [line.split() for line in lines_of(sample, 80) if "lab.sample" in line]
+    assert {line[line.index("lab.sample") - 1] for line in lines} == {"parlab"}
+
+
 @widths
 def test_the_lines_of_a_program_stay_as_they_are(sample: Handout, width: int) -> None:
     lines = lines_of(sample, width)
@@ -220,7 +234,7 @@ def test_explain_prints_a_handout_and_list_labs_the_course(
     assert capsys.readouterr().out.split() == TEXT.split()
     list_labs()
     listed = [line.split()[0] for line in capsys.readouterr().out.splitlines() if line and line[0] != " "]
-    assert listed == ["lab", *(handout.name for handout in handouts()), "./invoke"]
+    assert listed == ["lab", *(handout.name for handout in handouts()), COMMAND]
 
 
 # In teaching order.

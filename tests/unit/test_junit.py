@@ -47,7 +47,7 @@ def result(test: ElementTree.Element) -> tuple[str, str]:
         (run(case(), verdict=verdict(*UNJUDGED, held=NO, reproduced=CANNOT)), (4, 1, 1, 0)),
         (run(case(), verdict=verdict(*UNJUDGED, held=NO, quiet=NO, reproduced=CANNOT)), (4, 2, 1, 0)),
         (run(case(noisy_repeat())), (3, 1, 0, 0)),
-        (run(case(repeat(nodes={"worker-1": worker(limit=None)}))), (3, 1, 1, 0)),
+        (run(case(repeat(nodes={"node-1": worker(limit=None)}))), (3, 1, 1, 0)),
         (failed_run(case()), (4, 0, 0, 1)),
         (embedded_run(), (3, 0, 1, 0)),
     ],
@@ -108,11 +108,11 @@ def test_where_held_cannot_be_shown_it_is_skipped_with_the_reason() -> None:
 
 
 def test_a_run_that_broke_off_is_an_error_beside_what_was_measured() -> None:
-    found = by_name(failed_run(case(), text="worker-2 is gone\nlast <lines> & more"))
+    found = by_name(failed_run(case(), text="node-2 is gone\nlast <lines> & more"))
     assert result(found["correct.pool(nodes=1)"])[0] == "passed"
     kind, message = result(found["run"])
     assert kind == "error"
-    assert message.split() == ["worker-2", "is", "gone", "last", "<lines>", "&", "more"]
+    assert message.split() == ["node-2", "is", "gone", "last", "<lines>", "&", "more"]
 
 
 def test_the_suite_tells_what_it_ran_on() -> None:
@@ -144,7 +144,7 @@ def test_control_characters_of_a_program_do_not_spoil_the_document(text: str) ->
 
 
 def test_each_run_is_a_suite_of_its_own_in_their_order() -> None:
-    made = [run(case(), lab="pool", id="a"), embedded_run(), failed_run(case(), text="worker-2 is gone")]
+    made = [run(case(), lab="pool", id="a"), embedded_run(), failed_run(case(), text="node-2 is gone")]
     suites = list(ElementTree.fromstring(to_junit(*made)).iter("testsuite"))
     assert [suite.get("name") for suite in suites] == ["lab.pool", "lab.sample", "lab.sample"]
     assert [int(suite.get("errors", "-1")) for suite in suites] == [0, 0, 1]

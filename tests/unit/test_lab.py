@@ -9,6 +9,7 @@ import pytest
 from parlab.lab import BOUNDS, Lab, approx, burn, pace, wait
 from parlab.model.case import Demand
 from parlab.node.harness import difference
+from parlab.node.reference import reference
 
 
 def half(number: int) -> float:
@@ -24,12 +25,12 @@ def test_the_serial_solution_gives_tasks_and_results() -> None:
     def one_after_another(task=half):  # type: ignore[no-untyped-def]
         return [task(number) for number in (1, 3)]
 
-    assert lab.reference() == ([Demand(1, 0.5), Demand(3, 0.5)], [0.5, 1.5])
+    assert reference(lab) == ([Demand(1, 0.5), Demand(3, 0.5)], [0.5, 1.5])
 
 
 def test_a_lab_without_a_serial_solution_says_so() -> None:
     with pytest.raises(ValueError, match=r"add @lab\.serial"):
-        Lab(unit=1).reference()
+        reference(Lab(unit=1))
 
 
 def test_approx_accepts_both_ends_of_its_tolerance() -> None:
@@ -70,7 +71,7 @@ def test_the_serial_solution_gets_those_settings_that_it_takes(
     def one_after_another(task: Any = half, *, workers: int, size: int = 3) -> tuple[int, int]:
         return workers, size
 
-    assert lab.reference(settings) == ([], taken)
+    assert reference(lab, settings) == ([], taken)
 
 
 def test_the_tasks_of_a_problem_may_depend_on_the_settings() -> None:
@@ -81,7 +82,7 @@ def test_the_tasks_of_a_problem_may_depend_on_the_settings() -> None:
         return [task(number) for number in range(workers)]
 
     for workers in (1, 4):
-        tasks, results = lab.reference({"workers": workers, "chunk": 2})
+        tasks, results = reference(lab, {"workers": workers, "chunk": 2})
         assert len(tasks) == len(results) == workers
 
 
@@ -104,7 +105,7 @@ def asked_for(task: Any, *numbers: int) -> tuple[list[Demand], float]:
     lab = Lab(unit=1)
     lab.serial(lambda task=task: [task(number) for number in numbers])
     began = time.thread_time()
-    tasks, _ = lab.reference()
+    tasks, _ = reference(lab)
     return tasks, time.thread_time() - began
 
 

@@ -12,7 +12,7 @@ from parlab.backend.base import Placement
 from parlab.backend.embedded import Embedded
 from parlab.model.case import FUTURES, LAUNCHES, MPI, PYTHON, Case
 from parlab.model.spec import Spec
-from parlab.run.launch import mpiexec
+from parlab.run.mpiexec import mpiexec
 
 TWO = Spec(nodes=2, cores=2, speed=Fraction(1, 8), unit=0.5)
 
@@ -72,7 +72,8 @@ def test_no_worker_has_two_mpi_ranks_more_than_another(spec: Spec, workers: int 
 @given(specs, st.sampled_from(LAUNCHES), st.integers(1, 40))
 def test_a_span_is_named_after_the_node_on_which_its_rank_was_placed(spec: Spec, launch: str, workers: int) -> None:
     case = Case(print, launch, {"workers": workers})
-    names = [Embedded().node_name("this", case.node_of(rank, spec)) for rank in range(case.ranks(spec.virtual_cores))]
+    ranks = range(case.ranks(spec.virtual_cores))
+    names = [Embedded().node_of("this", case.node_of(rank, spec)) for rank in ranks]
     assert [name.replace("simulated-", "w") for name in names] == hosts(launch, spec, workers=workers)
 
 

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from parlab.model.clocks import Clock
+from parlab.model.span import Span
 from parlab.report.measures import CpuUse, apart, busy_steps, cpu_limit, cpu_use, measure
 from parlab.results.record import NodeRecord
-from parlab.task.recorder import Span
 from tests.unit.samples import repeat, span, usage
 
 # Worker 1 has a task of 4 s; worker 2 has two of 1 s each, and a second between them; worker 3 has none.
@@ -30,7 +30,7 @@ def test_a_planted_sequence_gives_back_what_was_planted() -> None:
     assert measures.most_busy == 2
     assert measures.balance == 0.5
     assert measures.busy == 1.2
-    assert measures.straggler == ("worker-1", 1, 1)
+    assert measures.straggler == ("node-1", 1, 1)
     assert measures.straggled_s == 1.0
 
 
@@ -87,8 +87,8 @@ def test_what_two_nodes_use_is_added_up_though_they_are_read_at_different_times(
         [span(start=10.0, seconds=4.0)],
         nodes={"head": read((0.0, 0.0, 0, 0), (9.0, 9.0, 0, 0))}
         | {
-            "worker-1": first,
-            "worker-2": second,
+            "node-1": first,
+            "node-2": second,
         },
     )
     assert cpu_use(launch) == [
@@ -102,12 +102,12 @@ def test_what_two_nodes_use_is_added_up_though_they_are_read_at_different_times(
 
 def test_readings_are_brought_to_the_clock_of_the_spans() -> None:
     far = read((110.0, 0.0, 0, 0), (112.0, 0.5, 20, 0))
-    launch = repeat([span(start=10.0, seconds=2.0)], nodes={"worker-1": far}, clocks={"worker-1": Clock(100.0, 0.001)})
+    launch = repeat([span(start=10.0, seconds=2.0)], nodes={"node-1": far}, clocks={"node-1": Clock(100.0, 0.001)})
     assert cpu_use(launch) == [CpuUse(0.0, 2.0, used=0.25, throttled=0.0)]
 
 
 def test_a_node_that_was_not_counted_has_no_part_in_the_limit() -> None:
-    nodes = {"worker-1": read((10.0, 0.0, 0, 0), (12.0, 0.5, 20, 0)), "worker-2": read((10.0, 0.0, 0, 0))}
+    nodes = {"node-1": read((10.0, 0.0, 0, 0), (12.0, 0.5, 20, 0)), "node-2": read((10.0, 0.0, 0, 0))}
     launch = repeat([span(start=10.0, seconds=2.0)], nodes=nodes)
     assert [one.used for one in cpu_use(launch)] == [0.25]
     assert cpu_limit(launch) == 0.25
@@ -115,7 +115,7 @@ def test_a_node_that_was_not_counted_has_no_part_in_the_limit() -> None:
 
 @pytest.mark.parametrize("use", [NodeRecord(None), read(wanted=None), read((10.0, 5.0, 0, 0), wanted=None)])
 def test_what_was_not_read_twice_is_not_made_up(use: NodeRecord) -> None:
-    launch = repeat([span()], nodes={"worker-1": use})
+    launch = repeat([span()], nodes={"node-1": use})
     assert cpu_use(launch) == []
     assert cpu_limit(launch) is None
 

@@ -148,7 +148,7 @@ def test_the_kernel_counts_idle_time_apart(tmp_path: Path) -> None:
 
 
 # One file of each folder, in the wrong order.
-FILES = ("cluster/test_labs.py", "browser/test_still.py", "embedded/test_serial.py", "unit/test_spec.py")
+FILES = ("cluster/test_labs.py", "browser/test_export.py", "embedded/test_serial.py", "unit/test_spec.py")
 
 
 def collected(*options: str) -> list[str]:

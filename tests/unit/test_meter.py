@@ -1,6 +1,5 @@
 """A node's meter: the machine's counters, who else uses the node, and what an unpaced burn gets."""
 
-import json
 import os
 import subprocess
 import sys
@@ -10,12 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
 
+import msgspec
 import pytest
 
-from parlab.model.reading import Host, NodeReading, Process
+from parlab.model.reading import Host, NodeReading, Process, RawReading
+from parlab.model.spec import PERIOD
 from parlab.node import meter
 from parlab.node.meter import Meter, foreign_processes, read_host, used_by
-from parlab.task.pace import PERIOD
 
 TICKS = os.sysconf("SC_CLK_TCK")  # a second
 OURS = "2b7c"
@@ -39,12 +39,12 @@ procs_running 1
 def test_the_machine_is_the_sum_of_its_cpus(tmp_path: Path) -> None:
     (tmp_path / "stat").write_text(STAT)
     found = read_host(tmp_path / "stat")
-    assert found == {
-        "cpus": 2,
-        "busy_s": pytest.approx((1000 + 200 + 300 + 60 + 70) / TICKS),
-        "idle_s": pytest.approx((40000 + 500) / TICKS),
-        "stolen_s": pytest.approx(800 / TICKS),
-    }
+    assert found is not None
+    assert found.cpus == 2
+    assert found.busy_s == pytest.approx((1000 + 200 + 300 + 60 + 70) / TICKS)
+    assert found.idle_s == pytest.approx((40000 + 500) / TICKS)
+    assert found.stolen_s == pytest.approx(800 / TICKS)
+    assert found.ours_s is None
 
 
 def test_where_proc_does_not_tell_nothing_is_known_of_the_machine(tmp_path: Path) -> None:
@@ -56,8 +56,8 @@ def test_this_machine_has_cpus_and_uses_them() -> None:
     earlier, later = read_host(), read_host()
     assert earlier is not None
     assert later is not None
-    assert earlier["cpus"] == os.cpu_count()
-    assert 0 < earlier["busy_s"] <= later["busy_s"]
+    assert earlier.cpus == os.cpu_count()
+    assert 0 < earlier.busy_s <= later.busy_s
 
 
 # Who else uses the node.
@@ -114,13 +114,13 @@ def test_neither_the_runs_processes_nor_what_started_it_are_strangers(proc: Proc
 @pytest.mark.parametrize("environ", ["", "PATH=/bin\0", "PARLAB_RUN=other\0", f"PARLAB_RUN={OURS}2\0", f"X={OURS}\0"])
 def test_every_other_process_is_a_stranger(proc: Proc, environ: str) -> None:
     proc.process(STRANGER, 1, "yes", environ, user=3, system=1)
-    assert foreign_processes(OURS, proc.root) == {str(STRANGER): {"name": "yes", "cpu_s": 4}}
+    assert foreign_processes(OURS, proc.root) == {str(STRANGER): Process("yes", 4)}
 
 
 @pytest.mark.parametrize("name", ["(sd-pam)", "Web Content", "a) S 1 (b", "tmux: server", ""])
 def test_a_name_may_have_parentheses_and_spaces(proc: Proc, name: str) -> None:
     proc.process(STRANGER, 1, name, user=2)
-    assert foreign_processes(OURS, proc.root) == {str(STRANGER): {"name": name, "cpu_s": 2}}
+    assert foreign_processes(OURS, proc.root) == {str(STRANGER): Process(name, 2)}
 
 
 def test_a_process_that_is_gone_or_another_users_is_passed_over(proc: Proc) -> None:
@@ -162,8 +162,8 @@ def burning(**env: str) -> Iterator[str]:
 def test_a_real_child_is_a_stranger_unless_it_is_the_runs() -> None:
     with burning() as stranger, burning(PARLAB_RUN=OURS) as own:
         found = foreign_processes(OURS)
-    assert found[stranger]["cpu_s"] > 0
-    assert "python" in found[stranger]["name"]
+    assert found[stranger].cpu_s > 0
+    assert "python" in found[stranger].name
     assert own not in found
     assert str(os.getppid()) not in found
 
@@ -186,14 +186,13 @@ def metering(*, own_node: bool, host: bool = False) -> Iterator[Meter]:
 @pytest.mark.parametrize("own_node", [False, True])
 def test_a_reading_has_what_its_node_can_tell(own_node: bool, host: bool, in_full: bool) -> None:
     with metering(own_node=own_node, host=host) as made:
-        facts = made.read(in_full=in_full)
-    assert list(facts) == ["at", "files", "host", "foreign", "reading_s"]
-    assert facts["files"].keys() <= {"cpu.max", "cpu.stat", "cpu.cfs_quota_us", "cpu.cfs_period_us", "cpuacct.usage"}
-    assert facts["files"] == {} or own_node
-    assert (facts["host"] is not None) == host
-    assert facts["foreign"] == {} or (own_node and in_full)
-    usage = NodeReading.from_node(json.loads(json.dumps(facts)))
-    assert usage.at == facts["at"]
+        raw = made.read(in_full=in_full)
+    assert raw.files.keys() <= {"cpu.max", "cpu.stat", "cpu.cfs_quota_us", "cpu.cfs_period_us", "cpuacct.usage"}
+    assert raw.files == {} or own_node
+    assert (raw.host is not None) == host
+    assert raw.foreign == {} or (own_node and in_full)
+    usage = NodeReading.from_node(msgspec.json.decode(msgspec.json.encode(raw), type=RawReading))
+    assert usage.at == raw.at
     assert isinstance(usage.host, Host) == host
     assert all(isinstance(process, Process) for process in usage.foreign.values())
 
@@ -201,9 +200,9 @@ def test_a_reading_has_what_its_node_can_tell(own_node: bool, host: bool, in_ful
 def test_readings_tell_what_they_cost() -> None:
     with metering(own_node=True, host=True) as made:
         readings = [made.read(in_full=True) for _ in range(3)]
-    costs = [reading["reading_s"] for reading in readings]
+    costs = [reading.reading_s for reading in readings]
     assert 0 == costs[0] < costs[1] < costs[2]
-    assert [reading["at"] for reading in readings] == sorted(reading["at"] for reading in readings)
+    assert [reading.at for reading in readings] == sorted(reading.at for reading in readings)
 
 
 # The burn.
@@ -257,7 +256,7 @@ def test_a_burn_gets_the_limit_from_whatever_moment_of_a_period(
     kernel = Kernel(limit, now=100 + phase * PERIOD)
     monkeypatch.setattr(meter, "Cgroup", lambda: kernel)
     monkeypatch.setattr(meter, "time", SimpleNamespace(monotonic=lambda: kernel.now, thread_time=lambda: kernel.used))
-    monkeypatch.setattr(meter, "hashlib", SimpleNamespace(sha256=kernel.compute))
+    monkeypatch.setattr("hashlib.sha256", kernel.compute)
     with metering(own_node=True) as made:
         assert made.burn() == pytest.approx(limit, rel=0.1)
 

@@ -9,8 +9,9 @@ from itertools import pairwise
 
 import pytest
 
+from parlab.model.spec import PERIOD
 from parlab.task import pace
-from parlab.task.pace import PERIOD, Clocks, Scale, VirtualCore
+from parlab.task.pace import Clocks, Scale, VirtualCore
 
 UNIT, SPEED = 0.5, 1 / 8
 LOOK = 10e-6  # CPU seconds between two looks at the clock

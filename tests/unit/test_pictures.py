@@ -81,8 +81,8 @@ def test_results_that_cannot_be_a_folder_are_told_before_anything_is_done(
         (("report", "1", "--index"), "--index lists all runs"),
         (("report", "1", "--out", "run.json"), "that of a record"),
         (("compare", "1", "9", "--html"), "required a run"),
-        (("still", "case-1", "x.jpg"), "required a file whose name ends with .svg or .png"),
-        (("still", "case-1", "x.svg", "--run", "9"), "required a run"),
+        (("export", "case-1", "x.jpg"), "required a file whose name ends with .svg or .png"),
+        (("export", "case-1", "x.svg", "--run", "9"), "required a run"),
     ],
 )
 def test_bad_input_is_one_line_and_writes_nothing(
@@ -103,6 +103,6 @@ def test_without_any_run_it_says_how_to_get_one(tmp_path: Path, invoke: Invoke) 
 
 
 def test_a_still_without_a_browser_says_what_it_needs(results: Path, invoke: Invoke) -> None:
-    done = invoke("still", "case-1", str(results / "x.svg"), PARLAB_RESULTS=str(results), PATH="/nowhere")
+    done = invoke("export", "case-1", str(results / "x.svg"), PARLAB_RESULTS=str(results), PATH="/nowhere")
     assert done.returncode == 2
     assert "Chrome, Chromium or Edge" in done.stderr

@@ -8,10 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from parlab.analysis.breakdown import breakdown, by_worker
-from parlab.analysis.ideal import Slot, Workforce, ideal_s, ideal_spans, map_chunk, schedule, serial_s, workforce
+from parlab.analysis.breakdown import breakdown
+from parlab.analysis.ideal import Slot, ideal_s, ideal_spans, schedule, serial_s
 from parlab.model.case import FUTURES, MPI, PYTHON, Case, Demand
 from parlab.model.spec import Spec
+from parlab.model.workers import Workforce, by_worker, map_chunk, workforce
 
 WAITS = [Demand(0, units) for units in (3, 5, 10, 15, 17, 20)]  # lesson 001
 
@@ -125,10 +126,10 @@ def test_tasks_without_units_have_no_ideal(tasks: list[Demand]) -> None:
 def test_the_ideal_comes_as_spans_that_can_be_drawn_beside_the_real() -> None:
     spec, tasks = Spec(2, 2, Fraction(1, 8), 0.5), [Demand(1, 0)] * 6 + [Demand(1, 1)] * 4
     force = Workforce(4, 2, 2)
-    spans = ideal_spans(tasks, force, spec)
+    spans = ideal_spans(tasks, force, spec, ("head", "node-1", "node-2"))
     assert [(span.node, span.rank) for span in spans[:4]] == [
-        *(("worker-1", rank) for rank in (1, 2)),
-        *(("worker-2", rank) for rank in (3, 4)),
+        *(("node-1", rank) for rank in (1, 2)),
+        *(("node-2", rank) for rank in (3, 4)),
     ]
     assert max(span.finished for span in spans) == ideal_s(tasks, force, spec.unit)
     for own in by_worker(spans).values():
@@ -255,8 +256,12 @@ def stepped(tasks: Sequence[Demand], workers: int, cores: int, nodes: int, chunk
 
 def test_workers_that_had_no_task_are_told_by_their_nodes() -> None:
     force, spec = Workforce(8, 4, 2, chunk=4), Spec(nodes=4, cores=2, speed=Fraction(1, 8), unit=1.0)
-    tasks = [Demand(1.0, 0.0)] * 16
-    assert force.without_task(ideal_spans(tasks, force, spec)) == {"worker-3": 2, "worker-4": 2}
-    assert force.without_task(ideal_spans(tasks[:9], force, spec)) == {"worker-2": 1, "worker-3": 2, "worker-4": 2}
-    assert force.without_task(ideal_spans(tasks * 2, force, spec)) == {}
-    assert force.without_task([]) == {}
+    nodes, tasks = ("head", "node-1", "node-2", "node-3", "node-4"), [Demand(1.0, 0.0)] * 16
+
+    def idle(tasks: list[Demand]) -> dict[str, int]:
+        return force.without_task(ideal_spans(tasks, force, spec, nodes), nodes)
+
+    assert idle(tasks) == {"node-3": 2, "node-4": 2}
+    assert idle(tasks[:9]) == {"node-2": 1, "node-3": 2, "node-4": 2}
+    assert idle(tasks * 2) == {}
+    assert force.without_task([], nodes) == {}

@@ -5,12 +5,12 @@ from dataclasses import replace
 
 import pytest
 
+from parlab.host.places import COMMAND
 from parlab.judge.noise import undelivered
 from parlab.judge.verdict import judge
 from parlab.model.reading import Process
+from parlab.model.span import LOCK_HELD, LOCK_WAIT, Phase, Span
 from parlab.results.record import Answer, NodeRecord, Repeat
-from parlab.task.phases import LOCK_HELD, LOCK_WAIT, Phase
-from parlab.task.recorder import Span
 from tests.unit.samples import (
     ENVIRONMENT,
     SPEC,
@@ -102,7 +102,7 @@ def test_cpu_that_was_owed_and_not_delivered_is_not_quiet() -> None:
         ([span(cpu_s=0.05, phases=(Phase(LOCK_HELD, 10.2, 10.7),), run_delay_s=0.5)], 0.5),
         ([span(pid=pid, cpu_s=0.0625, run_delay_s=0.5) for pid in (1, 2, 3, 4)], 0.0),  # four on two cores
         ([span(pid=pid, cpu_s=0.05, run_delay_s=0.6) for pid in (1, 2, 3, 4)], 0.2),
-        ([span("worker-1", cpu_s=0.1, run_delay_s=0.2), span("worker-2")], 0.1),
+        ([span("node-1", cpu_s=0.1, run_delay_s=0.2), span("node-2")], 0.1),
         ([replace(span(cpu_s=0.03, run_delay_s=0.7), thread=n, process_cpu_s=0.125) for n in range(4)], 0.0),
         ([replace(span(cpu_s=0.02, run_delay_s=0.7), thread=n, process_cpu_s=0.1) for n in range(4)], 0.2),
         ([span(run_delay_s=None)], None),
@@ -153,8 +153,8 @@ def strange(before_s: float | None, after_s: float) -> NodeRecord:
 def test_a_stranger_in_a_node_is_not_quiet_and_is_named(before_s: float | None, after_s: float) -> None:
     found = judged(on(use=strange(before_s, after_s))).quiet
     assert found.answer is NO
-    assert "stress (process 77) used 0.5 of worker-1's 2 CPU seconds" in found.evidence
-    assert found.cure == "./invoke down ends it; then run again"
+    assert "stress (process 77) used 0.5 of node-1's 2 CPU seconds" in found.evidence
+    assert found.cure == f"{COMMAND} down ends it; then run again"
 
 
 @pytest.mark.parametrize(("before_s", "after_s"), [(None, 0.03), (20.0, 20.03), (20.0, 20.0)])
@@ -176,7 +176,7 @@ def test_each_case_needs_quiet_launches_of_its_own() -> None:
 
 
 def test_where_the_kernel_tells_nothing_quiet_cannot_be_shown() -> None:
-    silent = repeat(spans(run_delay_s=None), nodes={"head": NodeRecord(None), "worker-1": NodeRecord(None)})
+    silent = repeat(spans(run_delay_s=None), nodes={"head": NodeRecord(None), "node-1": NodeRecord(None)})
     found = judged(silent).quiet
     assert (found.answer, found.evidence) == (CANNOT, "the kernel does not say how busy this machine is")
 

@@ -45,17 +45,17 @@ def test_of_several_repeats_the_median_counts(
 
 def test_nodes_stand_in_the_order_of_their_numbers() -> None:
     numbers = range(1, 13)
-    assert case_on(12).by_node == {f"worker-{number}": 8 for number in numbers}
-    assert list(case_on(12).by_node) == [f"worker-{number}" for number in numbers]
+    assert case_on(12).by_node == {f"node-{number}": 8 for number in numbers}
+    assert list(case_on(12).by_node) == [f"node-{number}" for number in numbers]
 
 
 def test_tasks_by_node_are_those_of_the_typical_repeat() -> None:
     slow, usual, quick = (
-        repeat([span("worker-2", seconds=9.0)]),
-        repeat([span("worker-1"), span("worker-3", seconds=5.0)]),
+        repeat([span("node-2", seconds=9.0)]),
+        repeat([span("node-1"), span("node-3", seconds=5.0)]),
         took(4.0),
     )
-    assert case(slow, usual, quick).by_node == {"worker-1": 1, "worker-3": 1}
+    assert case(slow, usual, quick).by_node == {"node-1": 1, "node-3": 1}
 
 
 def test_a_case_without_spans_has_no_time() -> None:

@@ -18,10 +18,10 @@ from parlab.errors import UsageError
 from parlab.model.case import Demand
 from parlab.model.clocks import Clock
 from parlab.model.reading import Process
+from parlab.model.span import LOCK_HELD, LOCK_WAIT, Phase
 from parlab.results.record import Answer, Claim, NodeRecord, Run
 from parlab.results.schema import upgrade
 from parlab.results.store import find, keep, kept, read_json, to_json, write_json
-from parlab.task.phases import LOCK_HELD, LOCK_WAIT, Phase
 from tests.conftest import ROOT
 from tests.unit.samples import (
     SPEC,
@@ -98,7 +98,7 @@ def test_what_follows_from_the_facts_is_written_beside_them() -> None:
     assert measured["measured_s"] == 5.0
     assert measured["off_by"] == pytest.approx(0.25)
     assert measured["speedup"] == pytest.approx(1.6)
-    assert (measured["workforce"]["workers"], measured["by_node"]) == (2, {"worker-1": 1})
+    assert (measured["workforce"]["workers"], measured["by_node"]) == (2, {"node-1": 1})
     assert [launch["measured_s"] for launch in measured["repeats"]] == [4.0, 6.0]
     assert [launch["breakdown"]["computing"] for launch in measured["repeats"]] == [4.0, 6.0]
 
@@ -119,7 +119,7 @@ RUNS = {
     "sizes and repeats": run(case_on(1, repeats=3), case_on(2, repeats=3), case_on(4, repeats=3)),
     "full size": run(case_on(32)),
     "embedded": embedded_run(),
-    "broken off": failed_run(case(), text="worker-2 is gone:\n  “no route” \x1b[1m", exit_code=4),
+    "broken off": failed_run(case(), text="node-2 is gone:\n  “no route” \x1b[1m", exit_code=4),
     "interrupted before any case": failed_run(exit_code=130),
     "raised as declared": run(case(raised("PicklingError"))),
     "wrong": run(case(took(4.0, outcome="wrong", complaint="result 1 is 5"))),
@@ -132,10 +132,10 @@ RUNS = {
     ),
     "waiting": run(case(tasks=(Demand(0.5, 2.0), Demand(0.1, 0.0)))),
     "phases": run(case(repeat([PHASED]))),
-    "clocks": run(case(repeat(clocks={"worker-1": Clock(12.5, 0.0001)}))),
-    "foreign": run(case(repeat(nodes={"worker-1": NodeRecord(0.25, readings=(STRANGE,))}))),
-    "unlimited": run(case(repeat(nodes={"worker-1": worker(limit=None, used_s=None, periods=None)}))),
-    "burned": run(case(repeat(nodes={"worker-1": replace(worker(), engine=(0.25, None), burned=0.2512)}))),
+    "clocks": run(case(repeat(clocks={"node-1": Clock(12.5, 0.0001)}))),
+    "foreign": run(case(repeat(nodes={"node-1": NodeRecord(0.25, readings=(STRANGE,))}))),
+    "unlimited": run(case(repeat(nodes={"node-1": worker(limit=None, used_s=None, periods=None)}))),
+    "burned": run(case(repeat(nodes={"node-1": replace(worker(), engine=(0.25, None), burned=0.2512)}))),
     "claims": run(case(), verdict=verdict(Claim("it halves", Answer.NO, "too slow"), Claim("b", Answer.CANNOT))),
 }
 
@@ -185,6 +185,7 @@ def test_the_kept_fixture_is_read_and_its_figures_are_what_they_were() -> None:
     assert measured.breakdown().computing == pytest.approx(0.80171, abs=1e-5)
     assert measured.breakdown().total == pytest.approx(measured.measured_s)
     node = measured.median_repeat.nodes["worker-1"]
+    assert measured.nodes == ("head", "worker-1")
     assert (node.wanted, node.engine, len(node.readings)) == (0.25, (0.25, 0.25), 4)
     answers = [found.verdict.correct, found.verdict.held, found.verdict.quiet, found.verdict.reproduced]
     assert [finding.answer for finding in answers] == [Answer.YES, Answer.YES, Answer.YES, Answer.NO]

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from parlab.analysis.ideal import Workforce
 from parlab.model.case import Demand
+from parlab.model.workers import Workforce
 from parlab.report.scaling import Fit, amdahl, curves, fits, of_the_ideal, too_few, usl
 from parlab.results.record import MeasuredCase
 from tests.unit.samples import case, raised, repeat, run, span, took

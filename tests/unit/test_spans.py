@@ -11,14 +11,16 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import multiprocess  # type: ignore[import-untyped]
 import pytest
 from pathos.multiprocessing import ProcessPool  # type: ignore[import-untyped]
 
+from parlab.model.span import LOCK_HELD, LOCK_WAIT, OK, Phase, Span
 from parlab.task import delay, pace
 from parlab.task.pace import Clocks, Scale, VirtualCore, burn, wait
-from parlab.task.phases import LOCK_HELD, LOCK_WAIT, Phase, holding, mark, phase
-from parlab.task.recorder import OK, Span, Task, take_recorded
+from parlab.task.phases import holding, mark, phase
+from parlab.task.recorder import Task, take_recorded
 
 Interface = Callable[[Task, list[Any]], list[Any]]
 
@@ -276,14 +278,14 @@ def test_threads_keep_their_own_phases() -> None:
 @pytest.mark.parametrize("run_delay_s", [0.25, None])
 def test_a_span_survives_the_control_channel(run_delay_s: float | None) -> None:
     phases = (Phase(LOCK_WAIT, 2.125, 2.5), Phase(LOCK_HELD, 2.5, 3.0))
-    span = Span(1.0, 2.0, 3.0, 4.0, 0.1, 0.2, 0.3, run_delay_s, "worker-1", 3, 41, 140, "TypeError", phases)
-    assert Span.from_json(json.loads(json.dumps(span.to_json()))) == span
+    span = Span(1.0, 2.0, 3.0, 4.0, 0.1, 0.2, 0.3, run_delay_s, "node-1", 3, 41, 140, "TypeError", phases)
+    assert msgspec.json.decode(msgspec.json.encode(span), type=Span) == span
 
 
 def test_a_recorded_span_survives_the_control_channel() -> None:
     Task(lock_and_square)(3)
     (span,) = take_recorded()
-    assert Span.from_json(json.loads(json.dumps(span.to_json()))) == span
+    assert msgspec.json.decode(msgspec.json.encode(span), type=Span) == span
 
 
 # What is measured in the worker.

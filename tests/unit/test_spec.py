@@ -7,7 +7,8 @@ import pytest
 from parlab.errors import UsageError
 from parlab.lab import Lab
 from parlab.model.spec import Spec, check_fits, quota_us
-from parlab.run.request import Options, read_cluster, read_sizes, read_specs, read_speed, read_unit
+from parlab.run.plan import choose_specs
+from parlab.run.request import Request, read_cluster, read_request, read_sizes, read_speed, read_unit
 
 DEFAULT = Spec(nodes=4, cores=2, speed=Fraction(1, 8), unit=0.5)
 
@@ -35,8 +36,10 @@ def test_a_cluster_that_does_not_fit_is_refused_with_the_arithmetic() -> None:
 def test_options_override_the_lab() -> None:
     lab = Lab(unit=0.5, nodes=[1, 2], cores=2, speed=1 / 8)
     lab.case()(print)
-    assert read_specs(lab, Options()) == [Spec(n, 2, Fraction(1, 8), 0.5) for n in (1, 2)]
-    assert read_specs(lab, Options("3", "4", "0.25", "0.1")) == [Spec(3, 4, Fraction(1, 4), 0.1)]
+    assert choose_specs(lab, Request()) == [Spec(n, 2, Fraction(1, 8), 0.5) for n in (1, 2)]
+    assert choose_specs(lab, read_request(nodes="3", cores="4", speed="0.25", unit="0.1")) == [
+        Spec(3, 4, Fraction(1, 4), 0.1)
+    ]
 
 
 @pytest.mark.parametrize("text", ["1/8", "0.125", "125e-3"])

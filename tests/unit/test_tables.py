@@ -18,6 +18,7 @@ from tests.unit.samples import (
     case_on,
     failed_run,
     in_a_line,
+    nodes_of,
     noisy_repeat,
     raised,
     recording,
@@ -184,7 +185,7 @@ def test_a_summary_has_a_line_for_each_lab() -> None:
 
 
 def test_a_run_that_broke_off_answers_nothing_in_a_summary() -> None:
-    found = summary(failed_run(case(took(5.0)), text="worker-2 is gone"), failed_run())
+    found = summary(failed_run(case(took(5.0)), text="node-2 is gone"), failed_run())
     assert found[1].startswith("sample broke off - - - 0 of 0 +25.0 %")
     assert found[2].startswith("sample broke off - - - 0 of 0 - ")
 
@@ -218,7 +219,7 @@ def test_a_summary_of_runs_that_showed_all_lists_nothing_behind_its_table() -> N
 # While it goes on.
 
 
-STARTED = Started("pool", SPEC, tasks=4, workers=16, ideal_s=None, repeat=1, repeats=1)
+STARTED = Started("pool", SPEC, nodes_of(1), tasks=4, workers=16, ideal_s=None, repeat=1, repeats=1)
 
 
 def test_a_case_without_an_ideal_is_announced_without_one() -> None:

@@ -6,10 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from parlab.analysis.ideal import Workforce
+from parlab.model.span import LOCK_WAIT, Phase, Span
+from parlab.model.workers import Workforce
 from parlab.results.record import MeasuredCase
-from parlab.task.phases import LOCK_WAIT, Phase
-from parlab.task.recorder import Span
 from parlab.terminal.tables import show_run
 from parlab.terminal.timeline import BLOCKS, LABEL, PLAIN, Scale, bar, levels, timeline
 from tests.unit.samples import case, case_on, embedded_run, failed_run, raised, repeat, run, shown, span, took
@@ -54,7 +53,7 @@ def test_a_case_has_its_ideal_above_a_row_for_each_worker_grouped_by_node() -> N
     lines = rows(case_on(2))
     assert lines[0] == "pool(nodes=2): ideal 4.00 s, measured 4.00 s"
     labels = [line[:LABEL].strip() for line in lines[1:6]]
-    assert labels == ["ideal", "worker-1", "", "worker-2", ""]
+    assert labels == ["ideal", "node-1", "", "node-2", ""]
     assert lines[2][LABEL:].count("|") == 4
     assert " " not in lines[2][LABEL:]
     assert lines[6].split() == ["0", "s", "4.00", "s"]
@@ -63,7 +62,7 @@ def test_a_case_has_its_ideal_above_a_row_for_each_worker_grouped_by_node() -> N
 def test_all_cases_are_drawn_on_one_scale() -> None:
     long, short = case(took(8.0), ideal_s=8.0), case(took(4.0))
     lines = rows(long, short)
-    bars = [len(line[LABEL:]) for line in lines if line[:LABEL].strip() == "worker-1"]
+    bars = [len(line[LABEL:]) for line in lines if line[:LABEL].strip() == "node-1"]
     assert bars == [66, 33]
 
 
@@ -74,7 +73,7 @@ def test_a_case_that_is_over_at_once_is_named_and_not_drawn() -> None:
 
 
 def test_of_many_workers_there_is_a_row_for_each_node_and_of_many_nodes_one() -> None:
-    assert [line[:LABEL].strip() for line in rows(case_on(8))[1:10]] == ["ideal", *(f"worker-{n}" for n in range(1, 9))]
+    assert [line[:LABEL].strip() for line in rows(case_on(8))[1:10]] == ["ideal", *(f"node-{n}" for n in range(1, 9))]
     assert [line[:LABEL].strip() for line in rows(case_on(32))[1:3]] == ["ideal", "32 nodes"]
 
 
@@ -93,16 +92,16 @@ def test_a_case_that_raised_midway_is_drawn_without_an_ideal() -> None:
 def test_what_was_done_before_every_case_broke_off_is_drawn() -> None:
     lines = rows(case(took(1.0, outcome="ValueError"), name="raises"))
     assert lines[0] == "raises: measured 1.00 s"
-    assert lines[1].startswith("  worker-1   ")
+    assert lines[1].startswith("  node-1   ")
     assert lines[-2].endswith("1.00 s") or lines[-3].endswith("1.00 s")
 
 
 def test_workers_and_nodes_without_a_task_have_their_rows() -> None:
-    four = replace(case_on(2), workforce=Workforce(8, 4, 2))
+    four = replace(case_on(2), workforce=Workforce(8, 4, 2), nodes=case_on(4).nodes)
     drawn = [line.rstrip() for line in rows(four)]
-    first = next(index for index, line in enumerate(drawn) if line.startswith("  worker-3 "))
+    first = next(index for index, line in enumerate(drawn) if line.startswith("  node-3 "))
     assert [line[LABEL:] for line in drawn[first : first + 4]] == ["no task"] * 4
-    assert drawn[first + 2].startswith("  worker-4 ")
+    assert drawn[first + 2].startswith("  node-4 ")
 
 
 def test_rows_of_workers_without_a_task_count_as_rows() -> None:
@@ -120,7 +119,7 @@ def test_the_legend_tells_what_is_drawn_and_nothing_else() -> None:
 
 def test_a_run_shows_its_timeline_in_eighty_columns_and_without_colour() -> None:
     text = shown(show_run, run(case_on(1), case_on(4)))
-    assert "  worker-4  " in text
+    assert "  node-4  " in text
     assert "a task" in text
     assert "\n  simulated-1 " in shown(show_run, embedded_run())
 
@@ -134,7 +133,7 @@ own = st.lists(
 def test_whatever_was_measured_fits_the_width(
     tasks: list[tuple[float, float, int, int]], width: int, plain: bool
 ) -> None:
-    made: list[Span] = [span(f"worker-{node}", start, length, pid=pid) for start, length, pid, node in tasks]
+    made: list[Span] = [span(f"node-{node}", start, length, pid=pid) for start, length, pid, node in tasks]
     lines = rows(case(repeat(made)), width=width, plain=plain)
     assert max(map(len, lines), default=0) <= width
     assert not plain or all(line.isascii() for line in lines)

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from parlab.model.clocks import Clock
+from parlab.model.span import LOCK_HELD, LOCK_WAIT, Phase
 from parlab.results.record import Run
 from parlab.results.trace import to_trace
-from parlab.task.phases import LOCK_HELD, LOCK_WAIT, Phase
 from tests.unit.samples import case, case_on, embedded_run, failed_run, noisy_repeat, raised, repeat, run, span
 
 PHASED = span(start=10.0, seconds=2.0, phases=(Phase(LOCK_WAIT, 10.5, 11.0), Phase(LOCK_HELD, 11.0, 12.0)))
@@ -21,7 +21,7 @@ RUNS = {
     "marks": run(case(repeat([span(start=10.0, seconds=2.0, phases=(Phase("reads 100", 10.5, 10.5),))]))),
     "a task failed": run(case(repeat([replace(span(), outcome="OSError")], outcome="OSError"))),
     "threads": run(case(repeat([replace(span(start=at), thread=thread) for at, thread in ((10.0, 9), (10.5, 2))]))),
-    "other clocks": run(case(repeat(clocks={"worker-1": Clock(90.0, 0.001)}))),
+    "other clocks": run(case(repeat(clocks={"node-1": Clock(90.0, 0.001)}))),
     "not a measurement": run(case(noisy_repeat())),
     "raised": run(case(raised())),
     "broken off": failed_run(case()),
@@ -122,7 +122,7 @@ def test_a_task_is_where_it_was_with_its_phases_within() -> None:
 def test_nodes_are_processes_workers_are_threads_and_launches_are_told() -> None:
     made = RUNS["sizes and repeats"]
     names = [event["args"]["name"] for event in events(made) if event["name"] == "process_name"]
-    assert names == ["lab.sample", "head", *(f"worker-{number}" for number in range(1, 5))]
+    assert names == ["lab.sample", "head", *(f"node-{number}" for number in range(1, 5))]
     launches = [event["name"] for event in events(made) if event["ph"] == "X" and event["pid"] == 1]
     assert launches == ["pool(nodes=1)", *(f"pool(nodes=4), {number} of 3" for number in (1, 2, 3))]
     tasks = [event for event in events(made) if event["ph"] == "X" and event["name"].startswith("task ")]

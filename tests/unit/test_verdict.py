@@ -32,7 +32,7 @@ NOISY = noisy_repeat()
 
 
 def held(use: NodeRecord, cgroup_driver: str = "cgroupfs") -> Finding:
-    return judged(repeat(nodes={"worker-1": use}), cgroup_driver=cgroup_driver).held
+    return judged(repeat(nodes={"node-1": use}), cgroup_driver=cgroup_driver).held
 
 
 # correct
@@ -78,11 +78,11 @@ def mid_run(limit: float | None) -> NodeRecord:
     ],
 )
 def test_a_limit_that_was_not_in_force_is_not_held(use: NodeRecord, words: str) -> None:
-    assert held(use) == Finding(NO, f"pool(nodes=1): worker-1: {words}", TAMPERED)
+    assert held(use) == Finding(NO, f"pool(nodes=1): node-1: {words}", TAMPERED)
 
 
 def test_a_limit_that_was_not_delivered_is_not_held_and_has_another_cure() -> None:
-    words = "pool(nodes=1): worker-1: a burn without pacing got no more than 0.22 CPU of 0.25 CPU"
+    words = "pool(nodes=1): node-1: a burn without pacing got no more than 0.22 CPU of 0.25 CPU"
     assert held(replace(worker(), burned=0.22)) == Finding(NO, words, BUSY)
 
 
@@ -93,7 +93,7 @@ def test_a_limit_that_was_read_back_and_delivered_is_held(burned: float | None, 
 
 
 def test_held_tells_what_it_rests_on() -> None:
-    nodes = {"worker-1": replace(worker(), burned=0.26), "worker-2": replace(worker(), burned=0.24)}
+    nodes = {"node-1": replace(worker(), burned=0.26), "node-2": replace(worker(), burned=0.24)}
     found = judged(repeat(nodes=nodes)).held
     assert found.evidence == (
         "the limits were read 14 times, each as asked for; a burn without pacing got 96 to 104 % of a node's limit"
@@ -157,10 +157,10 @@ def test_where_nobody_limits_held_cannot_be_shown() -> None:
 
 def test_one_node_without_its_limit_spoils_the_run() -> None:
     good = case_on(4)
-    bad = replace(good.repeats[0], nodes={**good.repeats[0].nodes, "worker-3": worker(limit=None)})
+    bad = replace(good.repeats[0], nodes={**good.repeats[0].nodes, "node-3": worker(limit=None)})
     found = judge(lab(), [good, replace(good, repeats=(bad,))], ENVIRONMENT).held
     assert found.answer is NO
-    assert "pool(nodes=4): worker-3: its cgroup says no limit" in found.evidence
+    assert "pool(nodes=4): node-3: its cgroup says no limit" in found.evidence
     assert found.evidence.endswith(" (and 4 more)")
 
 

@@ -7,6 +7,7 @@ import pytest
 from bokeh.models import Range1d
 
 from parlab.errors import UsageError
+from parlab.model.span import Phase
 from parlab.report.charts import overview, side_by_side
 from parlab.report.gantt import MARK_PIXELS
 from parlab.report.measures import cpu_use
@@ -15,7 +16,6 @@ from parlab.report.style import share_of_axis
 from parlab.report.timelines import case_chart, cpu_used
 from parlab.report.views import CaseView, RunView
 from parlab.results.record import Answer, MeasuredCase, NodeRecord
-from parlab.task.phases import Phase
 from tests.unit.samples import (
     case,
     case_on,
@@ -57,7 +57,7 @@ def test_a_case_is_headed_by_its_figures() -> None:
 
 def test_who_finishes_long_after_the_others_is_named() -> None:
     late = [replace(one, finished=20.0, received=20.0) if one.pid == 3 else one for one in spans(tasks=1)]
-    assert figures(case(repeat(late)))["straggler"] == "rank 3 on worker-1, by 9.00 s"
+    assert figures(case(repeat(late)))["straggler"] == "rank 3 on node-1, by 9.00 s"
 
 
 def test_workers_are_counted_that_a_case_has_started_by_itself() -> None:
@@ -114,7 +114,7 @@ def test_what_was_not_predicted_is_told_on_the_page_as_on_the_terminal() -> None
 @pytest.mark.parametrize(("used", "least"), [(0.25, 0.25), (2.0, 2.0), (0.0, 0.25)])
 def test_the_axis_of_cpu_shows_what_was_used_though_it_is_over_the_limit(used: float, least: float) -> None:
     use = NodeRecord(0.25, readings=tuple(replace(one, at=one.at - 90) for one in readings(used_s=4 * used)))
-    launch = repeat([span(seconds=4.0)], nodes={"worker-1": use})
+    launch = repeat([span(seconds=4.0)], nodes={"node-1": use})
     plot = cpu_used(launch, cpu_use(launch), Range1d(start=0, end=4))
     assert least < plot.y_range.end < 4 * least  # type: ignore[attr-defined]
 

@@ -1,4 +1,4 @@
-"""Stills of every kind of chart: real pictures, of the size of the chart, with its words in them."""
+"""Exported charts of every kind: real pictures, of the size of the chart, with its words in them."""
 
 import io
 import xml.etree.ElementTree as ElementTree
@@ -25,7 +25,7 @@ def results(tmp_path: Path) -> Path:
     [("overview", "measured"), ("case-3", "rank 5"), ("account", "computing"), ("scaling-1", "Amdahl's law")],
 )
 def test_a_chart_is_an_svg_with_its_words(chart: str, word: str, results: Path, invoke: Invoke) -> None:
-    done = invoke("still", chart, str(results / "x.svg"), PARLAB_RESULTS=str(results))
+    done = invoke("export", chart, str(results / "x.svg"), PARLAB_RESULTS=str(results))
     assert done.returncode == 0, done.stderr
     root = ElementTree.parse(results / "x.svg").getroot()
     assert root.tag == f"{SVG}svg"
@@ -36,14 +36,14 @@ def test_a_chart_is_an_svg_with_its_words(chart: str, word: str, results: Path, 
 
 
 def test_a_chart_that_is_not_there_is_told_with_those_that_are(results: Path, invoke: Invoke) -> None:
-    done = invoke("still", "nothing", str(results / "x.svg"), PARLAB_RESULTS=str(results))
+    done = invoke("export", "nothing", str(results / "x.svg"), PARLAB_RESULTS=str(results))
     assert (done.returncode, done.stdout) == (2, "")
     assert "one of overview, case-1, case-2, case-3, account, scaling-1, found 'nothing'" in done.stderr
     assert not (results / "x.svg").exists()
 
 
 def test_a_chart_is_a_png_dark_on_white(results: Path, invoke: Invoke) -> None:
-    assert invoke("still", "case-1", str(results / "x.png"), PARLAB_RESULTS=str(results)).returncode == 0
+    assert invoke("export", "case-1", str(results / "x.png"), PARLAB_RESULTS=str(results)).returncode == 0
     image = Image.open(io.BytesIO((results / "x.png").read_bytes())).convert("RGBA")
     assert image.getchannel("A").getextrema() == (255, 255)
     shades = image.convert("L").histogram()

@@ -1,0 +1,79 @@
+"""The containers of a cluster: listed by their labels, brought up and taken down by Compose."""
+
+import json
+from dataclasses import dataclass
+
+from docker.client import DockerClient
+
+from parlab.backend.engine import compose
+from parlab.backend.image import image_name
+from parlab.model.node import HEAD, node_name
+
+IN_FILE = 4  # nodes that compose.yaml itself has
+LABEL = "parlab.node"  # the number of a node; the engine's own numbers may have gaps
+HEALTH = {"(unhealthy)": "unhealthy", "(health: starting)": "starting"}
+UP_SECONDS, UP_SECONDS_A_NODE = 60, 2
+DOWN_SECONDS = 120
+
+
+@dataclass(frozen=True)
+class Container:
+    """A container of the cluster; `index` and `name` are those of its node, `called` is the engine's name for it."""
+
+    index: int
+    name: str
+    called: str
+    id: str
+    image: str
+    state: str  # as the engine says: running, paused, exited ...; of a running one, starting or unhealthy where it is
+
+    @property
+    def well(self) -> bool:
+        """Whether it can be used as it is."""
+        return self.state == "running"
+
+    @property
+    def is_head(self) -> bool:
+        """Whether rank 0 of a pool of ranks runs here."""
+        return self.index == HEAD
+
+
+def containers(client: DockerClient, project: str) -> list[Container]:
+    """All nodes there are, in whatever state: the head first, then the others in the order of their numbers."""
+    filters = {"label": [f"com.docker.compose.project={project}", LABEL]}
+    found = []
+    for facts in client.api.containers(all=True, filters=filters):
+        index, status = int(facts["Labels"][LABEL]), facts["Status"]
+        state = next((text for mark, text in HEALTH.items() if mark in status), facts["State"])
+        called = facts["Names"][0].lstrip("/")
+        found.append(Container(index, node_name(index), called, facts["Id"], facts["ImageID"], state))
+    return sorted(found, key=lambda container: container.index)
+
+
+def bring_up(project: str, nodes: int) -> None:
+    """Start a head and so many nodes, and wait until they are well; what is as it should be stays as it is.
+
+    Raises ParlabError when they do not come up in time.
+    """
+    deadline = UP_SECONDS + UP_SECONDS_A_NODE * nodes
+    names = [node_name(index) for index in range(nodes + 1)]
+    wait = ("--detach", "--wait", "--wait-timeout", str(deadline), "--remove-orphans")
+    env = {"PARLAB_IMAGE": image_name()}
+    compose(project, "up", *wait, *names, deadline=deadline + 10, env=env, more=more_nodes(nodes))
+
+
+def more_nodes(nodes: int) -> str | None:
+    """What is added to compose.yaml for more nodes than it has; JSON is YAML."""
+    if nodes <= IN_FILE:
+        return None
+    base = {"file": "compose.yaml", "service": node_name(1)}
+    services = {
+        node_name(index): {"extends": base, "hostname": node_name(index), "labels": {LABEL: str(index)}}
+        for index in range(IN_FILE + 1, nodes + 1)
+    }
+    return json.dumps({"services": services})
+
+
+def take_down(project: str) -> None:
+    """Remove containers, network and volume. Raises ParlabError."""
+    compose(project, "down", "--volumes", "--remove-orphans", "--timeout", "2", deadline=DOWN_SECONDS)

@@ -1,0 +1,214 @@
+"""What host, launcher and ranks tell each other: one definition of each message, for those who write and who read.
+
+A message is a JSON object on a line of its own. Three conversations use them:
+
+    host -> launcher    a Command, on the launcher's standard input
+    launcher -> host    an Event, on its standard output; those of ranks are passed on as they came
+    rank -> launcher    Join first, then Events, over TCP; the launcher answers with words
+
+Words to the ranks are lines of text: `check`, `burn` and `clock` are answered at once, `start` and `end` are what ranks
+that run the case wait for: one, or with plain MPI all of them. All ranks wait for `boot` before they start MPI.
+"""
+
+from typing import Any, TypeVar
+
+import msgspec
+
+from parlab.model.case import Demand
+from parlab.model.clocks import Exchange
+from parlab.model.reading import RawReading
+from parlab.model.span import Span
+
+BOOT, CHECK, BURN, CLOCK, START, END = "boot", "check", "burn", "clock", "start", "end"  # words
+
+
+class Command(msgspec.Struct, frozen=True, tag_field="do"):
+    """What the host wants of the launcher."""
+
+
+class Launch(Command, tag="launch", frozen=True):
+    """Start mpiexec; the ranks' events follow."""
+
+    argv: list[str]
+    env: dict[str, str]
+
+
+class Say(Command, tag="say", frozen=True):
+    """Pass a word on to every rank."""
+
+    word: str
+
+
+class Probe(Command, tag="probe", frozen=True):
+    """Try a command on each node over ssh; answered by Probed."""
+
+    nodes: list[str]
+    argv: list[str]
+
+
+class CompareClocks(Command, tag="clocks", frozen=True):
+    """Ask these ranks for the time, over and over; answered by ClocksRead."""
+
+    ranks: list[int]
+
+
+class Event(msgspec.Struct, frozen=True, tag_field="event"):
+    """What happened."""
+
+
+class Waiting(Event, tag="waiting", frozen=True):
+    """Another client holds the cluster; the launcher waits for its end."""
+
+
+class Listening(Event, tag="listening", frozen=True):
+    """The launcher is ready for commands."""
+
+
+class Output(Event, tag="output", frozen=True):
+    """A line of mpiexec's standard output or error."""
+
+    stream: str
+    text: str
+
+
+class Exit(Event, tag="exit", frozen=True):
+    """mpiexec ended; below 0 is a signal."""
+
+    code: int
+
+
+class Probed(Event, tag="probed", frozen=True):
+    """What each node answered wrongly, by its name; '' where it did not."""
+
+    complaints: dict[str, str]
+
+
+class ClocksRead(Event, tag="clocks", frozen=True):
+    """By rank: sent and received by the head's clock, and in between the rank's time; several times."""
+
+    exchanges: dict[int, list[Exchange]]
+
+
+class RankEvent(Event, frozen=True):
+    """An event of a rank."""
+
+    rank: int
+
+
+class Hello(RankEvent, tag="hello", frozen=True):
+    """A rank lives, on this host, under the kernel of that boot; it has ended these processes of earlier runs."""
+
+    host: str
+    boot: str
+    ended: list[int]
+
+
+class Plan(RankEvent, tag="plan", frozen=True):
+    """Rank 0 has run the serial solution: what each task asks for; whether its Python has a GIL; what it runs on."""
+
+    tasks: list[Demand]
+    gil: bool
+    software: dict[str, str]
+    cpu: str
+
+
+class Ready(RankEvent, tag="ready", frozen=True):
+    """A rank that runs the case: its first task is about to go out."""
+
+
+class Checked(RankEvent, tag="checked", frozen=True):
+    """The answer to `check` of the first rank of a node."""
+
+    reading: RawReading
+
+
+class Burned(RankEvent, tag="burned", frozen=True):
+    """The answer to `burn` of the same: host CPUs that it got; None where its node has no limit."""
+
+    cpus: float | None
+
+
+class Sampled(RankEvent, tag="sampled", frozen=True):
+    """A reading of the same, more than twice a second, from `start` to `check`."""
+
+    reading: RawReading
+
+
+class Spans(RankEvent, tag="spans", frozen=True):
+    """Tasks whose results came in since the last time, of a rank that runs the case."""
+
+    spans: list[Span]
+
+
+class Done(RankEvent, tag="done", frozen=True):
+    """A rank has run the case. Rank 0's outcome, complaint and metrics count; None is no complaint.
+
+    `opened` is when the first task went out, `returned` when the case returned, by the rank's clock.
+    """
+
+    outcome: str
+    complaint: str | None
+    opened: float
+    returned: float
+    metrics: dict[str, float]
+
+
+class Failed(RankEvent, tag="failed", frozen=True):
+    """The serial solution, the case or the comparison raised what was not declared."""
+
+    stage: str
+    error: str
+    trace: str
+
+
+class Join(msgspec.Struct, frozen=True):
+    """The first line of a rank's connection: it knows the launch's token. Not passed on."""
+
+    token: str
+    rank: int
+    host: str
+    pid: int
+
+
+class ClockTold(RankEvent, tag="clock", frozen=True):
+    """The answer to `clock`: the rank's time. Not passed on."""
+
+    at: float
+
+
+AnyCommand = Launch | Say | Probe | CompareClocks
+FromRank = Hello | Plan | Ready | Checked | Burned | Sampled | Spans | Done | Failed
+AnyEvent = Waiting | Listening | Output | Exit | Probed | ClocksRead | FromRank
+
+Message = TypeVar("Message")
+
+
+class _Kind(msgspec.Struct):
+    event: str
+
+
+def to_line(message: msgspec.Struct) -> bytes:
+    """The message as it travels."""
+    return msgspec.json.encode(message) + b"\n"
+
+
+def from_line(line: bytes, kind: Any) -> Any:
+    """The message of that kind, or one of a union's. Raises msgspec.DecodeError for what is none."""
+    return msgspec.json.decode(line, type=kind)
+
+
+def is_clock(line: bytes) -> bool:
+    """Whether a rank's line is for the launcher itself; nothing else of the line is read.
+
+    Raises msgspec.DecodeError for what is no event.
+    """
+    return bool(msgspec.json.decode(line, type=_Kind).event == CLOCK)
+
+
+def event_of(line: bytes) -> AnyEvent:
+    """A line of the launcher. What is no event it says that cannot speak: a traceback, a shell's complaint."""
+    try:
+        event: AnyEvent = msgspec.json.decode(line, type=AnyEvent)
+    except msgspec.DecodeError:
+        return Output("stderr", line.decode(errors="replace").rstrip())
+    return event

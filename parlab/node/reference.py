@@ -1,0 +1,31 @@
+"""The serial solution, run with its demand counted and not spent: what every case is compared with."""
+
+import inspect
+from collections.abc import Mapping
+from typing import Any
+
+from parlab.lab import Lab
+from parlab.model.case import Demand
+from parlab.task.pace import Scale, counted
+
+
+def reference(lab: Lab, settings: Mapping[str, Any] | None = None) -> tuple[list[Demand], Any]:
+    """Run the serial solution: (what each task asks for, the results).
+
+    Of the settings it gets those that it has parameters for. A task that calls `pace` computes: it is charged the CPU
+    time that it took, as units of a virtual core. Raises ValueError where no serial solution is declared.
+    """
+    if lab.serial_solution is None:
+        raise ValueError("the lab declares no serial solution: add @lab.serial")
+    parameters = inspect.signature(lab.serial_solution).parameters
+    task, scale = parameters["task"].default, Scale.from_environment()
+    tasks: list[Demand] = []
+
+    def counted_task(*args: Any, **kwargs: Any) -> Any:
+        with counted() as tally:
+            result = task(*args, **kwargs)
+        tasks.append(Demand(tally.burned + tally.paced_s / (scale.speed * scale.unit), tally.waited))
+        return result
+
+    results = lab.serial_solution(counted_task, **{k: v for k, v in (settings or {}).items() if k in parameters})
+    return tasks, results

@@ -1,0 +1,69 @@
+"""What the ranks of one launch send: who they are, their spans, and the readings of their nodes."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import replace
+
+from parlab.backend.base import Backend
+from parlab.formatting import plural
+from parlab.model.case import Case
+from parlab.model.clocks import Clock, by_the_heads_clock
+from parlab.model.messages import AnyEvent, Checked, Hello, Sampled, Spans
+from parlab.model.reading import NodeReading
+from parlab.model.span import Span
+from parlab.model.spec import Spec
+from parlab.run.observer import Observer
+
+
+class Collector:
+    """Takes events as they come, tells the observer, and names nodes by the ranks that were placed on them."""
+
+    def __init__(self, backend: Backend, spec: Spec, case: Case, observer: Observer) -> None:
+        self._backend, self._spec, self._case, self._observer = backend, spec, case, observer
+        self._clocks: dict[int, Clock] = {}  # by rank, of those with another kernel than the first
+        self.node_of: dict[int, str] = {}  # by rank
+        self.hosts: dict[int, str] = {}  # what each rank's machine calls itself
+        self.spans: list[Span] = []
+        self.readings: dict[str, list[NodeReading]] = defaultdict(list)
+
+    def hear(self, event: AnyEvent) -> None:
+        """Take one event; of those that say nothing of spans or nodes, nothing. Raises ValueError for bad readings."""
+        match event:
+            case Hello():
+                self._greet(event)
+            case Spans(rank, spans):
+                self._take_spans(rank, spans)
+            case Sampled(rank, raw):
+                self._observer.reading(self.node_of[rank], self._read(rank, NodeReading.from_node(raw)))
+            case Checked(rank, raw):
+                self._read(rank, NodeReading.from_node(raw))
+
+    def set_clocks(self, clocks: dict[int, Clock]) -> None:
+        """From here on set back the stamps of these ranks."""
+        self._clocks = clocks
+
+    def clocks(self) -> dict[str, Clock]:
+        """The clocks of nodes with kernels of their own, by node."""
+        return {self.node_of[rank]: clock for rank, clock in self._clocks.items()}
+
+    def _greet(self, hello: Hello) -> None:
+        node = self._name(hello.host, hello.rank)
+        self.node_of[hello.rank], self.hosts[hello.rank] = node, hello.host
+        if hello.ended:
+            self._observer.say(
+                f"{node}: ended {plural(len(hello.ended), 'process')} that an earlier run had left behind"
+            )
+
+    def _take_spans(self, rank: int, spans: Sequence[Span]) -> None:
+        named = [replace(span, node=self._name(span.node, span.rank)) for span in spans]
+        if clock := self._clocks.get(rank):
+            named = [by_the_heads_clock(span, clock) for span in named]
+        self.spans += named
+        self._observer.spans(named)
+
+    def _read(self, rank: int, reading: NodeReading) -> NodeReading:
+        self.readings[self.node_of[rank]].append(reading)
+        return reading
+
+    def _name(self, host: str, rank: int) -> str:
+        return self._backend.node_of(host, self._case.node_of(rank, self._spec))

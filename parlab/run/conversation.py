@@ -1,0 +1,104 @@
+"""The conversation with the launcher about one launch: words out, events in, in order, each step with its deadline."""
+
+import time
+from collections import defaultdict
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from parlab.backend.session import Session
+from parlab.errors import RunError
+from parlab.host.places import COMMAND
+from parlab.model.messages import END, AnyCommand, AnyEvent, Event, Exit, Failed, Hello, Output, Plan, Say
+
+Kind = TypeVar("Kind", bound=Event)
+LAST_LINES = 12  # of mpiexec's output, in an error
+
+
+class Conversation:
+    """Waits for the events of a launch, keeps those that come meanwhile, and explains what did not come.
+
+    `hear` gets every event of a rank as it comes, `say` what the lab prints; `diagnose` names a node that is to blame.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        what: str,
+        hear: Callable[[AnyEvent], None],
+        say: Callable[[str], None],
+        diagnose: Callable[[], str],
+    ) -> None:
+        self._session, self._what, self._hear, self._say, self._diagnose = session, what, hear, say, diagnose
+        self._come: dict[type[Event], list[Any]] = defaultdict(list)
+        self._last_lines: list[str] = []
+        self._unshown: list[str] | None = []  # standard output until the lab runs: it may be Open MPI complaining
+        self._over = False  # the case: what is said on standard error then is about its processes' end
+
+    def send(self, command: AnyCommand) -> None:
+        """Send the launcher a command."""
+        self._session.send(command)
+
+    def say(self, word: str) -> None:
+        """Pass a word on to every rank."""
+        self._over = self._over or word == END
+        self.send(Say(word))
+
+    def gather(self, kind: type[Kind], count: int, seconds: float, doing: str) -> list[Kind]:
+        """The next `count` events of one kind. Raises RunError when they have not come in `seconds`, or cannot come."""
+        until, found = time.monotonic() + seconds, self._come[kind]
+        while len(found) < count:
+            progress = f"{doing}: {len(found)} of {count} done"
+            try:
+                event = self._session.next_event(until)
+            except TimeoutError:
+                raise self.failed(f"{progress} after {seconds:g} s") from None
+            except EOFError:
+                raise self.failed("the launcher on the head is gone") from None
+            if isinstance(event, Exit) and kind is not Exit:
+                raise self.failed(f"{progress} when mpiexec ended with exit code {event.code}{_hint(event, kind)}")
+            self._take(event)
+        return self._come.pop(kind)
+
+    def show_output(self) -> None:
+        """The lab runs: from here on, what comes on standard output is its own."""
+        for text in self._unshown or ():
+            self._say(text)
+        self._unshown = None
+
+    def failed(self, reason: str) -> RunError:
+        """The error to raise for a launch that cannot go on: what, where, the last lines, and what to do."""
+        parts = [f"{self._what}: {reason}."]
+        if diagnosis := self._diagnose():
+            parts.append(diagnosis)
+        if self._last_lines:
+            parts.append("The last lines of mpiexec:\n  " + "\n  ".join(self._last_lines))
+        parts.append(f"Retry. If it fails again, run {COMMAND} down first.")
+        return RunError("\n".join(parts))
+
+    def _take(self, event: AnyEvent) -> None:
+        if isinstance(event, Output):
+            self._take_output(event)
+            return
+        if isinstance(event, Failed):
+            raise RunError(f"{self._what}: {event.stage} raised {event.error}\n{event.trace.rstrip()}")
+        try:
+            self._hear(event)
+        except ValueError as error:
+            raise self.failed(f"unexpected format in its kernel's cgroup files: {error}") from error
+        self._come[type(event)].append(event)
+
+    def _take_output(self, event: Output) -> None:
+        text = event.text
+        self._last_lines = [*self._last_lines[1 - LAST_LINES :], text] if text.strip() else self._last_lines
+        if self._unshown is None and not (self._over and event.stream == "stderr"):
+            self._say(text)
+        elif self._unshown is not None and event.stream == "stdout":
+            self._unshown.append(text)
+
+
+def _hint(event: Exit, awaited: type[Event]) -> str:
+    """What the way in which mpiexec ended says of the lab."""
+    if event.code > 128 and awaited is not Hello:
+        return f": signal {event.code - 128}. If the lab's own code ended its process, look there first"
+    silent = event.code == 0 and awaited is Plan
+    return ": does the lab end with a main guard and `lab.main()`?" if silent else ""

@@ -1,0 +1,71 @@
+"""The nodes' limits during one launch: lifted, set, proven, and what was seen of them."""
+
+from parlab.backend.base import Backend
+from parlab.model.messages import BURN, CHECK, Burned, Checked
+from parlab.model.spec import Spec
+from parlab.results.record import NodeRecord
+from parlab.run.collector import Collector
+from parlab.run.conversation import Conversation
+from parlab.thresholds import BURN_WITHIN
+
+STEP_SECONDS = 15.0  # a word passed on and answered by all
+
+
+class Limits:
+    """Sets what a spec asks for, unless the case is declared without limits, and reads it back: engine, nodes, burn."""
+
+    def __init__(self, backend: Backend, spec: Spec, talk: Conversation, collected: Collector, *, on: bool) -> None:
+        self._backend, self._spec, self._talk, self._collected, self._on = backend, spec, talk, collected, on
+        self._wanted = {node.name: None if node.limit is None else float(node.limit) for node in backend.nodes(spec)}
+        self._engine: list[dict[str, float | None]] = []  # its limits, each time that it was asked
+        self._burned: dict[str, float | None] = {}
+
+    def lift(self) -> None:
+        """Take all limits off: starting and ending ranks under them takes several times as long."""
+        self._backend.set_limits(self._spec, None)
+
+    def put_on(self, *, burn: bool) -> None:
+        """Set the limits and prove them; with `burn` see, too, what an unpaced burn gets under them."""
+        if self._on:
+            self._backend.set_limits(self._spec, self._spec.node_cpus)
+            self._engine.append(self._backend.engine_limits(self._spec))
+            self._burned = self._burn() if burn else {}
+            if any(self._fell_short(node, cpus) for node, cpus in self._burned.items()):
+                self._burned = self._burn()  # a spell of something else on the host: once is no proof
+        self._check()
+
+    def check_again(self) -> None:
+        """Read the limits once more, where the nodes are and from the engine."""
+        self._check()
+        if self._on:
+            self._engine.append(self._backend.engine_limits(self._spec))
+
+    def records(self) -> dict[str, NodeRecord]:
+        """What was wanted and seen of each node that was read."""
+        return {
+            node: NodeRecord(
+                self._wanted[node] if self._on else None,
+                tuple(limits[node] for limits in self._engine if node in limits),
+                self._burned.get(node),
+                tuple(readings),
+            )
+            for node, readings in self._collected.readings.items()
+        }
+
+    @property
+    def _speakers(self) -> int:
+        """How many ranks speak for their node: one on each host."""
+        return len(set(self._collected.hosts.values()))
+
+    def _burn(self) -> dict[str, float | None]:
+        self._talk.say(BURN)
+        found = self._talk.gather(Burned, self._speakers, STEP_SECONDS, "an unpaced burn in the nodes")
+        return {self._collected.node_of[event.rank]: event.cpus for event in found}
+
+    def _fell_short(self, node: str, cpus: float | None) -> bool:
+        wanted = self._wanted[node]
+        return cpus is not None and wanted is not None and cpus < (1 - BURN_WITHIN) * wanted
+
+    def _check(self) -> None:
+        self._talk.say(CHECK)
+        self._talk.gather(Checked, self._speakers, STEP_SECONDS, "reading the limits inside the nodes")

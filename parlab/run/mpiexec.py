@@ -1,0 +1,42 @@
+"""The command that starts a launch's ranks, and what they are told."""
+
+from collections.abc import Iterable
+from itertools import groupby
+from pathlib import Path
+
+from parlab.backend.base import Placement
+from parlab.model.case import PYTHON, Case
+from parlab.model.spec import Spec
+
+# For Open MPI 5 in containers. Without ob1 over TCP it tries every transport there is; idle ranks yield the core; UCX
+# floods stderr; cross-memory attach is refused without a capability that no node gets.
+OPEN_MPI = {
+    "OMPI_MCA_pml": "ob1",
+    "OMPI_MCA_btl": "self,sm,tcp",
+    "OMPI_MCA_mpi_yield_when_idle": "1",
+    "OMPI_MCA_osc": "^ucx",
+    "OMPI_MCA_smsc": "^cma",
+}
+
+
+def mpiexec(placement: Placement, spec: Spec, case: Case, lab: str, exported: Iterable[str]) -> list[str]:
+    """Spell out the command: rank 0 on the head, where the case asks for it, the others dealt out to the nodes.
+
+    Bound to no core, and free to be more than the cores there are: the limits are the kernel's, not Open MPI's.
+    """
+    ranks = case.ranks(spec.virtual_cores)
+    hosts = [placement.hosts[case.node_of(rank, spec)] for rank in range(ranks)]
+    slots = ",".join(f"{host}:{len(list(group))}" for host, group in groupby(hosts))
+    placing = ["--host", slots, "--map-by", "slot:OVERSUBSCRIBE", "--bind-to", "none", "-n", str(ranks)]
+    exports = [word for name in exported for word in ("-x", name)]
+    program = [placement.python, "-m", "parlab.node.rank", case.launch, lab]
+    return [str(Path(placement.python).with_name("mpiexec")), *placing, *exports, *program]
+
+
+def scale(spec: Spec, case: Case) -> dict[str, str]:
+    """What the processes of a node are told of its size; Slurm would tell them of the cores of their task."""
+    speed, cores, unit = float(spec.speed), spec.cores, spec.unit
+    told = {"PARLAB_SPEED": str(speed), "PARLAB_CORES": str(cores), "PARLAB_UNIT": str(unit)}
+    per_task = cores if case.launch == PYTHON else 1
+    workers = case.workers(spec.virtual_cores)
+    return told | {"PARLAB_WORKERS": str(workers), "SLURM_CPUS_PER_TASK": str(per_task)}

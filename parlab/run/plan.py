@@ -1,0 +1,105 @@
+"""Which cases of a lab are to run, and on which sizes: what it declares, overridden by a request.
+
+Every function raises UsageError, in one line, for a request that the lab cannot meet.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+from parlab.errors import UsageError
+from parlab.formatting import plural
+from parlab.lab import Lab
+from parlab.model.case import PYTHON, Case
+from parlab.model.spec import Spec
+from parlab.run.request import Request
+
+SETTINGS = ("workers", "chunk", "size")  # of a lab's cases, that a request can change
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """A case that is to run: its number in the lab, and the settings that the request overrides."""
+
+    number: int
+    case: Case
+    overrides: dict[str, int]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is to be run: each chosen case of the lab on each size, so many times."""
+
+    lab: Lab
+    path: Path
+    cases: list[Chosen]
+    specs: list[Spec]
+    repeats: int
+    handout: str  # as the lab's file says it now; learners edit it while it runs
+
+    @property
+    def largest(self) -> Spec:
+        """The size with the most nodes."""
+        return max(self.specs, key=lambda spec: spec.nodes)
+
+    @property
+    def many_sizes(self) -> bool:
+        """Whether cases are told apart by their sizes."""
+        return len(self.lab.nodes) > 1 or len(self.specs) > 1
+
+
+def make_plan(lab: Lab, path: Path, request: Request, handout: str) -> Plan:
+    """Choose cases and sizes."""
+    return Plan(lab, path, choose_cases(lab, request.settings), choose_specs(lab, request), request.repeat, handout)
+
+
+def choose_cases(lab: Lab, settings: Mapping[str, tuple[int, ...]]) -> list[Chosen]:
+    """The lab's cases, with these values of settings in place of their own; no two alike.
+
+    Where a changed case is one that the lab declares itself, that is the one.
+    """
+    for name, values in settings.items():
+        _check_setting(lab, name, values)
+    found: dict[tuple[Any, ...], Chosen] = {}
+    for number, case in enumerate(lab.cases):
+        own = {name: values for name, values in settings.items() if name in case.settings}
+        for combination in product(*own.values()):
+            overrides = dict(zip(own, combination, strict=True))
+            changed = case.settings | overrides
+            lesson_s = case.lesson_s if changed == case.settings else None
+            chosen = replace(case, settings=changed, lesson_s=lesson_s)
+            key = chosen.name, chosen.launch, chosen.limits, chosen.threads, chosen.only_on
+            if key not in found or changed == case.settings:
+                found[key] = Chosen(number, chosen, overrides)
+    return list(found.values())
+
+
+def _check_setting(lab: Lab, name: str, values: tuple[int, ...]) -> None:
+    if name not in lab.bounds or not any(name in case.settings for case in lab.cases):
+        raise UsageError(f"this lab takes no --{name}, {_takes(lab, name)}")
+    low, high = lab.bounds[name]
+    if not all(low <= value <= high for value in values):
+        typed = ",".join(map(str, values))
+        raise UsageError(f"--{name} takes numbers from {low} to {high}, separated by commas, not {typed!r}")
+
+
+def _takes(lab: Lab, name: str) -> str:
+    own = {other for case in lab.cases for other in case.settings} & lab.bounds.keys()
+    takes = [f"--{other}" for other in SETTINGS if other in own]
+    if takes:
+        return f"only {' and '.join(takes)}"
+    return f"nor {' or '.join(f'--{other}' for other in SETTINGS if other != name)}"
+
+
+def choose_specs(lab: Lab, request: Request) -> list[Spec]:
+    """One Spec for each size to run on: the lab's own, overridden by the request."""
+    if request.nodes is not None and lab.nodes == (1,) and all(case.launch == PYTHON for case in lab.cases):
+        raise UsageError("this lab runs inside one node: it takes no --nodes")
+    sizes = request.nodes or lab.nodes
+    wanted = [size for size in sizes if any(case.runs_on(size) for case in lab.cases)]
+    if not wanted:
+        raise UsageError(f"none of this lab's cases runs on {' or '.join(plural(size, 'node') for size in sizes)}")
+    cores, speed, unit = request.cores or lab.cores, request.speed or lab.speed, request.unit or lab.unit
+    return [Spec(size, cores, speed, unit) for size in wanted]

@@ -1,0 +1,52 @@
+"""Where things are: in a checkout beside the package, in a wheel below it."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from parlab.host import places
+from tests.conftest import ROOT
+
+
+def test_a_checkout_uses_its_own() -> None:
+    assert not places.INSTALLED
+    assert places.ROOT == ROOT
+    assert places.LABS == ROOT / "labs"
+    assert places.PACKAGE == ROOT / "parlab"
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Path:
+    """A folder with the package as a wheel installs it."""
+    shutil.copytree(ROOT / "parlab", tmp_path / "site/parlab")
+    for name in ("labs", "requirements"):
+        shutil.copytree(ROOT / name, tmp_path / "site/parlab/data" / name)
+    return tmp_path / "site"
+
+
+def told(site: Path, *arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("PARLAB_")}
+    command = [sys.executable, "-m", "parlab", *arguments]
+    env = kept | {"PYTHONPATH": str(site), "DOCKER_HOST": "unix:///nowhere/docker.sock"} | env
+    return subprocess.run(command, cwd=site.parent, env=env, capture_output=True, text=True, check=False)
+
+
+def test_an_installed_package_uses_what_it_brings_and_the_current_folder(site: Path) -> None:
+    listed = told(site, "--list").stdout
+    assert "lab.mpi" in listed
+    assert not {"pin", "test"} & {line.split()[0] for line in listed.splitlines() if line.strip()}
+    assert "parlab lab.mpi --nodes 1,2,4,8" in told(site, "lab.mpi", "--explain").stdout
+    assert "results is empty" in told(site, "results").stdout
+    assert "elsewhere is empty" in told(site, "results", PARLAB_RESULTS="elsewhere").stdout
+    refused = told(site, "up")
+    assert refused.returncode == 2
+    assert f"sudo {site}/parlab/data/docker/engine.sh" in refused.stderr
+    assert "parlab lab.NAME" in refused.stderr
+
+
+def test_a_missing_lab_file_is_no_lab_to_run(site: Path) -> None:
+    assert "No idea what 'gone.py' is" in told(site, "gone.py").stderr
