@@ -144,7 +144,7 @@ class Launcher:
     async def _hear_rank(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(ConnectionError, ValueError):  # whoever does not speak as a rank does is not one
             join: Join = from_line(await reader.readline(), Join)
-            if not secrets.compare_digest(join.token, self._token):
+            if not secrets.compare_digest(join.token.encode(), self._token.encode()):
                 raise ValueError("not a rank of this launch")
             self._ranks[writer] = Rank(join.rank, join.pid if join.host == socket.gethostname() else None)
             while line := await reader.readline():

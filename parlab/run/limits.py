@@ -44,7 +44,7 @@ class Limits:
         """What was wanted and seen of each node that was read."""
         return {
             node: NodeRecord(
-                self._wanted[node] if self._on else None,
+                self._wanted.get(node) if self._on else None,
                 tuple(limits[node] for limits in self._engine if node in limits),
                 self._burned.get(node),
                 tuple(readings),
@@ -63,7 +63,7 @@ class Limits:
         return {self._collected.node_of[event.rank]: event.cpus for event in found}
 
     def _fell_short(self, node: str, cpus: float | None) -> bool:
-        wanted = self._wanted[node]
+        wanted = self._wanted.get(node)
         return cpus is not None and wanted is not None and cpus < (1 - BURN_WITHIN) * wanted
 
     def _check(self) -> None:
