@@ -296,7 +296,7 @@ def test_what_a_record_says_is_text_and_never_a_part_of_the_page(open_page: Open
     phases = (Phase(evil, 10.1, 10.2), Phase(evil, 10.3, 10.3))
     own = [replace(one, node=evil, outcome=evil, phases=phases) for one in spans()]
     made = run(
-        case(repeat(own), name=f"pool({evil})"),
+        case(repeat(own), name=f"pool({evil})", nodes=("head", evil)),
         failure=Failure(evil, 4),
         environment={evil: evil},
         verdict=verdict(Claim(evil, Answer.NO, evil)),

@@ -169,13 +169,12 @@ def case(*repeats: Repeat, name: str = "pool(nodes=1)", spec: Spec = SPEC, **fac
     repeats = repeats or (repeat(),)
     tasks = (Demand(2.0, 0.0),) * max([1, *(len(repeat.spans) for repeat in repeats)])
     force = Workforce(spec.virtual_cores, spec.nodes, spec.cores)
-    names = tuple(node.name for node in nodes_of(spec.nodes))
     given: dict[str, Any] = {
         "settings": {},
         "tasks": tasks,
         "ideal_s": SECONDS,
         "serial_s": 8.0,
-        "nodes": names,
+        "nodes": tuple(node.name for node in nodes_of(spec.nodes)),
     } | facts
     return MeasuredCase(name=name, spec=spec, workforce=force, repeats=repeats, **given)
 
