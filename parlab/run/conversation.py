@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from parlab.backend.session import Session
 from parlab.errors import RunError
 from parlab.host.places import COMMAND
-from parlab.model.messages import END, AnyCommand, AnyEvent, Event, Exit, Failed, Hello, Output, Plan, Say
+from parlab.model.messages import END, AnyCommand, AnyEvent, Event, Exit, Failed, Hello, Output, Plan, Sampled, Say, Spans
 
 Kind = TypeVar("Kind", bound=Event)
 LAST_LINES = 12  # of mpiexec's output, in an error
@@ -85,7 +85,8 @@ class Conversation:
             self._hear(event)
         except ValueError as error:
             raise self.failed(f"unexpected format in its kernel's cgroup files: {error}") from error
-        self._come[type(event)].append(event)
+        if not isinstance(event, Spans | Sampled):  # nobody waits for these, and they are many
+            self._come[type(event)].append(event)
 
     def _take_output(self, event: Output) -> None:
         text = event.text
