@@ -8,7 +8,20 @@ from typing import Any, TypeVar
 from parlab.backend.session import Session
 from parlab.errors import RunError
 from parlab.host.places import COMMAND
-from parlab.model.messages import END, AnyCommand, AnyEvent, Event, Exit, Failed, Hello, Output, Plan, Sampled, Say, Spans
+from parlab.model.messages import (
+    END,
+    AnyCommand,
+    AnyEvent,
+    Event,
+    Exit,
+    Failed,
+    Hello,
+    Output,
+    Plan,
+    Sampled,
+    Say,
+    Spans,
+)
 
 Kind = TypeVar("Kind", bound=Event)
 LAST_LINES = 12  # of mpiexec's output, in an error
