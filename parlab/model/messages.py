@@ -209,6 +209,6 @@ def event_of(line: bytes) -> AnyEvent:
     """A line of the launcher. What is no event it says that cannot speak: a traceback, a shell's complaint."""
     try:
         event: AnyEvent = msgspec.json.decode(line, type=AnyEvent)
-    except msgspec.DecodeError:
+    except (ValueError, RecursionError):  # of msgspec, or of a line that is no UTF-8
         return Output("stderr", line.decode(errors="replace").rstrip())
     return event

@@ -99,10 +99,10 @@ def run_case(lab: Lab) -> None:
     except BaseException as error:
         import traceback  # here: each rank imports this module, and few fail
 
-        said = traceback.format_exception_only(error)[-1].strip()
-        line.send(Failed(line.rank, stage, said, traceback.format_exc()))
+        said = plain(traceback.format_exception_only(error)[-1].strip())
+        line.send(Failed(line.rank, stage, said, plain(traceback.format_exc())))
         raise
-    complained = complaint(case, outcome, found) if line.rank == 0 else None
+    complained = complaint(case, outcome, plain(found)) if line.rank == 0 else None
     assert gate.opened is not None
     line.send(Done(line.rank, outcome, complained, gate.opened, returned, take_metrics()))
     line.await_word(END)
@@ -131,6 +131,11 @@ def complaint(case: Case, outcome: str, found: str) -> str | None:
         return found
     declared = "declared to be wrong" if case.outcome == WRONG else f"declared to raise {case.outcome}"
     return f"{declared}, but {found or 'each result equals the serial one'}"
+
+
+def plain(text: str) -> str:
+    """Text that can be sent: what stands in it for bytes that are none of UTF-8 is spelled out."""
+    return text.encode(errors="backslashreplace").decode()
 
 
 def software() -> dict[str, str]:

@@ -134,14 +134,16 @@ class Meter:
         for helper in helpers:
             helper.start()
         refills: list[NodeReading] = []
-        while now.at < until and not (refills and _periods(refills[0], now) >= BURN_PERIODS):
-            sha256(BLOCK)
-            before, now = now, NodeReading.from_node(self.read())
-            if now.periods != before.periods:
-                refills.append(now)
-        over.set()
-        for helper in helpers:
-            helper.join()
+        try:
+            while now.at < until and not (refills and _periods(refills[0], now) >= BURN_PERIODS):
+                sha256(BLOCK)
+                before, now = now, NodeReading.from_node(self.read())
+                if now.periods != before.periods:
+                    refills.append(now)
+        finally:
+            over.set()
+            for helper in helpers:
+                helper.join()
         if len(refills) < 2:  # a limit that is set, and that the kernel does not enforce
             return _used_s(first, now) / (now.at - first.at)
         return _used_s(refills[0], refills[-1]) / (_periods(refills[0], refills[-1]) * PERIOD)

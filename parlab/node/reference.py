@@ -24,7 +24,8 @@ def reference(lab: Lab, settings: Mapping[str, Any] | None = None) -> tuple[list
     def counted_task(*args: Any, **kwargs: Any) -> Any:
         with counted() as tally:
             result = task(*args, **kwargs)
-        tasks.append(Demand(tally.burned + tally.paced_s / (scale.speed * scale.unit), tally.waited))
+        burned = tally.burned + tally.paced_s / (scale.speed * scale.unit)
+        tasks.append(Demand(float(burned), float(tally.waited)))  # a lab may count in NumPy's numbers
         return result
 
     results = lab.serial_solution(counted_task, **{k: v for k, v in (settings or {}).items() if k in parameters})

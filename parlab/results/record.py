@@ -204,7 +204,7 @@ class MeasuredCase:
 
     @property
     def by_node(self) -> dict[str, int]:
-        """How many tasks each node did in the median_repeat repeat."""
+        """How many tasks each node did in the median repeat."""
         return self.median_repeat.by_node
 
     @property
@@ -241,7 +241,7 @@ class MeasuredCase:
         return node, share
 
     def breakdown(self, repeat: Repeat | None = None) -> Breakdown:
-        """Where the time of the last-finishing worker went; of the median_repeat repeat unless another is named."""
+        """Where the time of the last-finishing worker went; of the median repeat unless another is named."""
         spans = (repeat or self.median_repeat).spans
         return breakdown(last_to_finish(spans), spans, float(self.spec.speed)) if spans else Breakdown()
 

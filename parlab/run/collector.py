@@ -31,8 +31,8 @@ class Collector:
         match event:
             case Hello():
                 self._greet(event)
-            case Spans(rank, spans):
-                self._take_spans(rank, spans)
+            case Spans(_, spans):
+                self._take_spans(spans)
             case Sampled(rank, raw):
                 self._observer.reading(self.node_of[rank], self._read(rank, NodeReading.from_node(raw)))
             case Checked(rank, raw):
@@ -54,10 +54,10 @@ class Collector:
                 f"{node}: ended {plural(len(hello.ended), 'process')} that an earlier run had left behind"
             )
 
-    def _take_spans(self, rank: int, spans: Sequence[Span]) -> None:
+    def _take_spans(self, spans: Sequence[Span]) -> None:
         named = [replace(span, node=self._name(span.node, span.rank)) for span in spans]
-        if clock := self._clocks.get(rank):
-            named = [by_the_heads_clock(span, clock) for span in named]
+        clocks = self._clocks  # of the ranks that did the tasks, whoever sends what is known of them
+        named = [by_the_heads_clock(span, clocks[span.rank]) if span.rank in clocks else span for span in named]
         self.spans += named
         self._observer.spans(named)
 

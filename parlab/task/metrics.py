@@ -14,7 +14,7 @@ def metric(what: str, value: float) -> None:
     taken = float(value)
     if not math.isfinite(taken):
         raise ValueError(f"metric({what!r}, {value}): not a number that can be recorded")
-    _taken[what] = taken
+    _taken[str(what)] = taken
 
 
 def take_metrics() -> dict[str, float]:

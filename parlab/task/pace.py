@@ -242,7 +242,7 @@ def resume() -> None:
 
 
 def _check(name: str, units: float) -> None:
-    if not units >= 0:  # nor is NaN
+    if not 0 <= units < float("inf"):  # nor is NaN
         raise ValueError(f"{name}({units}): units are 0 or more")
 
 

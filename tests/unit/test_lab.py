@@ -8,7 +8,7 @@ import pytest
 
 from parlab.lab import BOUNDS, Lab, approx, burn, pace, wait
 from parlab.model.case import Demand
-from parlab.node.harness import difference
+from parlab.node.harness import difference, plain
 from parlab.node.reference import reference
 
 
@@ -204,3 +204,25 @@ def test_a_lab_bounds_its_own_settings_and_may_narrow_the_common_ones() -> None:
         "chunk": BOUNDS["chunk"],
         "size": (10, 500),
     }
+
+
+@pytest.mark.parametrize("kind", ["float64", "int64"])
+def test_a_lab_may_count_in_numpys_numbers(kind: str) -> None:
+    number = getattr(pytest.importorskip("numpy"), kind)
+    lab = Lab(unit=1)
+
+    def work(units: Any) -> Any:
+        burn(units)
+        return units
+
+    @lab.serial
+    def serial(task: Any = work) -> Any:
+        return [task(number(2))]
+
+    (demand,), _ = reference(lab)
+    assert [type(units) for units in demand] == [float, float]
+    assert demand == Demand(2, 0)
+
+
+def test_what_an_error_says_can_be_sent_whatever_is_in_it() -> None:
+    assert plain("caf\xe9 \udcff") == "caf\xe9 \\udcff"

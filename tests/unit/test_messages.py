@@ -88,7 +88,17 @@ def test_every_kind_of_event_is_tried_here() -> None:
     assert {type(event) for event in EVENTS} == leaves - {Event, messages.RankEvent, messages.ClockTold}
 
 
-@pytest.mark.parametrize("line", [b"Traceback (most recent call last):\n", b"[]\n", b'{"event": "dance"}\n', b"\xff\n"])
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"Traceback (most recent call last):\n",
+        b"[]\n",
+        b'{"event": "dance"}\n',
+        b"\xff\n",
+        b'{"event":"\xff"}\n',
+        b"[" * 99_999,
+    ],
+)
 def test_what_is_no_event_is_output(line: bytes) -> None:
     event = event_of(line)
     assert isinstance(event, Output)
