@@ -13,6 +13,7 @@ from parlab.errors import ParlabError, UsageError
 from parlab.host.places import ROOT
 
 IMAGE = "parlab"
+LABEL = "parlab.checkout"
 BUILD_SECONDS = 3600  # some 70 MB of downloads, on bad Wi-Fi
 INPUTS = (  # keep with .dockerignore
     "compose.yaml",
@@ -51,7 +52,7 @@ def build_image(client: DockerClient) -> str:
     bundle = next((os.environ[name] for name in BUNDLES if os.environ.get(name)), os.devnull)
     if not Path(bundle).exists():
         raise UsageError(f"the CA bundle {bundle!r}, named by one of {', '.join(BUNDLES)}, is not there")
-    env = {"PARLAB_IMAGE": image_name(), "PARLAB_CA": str(Path(bundle).resolve())}
+    env = {"PARLAB_IMAGE": image_name(), "PARLAB_CA": str(Path(bundle).resolve()), "PARLAB_CHECKOUT": checkout()}
     try:
         compose(IMAGE, "build", "head", deadline=BUILD_SECONDS, shown=True, env=env)
     except ParlabError as error:
@@ -59,9 +60,19 @@ def build_image(client: DockerClient) -> str:
             f"the image could not be built: {error}; its log is above. Behind a TLS proxy set PARLAB_CA to its CA "
             f"bundle; where no registry can be reached, {ENGINE_SH} makes the base image."
         ) from error
-    for image in client.images.list(IMAGE):
+    remove_replaced(client)
+    return str(client.images.get(image_name()).id)
+
+
+def checkout() -> str:
+    """What the images of this checkout, or of this installation, are labelled with."""
+    return hashlib.sha256(str(ROOT).encode()).hexdigest()[:16]
+
+
+def remove_replaced(client: DockerClient) -> None:
+    """Remove the images that this checkout has made before the current one; those of others are theirs."""
+    for image in client.images.list(IMAGE, filters={"label": f"{LABEL}={checkout()}"}):
         for tag in image.tags:
             if tag != image_name():
-                with suppress(APIError):  # a cluster of another checkout still runs from it
+                with suppress(APIError):  # a cluster still runs from it
                     client.images.remove(tag)
-    return str(client.images.get(image_name()).id)
