@@ -1,0 +1,88 @@
+"""Runs a function in a forked child: it finds everything as it is, and leaves nothing behind in this process."""
+
+import os
+import pickle
+import signal
+import sys
+import traceback
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+LENGTH_BYTES = 8
+
+
+class ApartError(Exception):
+    """The function raised, or ended its process: the last line of that, and all of it."""
+
+    def __init__(self, said: str, trace: str) -> None:
+        super().__init__(said)
+        self.said, self.trace = said, trace
+
+
+def apart(function: Callable[[], Any]) -> Any:
+    """What the function returns, by way of pickle. What it prints is not shown.
+
+    Raises ApartError where it raises, ends its process, or returns what cannot be pickled.
+    """
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(reading)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        sys.stdout = os.fdopen(1, "w")
+        answer = _answer(function)
+        _write(writing, len(answer).to_bytes(LENGTH_BYTES) + answer)
+        os._exit(0)  # nothing of this process is to be cleaned up twice
+    os.close(writing)
+    try:
+        # By its length: what the function has started, and not ended, keeps the pipe open.
+        length = int.from_bytes(_read(reading, LENGTH_BYTES))
+        answer = _read(reading, length)
+    finally:
+        os.close(reading)
+        _, status = os.waitpid(child, 0)
+    if not length or len(answer) < length:
+        how = _ending(os.waitstatus_to_exitcode(status))
+        raise ApartError(how, how)
+    returned, value = pickle.loads(answer)
+    if not returned:
+        raise ApartError(*value)
+    return value
+
+
+def _answer(function: Callable[[], Any]) -> bytes:
+    try:
+        value = function()
+        try:
+            return pickle.dumps((True, value))
+        except Exception as error:
+            raise TypeError(
+                f"what it returns cannot be handed to another process, so the cases cannot be compared with it: {error}"
+            ) from error
+    except BaseException as error:
+        said = traceback.format_exception_only(error)[-1].strip()
+        return pickle.dumps((False, (said, traceback.format_exc())))
+
+
+def _read(file: int, length: int) -> bytes:
+    found = bytearray()
+    while len(found) < length and (piece := os.read(file, min(length - len(found), 1 << 20))):
+        found += piece
+    return bytes(found)
+
+
+def _write(file: int, data: bytes) -> None:
+    left = memoryview(data)
+    while left:
+        left = left[os.write(file, left) :]
+
+
+def _ending(code: int) -> str:
+    """How a process ended that has not answered."""
+    if code >= 0:
+        return f"its process ended with exit code {code}"
+    name = f"signal {-code}"
+    with suppress(ValueError):
+        name = signal.Signals(-code).name
+    return f"its process was ended by {name}"
