@@ -17,11 +17,11 @@ from pathlib import Path
 from benchmarks import plain
 from parlab.backend.cluster import Cluster
 from parlab.backend.engine import connect
-from parlab.course.catalog import load_lab
 from parlab.host.places import LABS, ROOT
 from parlab.model.spec import Spec
 from parlab.results.store import read_json
 from parlab.run.mpiexec import OPEN_MPI
+from tests.reading import declared_in
 
 MOST = 0.02
 
@@ -50,7 +50,7 @@ def main() -> None:
     parser.add_argument("--repeat", type=int, default=11)
     parser.add_argument("--nodes", default="1,3")  # on 4, lab.mpi has cases beside this one
     options = parser.parse_args()
-    lab, worst = load_lab(LABS / "mpi.py"), 0.0
+    lab, worst = declared_in(LABS / "mpi.py"), 0.0
     for nodes in map(int, options.nodes.split(",")):
         spec = Spec(nodes, lab.cores, lab.speed, lab.unit)
         cluster = Cluster(connect())

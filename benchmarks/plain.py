@@ -9,9 +9,11 @@ from contextlib import contextmanager
 
 from parlab.backend.cluster import Cluster
 from parlab.backend.exec import PYTHON, bundle
+from parlab.host.places import ROOT
 from parlab.model.spec import Spec
 
-PROGRAM = """
+TASKS = 32  # as in labs/mpi.py, of a unit each
+PROGRAM = f"""
 import sys, time; sys.path.insert(0, "/cluster/plain")
 from mpi4py.futures import MPIPoolExecutor
 from parlab.task.pace import burn
@@ -23,7 +25,7 @@ if __name__ == "__main__":
         pool.bootup()
         time.sleep(float(sys.argv[1]))  # booting under the limits has used the quota of the next periods up
         start = time.monotonic()
-        assert list(pool.map(square, range(32))) == [n * n for n in range(32)]
+        assert list(pool.map(square, range({TASKS}))) == [n * n for n in range({TASKS})]
         print(time.monotonic() - start)
 """
 UNPACK = "rm -rf /cluster/plain; mkdir /cluster/plain && tar -xC /cluster/plain && cat >/cluster/plain/plain.py <<'E'\n"
@@ -33,7 +35,9 @@ UNPACK = "rm -rf /cluster/plain; mkdir /cluster/plain && tar -xC /cluster/plain 
 def program(cluster: Cluster) -> Iterator[None]:
     """Have the plain program at hand on all nodes for the length of the block."""
     head = cluster.containers()[0]
-    subprocess.run(["docker", "exec", "-i", head.id, "sh", "-c", f"{UNPACK}{PROGRAM}\nE"], input=bundle(()), check=True)
+    subprocess.run(
+        ["docker", "exec", "-i", head.id, "sh", "-c", f"{UNPACK}{PROGRAM}\nE"], input=bundle(ROOT, ()), check=True
+    )
     try:
         yield
     finally:

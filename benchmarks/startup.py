@@ -17,11 +17,11 @@ from benchmarks import plain
 from parlab.analysis.ideal import ideal_s
 from parlab.backend.cluster import Cluster
 from parlab.backend.engine import connect
-from parlab.course.catalog import load_lab
 from parlab.host.places import LABS, ROOT
+from parlab.model.case import Demand
 from parlab.model.spec import Spec
 from parlab.model.workers import workforce
-from parlab.node.reference import reference
+from tests.reading import declared_in
 
 
 def seconds(command: list[str]) -> float:
@@ -38,11 +38,11 @@ def main() -> None:
     parser.add_argument("--nodes", type=int, default=3)
     options = parser.parse_args()
 
-    lab = load_lab(LABS / "mpi.py")
+    lab = declared_in(LABS / "mpi.py")
     launches = sum(case.runs_on(options.nodes) for case in lab.cases)
     assert launches == 1, f"on {options.nodes} nodes lab.mpi has {launches} launches, the plain way has one"
     spec = Spec(options.nodes, lab.cores, lab.speed, lab.unit)
-    tasks, _ = reference(lab)
+    tasks = [Demand(1.0, 0.0)] * plain.TASKS
     work = ideal_s(tasks, workforce(lab.cases[0], spec, len(tasks)), spec.unit)
     assert work is not None
     cluster = Cluster(connect())

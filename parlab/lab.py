@@ -35,13 +35,14 @@ import operator
 import os
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import product
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
-from parlab.model.case import LAUNCHES, PYTHON, RIGHT, WRONG, Case
+from parlab.model.case import LAUNCHES, PYTHON, RIGHT, WRONG, Case, setting_of
+from parlab.model.declaration import ClaimDeclared
 from parlab.task.metrics import metric
 from parlab.task.pace import burn, pace, wait
 from parlab.task.phases import holding, mark, phase
@@ -78,6 +79,21 @@ class Approximately:
 
 
 @dataclass(frozen=True)
+class Declared:
+    """A case as it is in the process that read the lab's file: with what does not travel."""
+
+    case: Case
+    function: Callable[..., Any]
+    settings: dict[str, Any]
+    raises: tuple[type[Exception], ...] = ()  # the exceptions that it is to raise
+
+    def told(self, overrides: Mapping[str, int]) -> "Declared":
+        """The same with other values of settings."""
+        case = replace(self.case, settings={**self.case.settings, **overrides})
+        return replace(self, case=case, settings={**self.settings, **overrides})
+
+
+@dataclass(frozen=True)
 class Expectation:
     """A function of the cases that asserts, and what it needs before it can be tried."""
 
@@ -91,9 +107,9 @@ class Expectation:
         return self.function.__name__.replace("_", " ")
 
     @property
-    def required(self) -> bool:
-        """Whether a cluster on a machine with 2 CPUs has all that it needs."""
-        return not self.cpus
+    def declared(self) -> ClaimDeclared:
+        """What of it other processes are told."""
+        return ClaimDeclared(self.name, self.limits, self.cpus)
 
 
 class Lab:
@@ -117,16 +133,18 @@ class Lab:
         seed: int = 0,
         bounds: Mapping[str, tuple[int, int] | None] | None = None,
     ) -> None:
+        self.own_unit = float(unit)
         self.unit = float(os.environ.get("PARLAB_UNIT", unit))  # in a launch, what `--unit` says
         self.nodes: tuple[int, ...] = (nodes,) if isinstance(nodes, int) else tuple(nodes)
         self.cores = cores
+        self.own_speed = Fraction(speed).limit_denominator(64)
         self.speed = Fraction(os.environ.get("PARLAB_SPEED", speed)).limit_denominator(64)  # as `unit`
         self.same = same
         if not 0 <= seed < 2**32:  # what PYTHONHASHSEED takes
             raise ValueError(f"seed={seed}: from 0 to {2**32 - 1}")
         self.seed = seed
         self.bounds = {name: limits for name, limits in {**BOUNDS, **(bounds or {})}.items() if limits is not None}
-        self.cases: list[Case] = []
+        self.cases: list[Declared] = []
         self.expectations: list[Expectation] = []
         self.serial_solution: Callable[..., Any] | None = None
 
@@ -156,7 +174,8 @@ class Lab:
         `threads` tells the ideal that the workers share one interpreter; `limits=False` runs the case without the
         nodes' limits; `lesson_s` are the seconds that the lesson printed, to be shown beside ours; with `nodes` it runs
         only on clusters of these sizes.
-        Raises ValueError for a launch, an outcome or a flag that there is not.
+        Raises ValueError for a launch, an outcome or a flag that there is not, and for `workers` or `chunk` that are no
+        whole numbers.
         """
         for name, flag in (("threads", threads), ("limits", limits)):
             if not isinstance(flag, bool):
@@ -167,28 +186,28 @@ class Lab:
             raise ValueError(f"outcome={outcome!r}: known are {RIGHT!r}, {WRONG!r} and classes of exceptions")
         if isinstance(outcome, type) and not issubclass(outcome, Exception):
             raise ValueError(f"outcome={outcome.__name__}: a case cannot declare what ends its process")
-        # On a host without the library, its exceptions are stand-ins (course/catalog.py): no classes, but with names.
         raises = (outcome,) if isinstance(outcome, type) else ()
-        named = outcome if isinstance(outcome, str) else outcome.__name__.rpartition(".")[2]
+        named = outcome if isinstance(outcome, str) else outcome.__name__
         values: Iterable[list[Any]] = (v if isinstance(v, list) else [v] for v in settings.values())
         sizes = (nodes,) if isinstance(nodes, int) else tuple(nodes)
         chosen = [dict(zip(settings, combination, strict=True)) for combination in product(*values)]
 
         def declare(function: Function) -> Function:
-            cases = [
-                Case(
-                    function,
-                    launch,
-                    one,
-                    outcome=named,
-                    raises=raises,
-                    threads=threads,
-                    limits=limits,
-                    lesson_s=lesson_s,
-                    only_on=sizes,
-                )
-                for one in chosen
-            ]
+            like = Case(
+                function.__name__,
+                launch,
+                outcome=named,
+                threads=threads,
+                limits=limits,
+                lesson_s=lesson_s,
+                only_on=sizes,
+            )
+            cases = []
+            for one in chosen:
+                case = replace(like, settings={name: setting_of(value) for name, value in one.items()})
+                for name in ("workers", "chunk"):
+                    case.whole(name)
+                cases.append(Declared(case, function, one, raises))
             declared = (index for index, case in enumerate(self.cases) if case.function is function)
             at = next(declared, len(self.cases))  # decorators are applied from the lowest up
             self.cases[at:at] = cases

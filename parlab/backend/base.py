@@ -1,6 +1,6 @@
 """What a backend is: where ranks run, and who holds them to their limits."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from fractions import Fraction
@@ -24,24 +24,30 @@ class Placement:
 
 
 class Backend(Protocol):
-    """Start it, then open a session and make launches in it; `stop` follows a launch that did not end by itself."""
+    """Hold it, have it ready and open a session, in which the lab is read; then start its nodes and make launches.
+
+    `stop` follows a launch that did not end by itself.
+    """
 
     name: str
 
     def hold(self, doing: str, show: Show) -> AbstractContextManager[None]:
         """Keep others out while a command of that name runs."""
 
-    def start(self, spec: Spec, show: Show) -> None:
-        """Be ready for launches of up to this spec. Raises UsageError when it does not fit the machine."""
+    def ready(self, show: Show) -> AbstractContextManager[None]:
+        """Have what a session needs. If the block raises UsageError, what was started for it is removed again."""
 
-    def session(self, folder: Path, files: Iterable[Path]) -> Session:
-        """Start a launcher on the head, with these files of that folder at hand."""
+    def session(self, lab: Path) -> Session:
+        """Start a launcher on the head, with the lab's file at hand, as it is now, and what lies beside it."""
+
+    def start(self, spec: Spec, show: Show) -> None:
+        """Be ready for launches of up to this spec, in the open session. Raises UsageError when it does not fit."""
 
     def nodes(self, spec: Spec) -> tuple[Node, ...]:
         """The nodes of a spec, the head first, each with the limit that `set_limits` sets."""
 
-    def placement(self, spec: Spec) -> Placement:
-        """Say where the ranks of a launch go."""
+    def placement(self, nodes: int) -> Placement:
+        """Say where the ranks of a launch on so many nodes go."""
 
     def set_limits(self, spec: Spec, cpus: Fraction | None) -> None:
         """Limit each node of the spec to `cpus` host CPUs and the head to its own, or lift all (None)."""

@@ -2,7 +2,7 @@
 
 import platform
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, suppress
 from fractions import Fraction
@@ -19,7 +19,8 @@ from parlab.backend.engine import FAILURES, connect
 from parlab.backend.exec import FOLDER, LOCK, PYTHON, bundle, library, start_launcher
 from parlab.backend.image import build_image, current_image
 from parlab.backend.session import Session
-from parlab.errors import Interrupted, LimitError, ParlabError, RunError
+from parlab.course.beside import files_beside
+from parlab.errors import Interrupted, LimitError, ParlabError, RunError, UsageError
 from parlab.formatting import Show, decimal, plural
 from parlab.host.cluster_lock import only_user
 from parlab.host.places import COMMAND
@@ -56,8 +57,10 @@ class Cluster:
         """All nodes there are, in whatever state: the head first, then the others in the order of their numbers."""
         return containers(self.client, self.project)
 
-    def up(self, nodes: int, show: Show, *, at_least: bool = False) -> None:
+    def up(self, nodes: int, show: Show, *, at_least: bool = False, ours: bool = False) -> None:
         """Bring the cluster to `nodes` nodes, or `at_least` as many; recreate only what is out of date.
+
+        Others who run on it are not disturbed, unless the session on it is `ours`.
 
         Raises ParlabError when it does not come up; then none of it is left. What was there stays if the image
         cannot be built, or if it is interrupted.
@@ -69,7 +72,8 @@ class Cluster:
         if there and all(node.well and node.image == image for node in before):
             self._containers = before
             return
-        self._not_in_use(before)
+        if not ours:
+            self._not_in_use(before)
         with self._none_left_of_a_failure(before, show):
             for node in before:
                 if not node.well and node.state != "starting":
@@ -80,7 +84,7 @@ class Cluster:
             for node in before:
                 if node.index > count:
                     self.client.api.remove_container(node.id, force=True)
-            show(f"bringing up the cluster: head and {plural(count, 'node')}")
+            show(f"bringing up the cluster: head and {plural(count, 'node')}" if count else "bringing up the head")
             bring_up(self.project, count)
             self._containers = self.containers()
 
@@ -143,18 +147,32 @@ class Cluster:
         """Keep this user's other commands out."""
         return only_user(self.project, self.called, doing, show)
 
+    @contextmanager
+    def ready(self, show: Show) -> Iterator[None]:
+        """The head is up, and the nodes that were there. If that was in vain, a cluster that was not there goes."""
+        was_there = bool(self.containers())
+        self.up(0, show, at_least=True)
+        try:
+            yield
+        except UsageError:
+            if not was_there:
+                with undisturbed():
+                    self.down()
+            raise
+
     def start(self, spec: Spec, show: Show) -> None:
-        """Up with at least the spec's nodes. Raises UsageError when it does not fit where the engine runs."""
+        """Up with at least the spec's nodes: our session keeps other clients out of the head."""
         self.check_fits(spec)
-        self.up(spec.nodes, show, at_least=True)
+        self.up(spec.nodes, show, at_least=True, ours=True)
 
     def check_fits(self, spec: Spec) -> None:
         """Raise UsageError, with the arithmetic, when the spec asks for more CPUs than the engine has."""
         check_fits(spec, self.info["NCPU"], f"the machine on which the engine runs ({self.info['Name']})")
 
-    def session(self, folder: Path, files: Iterable[Path]) -> Session:
-        """A launcher on the head, with the files and this package as they are now."""
-        return Session(start_launcher(self.client, self._containers[0].id, bundle(files)), f"{FOLDER}/labs")
+    def session(self, lab: Path) -> Session:
+        """A launcher on the head, with the lab's folder and this package as they are now."""
+        data = bundle(lab.parent, files_beside(lab))
+        return Session(start_launcher(self.client, self._containers[0].id, data), f"{FOLDER}/labs")
 
     def containers_for(self, spec: Spec) -> list[Container]:
         """Those of the head and of the first nodes, as many as the spec asks for."""
@@ -165,11 +183,10 @@ class Cluster:
         limits = [HEAD_CPUS, *[spec.node_cpus] * spec.nodes]
         return tuple(Node(index, node_name(index), limit) for index, limit in enumerate(limits))
 
-    def placement(self, spec: Spec) -> Placement:
+    def placement(self, nodes: int) -> Placement:
         """Ranks go to containers, by the names that these have on the cluster's network."""
-        return Placement(
-            tuple(node.name for node in self.nodes(spec)), PYTHON, {"PYTHONPATH": library(), "PARLAB_OWN_NODE": "1"}
-        )
+        names = tuple(node_name(index) for index in range(nodes + 1))
+        return Placement(names, PYTHON, {"PYTHONPATH": library(), "PARLAB_OWN_NODE": "1"})
 
     def set_limits(self, spec: Spec, cpus: Fraction | None) -> None:
         """Limit the spec's nodes to `cpus` host CPUs each and the head to its own, or lift all. Raises RunError."""

@@ -2,9 +2,11 @@
 
 import os
 import platform
+import shutil
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator
+import tempfile
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext, suppress
 from fractions import Fraction
 from pathlib import Path
@@ -12,6 +14,7 @@ from typing import Any
 
 from parlab.backend.base import Kind, Placement
 from parlab.backend.session import Session
+from parlab.course.beside import copy_beside
 from parlab.errors import UsageError
 from parlab.formatting import Show
 from parlab.host.environment import ensure_installed
@@ -37,22 +40,34 @@ class Embedded:
         """Every run has ranks of its own: nobody needs to be kept out."""
         return nullcontext()
 
-    def start(self, spec: Spec, show: Show) -> None:
-        """Install what only runs in nodes, once. Raises UsageError when the spec does not fit this machine."""
-        check_fits(spec, usable_cpus(), "this machine")
+    def ready(self, show: Show) -> AbstractContextManager[None]:
+        """Install what only runs in nodes, once: that stays."""
         ensure_installed("node", show)
+        return nullcontext()
 
-    def placement(self, spec: Spec) -> Placement:
+    def start(self, spec: Spec, show: Show) -> None:
+        """Nothing has to be started."""
+        check_fits(spec, usable_cpus(), "this machine")
+
+    def placement(self, nodes: int) -> Placement:
         """All hosts are this one. Open MPI refuses root unless told twice; a container or CI gives nothing else."""
         root = {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}
-        hosts = ("localhost",) * (spec.nodes + 1)
+        hosts = ("localhost",) * (nodes + 1)
         # Installed, the ranks' Python has it anyway; in PYTHONPATH site-packages would go before Python's own modules.
         path = {} if INSTALLED else {"PYTHONPATH": str(ROOT)}
         return Placement(hosts, sys.executable, root | path)
 
-    def session(self, folder: Path, files: Iterable[Path]) -> Session:
+    def session(self, lab: Path) -> Session:
         """A launcher as a child process in a session of its own: a Ctrl-C is ours to pass on."""
-        return Session(Pipe([sys.executable, "-m", "parlab.node.launcher", LOOPBACK]), str(folder))
+        folder = Path(tempfile.mkdtemp(prefix="parlab-lab-"))  # the launcher removes it
+        try:
+            copy_beside(lab, folder)
+            return Session(Pipe([sys.executable, "-m", "parlab.node.launcher", LOOPBACK, str(folder)]), str(folder))
+        except BaseException as error:
+            shutil.rmtree(folder, ignore_errors=True)
+            if isinstance(error, OSError):
+                raise UsageError(f"the lab's folder cannot be copied: {error}") from error
+            raise
 
     def set_limits(self, spec: Spec, cpus: Fraction | None) -> None:
         """There is nothing to set."""

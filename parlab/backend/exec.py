@@ -21,7 +21,21 @@ FOLDER = "/cluster/run"  # of one session: the labs
 LIBRARY = "/cluster/lib"  # this package as nodes need it, a folder for each version: kept, with its bytecode
 LOCK = "/tmp/parlab.lock"
 TRIES = 2  # to start a launcher
-PARTS = ("__init__.py", "errors.py", "formatting.py", "lab.py", "model", "task", "node")  # what runs in nodes
+PARTS = (  # what runs in nodes
+    "__init__.py",
+    "errors.py",
+    "formatting.py",
+    "thresholds.py",
+    "lab.py",
+    "model",
+    "task",
+    "analysis",
+    "results/__init__.py",
+    "results/record.py",
+    "judge/__init__.py",
+    "judge/claims.py",
+    "node",
+)
 
 # Runs on the head: unpacks what the host sends and becomes the launcher. The lock keeps a second client, another user's
 # or on another machine, out of the limits and the folders: it waits here until the lock is free or its host hangs up.
@@ -75,8 +89,8 @@ def _package_files() -> list[Path]:
     return [file for part in parts for file in (sorted(part.glob("*.py")) if part.is_dir() else [part])]
 
 
-def bundle(files: Iterable[Path]) -> bytes:
-    """Pack these files of a folder of labs, and this package, into a tar archive."""
+def bundle(folder: Path, files: Iterable[Path]) -> bytes:
+    """Pack these files of a lab's folder, and this package, into a tar archive."""
     data = io.BytesIO()
 
     def plain(member: tarfile.TarInfo) -> tarfile.TarInfo:
@@ -88,7 +102,7 @@ def bundle(files: Iterable[Path]) -> bytes:
         for file in _package_files():
             archive.add(file, file.relative_to(PACKAGE.parent), filter=plain)
         for file in files:
-            archive.add(file, f"labs/{file.name}", filter=plain)
+            archive.add(file.resolve(), f"labs/{file.relative_to(folder)}", filter=plain)
     return data.getvalue()
 
 

@@ -30,6 +30,7 @@ class Session:
 
     def __init__(self, transport: Transport, labs: str) -> None:
         self._transport, self.labs = transport, labs
+        self.boot = ""  # of the kernel that the launcher is under, once it listens
         self._events: queue.SimpleQueue[AnyEvent | None] = queue.SimpleQueue()
         threading.Thread(target=self._listen, daemon=True).start()
 
@@ -54,6 +55,7 @@ class Session:
                     why = "the cluster is still in use; --cluster NAME gives another"
                 if isinstance(event, Output):
                     said = event.text
+            self.boot = event.boot
         except TimeoutError:
             raise RunError(f"no launcher on the head: {why}") from None
         except EOFError:

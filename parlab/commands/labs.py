@@ -11,8 +11,8 @@ from rich.text import Text
 
 from parlab.backend.engine import FAILURES, describe
 from parlab.backend.registry import open_backend
-from parlab.course.catalog import lab_files, load_lab
-from parlab.course.handout import docstring, read_handout
+from parlab.course.catalog import see_that_it_can_be_a_lab
+from parlab.course.handout import read_handout
 from parlab.errors import EXIT_CLOSED_PIPE, Interrupted, ParlabError, RunError, UsageError
 from parlab.host.places import COMMAND, RESULTS
 from parlab.host.signals import deferred, interruptible
@@ -30,7 +30,6 @@ from parlab.results.store import (
 )
 from parlab.results.trace import to_trace
 from parlab.run.invocation import run_lab
-from parlab.run.plan import make_plan
 from parlab.run.request import Output, Request
 from parlab.terminal.live import observing
 from parlab.terminal.tables import list_of, make_console, show_comparison, show_run
@@ -84,11 +83,10 @@ def run_and_show(path: Path, request: Request, output: Output) -> None:
 
 def run_one(console: Console, path: Path, request: Request, tell: Callable[[Run, Text], None], *, quiet: bool) -> Run:
     """Run a lab, keep its record, and `tell` of it and of where that is. Raises ParlabError."""
-    lab = load_lab(path)
+    see_that_it_can_be_a_lab(path)
     with observing(console, f"{path.stem}: {read_handout(path).title}", quiet=quiet) as observer:
-        plan = make_plan(lab, path, request, docstring(path))
         backend = open_backend(request.backend, request.cluster, observer.say)
-        run = run_lab(plan, backend, lab_files(path.parent).values(), observer)
+        run = run_lab(path, request, backend, observer)
     with deferred():  # a Ctrl-C now must not lose what was measured
         tell(run, _keep(run))
     return run

@@ -25,7 +25,7 @@ from parlab.errors import (
 from parlab.formatting import decimal, percent, plural
 from parlab.host.places import COMMAND
 from parlab.judge.noise import disturbances, disturbed, load, undelivered, used_s
-from parlab.lab import CannotBeShown, Expectation, Lab
+from parlab.model.declaration import ClaimDeclared
 from parlab.model.spec import PERIOD
 from parlab.results.record import Answer, Claim, Finding, MeasuredCase, NodeRecord, Run, Verdict
 from parlab.thresholds import BURN_TICK, BURN_WITHIN, LIMIT_EXACT, LIMIT_PERIODS, LIMIT_SLACK, LIMIT_SLACK_S
@@ -38,25 +38,26 @@ BUSY = "the host did not have that much CPU to give: close other programs on it,
 
 
 def judge(
-    lab: Lab,
+    declared: Sequence[ClaimDeclared],
     cases: Sequence[MeasuredCase],
     environment: Mapping[str, Any],
+    try_claims: Callable[[], tuple[Claim, ...]],
     *,
     broke_off: bool = False,
-    overridden: bool = False,
 ) -> Verdict:
-    """Answer the four questions from what was measured; no claim is judged by the cases of a run that broke off.
+    """Answer the four questions from what was measured.
 
-    A claim that does not hold of cases with `overridden` settings is none that the lab makes.
+    `try_claims` tries the claims on the cases, where the lab's file may run (judge/claims.py): it is not called for a
+    run that is no measurement, or that broke off.
     """
     if not cases:
         nothing = Finding(Answer.CANNOT, "no case was measured")
-        return Verdict(nothing, nothing, nothing, nothing, _claims(lab, cases, "no case was measured"))
+        return Verdict(nothing, nothing, nothing, nothing, _unjudged(declared, nothing.evidence))
     held, quiet = _held(cases, environment), _quiet(cases)
     why_not = "the run broke off" if broke_off else ""
     if Answer.NO in (held.answer, quiet.answer):
         why_not = "this is not a measurement"
-    claims = _claims(lab, cases, why_not, overridden=overridden)
+    claims = _unjudged(declared, why_not) if why_not else try_claims()
     return Verdict(_correct(cases), held, quiet, _reproduced(claims, why_not), claims)
 
 
@@ -193,65 +194,8 @@ def _quiet(cases: Sequence[MeasuredCase]) -> Finding:
     )
 
 
-class Cases(dict[str, MeasuredCase]):
-    """The cases by name, for expectations; one that was not run is nothing to fail for."""
-
-    def __missing__(self, name: str) -> MeasuredCase:
-        raise CannotBeShown(f"{name} was not run")
-
-    def find(self, function: Callable[..., Any], nodes: int | None = None, **settings: Any) -> MeasuredCase:
-        """The one case of a function with these settings, whatever its others are; on so many nodes, if given.
-
-        Raises CannotBeShown where none was run, or several fit.
-        """
-        name = function.__name__
-        found = [
-            case
-            for case in self.values()
-            if case.name.partition("(")[0] == name
-            and settings.items() <= case.settings.items()
-            and nodes in (None, case.spec.nodes)
-        ]
-        if len(found) > 1:
-            raise CannotBeShown(f"it is about one of {', '.join(case.name for case in found)}")
-        if not found:
-            asked = settings | ({"nodes": nodes} if nodes else {})
-            wanted = ", ".join(f"{key}={value!r}" for key, value in asked.items())
-            raise CannotBeShown(f"{name}({wanted}) was not run" if wanted else f"{name} was not run")
-        return found[0]
-
-
-def _claims(lab: Lab, cases: Sequence[MeasuredCase], why_not: str, *, overridden: bool = False) -> tuple[Claim, ...]:
-    """Try each expectation, unless there is a reason why not."""
-    by_name = Cases({case.name: case for case in cases})
-    claims = []
-    for expectation in lab.expectations:
-        answer, why = Answer.YES, ""
-        try:
-            if reason := why_not or _lacking(expectation, cases):
-                raise CannotBeShown(reason)
-            expectation.function(by_name)
-        except CannotBeShown as error:
-            answer, why = Answer.CANNOT, str(error)
-        except AssertionError as error:
-            answer, why = Answer.NO, str(error).partition("\n")[0] or "its assertion has no message"
-        except Exception as error:  # what was measured must not be lost for it
-            answer, why = Answer.NO, f"{type(error).__name__}: {error}"
-        if answer is Answer.NO and overridden:
-            answer, why = Answer.CANNOT, f"the lab claims it of its own settings; of these, {why}"
-        claims.append(Claim(expectation.name, answer, why, expectation.required))
-    return tuple(claims)
-
-
-def _lacking(expectation: Expectation, cases: Sequence[MeasuredCase]) -> str:
-    """What an expectation needs and is not there; '' where all is."""
-    limits = any(use.wanted is not None for case in cases for repeat in case.repeats for use in repeat.nodes.values())
-    if expectation.limits and not limits:
-        return "no kernel limits these nodes; the cluster does"
-    most = max(float(case.spec.node_cpus) for case in cases)
-    if expectation.cpus > most:
-        return f"it needs a node of {decimal(expectation.cpus)} host CPUs, this one has {decimal(most)}"
-    return ""
+def _unjudged(declared: Sequence[ClaimDeclared], why_not: str) -> tuple[Claim, ...]:
+    return tuple(Claim(claim.name, Answer.CANNOT, why_not, claim.required) for claim in declared)
 
 
 def _reproduced(claims: Sequence[Claim], why_not: str) -> Finding:

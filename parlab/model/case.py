@@ -1,8 +1,16 @@
-"""Case: one way of doing a lab's work, how its processes are started, and what a task of it asks for."""
+"""Case: one way of doing a lab's work, how its processes are started, and what a task of it asks for.
 
-from collections.abc import Callable
+A case is plain data: it is declared in one process and looked at in others, and all of them mean the same by it.
+"""
+
+import math
+import operator
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
+
+import msgspec
 
 from parlab.model.node import HEAD
 from parlab.model.spec import Spec
@@ -21,16 +29,38 @@ class Demand(NamedTuple):
     waited: float
 
 
+class Written(msgspec.Struct, frozen=True):
+    """A setting that means something in the lab's own process only, such as a function or an array: as it is shown."""
+
+    text: str
+
+    def __repr__(self) -> str:
+        return self.text
+
+
+Setting = None | bool | int | float | str | Written
+
+
+def setting_of(value: Any) -> Setting:
+    """A setting's value as it travels: whole numbers of whichever library are `int`, others `float`."""
+    if value is None or isinstance(value, bool | str):
+        return value if value is None or isinstance(value, bool) else str(value)
+    with suppress(TypeError):
+        return operator.index(value)
+    if isinstance(value, float) and math.isfinite(value):
+        return float(value)
+    return Written(repr(value))
+
+
 @dataclass(frozen=True)
 class Case:
-    """A function of the lab, with one value for each of its settings."""
+    """A function of the lab, by its name, with one value for each of its settings."""
 
-    function: Callable[..., Any]
+    function: str
     launch: str = PYTHON
-    settings: dict[str, Any] = field(default_factory=dict)
+    settings: Mapping[str, Setting] = field(default_factory=dict)
     ran_on: int | None = None  # the size it ran on, where there were several
     outcome: str = RIGHT
-    raises: tuple[type[Exception], ...] = ()
     threads: bool = False  # its workers are threads of one process
     limits: bool = True  # the nodes' limits are on
     lesson_s: float | None = None  # what the lesson printed
@@ -44,10 +74,6 @@ class Case:
         """The same case with the size in its name."""
         return replace(self, ran_on=nodes)
 
-    def declares(self, error: Exception) -> bool:
-        """Whether the case is to raise such an exception."""
-        return isinstance(error, self.raises)
-
     def ranks(self, virtual_cores: int) -> int:
         """How many processes mpiexec starts, on a cluster of so many virtual cores."""
         if self.launch == PYTHON:
@@ -59,7 +85,17 @@ class Case:
         """How many workers it has, on a cluster of so many virtual cores."""
         if self.launch == FUTURES:
             return virtual_cores
-        return int(self.settings.get("workers") or (1 if self.launch == PYTHON else virtual_cores))
+        return self.whole("workers") or (1 if self.launch == PYTHON else virtual_cores)
+
+    def whole(self, name: str) -> int | None:
+        """A setting that is a number of things; None where there is no such setting, or it is None.
+
+        Raises ValueError for one that is no whole number: the ideal cannot be made of it.
+        """
+        value = self.settings.get(name)
+        if value is not None and (isinstance(value, bool) or not isinstance(value, int)):
+            raise ValueError(f"{self.name}: {name} is a whole number, or None")
+        return value
 
     def node_of(self, rank: int, spec: Spec) -> int:
         """The number of the node that a rank is on (model/node.py): ranks are dealt out evenly."""
@@ -71,6 +107,6 @@ class Case:
     @property
     def name(self) -> str:
         """As in `pool(chunk=1)`: the function and its settings."""
-        shown = self.settings if self.ran_on is None else self.settings | {"nodes": self.ran_on}
+        shown = self.settings if self.ran_on is None else {**self.settings, "nodes": self.ran_on}
         settings = ", ".join(f"{key}={value!r}" for key, value in shown.items())
-        return f"{self.function.__name__}({settings})" if settings else self.function.__name__
+        return f"{self.function}({settings})" if settings else self.function

@@ -10,12 +10,14 @@ Words to the ranks are lines of text: `check`, `burn` and `clock` are answered a
 that run the case wait for: one, or with plain MPI all of them. All ranks wait for `boot` before they start MPI.
 """
 
+from fractions import Fraction
 from typing import Any, TypeVar
 
 import msgspec
 
 from parlab.model.case import Demand
 from parlab.model.clocks import Exchange
+from parlab.model.declaration import Declaration
 from parlab.model.reading import RawReading
 from parlab.model.span import Span
 
@@ -46,6 +48,15 @@ class Probe(Command, tag="probe", frozen=True):
     argv: list[str]
 
 
+class Ask(Command, tag="ask", frozen=True):
+    """Run a program of this package with that text on its standard input, for so long; answered by Answered."""
+
+    argv: list[str]
+    env: dict[str, str]  # with PARLAB_RUN, by which its processes are known
+    text: str
+    seconds: float
+
+
 class CompareClocks(Command, tag="clocks", frozen=True):
     """Ask these ranks for the time, over and over; answered by ClocksRead."""
 
@@ -61,7 +72,9 @@ class Waiting(Event, tag="waiting", frozen=True):
 
 
 class Listening(Event, tag="listening", frozen=True):
-    """The launcher is ready for commands."""
+    """The launcher is ready for commands; it is under the kernel of that boot."""
+
+    boot: str
 
 
 class Output(Event, tag="output", frozen=True):
@@ -81,6 +94,14 @@ class Probed(Event, tag="probed", frozen=True):
     """What each node answered wrongly, by its name; '' where it did not."""
 
     complaints: dict[str, str]
+
+
+class Answered(Event, tag="answered", frozen=True):
+    """What a program answered: exit code (below 0 a signal, None if it took too long), text, and its last words."""
+
+    code: int | None
+    text: str
+    said: list[str]
 
 
 class ClocksRead(Event, tag="clocks", frozen=True):
@@ -176,9 +197,16 @@ class ClockTold(RankEvent, tag="clock", frozen=True):
     at: float
 
 
-AnyCommand = Launch | Say | Probe | CompareClocks
+class Read(msgspec.Struct, frozen=True):
+    """The answer of parlab/node/declare.py: what a lab declares, or why its file cannot be read."""
+
+    declaration: Declaration | None = None
+    refusal: str = ""
+
+
+AnyCommand = Launch | Say | Probe | CompareClocks | Ask
 FromRank = Hello | Plan | Ready | Checked | Burned | Sampled | Spans | Done | Failed
-AnyEvent = Waiting | Listening | Output | Exit | Probed | ClocksRead | FromRank
+AnyEvent = Waiting | Listening | Output | Exit | Probed | ClocksRead | Answered | FromRank
 
 Message = TypeVar("Message")
 
@@ -187,14 +215,29 @@ class _Kind(msgspec.Struct):
     event: str
 
 
-def to_line(message: msgspec.Struct) -> bytes:
+def _encode(value: Any) -> Any:
+    if isinstance(value, Fraction):
+        return str(value)
+    raise TypeError(f"no message holds a {type(value).__name__}")
+
+
+def _decode(kind: type, value: Any) -> Any:
+    if kind is Fraction:
+        return Fraction(value)
+    raise TypeError(f"no message holds a {kind.__name__}")
+
+
+_encoder = msgspec.json.Encoder(enc_hook=_encode)
+
+
+def to_line(message: Any) -> bytes:
     """The message as it travels."""
-    return msgspec.json.encode(message) + b"\n"
+    return _encoder.encode(message) + b"\n"
 
 
-def from_line(line: bytes, kind: Any) -> Any:
+def from_line(line: bytes | str, kind: Any) -> Any:
     """The message of that kind, or one of a union's. Raises msgspec.DecodeError for what is none."""
-    return msgspec.json.decode(line, type=kind)
+    return msgspec.json.decode(line, type=kind, dec_hook=_decode)
 
 
 def is_clock(line: bytes) -> bool:

@@ -40,6 +40,10 @@ class Spec:
         """As in the record."""
         return {"nodes": self.nodes, "cores": self.cores, "speed": float(self.speed), "unit": self.unit}
 
+    def environment(self) -> dict[str, str]:
+        """What every process of a launch is told of its node (parlab/task/pace.py reads it)."""
+        return {"PARLAB_SPEED": str(float(self.speed)), "PARLAB_CORES": str(self.cores), "PARLAB_UNIT": str(self.unit)}
+
     def __str__(self) -> str:
         nodes, cores = plural(self.nodes, "node"), plural(self.cores, "virtual core")
         return f"{nodes} x {cores} x {self.speed}"

@@ -55,8 +55,8 @@ def workforce(case: Case, spec: Spec, tasks: int, *, gil: bool = True) -> Workfo
     workers = case.workers(spec.virtual_cores)
     nodes = 1 if case.launch == PYTHON else min(spec.nodes, workers)
     cores = 1 if case.threads and gil else spec.cores
-    chunk = case.settings.get("chunk", 1)
-    return Workforce(workers, nodes, cores, max(1, map_chunk(tasks, workers)) if chunk is None else int(chunk))
+    chunk = case.whole("chunk") if "chunk" in case.settings else 1
+    return Workforce(workers, nodes, cores, max(1, map_chunk(tasks, workers)) if chunk is None else chunk)
 
 
 def worker_of(span: Span) -> Worker:

@@ -4,17 +4,15 @@ import inspect
 import os
 import threading
 import time
-from contextlib import redirect_stdout
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
-from parlab.lab import Lab
+from parlab.lab import Declared, Lab
 from parlab.model.case import RIGHT, WRONG, Case
-from parlab.model.messages import END, START, Done, Failed, Plan, Ready, Spans
+from parlab.model.declaration import Asked
+from parlab.model.messages import END, START, Done, Failed, Plan, Ready, Spans, from_line
 from parlab.model.spec import PERIOD
+from parlab.node.apart import ApartError, apart
 from parlab.node.control import Control, control
 from parlab.node.reference import reference
 from parlab.task.metrics import take_metrics
@@ -67,28 +65,28 @@ class SpanStream:
 
 
 def run_case(lab: Lab) -> None:
-    """Run the case that PARLAB_CASE numbers, with PARLAB_SETTINGS in place of its own.
+    """Run the case that PARLAB_CASE asks for.
 
     What it raises undeclared is reported and ends the launch. Of MPI ranks each runs it; the serial solution, and the
     comparison with it, are rank 0's.
     """
     line = control()
     gate = Gate(line)
-    declared = lab.cases[int(os.environ["PARLAB_CASE"])]
-    case = replace(declared, settings=declared.settings | msgspec.json.decode(os.environ.get("PARLAB_SETTINGS", "{}")))
     stream = SpanStream(line)
     line.each_sample = stream.flush
-    stage, found, serial = "the serial solution", "", None
+    stage, found, serial = "the lab's file", "", None
     try:
+        declared = asked_for(lab)
+        case = declared.case
+        stage = "the serial solution"
         if line.rank == 0:
-            with Path(os.devnull).open("w") as nowhere, redirect_stdout(nowhere):  # what tasks print is wanted once
-                tasks, serial = reference(lab, {"workers": int(os.environ["PARLAB_WORKERS"])} | case.settings)
-            take_metrics()  # so are the figures that they take
+            settings = {"workers": int(os.environ["PARLAB_WORKERS"])} | declared.settings
+            tasks, serial = apart(lambda: reference(lab, settings))
             line.send(Plan(line.rank, tasks, has_gil(), software(), cpu_model()))
         stage = "the case"
         share_spans()
         os.register_at_fork(before=gate)
-        outcome, result = attempt(case, gate)
+        outcome, result = attempt(declared, gate)
         returned = time.monotonic()
         stream.flush()
         stage = "the comparison with the serial results"
@@ -99,8 +97,10 @@ def run_case(lab: Lab) -> None:
     except BaseException as error:
         import traceback  # here: each rank imports this module, and few fail
 
-        said = plain(traceback.format_exception_only(error)[-1].strip())
-        line.send(Failed(line.rank, stage, said, plain(traceback.format_exc())))
+        said, trace = traceback.format_exception_only(error)[-1].strip(), traceback.format_exc()
+        if isinstance(error, ApartError):
+            said, trace = error.said, error.trace
+        line.send(Failed(line.rank, stage, plain(said), plain(trace)))
         raise
     complained = complaint(case, outcome, plain(found)) if line.rank == 0 else None
     assert gate.opened is not None
@@ -108,18 +108,31 @@ def run_case(lab: Lab) -> None:
     line.await_word(END)
 
 
-def attempt(case: Case, gate: Gate) -> tuple[str, Any]:
+def asked_for(lab: Lab) -> Declared:
+    """The case that the launch asks for. Raises RuntimeError where this process has read another under its number."""
+    asked: Asked = from_line(os.environ["PARLAB_CASE"], Asked)
+    found = lab.cases[asked.number] if asked.number < len(lab.cases) else None
+    if found is None or found.case != asked.case:
+        here = "there is none" if found is None else found.case.name
+        raise RuntimeError(
+            f"the lab's file declares other cases each time it is read: number {asked.number + 1} was "
+            f"{asked.case.name}, here it is {here}. A case must not depend on chance, time, place or rank"
+        )
+    return found.told(asked.overrides)
+
+
+def attempt(declared: Declared, gate: Gate) -> tuple[str, Any]:
     """Run the case; return what it gave, or the name of the exception that it declares and raised."""
-    plain = inspect.signature(case.function).parameters["task"].default
+    plain = inspect.signature(declared.function).parameters["task"].default
     try:
-        result = case.function(Task(plain, gate), **case.settings)
+        result = declared.function(Task(plain, gate), **declared.settings)
     except Exception as error:
-        if not case.declares(error):
+        if not isinstance(error, declared.raises):
             raise
         gate()  # what fails before its first task, as a lambda that cannot be pickled, is still a launch
-        return case.outcome, None
+        return declared.case.outcome, None
     if not gate.open:
-        raise RuntimeError(f"{case.name} ran no task: it must hand its parameter `task` to the workers")
+        raise RuntimeError(f"{declared.case.name} ran no task: it must hand its parameter `task` to the workers")
     return RIGHT, result
 
 

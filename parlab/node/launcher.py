@@ -22,6 +22,7 @@ from pathlib import Path
 from parlab.model.messages import (
     CLOCK,
     AnyCommand,
+    Ask,
     ClocksRead,
     ClockTold,
     CompareClocks,
@@ -38,6 +39,8 @@ from parlab.model.messages import (
     is_clock,
     to_line,
 )
+from parlab.node.ask import ask
+from parlab.node.kernel import boot_id
 from parlab.node.processes import end_processes
 
 LOOPBACK = "127.0.0.1"
@@ -83,22 +86,25 @@ class Launcher:
         self._port = server.sockets[0].getsockname()[1]
         commands = asyncio.StreamReader(limit=LINE_LIMIT)
         await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(commands), sys.stdin)
-        self.tell(Listening())
+        self.tell(Listening(boot_id()))
         aside: set[asyncio.Task[None]] = set()  # what takes its time: a hang-up must not wait for it
         try:
             while line := await commands.readline():
-                match from_line(line, AnyCommand):
+                match command := from_line(line, AnyCommand):
                     case Launch(argv, env):
                         await self.launch(argv, env)
                     case Say(word):
                         self.say(word)
                     case Probe(nodes, argv):
                         aside.add(asyncio.create_task(self.probe(nodes, argv)))
+                    case Ask():
+                        aside.add(asyncio.create_task(self.answer(command)))
                     case CompareClocks(ranks):
                         aside.add(asyncio.create_task(self.clocks(ranks)))
         finally:
             for task in aside:
                 task.cancel()
+            await asyncio.gather(*aside, return_exceptions=True)
             await self.end()
 
     async def launch(self, argv: list[str], env: dict[str, str]) -> None:
@@ -173,6 +179,10 @@ class Launcher:
                     found.append((sent, at, time.monotonic()))
         self.tell(ClocksRead(exchanges))
 
+    async def answer(self, question: Ask) -> None:
+        """Answer a question about a lab's file, while no launch runs."""
+        self.tell(await ask(question))
+
     async def probe(self, nodes: list[str], argv: list[str]) -> None:
         """Try a command on every node at once; report what each answered wrongly, '' where it did not."""
 
@@ -224,9 +234,13 @@ class Launcher:
 
 
 def main() -> None:
-    """Serve one host; the only argument is the name under which ranks reach this process."""
+    """Serve one host. Arguments: the name under which ranks reach this process; a folder to remove at the end."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    asyncio.run(Launcher(sys.argv[1]).serve())
+    try:
+        asyncio.run(Launcher(sys.argv[1]).serve())
+    finally:
+        for folder in sys.argv[2:]:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 if __name__ == "__main__":

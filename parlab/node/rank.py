@@ -20,6 +20,7 @@ from parlab.model.case import FUTURES, MPI
 from parlab.model.messages import BOOT, Hello
 from parlab.node.control import control
 from parlab.node.harness import run_case
+from parlab.node.kernel import boot_id
 from parlab.node.processes import end_processes
 
 # Imported before the rank goes on, in all ranks at once. The first starts MPI; the rest is what mpi4py.futures and a
@@ -28,7 +29,6 @@ PRELOADED = {
     FUTURES: ("mpi4py.MPI", "mpi4py.futures._core", "mpi4py.run"),
     MPI: ("mpi4py.MPI",),
 }
-BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
 def end_leftovers() -> list[int]:
@@ -38,11 +38,6 @@ def end_leftovers() -> list[int]:
     """
     ours = os.environ["PARLAB_RUN"].encode()
     return end_processes(lambda launch: launch != ours)
-
-
-def boot_id() -> str:
-    """What tells one running kernel from another, and so one monotonic clock; '' where there is no such file."""
-    return BOOT_ID.read_text().strip() if BOOT_ID.exists() else ""
 
 
 def main() -> None:

@@ -20,7 +20,7 @@ class Collector:
 
     def __init__(self, backend: Backend, spec: Spec, case: Case, observer: Observer) -> None:
         self._backend, self._spec, self._case, self._observer = backend, spec, case, observer
-        self._clocks: dict[int, Clock] = {}  # by rank, of those with another kernel than the first
+        self._clocks: dict[int, Clock] = {}  # by rank, of those under another kernel than the launcher
         self.node_of: dict[int, str] = {}  # by rank
         self.hosts: dict[int, str] = {}  # what each rank's machine calls itself
         self.spans: list[Span] = []
@@ -45,6 +45,10 @@ class Collector:
     def clocks(self) -> dict[str, Clock]:
         """The clocks of nodes with kernels of their own, by node."""
         return {self.node_of[rank]: clock for rank, clock in self._clocks.items()}
+
+    def by_the_head(self, rank: int, at: float) -> float:
+        """A time of a rank's clock, by the head's."""
+        return at - self._clocks[rank].offset_s if rank in self._clocks else at
 
     def _greet(self, hello: Hello) -> None:
         node = self._name(hello.host, hello.rank)

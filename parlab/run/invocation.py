@@ -1,11 +1,11 @@
 """One invocation: from a lab and a request to a Run."""
 
 import itertools
-import json
 import secrets
 import subprocess
-from collections.abc import Generator, Iterable
-from contextlib import closing, suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,73 +14,139 @@ from parlab.analysis.ideal import ideal_s, serial_s
 from parlab.backend.base import Backend
 from parlab.backend.engine import FAILURES, describe
 from parlab.backend.session import Session
+from parlab.course.handout import docstring
 from parlab.errors import EXIT_CLOSED_PIPE, Interrupted, ParlabError, RunError
 from parlab.host.places import INSTALLED, ROOT
 from parlab.host.signals import undisturbed
 from parlab.judge.verdict import judge
 from parlab.model.case import Case
+from parlab.model.declaration import Asked
+from parlab.model.messages import to_line
 from parlab.model.spec import Spec
-from parlab.results.record import Failure, MeasuredCase, Run
+from parlab.results.record import Claim, Failure, MeasuredCase, Run, Verdict
+from parlab.run.lab_file import LabFile
 from parlab.run.launch import Order, Result, launch
 from parlab.run.observer import Observer
-from parlab.run.plan import Chosen, Plan
+from parlab.run.plan import Chosen, Plan, make_plan
+from parlab.run.request import Request
 
 GIT_SECONDS = 5
 
 
-def run_lab(plan: Plan, backend: Backend, files: Iterable[Path], observer: Observer) -> Run:
-    """Run every case of the plan on every size, with these files of the lab's folder at hand.
+def run_lab(path: Path, request: Request, backend: Backend, observer: Observer) -> Run:
+    """Run a lab's file: every case that the request chooses on every size.
 
     A run that breaks off, or is interrupted, is returned with its failure and the cases that were complete by then.
-    Raises UsageError for a size that does not fit, and ParlabError for a cluster that does not come up.
+    Raises UsageError for what is no lab and for a request that it cannot meet, and ParlabError for a cluster that does
+    not come up.
     """
-    lab, path = plan.lab, plan.path
     now = datetime.now().astimezone()
-    run_id = f"{now.astimezone(UTC):%Y%m%dT%H%M%SZ}-{path.stem}-{secrets.token_hex(3)}"
-    cases: list[MeasuredCase] = []
-    software: dict[str, Any] = {}
-    failure: Failure | None = None
-    with backend.hold(f"lab.{path.stem}", observer.say):
+    with (
+        backend.hold(f"lab.{path.stem}", observer.say),
+        backend.ready(observer.say),
+        _opened(backend, path) as session,
+    ):
+        session.await_launcher(observer.say)
+        file = LabFile(session, backend.placement(0), path.name)
+        plan = make_plan(file.declaration(request), path, request, docstring(path))
         backend.start(plan.largest, observer.say)
         observer.begin(plan.largest, backend.nodes(plan.largest))
-        try:
-            with closing(_run_cases(backend, plan, files, run_id, observer)) as measured:
-                for case, ran_on in measured:
-                    software |= ran_on
-                    observer.case(case)
-                    cases.append(case)
-        except (ParlabError, Interrupted) as error:
-            failure = Failure(str(error), error.exit_code)
-        except BrokenPipeError:  # as by `| head`
-            failure = Failure("whoever read the output has closed it", EXIT_CLOSED_PIPE)
-        except FAILURES as error:
-            failure = Failure(describe(error), RunError.exit_code)
+        return _run(Bench(backend, session, file, plan, observer), now)
+
+
+@dataclass(frozen=True)
+class Bench:
+    """All that the cases of a run are measured with."""
+
+    backend: Backend
+    session: Session
+    file: LabFile
+    plan: Plan
+    observer: Observer
+
+
+@contextmanager
+def _opened(backend: Backend, path: Path) -> Iterator[Session]:
+    """A session for the length of the block."""
+    session = backend.session(path)
+    try:
+        yield session
+    finally:
+        with undisturbed(), suppress(*FAILURES):  # a head that is gone cannot be hung up on
+            session.close()
+
+
+def _run(bench: Bench, now: datetime) -> Run:
+    backend, plan = bench.backend, bench.plan
+    run_id = f"{now.astimezone(UTC):%Y%m%dT%H%M%SZ}-{plan.path.stem}-{secrets.token_hex(3)}"
+    measured: list[tuple[Chosen, MeasuredCase]] = []
+    software: dict[str, Any] = {}
+    failure: Failure | None = None
+    verdict: Verdict | None = None
+
+    def judged(try_claims: Callable[[], tuple[Claim, ...]], *, broke_off: bool) -> Verdict:
+        cases = [case for _, case in measured]
+        return judge(plan.lab.claims, cases, environment, try_claims, broke_off=broke_off)
+
+    try:
+        with _lifted(backend, plan.largest, bench.observer):
+            for chosen, case, ran_on in _run_cases(bench, run_id):
+                software |= ran_on
+                bench.observer.case(case)
+                measured.append((chosen, case))
+            environment = _environment(plan, backend, software)
+            verdict = judged(lambda: bench.file.claims(plan, measured), broke_off=False)
+    except (ParlabError, Interrupted) as error:
+        failure = Failure(str(error), error.exit_code)
+    except BrokenPipeError:  # as by `| head`
+        failure = Failure("whoever read the output has closed it", EXIT_CLOSED_PIPE)
+    except FAILURES as error:
+        failure = Failure(describe(error), RunError.exit_code)
+    if verdict is None or failure is not None:
         with undisturbed():
-            environment = {**_environment(backend), **software, "seed": lab.seed, "git": git_state()}
+            environment = _environment(plan, backend, software)
+        verdict = judged(tuple, broke_off=True)
     return Run(
         id=run_id,
         started=now.isoformat(timespec="seconds"),
-        lab=path.stem,
+        lab=plan.path.stem,
         backend=backend.name,
         spec=plan.largest,
-        cases=tuple(cases),
-        verdict=judge(
-            lab,
-            cases,
-            environment,
-            broke_off=failure is not None,
-            overridden=[chosen.case for chosen in plan.cases] != lab.cases,
-        ),
+        cases=tuple(case for _, case in measured),
+        verdict=verdict,
         environment=environment,
         failure=failure,
         handout=plan.handout,
     )
 
 
-def _environment(backend: Backend) -> dict[str, Any]:
+@contextmanager
+def _lifted(backend: Backend, spec: Spec, observer: Observer) -> Iterator[None]:
+    """The nodes without their limits, between launches; with them again at the end.
+
+    Where the block fails, what it has left in the nodes is ended; one step's failure does not stop the next.
+    """
+    try:
+        backend.set_limits(spec, None)
+        yield
+        backend.set_limits(spec, spec.node_cpus)
+    except BaseException:
+        with undisturbed():
+            with suppress(BrokenPipeError):
+                observer.say("ending what was started ...")
+            with suppress(*FAILURES):  # a node that is gone has no ranks, and no limit
+                backend.stop()
+            with suppress(*FAILURES):
+                backend.set_limits(spec, spec.node_cpus)
+        raise
+
+
+def _environment(plan: Plan, backend: Backend, software: Mapping[str, Any]) -> dict[str, Any]:
+    """The machine, the engine and the software, for the record."""
+    found: dict[str, Any] = {}
     with suppress(*FAILURES):  # an engine that is gone has nothing more to tell
-        return backend.environment()
-    return {}
+        found = backend.environment()
+    return {**found, **software, "seed": plan.lab.seed, "git": git_state()}
 
 
 def git_state() -> str | None:
@@ -96,39 +162,24 @@ def git_state() -> str | None:
     return done.stdout.strip() or None
 
 
-def _run_cases(
-    backend: Backend, plan: Plan, files: Iterable[Path], run_id: str, observer: Observer
-) -> Generator[tuple[MeasuredCase, dict[str, Any]], None, None]:
+def _run_cases(bench: Bench, run_id: str) -> Iterator[tuple[Chosen, MeasuredCase, dict[str, Any]]]:
     """Measure the cases, one after another; each comes with what its ranks ran on."""
-    session = backend.session(plan.path.parent, files)
-    held, done = False, False  # a cluster that was never ours is not to be touched
-    try:
-        session.await_launcher(observer.say)
-        held = True
-        backend.set_limits(plan.largest, None)  # between launches they stay lifted
-        burned: set[tuple[Spec, frozenset[int]]] = set()  # sizes, and which of their nodes
-        ids = (f"{run_id}.{number}" for number in itertools.count())  # what one launch leaves, the next is to find
-        for chosen, spec in _each(plan):
-            case = chosen.case.on(spec.nodes) if plan.many_sizes else chosen.case
-            results = []
-            places = frozenset(case.node_of(rank, spec) for rank in range(case.ranks(spec.virtual_cores)))
-            for number in range(1, plan.repeats + 1):
-                burn = (spec, places) not in burned  # once shows what the engine delivers to all of them at once
-                env = _told(plan, chosen) | {"PARLAB_RUN": next(ids)}
-                order = Order(case, spec, plan.path.name, env, number=number, of=plan.repeats, burn=burn)
-                results.append(launch(backend, session, order, observer))
-                if case.limits:
-                    burned.add((spec, places))
-            names = tuple(node.name for node in backend.nodes(spec))
-            yield _measured(plan, case, spec, names, results), {**results[-1].software, "cpu": results[-1].cpu}
-        backend.set_limits(plan.largest, plan.largest.node_cpus)
-        done = True
-    finally:
-        with undisturbed():
-            if held and not done:
-                with suppress(BrokenPipeError):
-                    observer.say("ending what was started ...")
-            _clean_up(backend, session, plan.largest, touched=held and not done)
+    plan = bench.plan
+    burned: set[tuple[Spec, frozenset[int]]] = set()  # sizes, and which of their nodes
+    ids = (f"{run_id}.{number}" for number in itertools.count())  # what one launch leaves, the next is to find
+    for chosen, spec in _each(plan):
+        case = chosen.case.on(spec.nodes) if plan.many_sizes else chosen.case
+        results = []
+        places = frozenset(case.node_of(rank, spec) for rank in range(case.ranks(spec.virtual_cores)))
+        for number in range(1, plan.repeats + 1):
+            burn = (spec, places) not in burned  # once shows what the engine delivers to all of them at once
+            env = _told(plan, chosen) | {"PARLAB_RUN": next(ids)}
+            order = Order(case, spec, plan.path.name, env, number=number, of=plan.repeats, burn=burn)
+            results.append(launch(bench.backend, bench.session, order, bench.observer))
+            if case.limits:
+                burned.add((spec, places))
+        names = tuple(node.name for node in bench.backend.nodes(spec))
+        yield chosen, _measured(plan, case, spec, names, results), {**results[-1].software, "cpu": results[-1].cpu}
 
 
 def _each(plan: Plan) -> Iterable[tuple[Chosen, Spec]]:
@@ -138,24 +189,9 @@ def _each(plan: Plan) -> Iterable[tuple[Chosen, Spec]]:
 
 def _told(plan: Plan, chosen: Chosen) -> dict[str, str]:
     """What ranks are told of the case, in their environment."""
+    asked = Asked(chosen.number, plan.lab.cases[chosen.number], chosen.overrides)
     seed = str(plan.lab.seed)
-    return {
-        "PARLAB_CASE": str(chosen.number),
-        "PARLAB_SETTINGS": json.dumps(chosen.overrides),
-        "PARLAB_SEED": seed,
-        "PYTHONHASHSEED": seed,
-    }
-
-
-def _clean_up(backend: Backend, session: Session, spec: Spec, *, touched: bool) -> None:
-    """End what a session started, and if it ended badly what it left; one step's failure does not stop the next."""
-    with suppress(*FAILURES):  # a head that is gone cannot be hung up on, a node that is gone has no limit
-        session.close()
-    if touched:
-        with suppress(*FAILURES):
-            backend.stop()
-        with suppress(*FAILURES):
-            backend.set_limits(spec, spec.node_cpus)
+    return {"PARLAB_CASE": to_line(asked).decode().strip(), "PARLAB_SEED": seed, "PYTHONHASHSEED": seed}
 
 
 def _measured(plan: Plan, case: Case, spec: Spec, nodes: tuple[str, ...], results: list[Result]) -> MeasuredCase:

@@ -98,7 +98,7 @@ def launch(backend: Backend, session: Session, order: Order, observer: Observer)
 
 def _boot(backend: Backend, session: Session, order: Order, talk: Conversation, collected: Collector) -> Plan:
     """Start the ranks and wait until each that runs the case is about to submit its first task."""
-    case, spec, placement = order.case, order.spec, backend.placement(order.spec)
+    case, spec, placement = order.case, order.spec, backend.placement(order.spec.nodes)
     env = {**OPEN_MPI, **placement.env, **scale(spec, case), **order.env}
     argv = mpiexec(placement, spec, case, f"{session.labs}/{order.lab}", (*env, "PARLAB_CONTROL"))
     talk.send(Launch(argv, env))
@@ -108,7 +108,7 @@ def _boot(backend: Backend, session: Session, order: Order, talk: Conversation, 
     (plan,) = talk.gather(Plan, 1, within, "the serial solution, in which only burn() and wait() take no time")
     talk.show_output()
     talk.gather(Ready, _running(case, spec), within, "starting the case, up to its first task")
-    _compare_clocks(hellos, talk, collected)
+    _compare_clocks(hellos, session.boot, talk, collected)
     return plan
 
 
@@ -117,10 +117,9 @@ def _running(case: Case, spec: Spec) -> int:
     return case.ranks(spec.virtual_cores) if case.launch == MPI else 1
 
 
-def _compare_clocks(hellos: list[Hello], talk: Conversation, collected: Collector) -> None:
-    """Where a rank runs under another kernel than the first, find out how far its clock is ahead."""
-    boots = {hello.rank: hello.boot for hello in hellos}
-    others = [rank for rank, boot in boots.items() if boot != boots[0]]
+def _compare_clocks(hellos: list[Hello], boot: str, talk: Conversation, collected: Collector) -> None:
+    """Where a rank runs under another kernel than the launcher, find out how far its clock is ahead of the head's."""
+    others = [hello.rank for hello in hellos if hello.boot != boot]
     if others:
         talk.send(CompareClocks(others))
         (read,) = talk.gather(ClocksRead, 1, STEP_SECONDS, "comparing the clocks of the nodes")
@@ -145,14 +144,15 @@ def _end(talk: Conversation) -> None:
 def _repeat(done: Done, collected: Collector, limits: Limits, *, startup_s: float, ending_s: float) -> Repeat:
     """The record of the launch. What a pool takes to start under the limits is start-up, too."""
     spans = collected.spans
-    first = min((span.submitted for span in spans), default=done.opened)
-    last = max((span.received for span in spans), default=done.returned)
+    opened, returned = (collected.by_the_head(done.rank, at) for at in (done.opened, done.returned))
+    first = min((span.submitted for span in spans), default=opened)
+    last = max((span.received for span in spans), default=returned)
     return Repeat(
         spans=tuple(sorted(spans, key=lambda span: (span.submitted, span.started))),
         outcome=done.outcome,
         complaint=done.complaint,
-        startup_s=startup_s + max(0.0, first - done.opened),
-        shutdown_s=done.returned - last + ending_s,
+        startup_s=startup_s + max(0.0, first - opened),
+        shutdown_s=returned - last + ending_s,
         nodes=limits.records(),
         clocks=collected.clocks(),
         metrics=done.metrics,

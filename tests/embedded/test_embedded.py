@@ -152,8 +152,9 @@ def test_a_rank_that_dies_ends_the_run_with_mpiexecs_last_lines(lab_file: WriteL
     assert "up to its first task: 0 of 1 done when mpiexec ended with exit code 3" in text
 
 
-def test_a_lab_that_does_not_run_itself_is_told_so(lab_file: WriteLab) -> None:
-    text = failure(lab_file(LAB.format(body=POOL).replace("    lab.main()", "    pass")))
+def test_a_lab_that_does_not_run_itself_in_a_launch_is_told_so(lab_file: WriteLab) -> None:
+    unless = 'os.environ.get("PARLAB_CASE") or lab.main()'
+    text = failure(lab_file(LAB.format(body=POOL).replace("lab.main()", unless)))
     assert "does the lab end with a main guard and `lab.main()`?" in text
 
 

@@ -20,7 +20,7 @@ import json, runpy, sys
 from parlab.node.reference import reference
 lab = runpy.run_path(sys.argv[1])["lab"]
 for case in lab.cases:
-    workers = case.workers(lab.nodes[0] * lab.cores)
+    workers = case.case.workers(lab.nodes[0] * lab.cores)
     tasks, results = reference(lab, {"workers": workers} | case.settings)
     print(json.dumps([case.settings, len(tasks), results], default=lambda array: array.tolist()))
 """

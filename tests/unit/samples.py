@@ -1,14 +1,15 @@
 """Made-up spans, readings, repeats, cases and runs, for what comes after a launch; and what is printed of them."""
 
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
 from rich.console import Console
 
-from parlab.judge.verdict import judge
+from parlab.judge import verdict as verdicts
+from parlab.judge.claims import try_claims
 from parlab.lab import Lab
 from parlab.model.case import Demand
 from parlab.model.node import Node, node_name
@@ -193,6 +194,14 @@ def lab(*expectations: Any) -> Lab:
     for expectation in expectations:
         made.expect(expectation)
     return made
+
+
+def judge(
+    lab: Lab, cases: Sequence[MeasuredCase], environment: Mapping[str, Any], *, overridden: bool = False, **facts: bool
+) -> Verdict:
+    """The verdict on these cases of a lab that is at hand."""
+    declared = [expectation.declared for expectation in lab.expectations]
+    return verdicts.judge(declared, cases, environment, lambda: try_claims(lab, cases, overridden=overridden), **facts)
 
 
 def verdict(*claims: Claim, **answers: Answer) -> Verdict:

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from parlab.judge.verdict import Cases, exit_code, judge, worst
+from parlab.judge.claims import Cases
+from parlab.judge.verdict import exit_code, worst
 from parlab.lab import CannotBeShown, Lab
 from parlab.results.record import Answer, Claim, MeasuredCase, Run
 from tests.unit.samples import (
@@ -19,6 +20,7 @@ from tests.unit.samples import (
     case_on,
     embedded_run,
     failed_run,
+    judge,
     lab,
     noisy_repeat,
     run,

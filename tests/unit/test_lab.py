@@ -187,7 +187,7 @@ def test_an_expectation_may_name_what_it_needs() -> None:
 def test_what_needs_no_cpus_must_be_shown_on_a_cluster_of_two(needs: dict[str, Any], must: bool) -> None:
     lab = Lab(unit=1)
     lab.expect(**needs)(half)
-    assert [made.required for made in lab.expectations] == [must]
+    assert [made.declared.required for made in lab.expectations] == [must]
 
 
 def test_an_expectation_is_still_the_function() -> None:

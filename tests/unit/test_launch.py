@@ -22,7 +22,7 @@ def placement(spec: Spec) -> Placement:
 
 
 def command(launch: str, spec: Spec = TWO, **settings: Any) -> list[str]:
-    return mpiexec(placement(spec), spec, Case(print, launch, settings), "/labs/sample.py", ["PARLAB_RUN", "LANG"])
+    return mpiexec(placement(spec), spec, Case("print", launch, settings), "/labs/sample.py", ["PARLAB_RUN", "LANG"])
 
 
 def hosts(launch: str, spec: Spec = TWO, **settings: Any) -> list[str]:
@@ -71,14 +71,14 @@ def test_no_worker_has_two_mpi_ranks_more_than_another(spec: Spec, workers: int 
 
 @given(specs, st.sampled_from(LAUNCHES), st.integers(1, 40))
 def test_a_span_is_named_after_the_node_on_which_its_rank_was_placed(spec: Spec, launch: str, workers: int) -> None:
-    case = Case(print, launch, {"workers": workers})
+    case = Case("print", launch, {"workers": workers})
     ranks = range(case.ranks(spec.virtual_cores))
     names = [Embedded().node_of("this", case.node_of(rank, spec)) for rank in ranks]
     assert [name.replace("simulated-", "w") for name in names] == hosts(launch, spec, workers=workers)
 
 
 def test_on_one_machine_all_ranks_share_its_slots() -> None:
-    words = mpiexec(Embedded().placement(TWO), TWO, Case(print, FUTURES), "sample.py", [])
+    words = mpiexec(Embedded().placement(TWO.nodes), TWO, Case("print", FUTURES), "sample.py", [])
     assert words[words.index("--host") + 1] == "localhost:5"
 
 

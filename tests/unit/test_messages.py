@@ -13,8 +13,10 @@ import pytest
 from parlab.model import messages
 from parlab.model.case import Demand
 from parlab.model.messages import (
+    Answered,
     AnyCommand,
     AnyEvent,
+    Ask,
     Burned,
     Checked,
     ClocksRead,
@@ -48,11 +50,12 @@ from tests.unit.samples import span
 RAW = RawReading(1.5, {"cpu.max": "25000 100000\n"}, Host(2, 1.0, 2.0, 0.0), {"7": Process("yes", 0.5)}, 0.001)
 EVENTS: list[AnyEvent] = [
     Waiting(),
-    Listening(),
+    Listening("boot"),
     Output("stdout", 'a line\nof {"event": "done"}'),
     Exit(-9),
     Probed({"node-1": "", "node-2": "no answer"}),
     ClocksRead({3: [(1.0, 2.0, 3.0)]}),
+    Answered(None, "text\n", ["its", "last words"]),
     Hello(0, "node-1", "boot", [17]),
     Plan(0, [Demand(1.0, 0.5)], True, {"python": "3.13"}, "a CPU"),
     Ready(2),
@@ -68,6 +71,7 @@ COMMANDS: list[AnyCommand] = [
     Say("start"),
     Probe(["node-1"], ["python", "--version"]),
     CompareClocks([1, 2]),
+    Ask(["python"], {"PARLAB_RUN": "1"}, "text", 60.0),
 ]
 
 

@@ -72,7 +72,7 @@ def test_waiting_leaves_the_core_to_others() -> None:
 def test_a_case_is_predicted_from_its_spec_and_its_chunk() -> None:
     spec, tasks = Spec(2, 2, Fraction(1, 8), 0.5), [Demand(1, 0)] * 10
     for settings, rounds in (({}, 3), ({"chunk": 2}, 4), ({"chunk": 5}, 5)):
-        case = Case(print, FUTURES, settings)
+        case = Case("print", FUTURES, settings)
         assert ideal_s(tasks, workforce(case, spec, len(tasks)), spec.unit) == rounds * 0.5
     assert serial_s(tasks, spec.unit) == 5
 
@@ -80,15 +80,15 @@ def test_a_case_is_predicted_from_its_spec_and_its_chunk() -> None:
 @pytest.mark.parametrize(
     ("case", "expected"),
     [
-        (Case(print, FUTURES), Workforce(8, 4, 2)),
-        (Case(print, FUTURES, {"workers": 3}), Workforce(8, 4, 2)),  # its ranks are those that mpiexec starts
-        (Case(print, MPI), Workforce(8, 4, 2)),
-        (Case(print, MPI, {"workers": 2}), Workforce(2, 2, 2)),
-        (Case(print, PYTHON), Workforce(1, 1, 2)),
-        (Case(print, PYTHON, {"workers": 16}), Workforce(16, 1, 2)),
-        (Case(print, PYTHON, {"workers": 4}, threads=True), Workforce(4, 1, 1)),
-        (Case(print, PYTHON, {"workers": 4, "chunk": 5}), Workforce(4, 1, 2, 5)),
-        (Case(print, PYTHON, {"workers": 10, "chunk": None}), Workforce(10, 1, 2, 3)),
+        (Case("print", FUTURES), Workforce(8, 4, 2)),
+        (Case("print", FUTURES, {"workers": 3}), Workforce(8, 4, 2)),  # its ranks are those that mpiexec starts
+        (Case("print", MPI), Workforce(8, 4, 2)),
+        (Case("print", MPI, {"workers": 2}), Workforce(2, 2, 2)),
+        (Case("print", PYTHON), Workforce(1, 1, 2)),
+        (Case("print", PYTHON, {"workers": 16}), Workforce(16, 1, 2)),
+        (Case("print", PYTHON, {"workers": 4}, threads=True), Workforce(4, 1, 1)),
+        (Case("print", PYTHON, {"workers": 4, "chunk": 5}), Workforce(4, 1, 2, 5)),
+        (Case("print", PYTHON, {"workers": 10, "chunk": None}), Workforce(10, 1, 2, 3)),
     ],
 )
 def test_who_does_the_tasks_follows_from_the_launch_and_the_settings(case: Case, expected: Workforce) -> None:
@@ -96,19 +96,19 @@ def test_who_does_the_tasks_follows_from_the_launch_and_the_settings(case: Case,
 
 
 def test_without_a_gil_threads_have_all_cores_of_the_node() -> None:
-    case = Case(print, PYTHON, {"workers": 4}, threads=True)
+    case = Case("print", PYTHON, {"workers": 4}, threads=True)
     assert workforce(case, Spec(1, 2, Fraction(1, 8), 0.5), 4, gil=False) == Workforce(4, 1, 2)
 
 
 @pytest.mark.parametrize(("nodes", "workers", "of"), [(4, 1, 1), (4, 3, 3), (4, 4, 4), (2, 5, 2), (1, 5, 1)])
 def test_mpi_ranks_are_on_no_more_nodes_than_there_are_of_either(nodes: int, workers: int, of: int) -> None:
-    case = Case(print, MPI, {"workers": workers})
+    case = Case("print", MPI, {"workers": workers})
     assert workforce(case, Spec(nodes, 2, Fraction(1, 8), 0.5), 8) == Workforce(workers, of, 2)
 
 
 @pytest.mark.parametrize("tasks", [1, 39, 40, 41, 100, 1000])
 def test_where_no_chunk_is_given_it_follows_from_the_number_of_tasks(tasks: int) -> None:
-    case = Case(print, PYTHON, {"workers": 10, "chunk": None})
+    case = Case("print", PYTHON, {"workers": 10, "chunk": None})
     assert workforce(case, Spec(1, 2, Fraction(1, 8), 0.5), tasks).chunk == map_chunk(tasks, 10)
 
 

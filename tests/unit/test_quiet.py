@@ -7,7 +7,6 @@ import pytest
 
 from parlab.host.places import COMMAND
 from parlab.judge.noise import undelivered
-from parlab.judge.verdict import judge
 from parlab.model.reading import Process
 from parlab.model.span import LOCK_HELD, LOCK_WAIT, Phase, Span
 from parlab.results.record import Answer, NodeRecord, Repeat
@@ -17,6 +16,7 @@ from tests.unit.samples import (
     case,
     embedded_run,
     head,
+    judge,
     judged,
     lab,
     machine,

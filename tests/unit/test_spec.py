@@ -7,6 +7,7 @@ import pytest
 from parlab.errors import UsageError
 from parlab.lab import Lab
 from parlab.model.spec import Spec, check_fits, quota_us
+from parlab.node.declare import declaration_of
 from parlab.run.plan import choose_specs
 from parlab.run.request import Request, read_cluster, read_request, read_sizes, read_speed, read_unit
 
@@ -34,8 +35,9 @@ def test_a_cluster_that_does_not_fit_is_refused_with_the_arithmetic() -> None:
 
 
 def test_options_override_the_lab() -> None:
-    lab = Lab(unit=0.5, nodes=[1, 2], cores=2, speed=1 / 8)
-    lab.case()(print)
+    made = Lab(unit=0.5, nodes=[1, 2], cores=2, speed=1 / 8)
+    made.case()(print)
+    lab = declaration_of(made)
     assert choose_specs(lab, Request()) == [Spec(n, 2, Fraction(1, 8), 0.5) for n in (1, 2)]
     assert choose_specs(lab, read_request(nodes="3", cores="4", speed="0.25", unit="0.1")) == [
         Spec(3, 4, Fraction(1, 4), 0.1)

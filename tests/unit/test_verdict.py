@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from parlab.judge.verdict import BUSY, TAMPERED, exit_code, judge
+from parlab.judge.verdict import BUSY, TAMPERED, exit_code
 from parlab.lab import CannotBeShown
 from parlab.results.record import Answer, Finding, MeasuredCase, NodeRecord, Repeat, Run
 from tests.unit.samples import (
@@ -14,6 +14,7 @@ from tests.unit.samples import (
     case_on,
     embedded_run,
     failed_run,
+    judge,
     judged,
     lab,
     noisy_repeat,

@@ -1,0 +1,53 @@
+"""Asks a program of this package about a lab's file, beside the launches, and ends it when it takes too long."""
+
+import asyncio
+import os
+
+from parlab.model.messages import Answered, Ask
+from parlab.node.processes import end_processes
+
+SAID_BYTES = 16 * 1024  # of its last words
+HANGING_SECONDS = 1.0  # for those to come, once it has ended
+
+
+async def ask(question: Ask) -> Answered:
+    """Run the program with the question's text on its standard input; what it answers on its standard output.
+
+    What it starts is marked as a launch's processes are, by PARLAB_RUN, and ended with it.
+    """
+    run = question.env["PARLAB_RUN"].encode()
+    process = await asyncio.create_subprocess_exec(
+        *question.argv,
+        env=os.environ | question.env,
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        start_new_session=True,
+    )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    assert process.stderr is not None
+    said = asyncio.create_task(_last_of(process.stderr))
+    output, code = b"", None
+    try:
+        async with asyncio.timeout(question.seconds):
+            process.stdin.write(question.text.encode())
+            process.stdin.close()
+            output = await process.stdout.read()
+            code = await process.wait()
+    except (TimeoutError, ConnectionError):  # a program that reads nothing has said why
+        pass
+    finally:
+        end_processes(lambda launch: launch == run)
+    await asyncio.wait([said], timeout=HANGING_SECONDS)
+    words = said.result() if said.done() else b""
+    said.cancel()
+    return Answered(code, output.decode(errors="replace"), words.decode(errors="replace").splitlines())
+
+
+async def _last_of(stream: asyncio.StreamReader) -> bytes:
+    """The last bytes of a stream, however many come."""
+    last = b""
+    while piece := await stream.read(SAID_BYTES):
+        last = (last + piece)[-SAID_BYTES:]
+    return last

@@ -1,0 +1,37 @@
+"""Tries a lab's claims: `python -m parlab.node.claims LAB.py`, with what was measured on standard input.
+
+The file runs as it did when it was read for what it declares; a case's settings are again those that the lab wrote,
+also where they are functions or arrays.
+"""
+
+import os
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+from parlab.judge.claims import Question, Tried, try_claims
+from parlab.lab import Lab
+from parlab.model.messages import from_line, to_line
+from parlab.node.declare import private_output, read_lab
+from parlab.results.record import MeasuredCase
+
+
+def in_full(tried: Tried, lab: Lab) -> MeasuredCase:
+    """The measured case with the settings that the lab wrote."""
+    return replace(tried.measured, settings=lab.cases[tried.number].settings | tried.overrides)
+
+
+def main() -> None:
+    """Answer with the claims, each with what came of it."""
+    question: Question = from_line(sys.stdin.buffer.read(), Question)
+    answer = private_output()
+    lab = read_lab(Path(sys.argv[1]))
+    cases = [in_full(tried, lab) for tried in question.cases]
+    answer.write(to_line(try_claims(lab, cases, overridden=question.overridden)))
+    answer.close()
+    sys.stdout.flush()
+    os._exit(0)  # as parlab/node/declare.py does
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,126 @@
+"""Reads what a lab declares: `python -m parlab.node.declare LAB.py`, with the answer on standard output.
+
+The file runs as it does in a launch, up to `lab.main()`, and with what a launch tells its processes of their node: a
+case may be sized by it. A node's number of cores is the lab's own unless the host has asked for another, so it is known
+only when the file has been read: then the program starts over, with that number told.
+"""
+
+import ast
+import os
+import runpy
+import sys
+import traceback
+from pathlib import Path
+from typing import BinaryIO
+
+import parlab.lab
+from parlab.lab import Lab
+from parlab.model.case import PYTHON
+from parlab.model.declaration import Declaration
+from parlab.model.messages import Read, to_line
+
+CORES = "SLURM_CPUS_PER_TASK"  # as Slurm tells a job's processes
+
+
+class NotALabError(Exception):
+    """A file that runs and declares no lab that could be launched."""
+
+
+def declaration_of(lab: Lab) -> Declaration:
+    """What of a lab other processes are told."""
+    return Declaration(
+        unit=lab.own_unit,
+        nodes=lab.nodes,
+        cores=lab.cores,
+        speed=lab.own_speed,
+        seed=lab.seed,
+        bounds=lab.bounds,
+        cases=tuple(declared.case for declared in lab.cases),
+        claims=tuple(expectation.declared for expectation in lab.expectations),
+    )
+
+
+def read_lab(path: Path) -> Lab:
+    """Run a lab's file up to its `lab.main()`. Raises NotALabError, and whatever the file raises."""
+    found: list[Lab] = []
+
+    class Reached(BaseException):
+        """Ends the file there: what stands below is for after the run."""
+
+    def reached(lab: Lab) -> None:
+        found.append(lab)
+        raise Reached
+
+    before, path_before = parlab.lab.in_launch, sys.path[:]
+    parlab.lab.in_launch = reached
+    sys.path[0] = str(path.parent)
+    try:
+        runpy.run_path(str(path), run_name="__main__")
+    except Reached:
+        pass
+    finally:
+        parlab.lab.in_launch, sys.path[:] = before, path_before
+    if not found or not found[0].cases:
+        raise NotALabError(
+            "declares no lab: it needs `lab = Lab(...)`, a function under `@lab.case()`, and `lab.main()` "
+            'below `if __name__ == "__main__":`'
+        )
+    if not _is_guarded(path):
+        raise NotALabError('lab.main() runs as the file is imported: put it below `if __name__ == "__main__":`')
+    return found[0]
+
+
+def _is_guarded(path: Path) -> bool:
+    """Whether `main()` is called below a condition: a process that is spawned imports the file once more."""
+    for statement in ast.parse(path.read_bytes()).body:
+        if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Call):
+            called = statement.value.func
+            if isinstance(called, ast.Attribute) and called.attr == "main":
+                return False
+    return True
+
+
+def refusal(error: BaseException, path: Path) -> str:
+    """Why a file cannot be read, in one line: where in the lab's folder, and the error as Python words it."""
+    said = traceback.format_exception_only(error)[-1].strip().replace("\n", " ")
+    if isinstance(error, NotALabError):
+        return f"{path.name}: {error}"
+    if isinstance(error, SyntaxError):
+        return f"{Path(error.filename or path).name}, line {error.lineno}: {said}"
+    frames = [(Path(frame.filename), frame.lineno) for frame in traceback.extract_tb(error.__traceback__)]
+    ours = [f"{file.name}, line {line}" for file, line in frames if file.parent == path.parent]
+    where = ours[-1] if ours else path.name
+    return f"{where}: {said}"
+
+
+def private_output() -> BinaryIO:
+    """Standard output, kept from the lab's file: what that prints is no answer, and it has no standard input."""
+    answer = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    return answer
+
+
+def main() -> None:
+    """Answer with what the file declares, or with why it cannot be read."""
+    path = Path(sys.argv[1])
+    answer = private_output()
+    try:
+        lab = read_lab(path)
+    except BaseException as error:
+        read = Read(refusal=refusal(error, path))
+    else:
+        cores = str(lab.cores if any(declared.case.launch == PYTHON for declared in lab.cases) else 1)
+        if CORES not in os.environ:
+            os.environ[CORES] = cores
+            os.dup2(answer.fileno(), 1)
+            os.execv(sys.executable, [sys.executable, "-m", "parlab.node.declare", str(path)])
+        read = Read(declaration_of(lab))
+    answer.write(to_line(read))
+    answer.close()
+    sys.stdout.flush()
+    os._exit(0)  # MPI, which the file may have started, says a lot as it ends
+
+
+if __name__ == "__main__":
+    main()

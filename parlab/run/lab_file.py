@@ -1,0 +1,104 @@
+"""A lab's file, asked where it may run: in a node, or without an engine in a process of its own. Never in this one."""
+
+import secrets
+import signal
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from parlab.backend.base import Placement
+from parlab.backend.session import Session
+from parlab.errors import RunError, UsageError
+from parlab.judge.claims import Question, Tried
+from parlab.model.declaration import Declaration
+from parlab.model.messages import Answered, Ask, Read, from_line, to_line
+from parlab.results.record import Answer, Claim, MeasuredCase
+from parlab.run.mpiexec import OPEN_MPI
+from parlab.run.plan import Chosen, Plan
+from parlab.run.request import Request
+
+READ_SECONDS = 60.0  # to run a file up to lab.main(): its imports, and what it makes at module level
+JUDGE_SECONDS = 120.0
+ANSWER_SECONDS = 15.0  # more, for the answer to arrive
+LAST_LINES = 8
+
+
+@dataclass(frozen=True)
+class LabFile:
+    """A lab's file in the folder that a session has made for the run: read once, asked again as it was."""
+
+    session: Session
+    placement: Placement
+    name: str  # of the file
+
+    def declaration(self, request: Request) -> Declaration:
+        """What it declares for this request. Raises UsageError for what is no lab, in a line with the place."""
+        told = {
+            "PARLAB_SPEED": None if request.speed is None else str(float(request.speed)),
+            "PARLAB_UNIT": None if request.unit is None else str(request.unit),
+            "SLURM_CPUS_PER_TASK": None if request.cores is None else str(request.cores),
+        }
+        env = {name: value for name, value in told.items() if value is not None}
+        text = self.ask("parlab.node.declare", env, "", READ_SECONDS, "did not get to lab.main()")
+        read = self._decode(text, Read)
+        if read.declaration is None:
+            raise UsageError(read.refusal)
+        declaration: Declaration = read.declaration
+        return declaration
+
+    def claims(self, plan: Plan, measured: Sequence[tuple[Chosen, MeasuredCase]]) -> tuple[Claim, ...]:
+        """What comes of its claims. A file that cannot be asked any more claims nothing that could hold."""
+        cases = [Tried(chosen.number, chosen.overrides, case) for chosen, case in measured]
+        question = to_line(Question(cases, plan.overridden)).decode()
+        spec = plan.largest
+        env = {**spec.environment(), "SLURM_CPUS_PER_TASK": str(spec.cores)}
+        try:
+            text = self.ask("parlab.node.claims", env, question, JUDGE_SECONDS, "did not judge its claims")
+        except UsageError as error:  # what was measured must not be lost for it
+            return tuple(Claim(claim.name, Answer.NO, str(error), claim.required) for claim in plan.lab.claims)
+        claims: tuple[Claim, ...] = self._decode(text, tuple[Claim, ...])
+        return claims
+
+    def ask(self, module: str, env: Mapping[str, str], text: str, seconds: float, otherwise: str) -> str:
+        """What a program of this package answers about the file.
+
+        Raises UsageError where the file keeps it from that: then it `otherwise` did what is said. Raises RunError
+        where the launcher is gone.
+        """
+        argv = [self.placement.python, "-m", module, f"{self.session.labs}/{self.name}"]
+        alone = {"OMPI_MCA_btl": "self"}  # an MPI of one process shares no memory, and so leaves none behind
+        run = {"PARLAB_RUN": f"asks-{secrets.token_hex(8)}"}
+        self.session.send(Ask(argv, {**OPEN_MPI, **alone, **self.placement.env, **env, **run}, text, seconds))
+        answer = self._answer(seconds)
+        if answer.code == 0 and answer.text:
+            return answer.text
+        how = f"in {seconds:g} s" if answer.code is None else f"and ended {_ending(answer.code)}"
+        last = "".join(f"\n  {line}" for line in answer.said[-LAST_LINES:])
+        raise UsageError(f"{self.name} {otherwise} {how}{':' if last else ''}{last}")
+
+    def _answer(self, seconds: float) -> Answered:
+        until = time.monotonic() + seconds + ANSWER_SECONDS
+        try:
+            while not isinstance(event := self.session.next_event(until), Answered):
+                pass
+        except (TimeoutError, EOFError):
+            raise RunError(f"the launcher on the head has gone while it read {self.name}") from None
+        return event
+
+    def _decode(self, text: str, kind: Any) -> Any:
+        try:
+            return from_line(text, kind)
+        except msgspec.MsgspecError as error:
+            raise RunError(f"{self.name}: its answer cannot be read: {error}") from error
+
+
+def _ending(code: int) -> str:
+    if code >= 0:
+        return f"with exit code {code}"
+    with suppress(ValueError):
+        return f"by {signal.Signals(-code).name}"
+    return f"by signal {-code}"

@@ -1,0 +1,240 @@
+"""Reading what a lab declares, in a process of its own: as a launch's processes will read it, or not at all."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+
+from parlab.course.catalog import lab_files
+from tests.conftest import ROOT, Invoke
+from tests.reading import declared_in, read
+
+LabFile = Callable[[str], Path]
+IMPORT = "from parlab.lab import Lab\n"
+CASE = """
+@lab.case(workers=2)
+def go(task=len, *, workers): ...
+"""
+MAIN = """
+if __name__ == "__main__":
+    lab.main()
+"""
+
+
+def test_the_mpi_lab_declares_its_spec_its_cases_and_its_claims() -> None:
+    lab = declared_in(lab_files()["mpi"])
+    assert (lab.nodes, lab.cores, lab.speed, lab.unit) == ((1, 2, 4), 2, Fraction(1, 8), 0.5)
+    assert lab.cases[0].name == "pool_of_ranks"
+    assert "time is whole rounds of one unit" in {claim.name for claim in lab.claims}
+
+
+@pytest.mark.parametrize("path", lab_files().values(), ids=lab_files())
+def test_every_lab_shows_a_way_that_goes_wrong_or_costs(path: Path) -> None:
+    lab = declared_in(path)
+    assert len(lab.cases) > 1
+    assert any(claim.required for claim in lab.claims)
+
+
+ORDINARY = """
+import os, random, socket, time
+import numpy as np
+W = np.arange(64) / 7
+N = len(W) + int(W[3])
+HALF = W[::2] @ W[1::2]
+NAMES = sorted({"a": 1, **dict(zip("bc", np.ones(2)))})
+with np.errstate(all="ignore"):
+    RATIO = float(np.float64(1) / 3)
+assert W.sum() > 0, "what nodes can do, they do here"
+for one in np.linspace(0, 1, 3):
+    N += int(one)
+class Own(np.ndarray): ...
+lab = Lab(unit=RATIO)
+@lab.case(size=np.array([1, 2]), kind=list(np.arange(2)), low=W.min() < 1)
+def go(task=len, *, size, kind, low): ...
+"""
+
+
+def test_lines_that_only_nodes_can_run_are_run(lab_file: LabFile) -> None:
+    lab = declared_in(lab_file(IMPORT + ORDINARY + MAIN))
+    assert lab.unit == pytest.approx(1 / 3)
+    assert [case.name for case in lab.cases] == [
+        f"go(size=array([1, 2]), kind={kind}, low={case.settings['low']!r})" for kind, case in enumerate(lab.cases)
+    ]
+
+
+SIZED = """import os
+WORKERS = int(os.environ.get("SLURM_CPUS_PER_TASK", "1"))
+lab = Lab(unit=1, cores=4)
+@lab.case(workers=WORKERS)
+def go(task=len, *, workers): ...
+"""
+
+
+@pytest.mark.parametrize(("told", "workers"), [({}, 4), ({"SLURM_CPUS_PER_TASK": "7"}, 7)])
+def test_what_a_launch_tells_of_a_node_is_told_here(lab_file: LabFile, told: dict[str, str], workers: int) -> None:
+    lab = declared_in(lab_file(IMPORT + SIZED + MAIN), **told)
+    assert [case.settings for case in lab.cases] == [{"workers": workers}]
+    assert lab.cores == 4
+
+
+def test_the_unit_and_the_speed_are_the_labs_own_whatever_is_asked_for(lab_file: LabFile) -> None:
+    code = IMPORT + "lab = Lab(unit=0.5, speed=1 / 4)" + CASE + MAIN
+    lab = declared_in(lab_file(code), PARLAB_UNIT="2", PARLAB_SPEED="0.125")
+    assert (lab.unit, lab.speed) == (0.5, Fraction(1, 4))
+
+
+UNGUARDED = IMPORT + "lab = Lab(unit=1)" + CASE + "lab.main()\n"
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        ("", "sample.py: declares no lab: it needs `lab = Lab(...)`"),
+        ("lab = 1\n", "sample.py: declares no lab"),
+        (IMPORT + "lab = Lab(unit=1)" + MAIN, "sample.py: declares no lab"),
+        (IMPORT + "lab = Lab(unit=1)" + CASE, "sample.py: declares no lab"),
+        (UNGUARDED, 'sample.py: lab.main() runs as the file is imported: put it below `if __name__ == "__main__":`'),
+        ("\n\n1 / 0\n", "sample.py, line 3: ZeroDivisionError: division by zero"),
+        ("import nowhere.at.all\n", "sample.py, line 1: ModuleNotFoundError: No module named 'nowhere'"),
+        ("\nraise SystemExit('no data here')\n", "sample.py, line 2: SystemExit: no data here"),
+        ("import helper\n", "helper.py, line 2: NameError: name 'oh' is not defined"),
+        ("import slip\n", "slip.py, line 1: SyntaxError: '(' was never closed"),
+        (IMPORT + "Lab(unit=1).case(launch='mips')\n", "sample.py, line 2: ValueError: launch='mips'"),
+    ],
+)
+def test_a_file_that_is_no_lab_is_refused_in_a_line_with_the_place(lab_file: LabFile, code: str, words: str) -> None:
+    path = lab_file(code)
+    (path.parent / "helper.py").write_text("\noh\n")
+    (path.parent / "slip.py").write_text("x = (\n")
+    refusal = read(path).refusal
+    assert refusal.startswith(words)
+    assert len(refusal.splitlines()) == 1
+
+
+def test_what_a_file_prints_or_reads_is_no_answer(lab_file: LabFile) -> None:
+    code = 'import os\nprint("x" * 100_000)\nos.write(1, b"{}")\nassert os.read(0, 1) == b""\n'
+    assert declared_in(lab_file(code + IMPORT + "lab = Lab(unit=1)" + CASE + MAIN)).cores == 1
+
+
+# From the command line.
+
+
+def run_alone(path: Path) -> subprocess.CompletedProcess[str]:
+    """`python -m parlab FILE`: the lab on this machine."""
+    command = [sys.executable, "-m", "parlab", str(path)]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        ("import os\nos.kill(os.getpid(), 11)\n", "sample.py did not get to lab.main() and ended by SIGSEGV"),
+        (
+            "import os\nos.write(2, b'oh')\nos._exit(3)\n",
+            "sample.py did not get to lab.main() and ended with exit code 3:\n  oh",
+        ),
+        ("import nowhere\n", "sample.py, line 1: ModuleNotFoundError: No module named 'nowhere'"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_bad_input(lab_file: LabFile, code: str, words: str) -> None:
+    done = run_alone(lab_file(code))
+    assert (done.returncode, done.stderr.strip()) == (2, f"usage: {words}")
+
+
+def test_host_and_node_mean_the_same_case(invoke: Invoke, tmp_path: Path) -> None:
+    record = tmp_path / "r.json"
+    options = ("--cores", "5", "--unit", "0.02", "--json", str(record))
+    done = invoke("lab.amap", "--backend", "embedded", *options)
+    assert done.returncode == 0, done.stderr
+    first, *_ = json.loads(record.read_text())["cases"]
+    assert (first["name"], first["workforce"]["workers"]) == ("amap(workers=5, chunk=None, meanwhile='wait')", 5)
+    assert len({span["pid"] for span in first["repeats"][0]["spans"]}) == 5
+
+
+LAB = """
+from parlab.lab import Lab
+lab = Lab(unit=0.01, cores=2)
+{}
+def work(number):
+    return number
+@lab.serial
+def one_after_another(task=work):
+    return [task(number) for number in range(4)]
+@lab.case(size=SIZE)
+def loop(task=work, *, size):
+    return [task(number) for number in range(4)]
+if __name__ == "__main__":
+    lab.main()
+"""
+
+
+def test_a_launch_that_reads_another_case_under_its_number_is_refused_and_both_are_named(lab_file: LabFile) -> None:
+    done = run_alone(lab_file(LAB.format("import os\nSIZE = 7 + ('PARLAB_CASE' in os.environ)")))
+    assert done.returncode == 4
+    assert "number 1 was loop(size=7), here it is loop(size=8)" in done.stderr
+
+
+def test_an_edit_in_mid_run_changes_nothing(lab_file: LabFile) -> None:
+    path = lab_file("")
+    path.write_text(LAB.format(f"SIZE = [1, 2]\nOWN = {str(path)!r}\nopen(OWN, 'w').write('oh')"))
+    done = run_alone(path)
+    assert (done.returncode, path.read_text()) == (0, "oh"), done.stderr
+
+
+def test_data_and_modules_beside_a_lab_are_at_hand(lab_file: LabFile) -> None:
+    size = "int((Path(__file__).parent / 'data/size.txt').read_text())"
+    path = lab_file(LAB.format(f"from pathlib import Path\nimport helper\nassert helper.HELPS\nSIZE = {size}"))
+    (path.parent / "helper.py").write_text("HELPS = True\n")
+    (path.parent / "data").mkdir()
+    (path.parent / "data/size.txt").write_text("12\n")
+    done = run_alone(path)
+    assert done.returncode == 0, done.stderr
+    assert "loop(size=12)" in done.stdout
+
+
+# The serial solution has a process of its own.
+
+GLOBAL = """
+from multiprocessing import Pool
+from parlab.lab import Lab
+lab = Lab(unit=0.01, cores=2)
+{before}
+def work(n):
+    {task}
+@lab.serial
+def one_after_another(task=work):
+    for number in range(4):
+        task(number)
+    return {result}
+@lab.case(outcome="wrong")
+def pool(task=work):
+    with Pool(2) as workers:
+        workers.map(task, range(4))
+    return {result}
+if __name__ == "__main__":
+    lab.main()
+"""
+
+
+@pytest.mark.parametrize(
+    ("before", "task", "result"),
+    [
+        ("total = 0", "global total; total += n", "total"),
+        ("found = []", "found.append(n)", "list(found)"),
+        ("import os", "os.environ['TOTAL'] = str(n)", "os.environ.get('TOTAL')"),
+        ("import numpy as np; np.random.seed(1)", "np.random.rand(n)", "float(np.random.rand())"),
+        ("import random; random.seed(1)", "random.random()", "random.random()"),
+        ("def state(): pass", "state.seen = n", "getattr(state, 'seen', None)"),
+    ],
+)
+def test_what_the_serial_solution_changes_is_not_there_for_the_case(
+    lab_file: LabFile, before: str, task: str, result: str
+) -> None:
+    """The mistake that every course shows: workers have globals of their own, so the parent's stay as they were."""
+    done = run_alone(lab_file(GLOBAL.format(before=before, task=task, result=result)))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "correct     yes" in done.stdout
