@@ -17,6 +17,7 @@ import msgspec
 from parlab.model import messages
 from parlab.model.messages import Burned, Checked, ClockTold, Join, Sampled
 from parlab.node.meter import Meter
+from parlab.task.pace import count_measuring
 
 CONNECT_SECONDS = 10
 SAMPLE_SECONDS = 0.4  # at least twice a second, even when a sample comes late
@@ -80,6 +81,7 @@ class Control:
             while not self._measured.wait(max(0.0, due - time.monotonic())):
                 self.send(Sampled(self.rank, self._meter.read()))
                 self.each_sample()
+                count_measuring(time.thread_time())
                 due = max(due + SAMPLE_SECONDS, time.monotonic())
 
     def _stop_sampling(self) -> None:

@@ -51,12 +51,28 @@ class Scale:
         return cls(float(get("PARLAB_SPEED", "1")), int(get("PARLAB_CORES", "1")), float(get("PARLAB_UNIT", "1")))
 
 
+_measuring_s = 0.0
+
+
+def count_measuring(cpu_s: float) -> None:
+    """Say how many CPU seconds this process has used so far to be measured: they are no work of its virtual core.
+
+    The node's limit holds for them, too: a node has that much less for its tasks.
+    """
+    global _measuring_s
+    _measuring_s = cpu_s
+
+
+def _process_time() -> float:
+    return time.process_time() - _measuring_s
+
+
 @dataclass(frozen=True)
 class Clocks:
     """The time functions of a host, in seconds; a test brings its own host."""
 
     now: Callable[[], float] = time.monotonic
-    process_time: Callable[[], float] = time.process_time
+    process_time: Callable[[], float] = _process_time
     thread_time: Callable[[], float] = time.thread_time
     sleep: Callable[[float], None] = time.sleep
 
@@ -195,6 +211,7 @@ _tally: Tally | None = None
 def _forget_core() -> None:
     global _core
     _core = None  # a forked child has a CPU clock of its own, which starts at zero
+    count_measuring(0.0)
 
 
 os.register_at_fork(after_in_child=_forget_core)

@@ -10,6 +10,7 @@ from itertools import pairwise
 import pytest
 
 from parlab.model.spec import PERIOD
+from parlab.node.apart import apart
 from parlab.task import pace
 from parlab.task.pace import Clocks, Scale, VirtualCore
 
@@ -275,3 +276,14 @@ def test_a_forked_child_has_a_core_of_its_own(monkeypatch: pytest.MonkeyPatch) -
     if pid == 0:
         os._exit(pace.core() is parent)
     assert os.waitpid(pid, 0)[1] == 0
+
+
+def test_cpu_that_measuring_takes_is_no_work_of_the_virtual_core() -> None:
+    process_time = Clocks().process_time
+    before = process_time()
+    pace.count_measuring(1000.0)
+    try:
+        assert process_time() == pytest.approx(before - 1000.0, abs=10.0)
+        assert apart(process_time) >= 0, "nobody measures in a forked child"
+    finally:
+        pace.count_measuring(0.0)
