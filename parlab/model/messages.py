@@ -150,7 +150,7 @@ class Burned(RankEvent, tag="burned", frozen=True):
 
 
 class Sampled(RankEvent, tag="sampled", frozen=True):
-    """A reading of the same, more than twice a second, from `start` to `check`."""
+    """A reading of the same, from `start` to `check`, as often as parlab/node/control.py says."""
 
     reading: RawReading
 

@@ -16,11 +16,18 @@ import msgspec
 
 from parlab.model import messages
 from parlab.model.messages import Burned, Checked, ClockTold, Join, Sampled
+from parlab.model.reading import NodeReading
 from parlab.node.meter import Meter
 from parlab.task.pace import count_measuring
 
 CONNECT_SECONDS = 10
 SAMPLE_SECONDS = 0.4  # at least twice a second, even when a sample comes late
+SAMPLE_SHARE = 0.01  # at most, of what the node has: one of 1/64 core is read less often
+
+
+def sample_pause(cost_s: float, limit: float | None) -> float:
+    """Seconds from one sample to the next, where one costs so many CPU seconds on a node of so many host CPUs."""
+    return SAMPLE_SECONDS if limit is None else max(SAMPLE_SECONDS, cost_s / (SAMPLE_SHARE * limit))
 
 
 class Control:
@@ -76,13 +83,17 @@ class Control:
         os._exit(1)
 
     def _sample(self) -> None:
-        due = time.monotonic()
+        due, count, limit = time.monotonic(), 0, None
         with suppress(OSError):
             while not self._measured.wait(max(0.0, due - time.monotonic())):
-                self.send(Sampled(self.rank, self._meter.read()))
+                raw = self._meter.read()
+                self.send(Sampled(self.rank, raw))
                 self.each_sample()
-                count_measuring(time.thread_time())
-                due = max(due + SAMPLE_SECONDS, time.monotonic())
+                limit = NodeReading.from_node(raw).limit if count == 0 else limit
+                count += 1
+                cost_s = time.thread_time()
+                count_measuring(cost_s)
+                due = max(due + sample_pause(cost_s / count, limit), time.monotonic())
 
     def _stop_sampling(self) -> None:
         """The check after the case is its last reading: the limits are lifted next."""

@@ -15,6 +15,7 @@ import pytest
 from parlab.model.reading import Host, NodeReading, Process, RawReading
 from parlab.model.spec import PERIOD
 from parlab.node import meter
+from parlab.node.control import sample_pause
 from parlab.node.meter import Meter, foreign_processes, read_host, used_by
 
 TICKS = os.sysconf("SC_CLK_TCK")  # a second
@@ -268,3 +269,10 @@ def test_without_a_limit_there_is_no_burn(monkeypatch: pytest.MonkeyPatch) -> No
     with metering(own_node=True) as made:
         assert made.burn() is None
     assert kernel.used == 3.0
+
+
+@pytest.mark.parametrize(
+    ("cost_s", "limit", "pause"), [(0.00025, 0.25, 0.4), (0.00025, 1 / 64, 1.6), (0.002, 0.25, 0.8), (1.0, None, 0.4)]
+)
+def test_a_small_node_is_read_less_often(cost_s: float, limit: float | None, pause: float) -> None:
+    assert sample_pause(cost_s, limit) == pytest.approx(pause)
