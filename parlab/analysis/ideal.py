@@ -15,11 +15,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import count
 
+from parlab.formatting import decimal, plural
 from parlab.model.case import Demand
 from parlab.model.span import Span
 from parlab.model.spec import Spec
 from parlab.model.workers import Workforce
 
+LEAST_WORK = 0.8  # of the CPU time that the tasks ask for: burns get theirs to the percent, loops that are paced vary
 SAME_INSTANT = 1e-9  # units; what floats make of two workers that are through at once
 
 
@@ -38,6 +40,22 @@ def ideal_s(tasks: Sequence[Demand], force: Workforce, unit: float) -> float | N
     if not tasks or any(not task.burned and not task.waited for task in tasks):
         return None
     return max(slot.finished for slot in schedule(tasks, force)) * unit
+
+
+def other_work(tasks: Sequence[Demand], spans: Sequence[Span], spec: Spec) -> str:
+    """In what the tasks that ran are not those that the ideal is made of, in words; '' where they are.
+
+    A serial solution of one large task says nothing of how long four small ones take, nor of four that do a half of it.
+    """
+    if len(spans) != len(tasks):
+        return f"{plural(len(spans), 'task')} left a span, the serial solution has {len(tasks)}"
+    due_s = sum(task.burned for task in tasks) * spec.unit * float(spec.speed)
+    spent_s = sum(max(span.cpu_s, span.process_cpu_s) for span in spans)
+    if spent_s < LEAST_WORK * due_s:
+        return (
+            f"the tasks computed for {decimal(spent_s)} CPU seconds, those of the serial solution for {decimal(due_s)}"
+        )
+    return ""
 
 
 def ideal_spans(tasks: Sequence[Demand], force: Workforce, spec: Spec, nodes: Sequence[str]) -> list[Span]:

@@ -55,7 +55,8 @@ class Embedded:
         hosts = ("localhost",) * (nodes + 1)
         # Installed, the ranks' Python has it anyway; in PYTHONPATH site-packages would go before Python's own modules.
         path = {} if INSTALLED else {"PYTHONPATH": str(ROOT)}
-        return Placement(hosts, sys.executable, root | path)
+        asserts = {"PYTHONOPTIMIZE": ""}  # a lab's claims are made of them, whatever the user's environment says
+        return Placement(hosts, sys.executable, root | path | asserts)
 
     def session(self, lab: Path) -> Session:
         """A launcher as a child process in a session of its own: a Ctrl-C is ours to pass on."""

@@ -22,7 +22,7 @@ from functools import cached_property
 from typing import Any
 
 from parlab.analysis.breakdown import Breakdown, breakdown
-from parlab.analysis.ideal import ideal_spans
+from parlab.analysis.ideal import ideal_spans, other_work
 from parlab.errors import EXIT_CLOSED_PIPE, Interrupted
 from parlab.formatting import plural
 from parlab.model.case import PYTHON, RIGHT, WRONG, Demand
@@ -215,11 +215,13 @@ class MeasuredCase:
     def surprises(self) -> list[str]:
         """In what the work that was seen is not the work that was predicted, in words."""
         found: list[str] = []
-        if self.ideal_s is None:
+        if not any(task.burned or task.waited for task in self.tasks):
             return found
-        if self.median_repeat.outcome == RIGHT and (seen := len(self.median_repeat.spans)) != len(self.tasks):
-            found.append(f"{plural(seen, 'task')} left a span, the ideal is made of {len(self.tasks)}")
-        if (workers := most_at_once(self.median_repeat.spans)) > self.workers:
+        for repeat in self.repeats:
+            if repeat.outcome == RIGHT and (why := other_work(self.tasks, repeat.spans, self.spec)):
+                found.append(f"there is no ideal: {why}")
+                break
+        if self.ideal_s is not None and (workers := most_at_once(self.median_repeat.spans)) > self.workers:
             found.append(f"{plural(workers, 'worker')} did something, the ideal is made for {self.workers}")
         return found
 

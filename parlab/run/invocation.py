@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from parlab.analysis.ideal import ideal_s, serial_s
+from parlab.analysis.ideal import ideal_s, other_work, serial_s
 from parlab.backend.base import Backend
 from parlab.backend.engine import FAILURES, describe
 from parlab.backend.session import Session
@@ -19,7 +19,7 @@ from parlab.errors import EXIT_CLOSED_PIPE, Interrupted, ParlabError, RunError
 from parlab.host.places import INSTALLED, ROOT
 from parlab.host.signals import undisturbed
 from parlab.judge.verdict import judge
-from parlab.model.case import Case
+from parlab.model.case import RIGHT, Case
 from parlab.model.declaration import Asked
 from parlab.model.messages import to_line
 from parlab.model.spec import Spec
@@ -197,6 +197,9 @@ def _told(plan: Plan, chosen: Chosen) -> dict[str, str]:
 def _measured(plan: Plan, case: Case, spec: Spec, nodes: tuple[str, ...], results: list[Result]) -> MeasuredCase:
     tasks, force = results[0].tasks, results[0].workforce
     ideal = ideal_s(tasks, force, spec.unit)
+    right = [result.repeat.spans for result in results if result.repeat.outcome == RIGHT]
+    if any(other_work(tasks, spans, spec) for spans in right):  # MeasuredCase.surprises says so
+        ideal = None
     return MeasuredCase(
         name=case.name,
         settings=case.settings,

@@ -1,6 +1,7 @@
 """Reading what a lab declares, in a process of its own: as a launch's processes will read it, or not at all."""
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -123,10 +124,10 @@ def test_what_a_file_prints_or_reads_is_no_answer(lab_file: LabFile) -> None:
 # From the command line.
 
 
-def run_alone(path: Path) -> subprocess.CompletedProcess[str]:
-    """`python -m parlab FILE`: the lab on this machine."""
-    command = [sys.executable, "-m", "parlab", str(path)]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
+def run_alone(path: Path, *options: str, **env: str) -> subprocess.CompletedProcess[str]:
+    """`python -m parlab FILE`, with options of Python's own: the lab on this machine."""
+    command, told = [sys.executable, *options, "-m", "parlab", str(path)], {**os.environ, **env}
+    return subprocess.run(command, cwd=ROOT, env=told, capture_output=True, text=True, timeout=120, check=False)
 
 
 @pytest.mark.parametrize(
@@ -238,3 +239,68 @@ def test_what_the_serial_solution_changes_is_not_there_for_the_case(
     done = run_alone(lab_file(GLOBAL.format(before=before, task=task, result=result)))
     assert done.returncode == 0, done.stdout + done.stderr
     assert "correct     yes" in done.stdout
+
+
+# What is judged where the file may run.
+
+
+@pytest.mark.measures
+@pytest.mark.parametrize(("options", "env"), [((), {}), (("-O",), {}), ((), {"PYTHONOPTIMIZE": "2"})])
+def test_a_claim_fails_whatever_becomes_of_assertions(
+    lab_file: LabFile, options: tuple[str, ...], env: dict[str, str]
+) -> None:
+    claim = "@lab.expect\ndef it_is_not_so(cases):\n    assert False, 'as was to be shown'\n"
+    done = run_alone(lab_file(LAB.format("SIZE = 1").replace("if __name__", f"{claim}if __name__")), *options, **env)
+    assert "reproduced  no: it is not so: as was to be shown" in done.stdout
+
+
+@pytest.mark.measures
+@pytest.mark.parametrize(
+    ("body", "why"),
+    [
+        ("import os; os._exit(3)", "did not judge its claims and ended with exit code 3"),
+        ("len(5)", "TypeError: object of type 'int' has no len()"),
+    ],
+)
+def test_a_claim_that_ends_its_process_loses_nothing_that_was_measured(lab_file: LabFile, body: str, why: str) -> None:
+    claim = f"@lab.expect\ndef it_holds(cases):\n    {body}\n"
+    done = run_alone(lab_file(LAB.format("SIZE = 1").replace("if __name__", f"{claim}if __name__")))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert why in " ".join(done.stdout.split())
+
+
+HALVES = """
+from concurrent.futures import ThreadPoolExecutor
+from parlab.lab import Lab, burn
+lab = Lab(unit=0.05, cores=2)
+def half(number):
+    burn({units})
+    return number
+@lab.serial
+def one_after_another(task=half):
+    {serial}
+    return [0, 1]
+@lab.case(workers=2)
+def both(task=half, *, workers):
+    with ThreadPoolExecutor(workers) as pool:
+        return list(pool.map(task, range(2)))
+if __name__ == "__main__":
+    lab.main()
+"""
+
+
+@pytest.mark.parametrize(
+    ("units", "serial", "why"),
+    [
+        (1, "task(0)", "there is no ideal: 2 tasks left a span, the serial solution has 1"),
+        ("1 if number < 5 else 8", "task(5), task(6)", "there is no ideal: the tasks computed for"),
+    ],
+)
+def test_where_other_work_was_done_than_the_ideal_is_made_of_there_is_no_ideal(
+    lab_file: LabFile, units: object, serial: str, why: str
+) -> None:
+    done = run_alone(lab_file(HALVES.format(units=units, serial=serial)))
+    assert done.returncode == 0, done.stderr
+    words = " ".join(done.stdout.split())
+    assert f"not as predicted: both(workers=2): {why}" in words
+    assert "off by" not in words.partition("where the time went")[0]
