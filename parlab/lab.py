@@ -31,7 +31,6 @@ records a number that the case has taken itself.
 """
 
 import inspect
-import operator
 import os
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -115,7 +114,8 @@ class Expectation:
 class Lab:
     """One lesson: its unit in seconds, its default spec, its cases and what is expected of them.
 
-    `nodes` is one size or several; each case runs on each. `same(result, serial_result)` decides on correctness.
+    `nodes` is one size or several; each case runs on each. `same(result, serial_result)` decides on correctness;
+    without it all must be equal, value by value, through lists, dicts and arrays.
     `speed` is taken as the nearest fraction with a denominator of at most 64. `seed` seeds `random` in every rank alike
     (all draw the same numbers: mix in the task's argument) and how strings hash; NumPy's generators are the lab's own.
     `bounds` are the least and the most that the command line may give for a setting; `workers` and `chunk` have some,
@@ -129,7 +129,7 @@ class Lab:
         nodes: int | Sequence[int] = 1,
         cores: int = 1,
         speed: float | Fraction = Fraction(1, 8),
-        same: Callable[[Any, Any], bool] = operator.eq,
+        same: Callable[[Any, Any], bool] | None = None,
         seed: int = 0,
         bounds: Mapping[str, tuple[int, int] | None] | None = None,
     ) -> None:

@@ -13,6 +13,7 @@ from parlab.model.declaration import Asked
 from parlab.model.messages import END, START, Done, Failed, Plan, Ready, Spans, from_line
 from parlab.model.spec import PERIOD
 from parlab.node.apart import ApartError, apart
+from parlab.node.compare import difference
 from parlab.node.control import Control, control
 from parlab.node.reference import reference
 from parlab.task.metrics import take_metrics
@@ -92,8 +93,8 @@ def run_case(lab: Lab) -> None:
         stage = "the comparison with the serial results"
         if line.rank == 0 and not stream.count and outcome == RIGHT:
             raise RuntimeError(f"no task of {case.name} came back")
-        if line.rank == 0 and outcome == RIGHT and not lab.same(result, serial):
-            outcome, found = WRONG, difference(result, serial)
+        if line.rank == 0 and outcome == RIGHT and (found := unlike(result, serial, lab)):
+            outcome = WRONG
     except BaseException as error:
         import traceback  # here: each rank imports this module, and few fail
 
@@ -136,6 +137,15 @@ def attempt(declared: Declared, gate: Gate) -> tuple[str, Any]:
     return RIGHT, result
 
 
+def unlike(result: Any, serial: Any, lab: Lab) -> str:
+    """In what a result is not the serial one; '' where it is, by the lab's own measure if it has one."""
+    if lab.same is None:
+        return difference(result, serial)
+    if lab.same(result, serial):
+        return ""
+    return difference(result, serial) or "each result equals the serial one, but the lab's `same` says no"
+
+
 def complaint(case: Case, outcome: str, found: str) -> str | None:
     """What is not as the case declares it, in words; None where all is."""
     if outcome == case.outcome:
@@ -170,15 +180,3 @@ def cpu_model(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
     lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
     facts = {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in lines)}
     return facts.get("model name") or " ".join(facts[key] for key in ("CPU implementer", "CPU part") if key in facts)
-
-
-def difference(result: Any, serial: Any) -> str:
-    """Where a wrong result first differs from the serial one, in words."""
-    if not (isinstance(result, list | tuple) and isinstance(serial, list | tuple)):
-        return f"got {result!r:.60}, the serial solution gives {serial!r:.60}"
-    if len(result) != len(serial):
-        return f"got {len(result)} results, the serial solution gives {len(serial)}"
-    for index, (ours, theirs) in enumerate(zip(result, serial, strict=True)):
-        if ours != theirs:
-            return f"result {index} is {ours!r:.60}, the serial solution's is {theirs!r:.60}"
-    return "each result equals the serial one, but the lab's `same` says no"

@@ -304,3 +304,14 @@ def test_where_other_work_was_done_than_the_ideal_is_made_of_there_is_no_ideal(
     words = " ".join(done.stdout.split())
     assert f"not as predicted: both(workers=2): {why}" in words
     assert "off by" not in words.partition("where the time went")[0]
+
+
+def test_a_wrong_list_of_arrays_is_wrong_and_told_with_its_place(lab_file: LabFile) -> None:
+    code = LAB.format("import numpy as np\nSIZE = 1")
+    code = code.replace("return number", "return np.full(3, number)")
+    code = code.replace(
+        "size):\n    return [task(number) for", "size):\n    return [task(number) + (number == 2) * np.eye(3)[1] for"
+    )
+    done = run_alone(lab_file(code))
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "result 2[1] is 3.0, the serial solution's is 2" in " ".join(done.stdout.split())

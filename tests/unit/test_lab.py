@@ -8,7 +8,7 @@ import pytest
 
 from parlab.lab import BOUNDS, Lab, approx, burn, pace, wait
 from parlab.model.case import Demand
-from parlab.node.harness import difference, plain
+from parlab.node.harness import plain
 from parlab.node.reference import reference
 
 
@@ -37,18 +37,6 @@ def test_approx_accepts_both_ends_of_its_tolerance() -> None:
     assert approx(20, rel=0.05) == 21
     assert approx(20, rel=0.05) != 21.1
     assert approx(20, rel=0.05) == 19.0
-
-
-@pytest.mark.parametrize(
-    ("ours", "serial", "words"),
-    [
-        ([1, 5], [1, 4], "result 1 is 5, the serial solution's is 4"),
-        ([1], [1, 4], "got 1 results, the serial solution gives 2"),
-        (3, 4, "got 3, the serial solution gives 4"),
-    ],
-)
-def test_a_difference_is_told_in_words(ours: object, serial: object, words: str) -> None:
-    assert difference(ours, serial) == words
 
 
 # The settings of the serial solution.
