@@ -99,6 +99,13 @@ def _forked() -> None:
 os.register_at_fork(before=_about_to_fork, after_in_parent=_forked)
 
 
+def _begin() -> float | None:
+    """A task passes through this process: when it was forked, if this is the first."""
+    global _forked_at
+    forked_at, _forked_at = _forked_at, None
+    return forked_at
+
+
 @cache
 def _place() -> tuple[str, int, int]:
     """This process's node, rank and pid."""
@@ -190,21 +197,27 @@ class Task:
         self.__name__ = getattr(function, "__name__", "task")
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Task, (self.function, None, self._submit())
+        self._pass_gate()
+        _begin()  # a process that hands a task on was not forked to run it
+        return Task, (self.function, None, time.monotonic())
 
-    def _submit(self) -> float:
-        global _forked_at
+    def _pass_gate(self) -> None:
         if self.gate is not None:
             self.gate()
-        if _forked_at is None:
-            return time.monotonic()
-        submitted, _forked_at = _forked_at, None
-        return submitted
+
+    def _submitted(self) -> float:
+        """When this call was submitted: as it was pickled; else as the process was forked for it; else now."""
+        if self.submitted is None:
+            self._pass_gate()
+        forked_at = _begin()
+        if self.submitted is not None:
+            return self.submitted
+        return time.monotonic() if forked_at is None else forked_at
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Call the function. Returns its result, in an Envelope where it has to travel back."""
         travels = self.submitted is not None
-        measured = _Measurement(self._submit() if self.submitted is None else self.submitted)
+        measured = _Measurement(self._submitted())
         try:
             result = self.function(*args, **kwargs)
         except BaseException as error:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import pickle
 import sys
 import threading
 import time
@@ -17,6 +18,7 @@ import pytest
 from pathos.multiprocessing import ProcessPool  # type: ignore[import-untyped]
 
 from parlab.model.span import LOCK_HELD, LOCK_WAIT, OK, Phase, Span
+from parlab.node.apart import apart
 from parlab.task import delay, pace
 from parlab.task.pace import Clocks, Scale, VirtualCore, burn, wait
 from parlab.task.phases import holding, mark, phase
@@ -392,3 +394,36 @@ def test_a_forked_child_tells_its_own_pid() -> None:
     here, *there = take_recorded()
     assert here.pid == os.getpid()
     assert os.getpid() not in {span.pid for span in there}
+
+
+def submissions_in_a_child(*steps: str) -> list[float]:
+    """What a forked process stamps its tasks' submissions with, in seconds from its start, 0.2 s after that."""
+
+    def stamps() -> list[float]:
+        began = time.monotonic()
+        time.sleep(0.2)
+        found, task = [], Task(square)
+        for step in steps:
+            if step == "handed on":
+                found.append(pickle.loads(pickle.dumps(task)).submitted - began)
+            else:
+                taken = Task(square, submitted=began) if step == "taken" else task
+                taken(1) if step == "called" else pickle.loads(pickle.dumps(taken(1)))
+                found.append(take_recorded()[-1].submitted - began)
+        return found
+
+    return apart(stamps)  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize(
+    ("steps", "late"),
+    [
+        (["called"], [False]),  # forked to run it
+        (["called", "called"], [False, True]),
+        (["handed on"], [True]),  # a worker with a pool of its own
+        (["handed on", "called"], [True, True]),
+        (["taken", "called"], [False, True]),  # a worker that runs a task within another
+    ],
+)
+def test_only_a_process_that_was_forked_for_a_task_submitted_it_at_its_fork(steps: list[str], late: list[bool]) -> None:
+    assert [after > 0.1 for after in submissions_in_a_child(*steps)] == late
