@@ -1,5 +1,5 @@
-"""Where invoke looks for the menu (parlab/menu.py); `parlab`, once installed, is the same."""
+"""Where `invoke` looks for tasks. Parlab's own program takes over, so that it answers as `./invoke` and `parlab` do."""
 
-from parlab.menu import namespace
+from parlab.__main__ import main
 
-__all__ = ["namespace"]
+main()

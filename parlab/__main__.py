@@ -1,24 +1,67 @@
 """The command `parlab`, and `python -m parlab`: the menu. With a lab's file, `parlab FILE.py`, that lab, embedded."""
 
+import os
 import sys
+import traceback
 from pathlib import Path
+from typing import NoReturn
 
 from parlab import __version__
+from parlab.errors import EXIT_CLOSED_PIPE, EXIT_INTERNAL, Interrupted, ParlabError, UsageError
+
+PACKAGE = Path(__file__).resolve().parent
 
 
-def main() -> None:
-    """Run the lab file that is named first, or the task; exits with its code."""
-    first = Path(sys.argv[1]) if len(sys.argv) > 1 else Path()
+def main() -> NoReturn:
+    """Run what the command line names, and exit with its code; an error that nobody foresaw is one of ours."""
+    try:
+        _refuse_without_assertions()
+        _run(sys.argv[1:])
+        sys.stdout.flush()
+    except ParlabError as error:
+        print(f"{'usage' if isinstance(error, UsageError) else 'error'}: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:  # before a task has begun
+        sys.exit(Interrupted.exit_code)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else Python complains of it at its end
+        sys.exit(EXIT_CLOSED_PIPE)
+    except Exception as error:
+        print(_internal(error), file=sys.stderr)
+        sys.exit(EXIT_INTERNAL)
+    sys.exit()
+
+
+def _run(arguments: list[str]) -> None:
+    """Run the lab file that is named first, or the tasks."""
+    first = Path(arguments[0]) if arguments else Path()
     if first.suffix == ".py" and first.is_file():
+        if arguments[1:]:
+            raise UsageError(f"a lab's file takes no options: {' '.join(arguments[1:])}")
         from parlab.commands.labs import run_file  # here: the menu reads every lab's handout
 
         run_file(first)
         return
-    from invoke.program import Program
-
     from parlab.menu import namespace
+    from parlab.program import Program
 
-    Program(__version__, namespace, name="parlab", binary="parlab").run()
+    Program(__version__, namespace).run()
+
+
+def _refuse_without_assertions() -> None:
+    if sys.flags.optimize:
+        raise UsageError("Python was started with -O or PYTHONOPTIMIZE, which drops assertions: every claim would pass")
+
+
+def _internal(error: Exception) -> str:
+    """What is told of an error that is a fault of parlab's: a line to report or, for who asks, the traceback."""
+    if os.environ.get("PARLAB_DEBUG") or {"--debug", "-d"} & set(sys.argv):
+        return "".join(traceback.format_exception(error)).rstrip()
+    frames = [(Path(frame.f_code.co_filename), line) for frame, line in traceback.walk_tb(error.__traceback__)]
+    file, line = [place for place in frames if PACKAGE in place[0].parents][-1]
+    what = " ".join("".join(traceback.format_exception_only(error)).split())
+    where = f"{file.relative_to(PACKAGE.parent)}, line {line}"
+    return f"error: a fault of parlab's own: {what} ({where}). Please report it, with what PARLAB_DEBUG=1 shows"
 
 
 if __name__ == "__main__":

@@ -33,6 +33,7 @@ class Interrupted(BaseException):
     exit_code = 130
 
 
+EXIT_INTERNAL = 70  # a fault of parlab's own; EX_SOFTWARE of sysexits.h
 EXIT_CLOSED_PIPE = 141  # as a shell tells of a program that SIGPIPE ended
 
 

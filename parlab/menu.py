@@ -1,6 +1,5 @@
 """The menu: a task parses its arguments, calls one function and sets the exit code."""
 
-import signal
 import sys
 from collections.abc import Callable
 from inspect import Parameter, Signature, signature
@@ -237,8 +236,6 @@ def pin(_: Context) -> None:
         develop.write_locks()
 
 
-if {"--list", "-l", "--help", "-h"} & set(sys.argv):
-    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # invoke prints these itself, and knows nothing of `| head`
 MAINTAINING = () if INSTALLED else (check, pin)
 namespace = Collection(labs, up, down, status, shell, results, compare, export, image, *MAINTAINING)
 namespace.add_task(report_task(words_after("report")))

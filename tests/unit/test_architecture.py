@@ -24,7 +24,7 @@ FLOORS = (  # from the ground up; a room is a module or a package of parlab
     {"terminal"},
     {"report"},
     {"commands"},
-    {"menu"},
+    {"menu", "program"},
     {"__main__"},
 )
 FLOOR = {room: number for number, floor in enumerate(FLOORS) for room in floor}

@@ -49,4 +49,6 @@ def test_an_installed_package_uses_what_it_brings_and_the_current_folder(site: P
 
 
 def test_a_missing_lab_file_is_no_lab_to_run(site: Path) -> None:
-    assert "No idea what 'gone.py' is" in told(site, "gone.py").stderr
+    refused = told(site, "gone.py")
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert refused.stderr == "usage: there is no task 'gone.py'; parlab --list names them all\n"

@@ -1,0 +1,174 @@
+"""invoke's program with answers of our own, for `./invoke` and for `parlab`.
+
+A task or option that does not exist, a word too many and a missing value are bad input: UsageError, in one line, with
+the names that are near. invoke itself exits with 1, as a failed claim does, and drops a task that is named twice.
+"""
+
+import re
+import sys
+from collections.abc import Iterable
+from difflib import get_close_matches
+from typing import NoReturn
+
+from invoke import program
+from invoke.collection import Collection
+from invoke.completion.complete import print_completion_script
+from invoke.exceptions import Exit, ParseError
+from invoke.parser.argument import Argument
+from invoke.parser.context import ParserContext
+
+from parlab.errors import UsageError
+from parlab.host.places import COMMAND
+
+# invoke's other options are about shell commands, which no task here runs by it: `--dry lab.mpi` would run the lab.
+CORE = ("complete", "debug", "help", "list", "list-depth", "list-format", "print-completion-script", "version")
+FORMATS = ("flat", "nested", "json")
+UNKNOWN = re.compile(r"No idea what (['\"])(?P<word>.*)\1 is!", re.DOTALL)  # as invoke says it
+WITHOUT_VALUE = re.compile(r"Flag <Argument: (?P<name>\S+?)[ >].* needed value")
+NO_FOLDER = re.compile(r"Sub-collection '(?P<word>.*)' not found!", re.DOTALL)
+
+
+class Program(program.Program):
+    """The tasks of a namespace, by the name that a user types here."""
+
+    def __init__(self, version: str, namespace: Collection) -> None:
+        names = [COMMAND] if COMMAND == "parlab" else [COMMAND, "invoke"]
+        super().__init__(version, namespace, name="parlab", binary=COMMAND, binary_names=names)
+
+    def run(self, argv: list[str] | None = None, exit: bool = True) -> None:
+        """Read the command line and run its tasks. Raises UsageError before any of them has started."""
+        try:
+            self.create_config()
+            self.parse_core(argv)
+            self.parse_collection()
+            self.parse_tasks()
+            self.parse_cleanup()
+        except ParseError as error:
+            raise UsageError(self._explain(str(error), error.context)) from error
+        except Exit as end:  # after --list and its like
+            if end.message:
+                raise UsageError(self._explain(end.message, None)) from end
+            return
+        self.update_config()
+        self.execute()
+
+    def core_args(self) -> list[Argument]:
+        """Those of invoke's options that mean something here."""
+        kept = [argument for argument in super().core_args() if argument.name in CORE]
+        for argument in kept:
+            if argument.name == "list-depth":
+                argument.kind = _depth
+            elif argument.name == "debug":
+                argument.help = "Show the traceback of an internal error."
+        return kept
+
+    def parse_core(self, argv: list[str] | None) -> None:
+        """Read invoke's own options, and do what asks for no task."""
+        self.normalize_argv(argv)
+        self.parse_core_args()
+        if self.args.version.value:
+            self.print_version()
+            raise Exit
+        if shell := self.args["print-completion-script"].value:
+            print_completion_script(shell=shell, names=self.binary_names)
+            raise Exit
+
+    def update_config(self, merge: bool = True) -> None:
+        """A task that is named twice runs twice."""
+        self.config.load_overrides({"tasks": {"dedupe": False}}, merge=merge)
+
+    def parse_tasks(self) -> None:
+        """As invoke's, which takes an option that is not there for a run's name."""
+        super().parse_tasks()
+        for context in self.tasks:
+            if stray := _stray(context):
+                raise UsageError(_no_option(stray, context))
+
+    def parse_cleanup(self) -> None:
+        """As invoke's, which fails at a format that is not there."""
+        wanted = self.args["list-format"].value
+        if wanted not in FORMATS:
+            raise UsageError(f"--list-format takes {', '.join(FORMATS)}, not {wanted!r}")
+        super().parse_cleanup()
+
+    def no_tasks_given(self) -> NoReturn:
+        """Show the menu. No task is no success: a script's variable may be empty."""
+        self.list_tasks()
+        sys.stdout.flush()
+        raise UsageError(f"name a task, as {COMMAND} labs; {COMMAND} --help TASK tells its options")
+
+    def task_list_opener(self, extra: str = "") -> str:
+        """The heading of the menu."""
+        return "Tasks" if self.list_root is None else f"Tasks of {self.list_root}"
+
+    def _explain(self, message: str, context: ParserContext | None) -> str:
+        """What is wrong with the command line, from what invoke says of it."""
+        if context is not None and (stray := _stray(context)):
+            return _no_option(stray, context)
+        if found := UNKNOWN.fullmatch(message):
+            return self._unknown(found["word"], context)
+        if found := NO_FOLDER.fullmatch(message):
+            groups = self.collection.collections
+            known = _or(near(found["word"], groups), f"there are {' and '.join(groups)}")
+            return f"there is no group of tasks {found['word']!r}{known}"
+        if context is not None and (found := WITHOUT_VALUE.match(message)):
+            argument = context.args.get(found["name"]) or self.initial_context.args[found["name"]]
+            return f"--{found['name']} needs a value: {argument.help}"
+        if context is not None and context.missing_positional_args:
+            needed = [f"{str(one.name).upper()} ({one.help})" for one in context.missing_positional_args]
+            return f"{context.name} needs {' and '.join(needed)}"
+        return message[0].lower() + message[1:]
+
+    def _unknown(self, word: str, context: ParserContext | None) -> str:
+        task = None if context is None else context.name
+        if context is not None and word.startswith("-"):
+            return _no_option(word, context, self.initial_context)
+        if context is not None and (option := self._option_before(word, context)) is not None:
+            twice = context.flags[option].takes_value
+            return f"{option} is given twice" if twice else f"{option} takes no value, found {word!r}"
+        names = list(self.parser.contexts)
+        if any(name.startswith(f"{word}.") for name in names):
+            return f"{word} is a group of tasks, {COMMAND} --list {word} names them"
+        known = _or(near(word, names), f"{COMMAND} --list names them all")
+        return f"{'' if task is None else f'{task} takes no {word!r}, and '}there is no task {word!r}{known}"
+
+    def _option_before(self, word: str, context: ParserContext) -> str | None:
+        """The task's option after which a word stands that is none of its values."""
+        words = [part for typed in self.argv for part in (typed.split("=", 1) if typed.startswith("-") else [typed])]
+        before = words[words.index(word) - 1] if word in words else ""
+        return before if before in context.flags else None
+
+
+def _depth(text: str) -> int:
+    if not re.fullmatch("[0-9]{1,3}", text):
+        raise UsageError(f"--list-depth takes a whole number, not {text!r}")
+    return int(text)
+
+
+def _stray(context: ParserContext) -> str | None:
+    """An option among the words that a task takes; None where each is what it should be."""
+    words = (str(argument.value) for argument in context.positional_args if argument.value is not None)
+    return next((word for word in words if word.startswith("-")), None)
+
+
+def _no_option(word: str, context: ParserContext, *others: ParserContext) -> str:
+    flags = {flag: None for one in (context, *others) for flag in one.flags if flag.startswith("--")}
+    who = COMMAND if context.name is None else context.name
+    told = f"{COMMAND} --help" if context.name is None else f"{COMMAND} {context.name} --help"
+    return f"{who} has no option {word!r}{_or(near(word, flags), f'{told} lists them')}"
+
+
+def _or(likely: Iterable[str], otherwise: str) -> str:
+    return f"; did you mean {' or '.join(likely)}?" if likely else f"; {otherwise}"
+
+
+def near(word: str, names: Iterable[str]) -> list[str]:
+    """The names that a word may be meant for, the likeliest first: `lock` for `lab.lock`, `lab.mip` for `lab.mpi`."""
+    ends: dict[str, list[str]] = {}
+    for name in names:
+        ends.setdefault(name.rpartition(".")[2], []).append(name)
+    word = word.lower()
+    if word in ends:
+        return ends[word]
+    whole = get_close_matches(word, [name for group in ends.values() for name in group], cutoff=0.75)
+    return whole or [name for end in get_close_matches(word, ends, cutoff=0.65) for name in ends[end]]
