@@ -236,10 +236,12 @@ def pin(_: Context) -> None:
         develop.write_locks()
 
 
-MAINTAINING = () if INSTALLED else (check, pin)
-namespace = Collection(labs, up, down, status, shell, results, compare, export, image, *MAINTAINING)
+namespace = Collection(labs, up, down, status, shell, results, compare, export, image)
 namespace.add_task(report_task(words_after("report")))
 lab = Collection("lab", all_labs)
 for file in lab_files().values():
     lab.add_task(lab_task(file))
 namespace.add_collection(lab)
+if not INSTALLED:
+    namespace.add_task(check)
+    namespace.add_collection(Collection("dev", pin))  # what rewrites files is no slip of the keyboard away from a lab

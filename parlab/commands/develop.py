@@ -45,7 +45,7 @@ def test(options: Sequence[str]) -> None:
 def write_locks() -> None:
     """Resolve requirements/*.in for all platforms into hashed files that name no package index. Raises ParlabError."""
     ensure_installed("dev", print)
-    env = {**os.environ, "UV_CUSTOM_COMPILE_COMMAND": "./invoke pin"}
+    env = {**os.environ, "UV_CUSTOM_COMPILE_COMMAND": "./invoke dev.pin"}
     for name in LOCKS:
         files = [f"{name}.in", "--output-file", f"{name}.txt"]
         command = [str(BIN / "uv"), "pip", "compile", *UV_OPTIONS, *files]

@@ -44,7 +44,7 @@ def test_the_menu_is_that_of_a_checkout_without_its_maintenance(environment: Env
     listed = environment.run("parlab", "--list").stdout
     tasks = {line.split()[0] for line in listed.splitlines() if line.startswith("  ")}
     assert {f"lab.{name}" for name in lab_files()} | {"lab.all", "labs", "up", "down", "report"} <= tasks
-    assert not {"test", "pin"} & tasks
+    assert not {"dev.pin", "test"} & tasks
     assert environment.run("parlab", "--version").stdout.strip() == f"parlab {__version__}"
     told = environment.run("parlab", "lab.lock", "--explain").stdout
     assert "parlab lab.lock" in told

@@ -12,8 +12,8 @@ from parlab.course.catalog import lab_files
 from tests.conftest import ROOT, Invoke
 
 NO_ENGINE = "unix:///nowhere/docker.sock"
-COMMANDS = {"labs", "up", "down", "status", "shell", "results", "compare", "report", "export", "image", "test", "pin"}
-MENU = COMMANDS | {"lab.all"} | {f"lab.{name}" for name in lab_files()}
+COMMANDS = {"labs", "up", "down", "status", "shell", "results", "compare", "report", "export", "image", "test"}
+MENU = COMMANDS | {"dev.pin", "lab.all"} | {f"lab.{name}" for name in lab_files()}
 
 
 def test_the_menu_is_one_clear_line_a_task(invoke: Invoke) -> None:

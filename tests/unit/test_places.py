@@ -38,7 +38,7 @@ def told(site: Path, *arguments: str, **env: str) -> subprocess.CompletedProcess
 def test_an_installed_package_uses_what_it_brings_and_the_current_folder(site: Path) -> None:
     listed = told(site, "--list").stdout
     assert "lab.mpi" in listed
-    assert not {"pin", "test"} & {line.split()[0] for line in listed.splitlines() if line.strip()}
+    assert not {"dev.pin", "test"} & {line.split()[0] for line in listed.splitlines() if line.strip()}
     assert "parlab lab.mpi --nodes 1,2,4,8" in told(site, "lab.mpi", "--explain").stdout
     assert "results is empty" in told(site, "results").stdout
     assert "elsewhere is empty" in told(site, "results", PARLAB_RESULTS="elsewhere").stdout

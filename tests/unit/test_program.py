@@ -27,6 +27,7 @@ def run(module: str, *arguments: str, folder: Path = ROOT, **env: str) -> subpro
     [
         ("lab.mip", "there is no task 'lab.mip'; did you mean lab.mpi"),
         ("lock", "there is no task 'lock'; did you mean lab.lock?"),
+        ("pin", "there is no task 'pin'; did you mean dev.pin?"),
         ("mpi", "there is no task 'mpi'; did you mean lab.mpi?"),
         ("labs staus", "labs takes no 'staus', and there is no task 'staus'; did you mean status?"),
         ("lab", "lab is a group of tasks, "),
