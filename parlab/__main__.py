@@ -15,7 +15,6 @@ PACKAGE = Path(__file__).resolve().parent
 def main() -> NoReturn:
     """Run what the command line names, and exit with its code; an error that nobody foresaw is one of ours."""
     try:
-        _refuse_without_assertions()
         _run(sys.argv[1:])
         sys.stdout.flush()
     except ParlabError as error:
@@ -46,11 +45,6 @@ def _run(arguments: list[str]) -> None:
     from parlab.program import Program
 
     Program(__version__, namespace).run()
-
-
-def _refuse_without_assertions() -> None:
-    if sys.flags.optimize:
-        raise UsageError("Python was started with -O or PYTHONOPTIMIZE, which drops assertions: every claim would pass")
 
 
 def _internal(error: Exception) -> str:
