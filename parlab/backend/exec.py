@@ -76,34 +76,32 @@ finally:
 
 
 @cache
+def package() -> dict[str, bytes]:
+    """This package as nodes need it, by path; read once, so that what is sent is what the folder is named after."""
+    parts = [PACKAGE / part for part in PARTS]
+    files = [file for part in parts for file in (sorted(part.glob("*.py")) if part.is_dir() else [part])]
+    return {str(file.relative_to(PACKAGE.parent)): file.read_bytes() for file in files}
+
+
+@cache
 def library() -> str:
     """The folder of this package on the nodes, named after what is in it."""
     digest = hashlib.sha256()
-    for file in _package_files():
-        digest.update(str(file.relative_to(PACKAGE.parent)).encode() + file.read_bytes())
+    for name, data in package().items():
+        digest.update(name.encode() + data)
     return f"{LIBRARY}/{digest.hexdigest()[:16]}"
-
-
-def _package_files() -> list[Path]:
-    parts = [PACKAGE / part for part in PARTS]
-    return [file for part in parts for file in (sorted(part.glob("*.py")) if part.is_dir() else [part])]
 
 
 def bundle(folder: Path, files: Iterable[Path]) -> bytes:
     """Pack these files of a lab's folder, and this package, into a tar archive."""
-    data = io.BytesIO()
-
-    def plain(member: tarfile.TarInfo) -> tarfile.TarInfo:
-        member.uid = member.gid = 1000
-        member.mode = 0o755 if member.isdir() else 0o644
-        return member
-
-    with tarfile.open(fileobj=data, mode="w") as archive:
-        for file in _package_files():
-            archive.add(file, file.relative_to(PACKAGE.parent), filter=plain)
-        for file in files:
-            archive.add(file.resolve(), f"labs/{file.relative_to(folder)}", filter=plain)
-    return data.getvalue()
+    packed = io.BytesIO()
+    contents = package() | {f"labs/{file.relative_to(folder)}": file.read_bytes() for file in files}
+    with tarfile.open(fileobj=packed, mode="w") as archive:
+        for name, data in contents.items():
+            member = tarfile.TarInfo(name)
+            member.size, member.mode, member.uid, member.gid = len(data), 0o644, 1000, 1000
+            archive.addfile(member, io.BytesIO(data))
+    return packed.getvalue()
 
 
 def start_launcher(client: DockerClient, container: str, data: bytes) -> "Exec":

@@ -1,10 +1,15 @@
 """Starting the launcher, where the engine fails at it. That it starts is what every test of a cluster shows."""
 
+import io
+import shutil
+import tarfile
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from parlab.backend.exec import start_launcher
+from parlab.backend import exec as exec_
+from parlab.backend.exec import bundle, library, package, start_launcher
 from parlab.errors import RunError
 
 
@@ -46,3 +51,32 @@ def test_an_engine_that_never_starts_one_is_an_error_in_words() -> None:
         start_launcher(engine, "head", b"labs")
     assert caught.value.exit_code == 4
     assert engine.closed == engine.started == 2
+
+
+def test_the_package_is_sent_as_its_folder_is_named_whatever_is_edited_meanwhile(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    copy = tmp_path / "parlab"
+    shutil.copytree(exec_.PACKAGE, copy)
+    monkeypatch.setattr(exec_, "PACKAGE", copy)
+    for cached in (package, library):
+        cached.cache_clear()
+    try:
+        before = library(), bundle(tmp_path, ())
+        (copy / "lab.py").write_text("oh")
+        assert (library(), bundle(tmp_path, ())) == before
+    finally:
+        for cached in (package, library):
+            cached.cache_clear()
+
+
+def test_what_lies_in_folders_beside_a_lab_is_packed_there(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    for name in ("lab.py", "data/one.csv"):
+        (tmp_path / name).write_text(name)
+    with tarfile.open(
+        fileobj=io.BytesIO(bundle(tmp_path, [tmp_path / "lab.py", tmp_path / "data/one.csv"]))
+    ) as archive:
+        members = {member.name: member for member in archive}
+    assert {"labs/lab.py", "labs/data/one.csv", "parlab/lab.py", "parlab/node/rank.py"} <= members.keys()
+    assert {(member.mode, member.uid) for member in members.values()} == {(0o644, 1000)}
