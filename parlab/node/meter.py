@@ -86,7 +86,7 @@ def _stats(proc: Path) -> Iterator[_Stat]:
 class Meter:
     """Reads this node, and with `host` the machine under it; one a process.
 
-    A simulated node (not `own_node`) has no cgroup of its own, and all other processes are strangers to it.
+    A simulated node (not `own_node`) has no cgroup of its own, and all other processes are foreign to it.
     """
 
     def __init__(self, run: str, *, own_node: bool, host: bool) -> None:

@@ -56,7 +56,9 @@ def upgrade(document: Document, schema: int) -> None:
 
 def _nodes_of_4(case: Document) -> list[str]:
     """Until then nodes were known by their names alone, which ended with the engine's number: `worker-2`."""
-    seen = {span["node"] for repeat in case["repeats"] for span in repeat["spans"]} - {"head"}
+    spans = {span["node"] for repeat in case["repeats"] for span in repeat["spans"]}
+    read = {node for repeat in case["repeats"] for node in repeat.get("nodes", {})}  # a case may leave no span
+    seen = sorted((spans | read) - {"head"})
     numbered = [found for name in seen if (found := re.fullmatch(r"(.*)-([0-9]{1,4})", name))]
     prefix = numbered[0][1] if numbered else "worker"
     most = max([case["spec"]["nodes"], *(int(found[2]) for found in numbered)])

@@ -5,11 +5,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from parlab.backend.base import Backend
+from parlab.errors import RunError
 from parlab.formatting import plural
 from parlab.model.case import Case
 from parlab.model.clocks import Clock, by_the_heads_clock
 from parlab.model.messages import AnyEvent, Checked, Hello, Sampled, Spans
-from parlab.model.reading import NodeReading
+from parlab.model.reading import NodeReading, RawReading
 from parlab.model.span import Span
 from parlab.model.spec import Spec
 from parlab.run.observer import Observer
@@ -27,16 +28,16 @@ class Collector:
         self.readings: dict[str, list[NodeReading]] = defaultdict(list)
 
     def hear(self, event: AnyEvent) -> None:
-        """Take one event; of those that say nothing of spans or nodes, nothing. Raises ValueError for bad readings."""
+        """Take one event, if it says something of spans or nodes. Raises RunError for readings of no kernel."""
         match event:
             case Hello():
                 self._greet(event)
             case Spans(_, spans):
                 self._take_spans(spans)
             case Sampled(rank, raw):
-                self._observer.reading(self.node_of[rank], self._read(rank, NodeReading.from_node(raw)))
+                self._observer.reading(self.node_of[rank], self._read(rank, raw))
             case Checked(rank, raw):
-                self._read(rank, NodeReading.from_node(raw))
+                self._read(rank, raw)
 
     def set_clocks(self, clocks: dict[int, Clock]) -> None:
         """From here on set back the stamps of these ranks."""
@@ -65,8 +66,13 @@ class Collector:
         self.spans += named
         self._observer.spans(named)
 
-    def _read(self, rank: int, reading: NodeReading) -> NodeReading:
-        self.readings[self.node_of[rank]].append(reading)
+    def _read(self, rank: int, raw: RawReading) -> NodeReading:
+        node = self.node_of[rank]
+        try:
+            reading = NodeReading.from_node(raw)
+        except ValueError as error:
+            raise RunError(f"{node}: unexpected format in its kernel's cgroup files: {error}") from error
+        self.readings[node].append(reading)
         return reading
 
     def _name(self, host: str, rank: int) -> str:

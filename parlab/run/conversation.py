@@ -94,10 +94,7 @@ class Conversation:
             return
         if isinstance(event, Failed):
             raise RunError(f"{self._what}: {event.stage} raised {event.error}\n{event.trace.rstrip()}")
-        try:
-            self._hear(event)
-        except ValueError as error:
-            raise self.failed(f"unexpected format in its kernel's cgroup files: {error}") from error
+        self._hear(event)
         if not isinstance(event, Spans | Sampled):  # nobody waits for these, and they are many
             self._come[type(event)].append(event)
 

@@ -123,16 +123,16 @@ class _Measurement:
         self._phases: list[Phase] = []
         self._outer = record_into(self._phases)
         resume()
-        self._waited, self._stalled = core().waited_s(), run_delay_s()
+        self._waited, self._delayed = core().waited_s(), run_delay_s()
         self._started, (self._thread, self._process) = time.monotonic(), core().cpu_s()
 
     def stamps(self, outcome: str) -> Stamps:
         """What has been measured of the task, which is over."""
         thread, process = core().cpu_s()
-        finished, stalled = time.monotonic(), run_delay_s()
-        stalls = None if stalled is None or self._stalled is None else stalled - self._stalled
+        finished, delayed = time.monotonic(), run_delay_s()
+        run_delay = None if delayed is None or self._delayed is None else delayed - self._delayed
         record_into(self._outer)
-        spent = thread - self._thread, process - self._process, core().waited_s() - self._waited, stalls
+        spent = thread - self._thread, process - self._process, core().waited_s() - self._waited, run_delay
         place = *_place(), threading.get_ident(), outcome, tuple(self._phases)
         return (self._submitted, self._started, finished), spent + place
 

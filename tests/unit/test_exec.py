@@ -11,6 +11,7 @@ import pytest
 from parlab.backend import exec as exec_
 from parlab.backend.exec import bundle, library, package, start_launcher
 from parlab.errors import RunError
+from parlab.host.places import PACKAGE
 
 
 class Engine:
@@ -57,7 +58,7 @@ def test_the_package_is_sent_as_its_folder_is_named_whatever_is_edited_meanwhile
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     copy = tmp_path / "parlab"
-    shutil.copytree(exec_.PACKAGE, copy)
+    shutil.copytree(PACKAGE, copy)
     monkeypatch.setattr(exec_, "PACKAGE", copy)
     for cached in (package, library):
         cached.cache_clear()

@@ -450,3 +450,11 @@ def test_what_names_no_run_or_several_is_refused(folder: Path, wanted: str, foun
         find(wanted, folder)
     assert found in str(caught.value)
     assert len(str(caught.value).splitlines()) == 1
+
+
+def test_a_case_of_an_old_record_that_left_no_span_has_the_nodes_that_were_read() -> None:
+    """Of an embedded run whose first case raised before its first task."""
+    repeat = {"spans": [], "nodes": {"simulated-2": {}, "simulated-1": {}, "head": {}}}
+    document: dict[str, Any] = {"cases": [{"spec": {"nodes": 2}, "repeats": [repeat]}]}
+    upgrade(document, 4)
+    assert document["cases"][0]["nodes"] == ["head", "simulated-1", "simulated-2"]
