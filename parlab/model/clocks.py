@@ -27,11 +27,14 @@ def estimate(exchanges: Iterable[Exchange]) -> Clock:
     return Clock(at - (sent + received) / 2, (received - sent) / 2)
 
 
-def by_the_heads_clock(span: Span, clock: Clock) -> Span:
-    """The span with the stamps that were made in the worker set back by the offset.
+def by_the_heads_clock(span: Span, clock: Clock, submitter: Clock | None = None) -> Span:
+    """The span with the stamps that were made in the worker set back by the offset, and the submitter's by its own.
 
     However uncertain that is, a task starts after its submission and ends before its receipt.
     """
+    if submitter is not None:
+        ahead_s = submitter.offset_s
+        span = replace(span, submitted=span.submitted - ahead_s, received=span.received - ahead_s)
 
     def set_back(at: float) -> float:
         return min(max(at - clock.offset_s, span.submitted), span.received)

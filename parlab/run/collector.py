@@ -32,8 +32,8 @@ class Collector:
         match event:
             case Hello():
                 self._greet(event)
-            case Spans(_, spans):
-                self._take_spans(spans)
+            case Spans(rank, spans):
+                self._take_spans(rank, spans)
             case Sampled(rank, raw):
                 self._observer.reading(self.node_of[rank], self._read(rank, raw))
             case Checked(rank, raw):
@@ -59,10 +59,12 @@ class Collector:
                 f"{node}: ended {plural(len(hello.ended), 'process')} that an earlier run had left behind"
             )
 
-    def _take_spans(self, spans: Sequence[Span]) -> None:
+    def _take_spans(self, sender: int, spans: Sequence[Span]) -> None:
+        clocks, same = self._clocks, Clock()
         named = [replace(span, node=self._name(span.node, span.rank)) for span in spans]
-        clocks = self._clocks  # of the ranks that did the tasks, whoever sends what is known of them
-        named = [by_the_heads_clock(span, clocks[span.rank]) if span.rank in clocks else span for span in named]
+        if clocks:  # who submitted the tasks sends what is known of them, whoever did them
+            submitter = clocks.get(sender, same)
+            named = [by_the_heads_clock(span, clocks.get(span.rank, same), submitter) for span in named]
         self.spans += named
         self._observer.spans(named)
 
