@@ -14,7 +14,7 @@ from docker.client import DockerClient
 from docker.errors import APIError
 
 from parlab.backend.base import Kind, Placement
-from parlab.backend.compose import Container, bring_up, containers, take_down
+from parlab.backend.compose import FOREIGN, Container, bring_up, containers, mend, take_down
 from parlab.backend.engine import FAILURES, connect
 from parlab.backend.exec import FOLDER, LOCK, PYTHON, bundle, library, start_launcher
 from parlab.backend.image import build_image, current_image
@@ -67,7 +67,8 @@ class Cluster:
         """
         image = current_image(self.client) or build_image(self.client)
         before = self.containers()
-        count = max([nodes, *(node.index for node in before)]) if at_least else nodes
+        known = [node.index for node in before if node.state != FOREIGN]
+        count = max([nodes, *known]) if at_least else nodes
         there = [node.index for node in before] == list(range(count + 1))
         if there and all(node.well and node.image == image for node in before):
             self._containers = before
@@ -75,15 +76,7 @@ class Cluster:
         if not ours:
             self._not_in_use(before)
         with self._none_left_of_a_failure(before, show):
-            for node in before:
-                if not node.well and node.state != "starting":
-                    show(f"{node.name} is {node.state}: restarted")
-                    if node.state == "paused":
-                        self.client.api.unpause(node.id)
-                    self.client.api.restart(node.id, timeout=1)
-            for node in before:
-                if node.index > count:
-                    self.client.api.remove_container(node.id, force=True)
+            mend(self.client, before, count, show)
             show(f"bringing up the cluster: head and {plural(count, 'node')}" if count else "bringing up the head")
             bring_up(self.project, count)
             self._containers = self.containers()
@@ -117,10 +110,14 @@ class Cluster:
         A launcher whose client was killed takes some seconds to end, so it looks for GRACE_SECONDS.
         """
         until = time.monotonic() + GRACE_SECONDS
-        while nodes and nodes[0].is_head and nodes[0].well:
-            probe = self.client.api.exec_create(nodes[0].id, ["flock", "--nonblock", LOCK, "true"])["Id"]
-            self.client.api.exec_start(probe)
-            if self.client.api.exec_inspect(probe)["ExitCode"] != 1:
+        head = next((node for node in nodes if node.is_head and (node.well or node.replaceable)), None)
+        while head is not None:
+            try:
+                probe = self.client.api.exec_create(head.id, ["flock", "--nonblock", LOCK, "true"])["Id"]
+                self.client.api.exec_start(probe)
+                if self.client.api.exec_inspect(probe)["ExitCode"] != 1:
+                    return
+            except APIError:  # one of another version need not run
                 return
             if time.monotonic() > until:
                 raise ParlabError(

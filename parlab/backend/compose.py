@@ -2,16 +2,19 @@
 
 import json
 from dataclasses import dataclass
+from typing import Any
 
 from docker.client import DockerClient
 
 from parlab.backend.engine import compose
 from parlab.backend.image import image_name
+from parlab.formatting import Show
 from parlab.model.node import HEAD, node_name
 
 IN_FILE = 4  # nodes that compose.yaml itself has
 LABEL = "parlab.node"  # the number of a node; the engine's own numbers may have gaps
 HEALTH = {"(unhealthy)": "unhealthy", "(health: starting)": "starting"}
+CUT_OFF, FOREIGN = "cut off from its network", "of another version of parlab"  # states that the engine has no word for
 UP_SECONDS, UP_SECONDS_A_NODE = 60, 2
 DOWN_SECONDS = 120
 
@@ -25,12 +28,17 @@ class Container:
     called: str
     id: str
     image: str
-    state: str  # as the engine says: running, paused, exited ...; of a running one, starting or unhealthy where it is
+    state: str  # as the engine says: running, paused ...; of a running one starting, unhealthy, CUT_OFF or FOREIGN
 
     @property
     def well(self) -> bool:
         """Whether it can be used as it is."""
         return self.state == "running"
+
+    @property
+    def replaceable(self) -> bool:
+        """Whether no restart can help it."""
+        return self.state in (CUT_OFF, FOREIGN)
 
     @property
     def is_head(self) -> bool:
@@ -40,14 +48,39 @@ class Container:
 
 def containers(client: DockerClient, project: str) -> list[Container]:
     """All nodes there are, in whatever state: the head first, then the others in the order of their numbers."""
-    filters = {"label": [f"com.docker.compose.project={project}", LABEL]}
-    found = []
-    for facts in client.api.containers(all=True, filters=filters):
-        index, status = int(facts["Labels"][LABEL]), facts["Status"]
-        state = next((text for mark, text in HEALTH.items() if mark in status), facts["State"])
-        called = facts["Names"][0].lstrip("/")
-        found.append(Container(index, node_name(index), called, facts["Id"], facts["ImageID"], state))
-    return sorted(found, key=lambda container: container.index)
+    filters = {"label": f"com.docker.compose.project={project}"}
+    found = [_container(facts, project) for facts in client.api.containers(all=True, filters=filters)]
+    return sorted(found, key=lambda container: (container.index, container.name))
+
+
+def _container(facts: dict[str, Any], project: str) -> Container:
+    labels, called = facts["Labels"], facts["Names"][0].lstrip("/")
+    if LABEL in labels:
+        index = int(labels[LABEL])
+        name, state = node_name(index), facts["State"]
+        if state == "running":
+            state = next((text for mark, text in HEALTH.items() if mark in facts["Status"]), state)
+            if f"{project}_cluster" not in facts["NetworkSettings"]["Networks"]:
+                state = CUT_OFF
+    else:  # until the nodes had numbers of their own: `head`, and `worker` with the engine's number
+        service, number = labels["com.docker.compose.service"], labels["com.docker.compose.container-number"]
+        is_head = service == node_name(HEAD)
+        index, name, state = (HEAD, service, FOREIGN) if is_head else (int(number), f"{service}-{number}", FOREIGN)
+    return Container(index, name, called, facts["Id"], facts["ImageID"], state)
+
+
+def mend(client: DockerClient, nodes: list[Container], count: int, show: Show) -> None:
+    """Restart what is not well, and remove what no restart helps, and nodes beyond that `count`."""
+    for node in nodes:
+        if node.replaceable:
+            show(f"{node.name} is {node.state}: replaced")
+        elif not node.well and node.state != "starting":
+            show(f"{node.name} is {node.state}: restarted")
+            if node.state == "paused":
+                client.api.unpause(node.id)
+            client.api.restart(node.id, timeout=1)
+        if node.replaceable or node.index > count:
+            client.api.remove_container(node.id, force=True)
 
 
 def bring_up(project: str, nodes: int) -> None:

@@ -1,6 +1,7 @@
 """The cluster's life: up, limits, keys, hardening, down."""
 
 import subprocess
+from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,9 @@ from typing import Any
 import pytest
 
 from parlab.backend.cluster import Cluster
+from parlab.backend.exec import LOCK
 from parlab.backend.image import image_name
+from parlab.errors import ParlabError
 from parlab.model.spec import HEAD_CPUS, Spec
 from tests.cluster.conftest import NAME, inside, left_of
 from tests.conftest import ROOT, Invoke
@@ -157,3 +160,61 @@ def test_a_node_that_was_removed_by_hand_is_there_again_and_no_other_is_gone(fou
     done = invoke("lab.mpi", "--cluster", NAME, "--nodes", "4", "--unit", "0.02")
     assert done.returncode == 0, done.stderr
     assert [node.name for node in four.containers()] == ["head", *(f"node-{n}" for n in range(1, 6))]
+
+
+@pytest.mark.parametrize("name", ["head", "node-3"])
+def test_a_node_that_is_cut_off_is_seen_and_put_right_by_the_next_run(four: Cluster, invoke: Invoke, name: str) -> None:
+    others = {node.name: node.id for node in four.containers() if node.name != name}
+    subprocess.run(
+        ["docker", "network", "disconnect", f"{four.project}_cluster", f"{four.project}-{name}-1"],
+        check=True,
+        timeout=60,
+    )
+    rows = [line.split("  ") for line in invoke("status", "--cluster", NAME).stdout.splitlines()]
+    (state,) = [[cell.strip() for cell in row if cell.strip()][1] for row in rows if row[0] == name]
+    assert state == "cut off from its network"
+    done = invoke("lab.lock", "--cluster", NAME)
+    assert done.returncode == 0, done.stderr
+    after = {node.name: node for node in four.containers()}
+    assert all(node.well for node in after.values())
+    assert {known: after[known].id for known in others}.items() <= others.items()
+
+
+@pytest.fixture
+def older(cluster: Cluster) -> Iterator[Cluster]:
+    """What an older version left: a head and a worker, without a label of ours, on a network of the project."""
+    cluster.down()
+    project, image = f"com.docker.compose.project={cluster.project}", cluster.client.images.get(image_name())
+    for service in ("head", "worker"):
+        cluster.client.containers.run(
+            image,
+            ["sleep", "600"],
+            entrypoint=[],
+            detach=True,
+            name=f"{cluster.project}-{service}-1",
+            labels={
+                **dict([project.split("=")]),
+                "com.docker.compose.service": service,
+                "com.docker.compose.container-number": "1",
+                "com.docker.compose.oneoff": "False",
+            },
+        )
+    yield cluster
+    cluster.down()
+
+
+def test_what_an_older_version_left_is_shown_and_goes_with_the_next_down(older: Cluster, invoke: Invoke) -> None:
+    assert "of another version of parlab" in invoke("status", "--cluster", NAME).stdout
+    assert "2 nodes removed" in invoke("down", "--cluster", NAME).stdout
+    assert left_of(older.project) == ""
+
+
+def test_what_an_older_version_left_is_replaced_unless_it_is_in_use(older: Cluster) -> None:
+    head = older.containers()[0]
+    subprocess.run(["docker", "exec", "-d", head.id, "flock", LOCK, "sleep", "300"], check=True, timeout=60)
+    with pytest.raises(ParlabError, match="another user or machine is running on it"):
+        older.up(1, print)
+    subprocess.run(["docker", "exec", head.id, "pkill", "flock"], check=False, timeout=60)
+    subprocess.run(["docker", "exec", head.id, "pkill", "-f", "sleep 300"], check=False, timeout=60)
+    older.up(1, print)
+    assert [(node.name, node.state) for node in older.containers()] == [("head", "running"), ("node-1", "running")]
