@@ -3,8 +3,8 @@
 import platform
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, contextmanager, suppress
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import contextmanager, suppress
 from fractions import Fraction
 from functools import cached_property
 from pathlib import Path
@@ -12,11 +12,12 @@ from typing import Any, TypeVar
 
 from docker.client import DockerClient
 from docker.errors import APIError
+from requests.exceptions import Timeout
 
 from parlab.backend.base import Kind, Placement
 from parlab.backend.compose import FOREIGN, Container, bring_up, containers, mend, take_down
 from parlab.backend.engine import FAILURES, connect
-from parlab.backend.exec import FOLDER, LOCK, PYTHON, bundle, library, start_launcher
+from parlab.backend.exec import FOLDER, LOCK, PYTHON, bundle, library, run_in, start_launcher
 from parlab.backend.image import build_image, current_image
 from parlab.backend.session import Session
 from parlab.course.beside import files_beside
@@ -24,7 +25,7 @@ from parlab.errors import Interrupted, LimitError, ParlabError, RunError, UsageE
 from parlab.formatting import Show, decimal, plural
 from parlab.host.cluster_lock import only_user
 from parlab.host.places import COMMAND
-from parlab.host.signals import undisturbed
+from parlab.host.signals import leaves, undisturbed
 from parlab.model.messages import Probe, Probed
 from parlab.model.node import Node, node_name
 from parlab.model.spec import HEAD_CPUS, PERIOD_US, Spec, check_fits, quota_us
@@ -113,9 +114,7 @@ class Cluster:
         head = next((node for node in nodes if node.is_head and (node.well or node.replaceable)), None)
         while head is not None:
             try:
-                probe = self.client.api.exec_create(head.id, ["flock", "--nonblock", LOCK, "true"])["Id"]
-                self.client.api.exec_start(probe)
-                if self.client.api.exec_inspect(probe)["ExitCode"] != 1:
+                if run_in(self.client, head.id, ["flock", "--nonblock", LOCK, "true"], GRACE_SECONDS) != 1:
                     return
             except APIError:  # one of another version need not run
                 return
@@ -140,9 +139,16 @@ class Cluster:
 
     # A backend for launches
 
-    def hold(self, doing: str, show: Show) -> AbstractContextManager[None]:
+    @contextmanager
+    def hold(self, doing: str, show: Show) -> Iterator[None]:
         """Keep this user's other commands out."""
-        return only_user(self.project, self.called, doing, show)
+        with only_user(self.project, self.called, doing, show), leaves(self.what_is_left()):
+            yield
+
+    def what_is_left(self) -> str:
+        """What a clean-up that is given up leaves, and how to remove it."""
+        named = "" if self.called == "default" else f" --cluster {self.called}"
+        return f"ranks may still run on cluster {self.called}, without its limits; {COMMAND} down{named} removes it"
 
     @contextmanager
     def ready(self, show: Show) -> Iterator[None]:
@@ -264,7 +270,7 @@ class Cluster:
             left = "/dev/shm/* /tmp/parlab-spans-* /tmp/pymp-*"  # by MPI, by a case's process, by multiprocessing
             command = ["sh", "-c", f"{ours}; pkill -KILL -f 'parlab.node.ran[k]|prte[d]'; rm -rf {left}"]
             with suppress(*FAILURES):  # a node that has gone meanwhile has no ranks
-                self.client.api.exec_start(self.client.api.exec_create(node.id, command)["Id"])
+                run_in(self.client, node.id, command, GRACE_SECONDS)
 
         _on_each(running, sweep)
 
@@ -286,6 +292,10 @@ def _on_each(nodes: list[Container], do: Callable[[Container], Result]) -> list[
     """Do a thing on all nodes, eight at a time: an engine on two cores gains nothing from more."""
     with ThreadPoolExecutor(8) as pool:
         futures = [pool.submit(do, node) for node in nodes]
+        for future in as_completed(futures):
+            if isinstance(error := future.exception(), Timeout):  # the engine answers nobody: the rest need not ask
+                pool.shutdown(wait=True, cancel_futures=True)
+                raise error
     return [future.result() for future in futures]  # only now: a node that fails must not keep the others from it
 
 

@@ -19,6 +19,7 @@ from parlab.errors import UsageError
 from parlab.formatting import Show
 from parlab.host.environment import ensure_installed
 from parlab.host.places import INSTALLED, ROOT, STATE
+from parlab.host.signals import leaves
 from parlab.model.node import HEAD, Node
 from parlab.model.reading import read_limit
 from parlab.model.spec import Spec, check_fits
@@ -38,7 +39,7 @@ class Embedded:
 
     def hold(self, doing: str, show: Show) -> AbstractContextManager[None]:
         """Every run has ranks of its own: nobody needs to be kept out."""
-        return nullcontext()
+        return leaves("its ranks end by themselves")
 
     def ready(self, show: Show) -> AbstractContextManager[None]:
         """Install what only runs in nodes, once: that stays."""

@@ -5,10 +5,11 @@ import signal
 import subprocess
 from collections.abc import Mapping
 from shlex import quote
+from typing import Any
 
 from docker.client import DockerClient, from_env
 from docker.errors import DockerException
-from requests.exceptions import RequestException
+from requests.exceptions import RequestException, Timeout
 
 from parlab.backend.base import Unavailable
 from parlab.errors import ParlabError
@@ -29,6 +30,9 @@ HOW_TO_GET_ONE = (
 
 def describe(error: Exception) -> str:
     """What a failure of the engine itself is to the user."""
+    if isinstance(error, Timeout):
+        asked = "a request" if error.request is None else f"{error.request.method} {error.request.url!s}"
+        return f"the engine did not answer {asked} in {ANSWER_SECONDS} s. Does it still run? Try `docker ps`"
     return f"the engine failed: {error}. Does it still run? {COMMAND} status"
 
 
@@ -42,21 +46,40 @@ class NoEngine(Unavailable):
 def connect() -> DockerClient:
     """A client for the engine that the `docker` command would talk to: DOCKER_HOST, else the current context.
 
-    Raises NoEngine when none answers or it is older than Engine 25.
+    Raises NoEngine when none answers, it is older than Engine 25, or it is not Docker's.
     """
     client = None
     try:
         client = from_env(timeout=ANSWER_SECONDS, use_ssh_client=True, version=API)
-        client.version()
+        version = client.version()
     except (DockerException, RequestException, OSError, ValueError) as error:
         if client is not None:
             client.close()
         raise NoEngine(_why_not(error)) from error
+    if other := _other_engine(version):
+        client.close()
+        raise NoEngine(other)
     return client
 
 
+def _other_engine(version: Mapping[str, Any]) -> str:
+    """What answers in place of Docker's engine; '' where nothing does."""
+    parts = {part["Name"]: part.get("Version", "") for part in version.get("Components") or ()}
+    if not parts or "Engine" in parts:
+        return ""
+    name, number = next(iter(parts.items()))
+    said = f"{name} {number} answers at {_where()}, not Docker's engine"
+    if "Podman" in name:  # tried with 5.4
+        said += ": Compose's start_interval is refused by it, and reads of what a command says never end"
+    return said
+
+
+def _where() -> str:
+    return os.environ.get("DOCKER_HOST") or "the socket of the current Docker context"
+
+
 def _why_not(error: Exception) -> str:
-    where = os.environ.get("DOCKER_HOST") or "the socket of the current Docker context"
+    where = _where()
     if "Permission denied" in str(error):
         return f"permission denied on {where}: add yourself to the group docker, and log in again"
     if "is too new" in str(error):  # what an older engine says of the API that we speak

@@ -21,6 +21,7 @@ FOLDER = "/cluster/run"  # of one session: the labs
 LIBRARY = "/cluster/lib"  # this package as nodes need it, a folder for each version: kept, with its bytecode
 LOCK = "/tmp/parlab.lock"
 TRIES = 2  # to start a launcher
+WRITE_SECONDS = 30.0
 PARTS = (  # what runs in nodes
     "__init__.py",
     "errors.py",
@@ -123,6 +124,23 @@ def start_launcher(client: DockerClient, container: str, data: bytes) -> "Exec":
     ) from failure
 
 
+def run_in(client: DockerClient, container: str, argv: list[str], seconds: float) -> int | None:
+    """Run a command in a container; its exit code, or None where it has not ended in `seconds`.
+
+    The SDK reads an exec's output without a deadline, so that is left alone, and the engine asked until it has ended.
+    """
+    started: str = client.api.exec_create(container, argv, stdout=False, stderr=False)["Id"]
+    client.api.exec_start(started, detach=True)
+    until, pause = time.monotonic() + seconds, 0.01
+    while (found := client.api.exec_inspect(started))["Running"]:
+        if time.monotonic() > until:
+            return None
+        time.sleep(pause)
+        pause = min(2 * pause, 0.2)
+    code: int | None = found["ExitCode"]
+    return code
+
+
 class Exec:
     """A launcher's standard input and output, over the engine's exec."""
 
@@ -134,6 +152,7 @@ class Exec:
         self._socket = getattr(self._stream, "_sock", self._stream)
 
     def write(self, data: bytes) -> None:
+        self._socket.settimeout(WRITE_SECONDS)  # an engine that takes nothing any more is an OSError
         self._socket.sendall(data)
 
     def lines(self) -> Iterator[bytes]:

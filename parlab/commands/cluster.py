@@ -9,6 +9,7 @@ from parlab.backend.image import build_image, current_image, image_name
 from parlab.errors import ParlabError, UsageError
 from parlab.formatting import decimal, plural
 from parlab.host.places import COMMAND
+from parlab.host.signals import leaves
 from parlab.model.spec import Spec
 from parlab.terminal.tables import make_console, plain_table
 
@@ -25,8 +26,9 @@ def up(spec: Spec, cluster: str) -> None:
 def down(cluster: str) -> None:
     """Remove the cluster, in use or not."""
     backend = Cluster(connect(), cluster)
-    there = len(backend.containers())
-    backend.down()
+    with leaves(backend.what_is_left()):
+        there = len(backend.containers())
+        backend.down()
     print(f"cluster {cluster} is down: {plural(there, 'node')} removed" if there else f"cluster {cluster} was not up")
 
 

@@ -1,14 +1,20 @@
-"""Ctrl-C, SIGTERM, a lost terminal (SIGHUP): stop at once, clean up undisturbed."""
+"""Ctrl-C, SIGTERM, a lost terminal (SIGHUP): the first stops at once and cleans up, the second gives that up, too.
+
+A clean-up has deadlines, but an engine that hangs on 64 nodes makes them long.
+"""
 
 import os
 import signal
 import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import Any
+from typing import Any, NoReturn
 
 from parlab.errors import Interrupted
 
+ECHO_SECONDS = 0.5  # a terminal and a shell may both pass one Ctrl-C on
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -24,14 +30,48 @@ def _handled_by(handler: Any) -> Iterator[None]:
             signal.signal(number, previous)
 
 
+class _Heard:
+    """When the first signal of this command came, and what giving up its clean-up would leave."""
+
+    first_at: float | None = None
+    left = "what was started may still run"
+
+
+@contextmanager
+def leaves(what: str) -> Iterator[None]:
+    """Within the block a clean-up that is given up leaves this; to be told, with how to remove it."""
+    before, _Heard.left = _Heard.left, what
+    try:
+        yield
+    finally:
+        _Heard.left = before
+
+
+def _is_first() -> bool:
+    """Note a signal; whether it is the first. A second one gives up, unless it is the first one's echo."""
+    now = time.monotonic()
+    if _Heard.first_at is None:
+        _Heard.first_at = now
+        return True
+    if now - _Heard.first_at > ECHO_SECONDS:
+        _give_up()
+    return False
+
+
+def _give_up() -> NoReturn:
+    """End this process as it stands: threads may wait for an engine that does not answer."""
+    shown = "\x1b[?25h" if sys.stderr.isatty() else ""  # the live board hides the cursor
+    os.write(2, f"{shown}\nerror: interrupted again, the clean-up was given up: {_Heard.left}\n".encode())
+    os._exit(Interrupted.exit_code)
+
+
 @contextmanager
 def interruptible() -> Iterator[None]:
-    """Within the block the first signal raises Interrupted; later ones are ignored, for the sake of the clean-up."""
-    come: list[int] = []
+    """Within the block the first signal raises Interrupted; a second one ends the process, whatever it does."""
+    _Heard.first_at = None
 
     def interrupt(number: int, _frame: object) -> None:
-        come.append(number)
-        if len(come) == 1:
+        if _is_first():
             raise Interrupted(f"interrupted by {signal.Signals(number).name}")
 
     with _handled_by(interrupt):
@@ -40,8 +80,8 @@ def interruptible() -> Iterator[None]:
 
 @contextmanager
 def undisturbed() -> Iterator[None]:
-    """Within the block, a clean-up with deadlines of its own, signals are ignored."""
-    with _handled_by(lambda _number, _frame: None):
+    """Within the block, a clean-up with deadlines of its own, the first signal is ignored; a second one gives it up."""
+    with _handled_by(lambda _number, _frame: _is_first()):
         yield
 
 
