@@ -2,21 +2,19 @@
 
 import platform
 import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from fractions import Fraction
 from functools import cached_property
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from docker.client import DockerClient
 from docker.errors import APIError
-from requests.exceptions import Timeout
 
 from parlab.backend.base import Kind, Placement
 from parlab.backend.compose import FOREIGN, Container, bring_up, containers, mend, take_down
-from parlab.backend.engine import FAILURES, connect
+from parlab.backend.engine import FAILURES, connect, on_each
 from parlab.backend.exec import FOLDER, LOCK, PYTHON, bundle, library, run_in, start_launcher
 from parlab.backend.image import build_image, current_image
 from parlab.backend.session import Session
@@ -31,7 +29,6 @@ from parlab.model.node import Node, node_name
 from parlab.model.spec import HEAD_CPUS, PERIOD_US, Spec, check_fits, quota_us
 from parlab.thresholds import LIMIT_EXACT
 
-Result = TypeVar("Result")
 GRACE_SECONDS = 10
 
 
@@ -202,7 +199,7 @@ class Cluster:
             except APIError as error:
                 raise RunError(f"{node.name}: the engine did not set its limit: {error.explanation}") from error
 
-        _on_each(self.containers_for(spec), update)
+        on_each(self.containers_for(spec), update)
 
     def engine_limits(self, spec: Spec) -> dict[str, float | None]:
         """As the engine has them for the nodes of the spec."""
@@ -217,7 +214,7 @@ class Cluster:
                 return float(config["NanoCpus"]) / 1e9
             return float(config["CpuQuota"]) / (config["CpuPeriod"] or PERIOD_US) if config["CpuQuota"] > 0 else None
 
-        return dict(zip((node.name for node in nodes), _on_each(nodes, read), strict=True))
+        return dict(zip((node.name for node in nodes), on_each(nodes, read), strict=True))
 
     def check_limits(self, spec: Spec) -> None:
         """Raise LimitError when the engine does not have the limits of the spec."""
@@ -272,7 +269,7 @@ class Cluster:
             with suppress(*FAILURES):  # a node that has gone meanwhile has no ranks
                 run_in(self.client, node.id, command, GRACE_SECONDS)
 
-        _on_each(running, sweep)
+        on_each(running, sweep)
 
     def environment(self) -> dict[str, Any]:
         info = self.info
@@ -286,17 +283,6 @@ class Cluster:
             "cgroup_driver": info.get("CgroupDriver", ""),
             "image": self._containers[0].image,
         }
-
-
-def _on_each(nodes: list[Container], do: Callable[[Container], Result]) -> list[Result]:
-    """Do a thing on all nodes, eight at a time: an engine on two cores gains nothing from more."""
-    with ThreadPoolExecutor(8) as pool:
-        futures = [pool.submit(do, node) for node in nodes]
-        for future in as_completed(futures):
-            if isinstance(error := future.exception(), Timeout):  # the engine answers nobody: the rest need not ask
-                pool.shutdown(wait=True, cancel_futures=True)
-                raise error
-    return [future.result() for future in futures]  # only now: a node that fails must not keep the others from it
 
 
 KIND = Kind("cluster", rank=1, open=lambda cluster, _show: Cluster(connect(), cluster))

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from parlab.errors import RunError
 from parlab.formatting import Show
-from parlab.model.messages import AnyCommand, AnyEvent, Listening, Output, Waiting, event_of, to_line
+from parlab.model.messages import AnyCommand, AnyEvent, Listening, Output, ProtocolError, Waiting, event_of, to_line
 
 OPEN_SECONDS = 20
 HELD_SECONDS = 120
@@ -31,20 +31,31 @@ class Session:
     def __init__(self, transport: Transport, labs: str) -> None:
         self._transport, self.labs = transport, labs
         self.boot = ""  # of the kernel that the launcher is under, once it listens
-        self._events: queue.SimpleQueue[AnyEvent | None] = queue.SimpleQueue()
+        self._events: queue.SimpleQueue[AnyEvent | ProtocolError | None] = queue.SimpleQueue()
+        self._garbled = False
         threading.Thread(target=self._listen, daemon=True).start()
 
     def _listen(self) -> None:
-        with suppress(OSError, ValueError):  # we hung up while it read: the socket, or the file, is closed
-            for line in self._transport.lines():
-                self._events.put(event_of(line))
-        self._events.put(None)
+        try:
+            with suppress(OSError, ValueError):  # we hung up while it read: the socket, or the file, is closed
+                for line in self._transport.lines():
+                    self._hear(line)
+        finally:  # whatever ended this thread, nobody is to wait for it
+            self._events.put(None)
+
+    def _hear(self, line: bytes) -> None:
+        try:
+            self._events.put(event_of(line))
+        except ProtocolError as error:  # ends the launch; one of them is enough for that
+            if not self._garbled:
+                self._events.put(error)
+            self._garbled = True
 
     def await_launcher(self, show: Show) -> None:
         """Wait until the launcher listens, and say so if that is because another client holds the cluster.
 
-        Raises RunError when it does not start in OPEN_SECONDS, when it does not get the cluster in HELD_SECONDS, or
-        when it dies.
+        Raises RunError when it does not start in OPEN_SECONDS, when it does not get the cluster in HELD_SECONDS, when
+        it dies, or when it cannot be understood.
         """
         until, why, said = time.monotonic() + OPEN_SECONDS, f"it did not start in {OPEN_SECONDS} s", ""
         try:
@@ -60,6 +71,8 @@ class Session:
             raise RunError(f"no launcher on the head: {why}") from None
         except EOFError:
             raise RunError(f"no launcher on the head: {said or 'it ended without a word'}") from None
+        except ProtocolError as error:
+            raise RunError(f"no launcher on the head: {error}") from error
 
     def send(self, command: AnyCommand) -> None:
         """Send a command. A launcher that is gone is noticed by the next read, not here."""
@@ -69,7 +82,10 @@ class Session:
             self._events.put(None)
 
     def next_event(self, until: float) -> AnyEvent:
-        """The next event; raises TimeoutError at `until` (monotonic seconds), EOFError when the launcher is gone."""
+        """The next event; raises TimeoutError at `until` (monotonic seconds), EOFError when the launcher is gone.
+
+        Raises ProtocolError, once, for a message of the wrong shape.
+        """
         try:
             event = self._events.get(timeout=max(0.0, until - time.monotonic()))
         except queue.Empty:
@@ -77,6 +93,8 @@ class Session:
         if event is None:
             self._events.put(None)
             raise EOFError
+        if isinstance(event, ProtocolError):
+            raise event
         return event
 
     def close(self, deadline: float = 10.0) -> None:

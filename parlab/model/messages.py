@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from parlab.errors import RunError
 from parlab.model.case import Demand
 from parlab.model.clocks import Exchange
 from parlab.model.declaration import Declaration
@@ -209,10 +210,22 @@ FromRank = Hello | Plan | Ready | Checked | Burned | Sampled | Spans | Done | Fa
 AnyEvent = Waiting | Listening | Output | Exit | Probed | ClocksRead | Answered | FromRank
 
 Message = TypeVar("Message")
+SHOWN = 200  # characters of a message, in an error
+
+
+class ProtocolError(RunError):
+    """A message that names an event and has another shape: whoever waits for that event would wait in vain."""
 
 
 class _Kind(msgspec.Struct):
     event: str
+
+
+class _Claim(msgspec.Struct):
+    """What any event has, of whatever shape."""
+
+    event: msgspec.Raw
+    rank: Any = None
 
 
 def _encode(value: Any) -> Any:
@@ -249,9 +262,24 @@ def is_clock(line: bytes) -> bool:
 
 
 def event_of(line: bytes) -> AnyEvent:
-    """A line of the launcher. What is no event it says that cannot speak: a traceback, a shell's complaint."""
+    """A line of the launcher. One that is no object with an `event` is said by what cannot speak: a traceback, a shell.
+
+    Raises ProtocolError for an event that there is not, and for one with other fields.
+    """
     try:
         event: AnyEvent = msgspec.json.decode(line, type=AnyEvent)
-    except (ValueError, RecursionError):  # of msgspec, or of a line that is no UTF-8
-        return Output("stderr", line.decode(errors="replace").rstrip())
+    except (ValueError, RecursionError) as error:  # of msgspec, or of a line that is no UTF-8
+        text = line.decode(errors="replace").rstrip()
+        if (sender := _sender(line)) is None:
+            return Output("stderr", text)
+        raise ProtocolError(f"{sender} sent a message of the wrong shape ({error}): {text:.{SHOWN}}") from error
     return event
+
+
+def _sender(line: bytes) -> str | None:
+    """Who sent an event; None for a line that is none."""
+    try:
+        claim = msgspec.json.decode(line.decode(), type=_Claim)
+    except (ValueError, RecursionError):
+        return None
+    return f"rank {claim.rank}" if isinstance(claim.rank, int) else "the launcher"

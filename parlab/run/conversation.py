@@ -18,6 +18,7 @@ from parlab.model.messages import (
     Hello,
     Output,
     Plan,
+    ProtocolError,
     Sampled,
     Say,
     Spans,
@@ -67,6 +68,8 @@ class Conversation:
                 raise self.failed(f"{progress} after {seconds:g} s") from None
             except EOFError:
                 raise self.failed("the launcher on the head is gone") from None
+            except ProtocolError as error:
+                raise self.failed(f"{progress} when {error}") from error
             if isinstance(event, Exit) and kind is not Exit:
                 raise self.failed(f"{progress} when mpiexec ended with exit code {event.code}{_hint(event, kind)}")
             self._take(event)
@@ -81,7 +84,11 @@ class Conversation:
     def failed(self, reason: str) -> RunError:
         """The error to raise for a launch that cannot go on: what, where, the last lines, and what to do."""
         parts = [f"{self._what}: {reason}."]
-        if diagnosis := self._diagnose():
+        try:
+            diagnosis = self._diagnose()
+        except ProtocolError as error:  # while the first error is being told
+            diagnosis = str(error)
+        if diagnosis:
             parts.append(diagnosis)
         if self._last_lines:
             parts.append("The last lines of mpiexec:\n  " + "\n  ".join(self._last_lines))

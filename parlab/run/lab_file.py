@@ -86,7 +86,7 @@ class LabFile:
             while not isinstance(event := self.session.next_event(until), Answered):
                 pass
         except (TimeoutError, EOFError):
-            raise RunError(f"the launcher on the head has gone while it read {self.name}") from None
+            raise RunError(f"{self.name}: the launcher on the head has gone, or gives no answer") from None
         return event
 
     def _decode(self, text: str, kind: Any) -> Any:

@@ -33,6 +33,7 @@ from parlab.model.messages import (
     Plan,
     Probe,
     Probed,
+    ProtocolError,
     Ready,
     Sampled,
     Say,
@@ -97,7 +98,7 @@ def test_every_kind_of_event_is_tried_here() -> None:
     [
         b"Traceback (most recent call last):\n",
         b"[]\n",
-        b'{"event": "dance"}\n',
+        b'{"rank": 0, "text": "event"}\n',
         b"\xff\n",
         b'{"event":"\xff"}\n',
         b"[" * 99_999,
@@ -107,6 +108,31 @@ def test_what_is_no_event_is_output(line: bytes) -> None:
     event = event_of(line)
     assert isinstance(event, Output)
     assert event.stream == "stderr"
+
+
+@pytest.mark.parametrize(
+    ("line", "sender"),
+    [
+        (b'{"event": "dance"}\n', "the launcher"),
+        (b'{"event": "exit"}\n', "the launcher"),
+        (b'{"event": 5}\n', "the launcher"),
+        (b'{"event": "ready", "rank": "first"}\n', "the launcher"),
+        (b'{"event": "done", "rank": 3}\n', "rank 3"),
+        (to_line(messages.ClockTold(2, 1.5)), "rank 2"),
+    ],
+)
+def test_an_event_of_another_shape_is_an_error_that_names_it_and_its_sender(line: bytes, sender: str) -> None:
+    with pytest.raises(ProtocolError) as caught:
+        event_of(line)
+    assert str(caught.value).startswith(f"{sender} sent a message of the wrong shape (")
+    assert str(caught.value).endswith(line.decode().rstrip())
+    assert caught.value.exit_code == 4
+
+
+def test_of_a_long_message_its_beginning_is_told() -> None:
+    with pytest.raises(ProtocolError) as caught:
+        event_of(b'{"event": "dance", "to": "' + b"x" * 99_999 + b'"}')
+    assert len(str(caught.value)) < 500
 
 
 @pytest.mark.parametrize("line", [b'{"event": "exit"}', b'{"event": "exit", "code": "0"}', b"{}", b"1"])

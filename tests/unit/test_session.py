@@ -1,0 +1,84 @@
+"""Reading a launcher: whatever it sends, and however the reading ends, nobody waits for what cannot come."""
+
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from parlab.backend.session import Session
+from parlab.errors import RunError
+from parlab.model.messages import AnyEvent, Done, Exit, Listening, Output, ProtocolError, to_line
+from parlab.run.conversation import Conversation
+
+FAR = 600.0  # seconds; nobody waits for them
+pytestmark = pytest.mark.timeout(30)
+
+
+class Script:
+    """A launcher that says these lines, and then is silent until one hangs up, or ends as told."""
+
+    def __init__(self, *lines: bytes, end: BaseException | None = None) -> None:
+        self.said, self.end, self.hung_up = lines, end, threading.Event()
+
+    def write(self, data: bytes) -> None: ...
+
+    def lines(self) -> Iterator[bytes]:
+        yield from self.said
+        if self.end is not None:
+            raise self.end
+        self.hung_up.wait()
+
+    def hang_up(self, deadline: float) -> None:
+        self.hung_up.set()
+
+
+def conversation(script: Script, diagnosis: str = "node-2 is paused.") -> tuple[Conversation, list[AnyEvent]]:
+    heard: list[AnyEvent] = []
+    session = Session(script, "labs")
+    return Conversation(session, "pool on 2 nodes", heard.append, lambda _: None, lambda: diagnosis), heard
+
+
+def test_a_message_of_the_wrong_shape_ends_the_launch_and_is_named_with_its_rank() -> None:
+    script = Script(to_line(Output("stderr", "a warning")), b'{"event": "done", "rank": 3, "outcome": 1}\n')
+    talk, _ = conversation(script)
+    with pytest.raises(RunError) as caught:
+        talk.gather(Done, 1, FAR, "running the case")
+    script.hang_up(0)
+    said = str(caught.value)
+    assert said.startswith("pool on 2 nodes: running the case: 0 of 1 done when rank 3 sent a message of the wrong sh")
+    assert '{"event": "done", "rank": 3, "outcome": 1}' in said
+    assert "node-2 is paused." in said
+    assert "a warning" in said
+
+
+def test_a_launcher_that_cannot_be_understood_did_not_start() -> None:
+    script = Script(b'{"event": "greetings"}\n')
+    with pytest.raises(RunError, match=r"no launcher on the head: the launcher sent .*greetings"):
+        Session(script, "labs").await_launcher(print)
+    script.hang_up(0)
+
+
+def test_one_message_of_the_wrong_shape_is_told_and_what_follows_is_still_read() -> None:
+    script = Script(b'{"event": "dance"}\n', b'{"event": "dance"}\n', to_line(Exit(3)))
+    session, until = Session(script, "labs"), time.monotonic() + FAR
+    with pytest.raises(ProtocolError):
+        session.next_event(until)
+    assert session.next_event(until) == Exit(3)
+    script.hang_up(0)
+    with pytest.raises(EOFError):
+        session.next_event(until)
+
+
+@pytest.mark.parametrize("end", [OSError("closed"), ValueError("I/O on a closed file")])
+def test_a_connection_that_we_closed_ends_like_a_launcher_that_is_gone(end: Exception) -> None:
+    session, until = Session(Script(to_line(Listening("boot")), end=end), "labs"), time.monotonic() + FAR
+    assert session.next_event(until) == Listening("boot")
+    with pytest.raises(EOFError):
+        session.next_event(until)
+
+
+def test_no_exception_while_reading_leaves_anybody_waiting() -> None:
+    session = Session(Script(end=SystemExit()), "labs")
+    with pytest.raises(EOFError):
+        session.next_event(time.monotonic() + FAR)
