@@ -45,6 +45,7 @@ class Control:
         self._words: queue.SimpleQueue[str] = queue.SimpleQueue()
         self._measured = threading.Event()
         self._sampler: threading.Thread | None = None
+        self.failed: BaseException | None = None  # what the host was told of
         self.rank = int(get("OMPI_COMM_WORLD_RANK", "0"))
         self._speaks = get("OMPI_COMM_WORLD_LOCAL_RANK", "0") == "0"
         self._meter = Meter(get("PARLAB_RUN", ""), own_node="PARLAB_OWN_NODE" in os.environ, host=self.rank == 0)

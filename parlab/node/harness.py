@@ -2,6 +2,7 @@
 
 import inspect
 import os
+import sys
 import threading
 import time
 from pathlib import Path
@@ -10,11 +11,12 @@ from typing import Any
 from parlab.lab import Declared, Lab
 from parlab.model.case import RIGHT, WRONG, Case
 from parlab.model.declaration import Asked
-from parlab.model.messages import END, START, Done, Failed, Plan, Ready, Spans, from_line
+from parlab.model.messages import END, START, Done, Plan, Ready, Spans, from_line
 from parlab.model.spec import PERIOD
-from parlab.node.apart import ApartError, apart
+from parlab.node.apart import apart
 from parlab.node.compare import difference
 from parlab.node.control import Control, control
+from parlab.node.failure import plain, report
 from parlab.node.reference import reference
 from parlab.task.metrics import take_metrics
 from parlab.task.pace import has_gil
@@ -96,12 +98,7 @@ def run_case(lab: Lab) -> None:
         if line.rank == 0 and outcome == RIGHT and (found := unlike(result, serial, lab)):
             outcome = WRONG
     except BaseException as error:
-        import traceback  # here: each rank imports this module, and few fail
-
-        said, trace = traceback.format_exception_only(error)[-1].strip(), traceback.format_exc()
-        if isinstance(error, ApartError):
-            said, trace = error.said, error.trace
-        line.send(Failed(line.rank, stage, plain(said), plain(trace)))
+        report(line, sys.argv[0], stage, error)
         raise
     complained = complaint(case, outcome, plain(found)) if line.rank == 0 else None
     assert gate.opened is not None
@@ -154,11 +151,6 @@ def complaint(case: Case, outcome: str, found: str) -> str | None:
         return found
     declared = "declared to be wrong" if case.outcome == WRONG else f"declared to raise {case.outcome}"
     return f"{declared}, but {found or 'each result equals the serial one'}"
-
-
-def plain(text: str) -> str:
-    """Text that can be sent: what stands in it for bytes that are none of UTF-8 is spelled out."""
-    return text.encode(errors="backslashreplace").decode()
 
 
 def software() -> dict[str, str]:

@@ -7,6 +7,7 @@ for the launch of that name, `python -m mpi4py.futures LAB.py`, until the case s
 task goes out and the clock starts. Of ranks that all run the case, each stops at its own first task.
 """
 
+import faulthandler
 import os
 import random
 import runpy
@@ -19,6 +20,7 @@ import parlab.lab
 from parlab.model.case import FUTURES, MPI
 from parlab.model.messages import BOOT, Hello
 from parlab.node.control import control
+from parlab.node.failure import is_success, report
 from parlab.node.harness import run_case
 from parlab.node.kernel import boot_id
 from parlab.node.processes import end_processes
@@ -48,6 +50,7 @@ def end_leftovers() -> list[int]:
 def main() -> None:
     """Boot, then become the lab, by itself or under mpi4py.futures; a thread answers the launcher."""
     _, launch, lab = sys.argv
+    faulthandler.enable(all_threads=False)  # before MPI: its own handler prints addresses, this one lines of the lab
     line = control()
     # A simulated node shares its machine with other people's runs: there, none is ours to end.
     ended = end_leftovers() if os.environ.get("PARLAB_OWN_NODE") else []
@@ -60,6 +63,16 @@ def main() -> None:
     for name in PRELOADED.get(launch, ()):
         import_module(name)
     parlab.lab.in_launch = run_case
+    try:
+        become(launch, lab)
+    except BaseException as error:
+        if not is_success(error):
+            report(line, lab, "the lab's file", error)
+        raise
+
+
+def become(launch: str, lab: str) -> None:
+    """Go on as the lab's file."""
     sys.argv = [sys.argv[0], lab]
     if launch == FUTURES:
         runpy.run_module("mpi4py.futures", run_name="__main__", alter_sys=True)

@@ -31,7 +31,8 @@ LAST_LINES = 12  # of mpiexec's output, in an error
 class Conversation:
     """Waits for the events of a launch, keeps those that come meanwhile, and explains what did not come.
 
-    `hear` gets every event of a rank as it comes, `say` what the lab prints; `diagnose` names a node that is to blame.
+    `hear` gets every event of a rank as it comes, `say` what the lab prints; `diagnose` names a node that is to
+    blame, `node_of` that of a rank.
     """
 
     def __init__(
@@ -41,8 +42,10 @@ class Conversation:
         hear: Callable[[AnyEvent], None],
         say: Callable[[str], None],
         diagnose: Callable[[], str],
+        node_of: Callable[[int], str | None],
     ) -> None:
         self._session, self._what, self._hear, self._say, self._diagnose = session, what, hear, say, diagnose
+        self._node_of = node_of
         self._come: dict[type[Event], list[Any]] = defaultdict(list)
         self._last_lines: list[str] = []
         self._unshown: list[str] | None = []  # standard output until the lab runs: it may be Open MPI complaining
@@ -100,7 +103,8 @@ class Conversation:
             self._take_output(event)
             return
         if isinstance(event, Failed):
-            raise RunError(f"{self._what}: {event.stage} raised {event.error}\n{event.trace.rstrip()}")
+            where = f"rank {event.rank}" + (f" on {node}" if (node := self._node_of(event.rank)) else "")
+            raise RunError(f"{self._what}: {event.stage} raised {event.error} ({where})\n{event.trace.rstrip()}")
         self._hear(event)
         if not isinstance(event, Spans | Sampled):  # nobody waits for these, and they are many
             self._come[type(event)].append(event)

@@ -70,7 +70,14 @@ def launch(backend: Backend, session: Session, order: Order, observer: Observer)
     """
     case, spec = order.case, order.spec
     collected = Collector(backend, spec, case, observer)
-    talk = Conversation(session, order.what, collected.hear, observer.say, lambda: backend.diagnosis(session, spec))
+    talk = Conversation(
+        session,
+        order.what,
+        collected.hear,
+        observer.say,
+        lambda: backend.diagnosis(session, spec),
+        collected.node_of.get,
+    )
     limits = Limits(backend, spec, talk, collected, on=case.limits)
 
     began = time.monotonic()

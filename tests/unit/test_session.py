@@ -36,7 +36,9 @@ class Script:
 def conversation(script: Script, diagnosis: str = "node-2 is paused.") -> tuple[Conversation, list[AnyEvent]]:
     heard: list[AnyEvent] = []
     session = Session(script, "labs")
-    return Conversation(session, "pool on 2 nodes", heard.append, lambda _: None, lambda: diagnosis), heard
+    return Conversation(
+        session, "pool on 2 nodes", heard.append, lambda _: None, lambda: diagnosis, {3: "node-2"}.get
+    ), heard
 
 
 def test_a_message_of_the_wrong_shape_ends_the_launch_and_is_named_with_its_rank() -> None:

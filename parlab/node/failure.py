@@ -1,0 +1,41 @@
+"""What a rank says of an exception that ends it. Its standard error may not come: Open MPI can abort before that."""
+
+import traceback
+from contextlib import suppress
+from types import TracebackType
+
+from parlab.model.messages import Failed
+from parlab.node.apart import ApartError
+from parlab.node.control import Control
+
+
+def report(line: Control, lab: str, stage: str, error: BaseException) -> None:
+    """Tell the host what `stage` raised; of one that is raised again in a later stage, nothing more."""
+    if line.failed is error:
+        return
+    line.failed = error
+    if isinstance(error, ApartError):
+        said, trace = error.said, error.trace
+    else:
+        said = traceback.format_exception_only(error)[-1].strip()
+        trace = "".join(traceback.format_exception(type(error), error, _from_the_lab(error.__traceback__, lab)))
+    with suppress(OSError):  # the launcher is gone: then this rank has nobody to tell
+        line.send(Failed(line.rank, stage, plain(said), plain(trace)))
+
+
+def _from_the_lab(trace: TracebackType | None, lab: str) -> TracebackType | None:
+    """The traceback from the lab's file on: how the rank got there explains nothing. All of it, if that is not in it."""
+    frame = trace
+    while frame is not None and frame.tb_frame.f_code.co_filename != lab:
+        frame = frame.tb_next
+    return frame or trace
+
+
+def is_success(error: BaseException) -> bool:
+    """Whether the exception is how a program says that it is done: `sys.exit()`, or with 0."""
+    return isinstance(error, SystemExit) and error.code in (None, 0)
+
+
+def plain(text: str) -> str:
+    """Text that can be sent: what stands in it for bytes that are none of UTF-8 is spelled out."""
+    return text.encode(errors="backslashreplace").decode()
