@@ -24,7 +24,7 @@ def report(line: Control, lab: str, stage: str, error: BaseException) -> None:
 
 
 def _from_the_lab(trace: TracebackType | None, lab: str) -> TracebackType | None:
-    """The traceback from the lab's file on: how the rank got there explains nothing. All of it, if that is not in it."""
+    """The traceback from the lab's file on: how a rank got there explains nothing. All of it without such a frame."""
     frame = trace
     while frame is not None and frame.tb_frame.f_code.co_filename != lab:
         frame = frame.tb_next

@@ -1,7 +1,7 @@
 """The conversation with the launcher about one launch: words out, events in, in order, each step with its deadline."""
 
 import time
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -23,9 +23,10 @@ from parlab.model.messages import (
     Say,
     Spans,
 )
+from parlab.run.last_words import first_end, last_words
 
 Kind = TypeVar("Kind", bound=Event)
-LAST_LINES = 12  # of mpiexec's output, in an error
+KEPT_LINES = 200  # of mpiexec's output, for an error
 
 
 class Conversation:
@@ -47,7 +48,7 @@ class Conversation:
         self._session, self._what, self._hear, self._say, self._diagnose = session, what, hear, say, diagnose
         self._node_of = node_of
         self._come: dict[type[Event], list[Any]] = defaultdict(list)
-        self._last_lines: list[str] = []
+        self._last_lines: deque[str] = deque(maxlen=KEPT_LINES)
         self._unshown: list[str] | None = []  # standard output until the lab runs: it may be Open MPI complaining
         self._over = False  # the case: what is said on standard error then is about its processes' end
 
@@ -93,25 +94,30 @@ class Conversation:
             diagnosis = str(error)
         if diagnosis:
             parts.append(diagnosis)
-        if self._last_lines:
-            parts.append("The last lines of mpiexec:\n  " + "\n  ".join(self._last_lines))
+        if end := first_end(self._last_lines):
+            parts.insert(1, f"{self._where(end.rank)} ended {end.how}.")
+        if words := last_words(self._last_lines):
+            parts.append("The last lines of its output:\n  " + "\n  ".join(words))
         parts.append(f"Retry. If it fails again, run {COMMAND} down first.")
         return RunError("\n".join(parts))
+
+    def _where(self, rank: int) -> str:
+        return f"rank {rank}" + (f" on {node}" if (node := self._node_of(rank)) else "")
 
     def _take(self, event: AnyEvent) -> None:
         if isinstance(event, Output):
             self._take_output(event)
             return
         if isinstance(event, Failed):
-            where = f"rank {event.rank}" + (f" on {node}" if (node := self._node_of(event.rank)) else "")
-            raise RunError(f"{self._what}: {event.stage} raised {event.error} ({where})\n{event.trace.rstrip()}")
+            said = f"{event.stage} raised {event.error} ({self._where(event.rank)})"
+            raise RunError(f"{self._what}: {said}\n{event.trace.rstrip()}")
         self._hear(event)
         if not isinstance(event, Spans | Sampled):  # nobody waits for these, and they are many
             self._come[type(event)].append(event)
 
     def _take_output(self, event: Output) -> None:
         text = event.text
-        self._last_lines = [*self._last_lines[1 - LAST_LINES :], text] if text.strip() else self._last_lines
+        self._last_lines.append(text)
         if self._unshown is None and not (self._over and event.stream == "stderr"):
             self._say(text)
         elif self._unshown is not None and event.stream == "stdout":

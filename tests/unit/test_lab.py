@@ -8,7 +8,7 @@ import pytest
 
 from parlab.lab import BOUNDS, Lab, approx, burn, pace, wait
 from parlab.model.case import Demand
-from parlab.node.harness import plain
+from parlab.node.failure import plain
 from parlab.node.reference import reference
 
 

@@ -36,9 +36,8 @@ class Script:
 def conversation(script: Script, diagnosis: str = "node-2 is paused.") -> tuple[Conversation, list[AnyEvent]]:
     heard: list[AnyEvent] = []
     session = Session(script, "labs")
-    return Conversation(
-        session, "pool on 2 nodes", heard.append, lambda _: None, lambda: diagnosis, {3: "node-2"}.get
-    ), heard
+    node_of = {3: "node-2"}.get
+    return Conversation(session, "pool on 2 nodes", heard.append, lambda _: None, lambda: diagnosis, node_of), heard
 
 
 def test_a_message_of_the_wrong_shape_ends_the_launch_and_is_named_with_its_rank() -> None:
@@ -80,7 +79,8 @@ def test_a_connection_that_we_closed_ends_like_a_launcher_that_is_gone(end: Exce
         session.next_event(until)
 
 
-def test_no_exception_while_reading_leaves_anybody_waiting() -> None:
-    session = Session(Script(end=SystemExit()), "labs")
+def test_no_exception_while_reading_leaves_anybody_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(threading, "excepthook", lambda _: None)  # it is told, and that is not what is tried here
+    session = Session(Script(end=MemoryError()), "labs")
     with pytest.raises(EOFError):
         session.next_event(time.monotonic() + FAR)

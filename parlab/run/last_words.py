@@ -1,0 +1,60 @@
+"""What a launch that failed said last: the program's own words before Open MPI's, and the rank that ended first.
+
+Open MPI tells of the end of a process between two lines of dashes, at length, and below that what to try. It is told
+only where the program itself has said nothing.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+MOST = 12  # lines in an error
+RULE = re.compile(r"\s*-{20,}\s*")
+BY_CODE = re.compile(r"Process name: \[\S*,(?P<rank>\d+)\]\s+Exit code:\s+(?P<code>\d+)")
+BY_SIGNAL = re.compile(
+    r"process rank (?P<rank>\d+) with PID \d+ on node \S+ exited on\s+signal (?P<signal>\d+) \((?P<name>[^)]+)\)"
+)
+BY_ABORT = re.compile(r"MPI_ABORT was invoked on rank (?P<rank>\d+)")
+# Of a fatal signal Python tells the stack: how a rank got to the lab's file explains nothing.
+OURS = re.compile(
+    r'\s*File "(<frozen \S+>|\S*/parlab/(node/\w+|task/\w+|lab)\.py|\S*/mpi4py/\S+\.py)", line \d+ in '
+    r"|Extension modules: "
+)
+NOTICES = re.compile(r"plm:ssh: Warning: setpgid|This error may be ignored|\[\S+:\d+\] \d+ more process")
+
+
+@dataclass(frozen=True)
+class End:
+    """Which rank ended first, and how."""
+
+    rank: int
+    how: str
+
+
+def last_words(lines: Sequence[str]) -> list[str]:
+    """The last lines of a program's own; Open MPI's, where there are none and it says more than who ended."""
+    own = [line for line in _outside(lines) if line.strip() and not OURS.match(line) and not NOTICES.search(line)]
+    if not own and first_end(lines) is None:
+        own = [line for line in lines if line.strip() and not RULE.fullmatch(line)]
+    return own[-MOST:]
+
+
+def first_end(lines: Sequence[str]) -> End | None:
+    """The rank that ended first, by what Open MPI says; None where it does not."""
+    text = " ".join(" ".join(lines).split())
+    if found := BY_SIGNAL.search(text):
+        return End(int(found["rank"]), f"by signal {found['signal']}, {found['name'].lower()}")
+    if found := BY_CODE.search(text):
+        return End(int(found["rank"]), f"with exit code {found['code']}")
+    if found := BY_ABORT.search(text):
+        return End(int(found["rank"]), "by MPI_Abort")
+    return None
+
+
+def _outside(lines: Sequence[str]) -> Iterator[str]:
+    """The lines that stand between no two rules; a rule without a second one hides nothing."""
+    rules = [number for number, line in enumerate(lines) if RULE.fullmatch(line)]
+    pairs = list(zip(rules[::2], rules[1::2], strict=False))
+    for number, line in enumerate(lines):
+        if not RULE.fullmatch(line) and not any(first < number < last for first, last in pairs):
+            yield line
