@@ -172,7 +172,7 @@ class Cluster:
     def session(self, lab: Path) -> Session:
         """A launcher on the head, with the lab's folder and this package as they are now."""
         data = bundle(lab.parent, files_beside(lab))
-        return Session(start_launcher(self.client, self._containers[0].id, data), f"{FOLDER}/labs")
+        return Session(start_launcher(self.client, self._containers[0].id, data), f"{FOLDER}/labs", lab.parent)
 
     def containers_for(self, spec: Spec) -> list[Container]:
         """Those of the head and of the first nodes, as many as the spec asks for."""

@@ -64,7 +64,8 @@ class Embedded:
         folder = Path(tempfile.mkdtemp(prefix="parlab-lab-"))  # the launcher removes it
         try:
             copy_beside(lab, folder)
-            return Session(Pipe([sys.executable, "-m", "parlab.node.launcher", LOOPBACK, str(folder)]), str(folder))
+            launcher = Pipe([sys.executable, "-m", "parlab.node.launcher", LOOPBACK, str(folder)])
+            return Session(launcher, str(folder), lab.parent)
         except BaseException as error:
             shutil.rmtree(folder, ignore_errors=True)
             if isinstance(error, OSError):

@@ -1,14 +1,17 @@
 """A conversation with a launcher (parlab/node/launcher.py), wherever it runs. Every read has a deadline."""
 
+import json
 import queue
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import suppress
+from pathlib import Path
 from typing import Protocol
 
 from parlab.errors import RunError
 from parlab.formatting import Show
+from parlab.host.places import shown
 from parlab.model.messages import AnyCommand, AnyEvent, Listening, Output, ProtocolError, Waiting, event_of, to_line
 
 OPEN_SECONDS = 20
@@ -26,10 +29,15 @@ class Transport(Protocol):
 
 
 class Session:
-    """Commands out, events in; `labs` is the folder of labs as the ranks see it."""
+    """Commands out, events in; `labs` is the lab's folder as the ranks see it, a copy of the user's own, `folder`.
 
-    def __init__(self, transport: Transport, labs: str) -> None:
+    What the launcher says of a file there is told of the user's: that is the one to open and to mend.
+    """
+
+    def __init__(self, transport: Transport, labs: str, folder: Path | None = None) -> None:
         self._transport, self.labs = transport, labs
+        self._copy = f"{labs}/".encode()
+        self._own = self._copy if folder is None else json.dumps(f"{shown(folder)}/")[1:-1].encode()
         self.boot = ""  # of the kernel that the launcher is under, once it listens
         self._events: queue.SimpleQueue[AnyEvent | ProtocolError | None] = queue.SimpleQueue()
         self._garbled = False
@@ -45,7 +53,7 @@ class Session:
 
     def _hear(self, line: bytes) -> None:
         try:
-            self._events.put(event_of(line))
+            self._events.put(event_of(line.replace(self._copy, self._own)))
         except ProtocolError as error:  # ends the launch; one of them is enough for that
             if not self._garbled:
                 self._events.put(error)

@@ -14,7 +14,7 @@ from parlab.backend.registry import open_backend
 from parlab.course.catalog import see_that_it_can_be_a_lab
 from parlab.course.handout import read_handout
 from parlab.errors import EXIT_CLOSED_PIPE, Interrupted, ParlabError, RunError, UsageError
-from parlab.host.places import COMMAND, RESULTS
+from parlab.host.places import COMMAND, RESULTS, shown
 from parlab.host.signals import deferred, interruptible
 from parlab.judge.verdict import exit_code
 from parlab.results.junit import to_junit
@@ -71,13 +71,13 @@ def run_and_show(path: Path, request: Request, output: Output) -> None:
                 if wrong := write_or_complain(path, text(run)):
                     unwritten.extend(wrong)
                 else:
-                    console.print(Text(f"written: {os.path.relpath(path)}", style="dim"), soft_wrap=True)
+                    console.print(Text(f"written: {shown(path)}", style="dim"), soft_wrap=True)
 
     run = run_one(console, path, request, tell, quiet=output.quiet)
-    if unwritten:
-        raise ParlabError("; ".join(unwritten))
     tell_failure(run)
-    if code := exit_code(run, check=output.check):
+    for wrong in unwritten:
+        print(f"error: {wrong}", file=sys.stderr)
+    if code := exit_code(run, check=output.check) or (ParlabError.exit_code if unwritten else 0):
         sys.exit(code)
 
 
@@ -92,16 +92,20 @@ def run_one(console: Console, path: Path, request: Request, tell: Callable[[Run,
     return run
 
 
+def _complain(line: str) -> None:
+    print(line, file=sys.stderr)
+
+
 def tell_failure(run: Run) -> None:
     """Say on stderr why a run broke off, if it did."""
     if run.failure is not None:
-        print(f"error: {run.failure.text}", file=sys.stderr)
+        _complain(f"error: {run.failure.text}")
 
 
 def _keep(run: Run) -> Text:
     """Keep the record; where it is, or why it is not, to be said after the run's figures."""
     try:
-        return Text(f"kept as {os.path.relpath(keep(run))}; {COMMAND} report draws it", style="dim")
+        return Text(f"kept as {shown(keep(run))}; {COMMAND} report draws it", style="dim")
     except OSError as error:
         return Text(f"not kept in {RESULTS}: {error}", style="yellow")
 

@@ -2,14 +2,13 @@
 
 import sys
 from collections.abc import Sequence
-from os.path import relpath
 from pathlib import Path
 
 from parlab.commands.labs import compare
 from parlab.errors import ParlabError, UsageError
 from parlab.formatting import size
 from parlab.host.environment import ensure_installed
-from parlab.host.places import COMMAND, RESULTS
+from parlab.host.places import COMMAND, RESULTS, shown
 from parlab.report.export import find_browser, picture
 from parlab.results.store import find, kept, read_all, read_json, see_that_it_can_be_written, write_whole
 from parlab.run.request import read_output
@@ -86,4 +85,4 @@ def _write(file: Path, content: str | bytes) -> None:
         write_whole(file, content)
     except OSError as error:
         raise ParlabError(f"{file} could not be written: {error}") from error
-    print(f"written: {relpath(file)} ({size(file.stat().st_size)})")
+    print(f"written: {shown(file)} ({size(file.stat().st_size)})")

@@ -3,6 +3,7 @@
 import os
 import sys
 from pathlib import Path
+from shlex import quote
 
 from platformdirs import user_state_path
 
@@ -21,5 +22,22 @@ def _made_by_invoke() -> bool:
     return not INSTALLED and note.exists() and note.read_text().strip() == str(ROOT)
 
 
+def shown(path: Path) -> str:
+    """A path as it can be typed here: below the current folder from there, elsewhere whole.
+
+    Never with `..`: where a link has led into the folder, a shell takes that for another than the kernel does.
+    """
+    try:
+        whole, here = path.absolute(), Path.cwd()
+    except OSError:  # the current folder has been removed
+        return str(path)
+    return str(whole.relative_to(here) if whole.is_relative_to(here) else whole)
+
+
+def _typed() -> str:
+    wrapper = shown(ROOT / "invoke")
+    return f"./{wrapper}" if wrapper == "invoke" else quote(wrapper)
+
+
 OWN_VENV = _made_by_invoke()
-COMMAND = "./invoke" if OWN_VENV else "parlab"  # what a user types before a task's name
+COMMAND = _typed() if OWN_VENV else "parlab"  # what a user types before a task's name

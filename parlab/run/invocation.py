@@ -27,7 +27,7 @@ from parlab.results.record import Claim, Failure, MeasuredCase, Run, Verdict
 from parlab.run.lab_file import LabFile
 from parlab.run.launch import Order, Result, launch
 from parlab.run.observer import Observer
-from parlab.run.plan import Chosen, Plan, make_plan
+from parlab.run.plan import Chosen, Plan, left_out, make_plan
 from parlab.run.request import Request
 
 GIT_SECONDS = 5
@@ -49,6 +49,8 @@ def run_lab(path: Path, request: Request, backend: Backend, observer: Observer) 
         session.await_launcher(observer.say)
         file = LabFile(session, backend.placement(0), path.name)
         plan = make_plan(file.declaration(request), path, request, docstring(path))
+        for line in left_out(plan, request):
+            observer.say(line)
         backend.start(plan.largest, observer.say)
         observer.begin(plan.largest, backend.nodes(plan.largest))
         return _run(Bench(backend, session, file, plan, observer), now)

@@ -3,7 +3,7 @@
 Every function raises UsageError, in one line, for a request that the lab cannot meet.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
@@ -105,6 +105,21 @@ def choose_specs(lab: Declaration, request: Request) -> list[Spec]:
     sizes = request.nodes or lab.nodes
     wanted = [size for size in sizes if any(case.runs_on(size) for case in lab.cases)]
     if not wanted:
-        raise UsageError(f"none of this lab's cases runs on {' or '.join(plural(size, 'node') for size in sizes)}")
+        raise UsageError(f"none of this lab's cases runs on {_nodes(sizes)}")
     cores, speed, unit = request.cores or lab.cores, request.speed or lab.speed, request.unit or lab.unit
     return [Spec(size, cores, speed, unit) for size in wanted]
+
+
+def left_out(plan: Plan, request: Request) -> list[str]:
+    """The cases that run on none of the plan's sizes, and the sizes that no case runs on, a line each."""
+    chosen = [spec.nodes for spec in plan.specs]
+    idle = (one.case for one in plan.cases if not any(map(one.case.runs_on, chosen)))
+    sizes = (size for size in request.nodes or plan.lab.nodes if size not in chosen)
+    return [
+        *(f"left out: {case.name} runs only on {_nodes(case.only_on)}" for case in idle),
+        *(f"left out: no case runs on {_nodes([size])}" for size in sizes),
+    ]
+
+
+def _nodes(sizes: Sequence[int]) -> str:
+    return " or ".join(plural(size, "node") for size in sizes)

@@ -79,8 +79,17 @@ def by_name(run: Run) -> dict[str, MeasuredCase]:
 
 
 def comparison_rows(first: Run, second: Run) -> Iterator[tuple[str, ...]]:
-    """A row for each case of either run: its name, ideal, both times, their ratio, and how far each is off."""
+    """A row for each case of either run: its name, ideal, both times, their ratio, and how far each is off.
+
+    Cases of different labs are different work, even under one name: each has a row of its own, without a ratio.
+    """
     ours, theirs = by_name(first), by_name(second)
+    if first.lab != second.lab:
+        for name, case in ours.items():
+            yield f"{first.lab}: {name}", *_side_by_side(case, None)
+        for name, case in theirs.items():
+            yield f"{second.lab}: {name}", *_side_by_side(None, case)
+        return
     for name in {**ours, **theirs}:
         yield name, *_side_by_side(ours.get(name), theirs.get(name))
 
@@ -91,7 +100,7 @@ def differences(first: Run, second: Run) -> list[str]:
     if first.id == second.id:
         found.append("A and B are the same run")
     if first.lab != second.lab:
-        found.append(f"different labs: {first.lab} and {second.lab}")
+        found.append(f"different labs: {first.lab} and {second.lab}; no case of one is set against one of the other")
     if first.backend != second.backend:
         found.append(f"different backends: {first.backend} and {second.backend}")
     if first.spec != second.spec:

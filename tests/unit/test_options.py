@@ -12,7 +12,7 @@ from parlab.lab import BOUNDS, Lab
 from parlab.model.case import FUTURES, MPI, PYTHON
 from parlab.model.declaration import Declaration
 from parlab.node.declare import declaration_of
-from parlab.run.plan import choose_cases, choose_specs, make_plan
+from parlab.run.plan import choose_cases, choose_specs, left_out, make_plan
 from parlab.run.request import Request, read_request, read_setting
 
 Declared = tuple[Any, dict[str, Any]]
@@ -207,6 +207,16 @@ def test_a_size_that_no_case_runs_on_is_left_out() -> None:
     lab = lab_of((pool, {"nodes": 1}), (threads, {"nodes": [2, 4]}), nodes=[1, 2, 3, 4])
     assert [spec.nodes for spec in choose_specs(lab, asked())] == [1, 2, 4]
     assert [spec.nodes for spec in choose_specs(lab, asked(nodes="8,4,3"))] == [4]
+
+
+def test_what_does_not_run_on_the_sizes_that_were_asked_for_is_named() -> None:
+    lab = lab_of((pool, {"nodes": 1}), (threads, {"nodes": [2, 4]}), (loop, {}), nodes=[1, 2, 4])
+    request = asked(nodes="1,3")
+    assert left_out(make_plan(lab, Path("sample.py"), request, ""), request) == [
+        "left out: threads runs only on 2 nodes or 4 nodes"
+    ]
+    only = lab_of((pool, {"nodes": 1}), nodes=[1])
+    assert left_out(make_plan(only, Path("sample.py"), Request(), ""), Request()) == []
 
 
 def test_sizes_that_no_case_runs_on_at_all_are_refused() -> None:

@@ -52,3 +52,13 @@ def test_a_missing_lab_file_is_no_lab_to_run(site: Path) -> None:
     refused = told(site, "gone.py")
     assert (refused.returncode, refused.stdout) == (2, "")
     assert refused.stderr == "usage: there is no task 'gone.py'; parlab --list names them all\n"
+
+
+def test_a_path_is_shown_as_it_can_be_typed_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "inner").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "inner")
+    monkeypatch.chdir(tmp_path)
+    assert places.shown(tmp_path / "inner/file") == "inner/file"
+    assert places.shown(Path("inner/file")) == "inner/file"
+    monkeypatch.chdir(tmp_path / "inner")
+    assert places.shown(tmp_path / "other/file") == str(tmp_path / "other/file")

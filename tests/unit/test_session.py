@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -51,6 +52,13 @@ def test_a_message_of_the_wrong_shape_ends_the_launch_and_is_named_with_its_rank
     assert '{"event": "done", "rank": 3, "outcome": 1}' in said
     assert "node-2 is paused." in said
     assert "a warning" in said
+
+
+def test_what_is_said_of_the_copy_of_a_lab_is_told_of_the_users_own(tmp_path: Path) -> None:
+    own = tmp_path / 'a "quoted" bär'
+    copy = Output("stderr", '  File "/cluster/run/labs/data/x.py", line 3, in work')
+    session = Session(Script(to_line(copy)), "/cluster/run/labs", own)
+    assert session.next_event(time.monotonic() + FAR) == Output("stderr", f'  File "{own}/data/x.py", line 3, in work')
 
 
 def test_a_launcher_that_cannot_be_understood_did_not_start() -> None:
