@@ -8,6 +8,10 @@ Universal Scalability (Gunther, "Guerrilla Capacity Planning", 2007): a fraction
 worker has to agree with every other, which costs `coherency` each time, so that too many are slower than fewer,
 
     speed-up(p) = p / (1 + contention (p - 1) + coherency p (p - 1))
+
+Launches of one size are not independent: each size is off the curve by something of its own, which further launches do
+not average out. So a law is fitted to one mean a size, and the intervals have the freedom of the sizes, not of the
+launches. Ten launches a size make each mean surer; they do not stand for more sizes.
 """
 
 import math
@@ -173,7 +177,7 @@ LAWS: tuple[tuple[str, Law, tuple[str, ...], int], ...] = (
 
 
 def fits(workers: Sequence[int], speedups: Sequence[float]) -> list[Fit]:
-    """The laws that so many sizes can tell of, fitted to one speed-up a launch."""
+    """The laws that so many sizes can tell of; each launch has its workers and its speed-up."""
     sizes = len(set(workers))
     found = (_fit(name, law, names, workers, speedups) for name, law, names, least in LAWS if sizes >= least)
     return [fit for fit in found if fit is not None]
@@ -204,13 +208,16 @@ def too_few(sizes: int) -> str:
 def _fit(name: str, law: Law, names: tuple[str, ...], workers: Sequence[int], speedups: Sequence[float]) -> Fit | None:
     p, measured = np.asarray(workers, float), np.asarray(speedups, float)
     # Of a launch of any size, the error is taken to be the same fraction of its time: so logarithms are compared.
+    logs = np.log(measured)
+    sizes = np.unique(p)
+    means = np.array([logs[p == size].mean() for size in sizes])
     try:
         values, covariance = curve_fit(
-            lambda p, *values: np.log(law(p, *values)), p, np.log(measured), p0=[START] * len(names), bounds=(0, 1)
+            lambda p, *values: np.log(law(p, *values)), sizes, means, p0=[START] * len(names), bounds=(0, 1)
         )
     except RuntimeError:  # no parameters were found
         return None
-    spread = t.ppf((1 + CONFIDENCE) / 2, len(p) - len(names)) * np.sqrt(np.diag(covariance))
+    spread = t.ppf((1 + CONFIDENCE) / 2, len(sizes) - len(names)) * np.sqrt(np.diag(covariance))
     parameters = tuple(
         Parameter(name, float(value), max(0.0, value - wide), min(1.0, value + wide))
         for name, value, wide in zip(names, values, np.nan_to_num(spread, nan=1.0, posinf=1.0), strict=True)
