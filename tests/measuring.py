@@ -38,7 +38,7 @@ class NotMeasured(Exception):
 
 
 def measured(verdict: Verdict) -> None:
-    """Raise NotMeasured unless it is the verdict of a measurement.
+    """Raise NotMeasured unless it is the verdict of a measurement that decides each claim.
 
     Limits that do not hold while the host is quiet are no noise: they may spoil one try, such as by a burst during
     the unpaced burn, and fail the test when they spoil all.
@@ -46,6 +46,8 @@ def measured(verdict: Verdict) -> None:
     if not verdict.is_measurement:
         noisy = verdict.quiet.answer is Answer.NO
         raise NotMeasured((verdict.quiet if noisy else verdict.held).evidence, excusable=noisy)
+    if verdict.reproduced.answer is Answer.UNDECIDED:
+        raise NotMeasured(verdict.reproduced.evidence)
 
 
 @dataclass(frozen=True)

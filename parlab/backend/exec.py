@@ -35,6 +35,8 @@ PARTS = (  # what runs in nodes
     "results/record.py",
     "judge/__init__.py",
     "judge/claims.py",
+    "judge/draws.py",
+    "judge/uncertainty.py",
     "node",
 )
 

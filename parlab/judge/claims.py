@@ -1,12 +1,29 @@
-"""A lab's claims, tried on what was measured, in a process that has run the lab's file (parlab/node/claims.py)."""
+"""Claims: each of the lab's expectations, and how sure its answer is; in a process that has run the lab's file.
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+How it works. An expectation is called with the cases as they were measured, and with DRAWS more sets of cases, as they
+may have come out just as well (parlab/judge/draws.py). It is shown if it holds of what was measured and of all but
+2.5 % of the rest; not shown if it fails of both; else it is undecided, and more launches are needed. So any assertion
+may be written, and none has to know of intervals. Beside the answer stands the least change of one quantity, in either
+direction, that would make it another one, and how well that quantity is known.
+"""
+
+import math
+import random
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
-from parlab.formatting import decimal
+from parlab.analysis.spread import Estimate, Spread
+from parlab.formatting import decimal, percent
+from parlab.judge.draws import CPU, bisected, drawn, moved
+from parlab.judge.uncertainty import NOTHING_KNOWN, TIME, Key, Known
 from parlab.lab import CannotBeShown, Expectation, Lab
 from parlab.results.record import Answer, Claim, MeasuredCase
+from parlab.thresholds import DRAWS, SURE
+
+STEPS = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)  # logarithms of factors
+AMOUNTS = {TIME: ("takes", "longer", "less"), CPU: ("uses", "more CPU time", "less CPU time")}
+Estimates = Mapping[str, Mapping[str, Estimate]]  # by case and quantity
 
 
 @dataclass(frozen=True)
@@ -20,9 +37,13 @@ class Tried:
 
 @dataclass(frozen=True)
 class Question:
-    """What the claims of a lab are tried on; whether any case was run with `overridden` settings."""
+    """What the claims of a lab are tried on, as it is sent to where its file may run (parlab/node/claims.py).
+
+    `spreads` are those of earlier launches; `overridden` is whether any case was run with other settings.
+    """
 
     cases: list[Tried]
+    spreads: list[tuple[Key, Spread]]
     overridden: bool
 
 
@@ -54,26 +75,113 @@ class Cases(dict[str, MeasuredCase]):
         return found[0]
 
 
-def try_claims(lab: Lab, cases: Sequence[MeasuredCase], *, overridden: bool = False) -> tuple[Claim, ...]:
-    """Try each expectation. One that does not hold of cases with `overridden` settings is none that the lab makes."""
+def try_claims(
+    lab: Lab, cases: Sequence[MeasuredCase], known: Known = NOTHING_KNOWN, *, overridden: bool = False
+) -> tuple[Claim, ...]:
+    """Judge each expectation. One that does not hold of cases with `overridden` settings is none that the lab makes.
+
+    `known` is the spread of earlier launches, for cases with few of their own.
+    """
     by_name = Cases({case.name: case for case in cases})
-    claims = []
-    for expectation in lab.expectations:
+    tried = [_Trial(expectation, by_name, _lacking(expectation, cases)).claim for expectation in lab.expectations]
+    if all(claim.answer is Answer.CANNOT for claim in tried):
+        return tuple(tried)
+    estimates = {case.name: known.estimates(case) for case in cases}
+    draws = _draws(by_name, estimates)
+    judged = (
+        claim if claim.answer is Answer.CANNOT else _judged(claim, expectation, by_name, estimates, draws)
+        for claim, expectation in zip(tried, lab.expectations, strict=True)
+    )
+    return tuple(_not_the_labs_own(claim) if overridden else claim for claim in judged)
+
+
+@dataclass(frozen=True)
+class _Trial:
+    """One call of an expectation."""
+
+    expectation: Expectation
+    cases: Cases
+    why_not: str = ""
+
+    @property
+    def claim(self) -> Claim:
+        """What comes of it, as if what was measured were exact."""
         answer, why = Answer.YES, ""
         try:
-            if reason := _lacking(expectation, cases):
-                raise CannotBeShown(reason)
-            expectation.function(by_name)
+            if self.why_not:
+                raise CannotBeShown(self.why_not)
+            self.expectation.function(self.cases)
         except CannotBeShown as error:
             answer, why = Answer.CANNOT, str(error)
         except AssertionError as error:
             answer, why = Answer.NO, str(error).partition("\n")[0] or "its assertion has no message"
         except Exception as error:  # what was measured must not be lost for it
             answer, why = Answer.NO, f"{type(error).__name__}: {error}"
-        if answer is Answer.NO and overridden:
-            answer, why = Answer.CANNOT, f"the lab claims it of its own settings; of these, {why}"
-        claims.append(Claim(expectation.name, answer, why, expectation.declared.required))
-    return tuple(claims)
+        return Claim(self.expectation.name, answer, why, self.expectation.declared.required)
+
+
+def _draws(cases: Cases, estimates: Estimates) -> list[Cases]:
+    """Cases as they may have come out; the same ones for the same record."""
+    source = random.Random(0)
+    return [Cases({name: drawn(case, estimates[name], source) for name, case in cases.items()}) for _ in range(DRAWS)]
+
+
+def _judged(
+    claim: Claim, expectation: Expectation, cases: Cases, estimates: Estimates, draws: Sequence[Cases]
+) -> Claim:
+    """The claim with how sure it is."""
+    found = [_Trial(expectation, draw).claim.answer for draw in draws]
+    decided = [answer is Answer.YES for answer in found if answer is not Answer.CANNOT]
+    holds = sum(decided) / len(decided) if decided else float(claim.answer is Answer.YES)
+    margin, bases = _margin(claim.answer, expectation, cases, estimates)
+    answer, why = claim.answer, claim.why
+    if (holds if claim.answer is Answer.YES else 1 - holds) < SURE:
+        answer = Answer.UNDECIDED
+        why = ". ".join(filter(None, (why, f"it holds in {percent(holds, 0)} of what these launches allow")))
+    return replace(claim, answer=answer, why=why, holds=holds, margin=margin, rests_on=bases)
+
+
+def _margin(answer: Answer, expectation: Expectation, cases: Cases, estimates: Estimates) -> tuple[str, str]:
+    """The least change that makes the answer another one, and what the spreads of all that can do so rest on."""
+    found = sorted(_changes(answer, expectation, cases, estimates), key=lambda change: change[0])
+    if not found:
+        return "", ""
+    _, words, _ = found[0]
+    return words, "; ".join(dict.fromkeys(basis for _, _, basis in found))
+
+
+def _changes(
+    answer: Answer, expectation: Expectation, cases: Cases, estimates: Estimates
+) -> Iterator[tuple[float, str, str]]:
+    """Each quantity that can turn the answer: by how many of its errors, in words, and what these rest on."""
+    for name, case in cases.items():
+        known = dict(estimates[name])
+        if TIME in known:
+            known[CPU] = known[TIME]
+        for quantity, estimate in known.items():
+            for sign in (1, -1):
+
+                def flips(change: float) -> bool:
+                    factors = {quantity: math.exp(sign * change)}  # noqa: B023  it is called before the next round
+                    other = Cases({**cases, name: moved(case, factors)})  # noqa: B023
+                    return _Trial(expectation, other).claim.answer is not answer
+
+                change = bisected(flips, STEPS)
+                if math.isfinite(change):
+                    words = _in_words(name, quantity, math.expm1(sign * change), estimate)
+                    yield change / estimate.error, words, estimate.rests_on
+
+
+def _in_words(name: str, quantity: str, change: float, estimate: Estimate) -> str:
+    verb, more, less = AMOUNTS.get(quantity, ("has", f"more {quantity}", f"less {quantity}"))
+    amount = f"{percent(abs(change))} {more if change > 0 else less}"
+    return f"another answer if {name} {verb} {amount}, known within {percent(estimate.within)}"
+
+
+def _not_the_labs_own(claim: Claim) -> Claim:
+    if claim.answer in (Answer.YES, Answer.CANNOT):
+        return claim
+    return replace(claim, answer=Answer.CANNOT, why=f"the lab claims it of its own settings; of these, {claim.why}")
 
 
 def _lacking(expectation: Expectation, cases: Sequence[MeasuredCase]) -> str:

@@ -1,9 +1,9 @@
-"""The verdict: four questions, each answered yes, no, or cannot be shown here, with its evidence.
+"""The verdict: four questions, each answered yes, no, undecided, or cannot be shown here, with its evidence.
 
     correct      each case gave the serial results, or the outcome that it declares
     held         the limits were in force and delivered
     quiet        the host had the CPU to give (parlab/judge/noise.py)
-    reproduced   what the lab expects holds
+    reproduced   what the lab expects holds (parlab/judge/claims.py), or too few launches tell
 
 A run that is not held or not quiet is not a measurement: its claims are not judged, so that noise never fails one. A
 wrong result is wrong in any noise.
@@ -28,12 +28,13 @@ from parlab.judge.noise import disturbances, disturbed, load, undelivered, used_
 from parlab.model.declaration import ClaimDeclared
 from parlab.model.spec import PERIOD
 from parlab.results.record import Answer, Claim, Finding, MeasuredCase, NodeRecord, Run, Verdict
-from parlab.thresholds import BURN_TICK, BURN_WITHIN, LIMIT_EXACT, LIMIT_PERIODS, LIMIT_SLACK, LIMIT_SLACK_S
+from parlab.thresholds import AGAIN, BURN_TICK, BURN_WITHIN, LIMIT_EXACT, LIMIT_PERIODS, LIMIT_SLACK, LIMIT_SLACK_S
 
 TAMPERED = (
     f"something else changes limits, or this engine ignores them. {COMMAND} status shows those that the engine has; "
     f"{COMMAND} down, then run again"
 )
+LAUNCH_AGAIN = f"launch again: --repeat {AGAIN}, or more, tells more of it"
 BUSY = "the host did not have that much CPU to give: close other programs on it, and run again"
 
 
@@ -71,7 +72,8 @@ def exit_code(run: Run, *, check: bool) -> int:
         return 0
     if not run.verdict.is_measurement:
         return EXIT_NOT_A_MEASUREMENT
-    return EXIT_CLAIM_FAILED if run.verdict.reproduced.answer is Answer.NO else 0
+    codes = {Answer.NO: EXIT_CLAIM_FAILED, Answer.UNDECIDED: EXIT_NOT_A_MEASUREMENT}
+    return codes.get(run.verdict.reproduced.answer, 0)
 
 
 def worst(runs: Sequence[Run], *, check: bool) -> int:
@@ -207,7 +209,10 @@ def _reproduced(claims: Sequence[Claim], why_not: str) -> Finding:
     if failed:
         return Finding(Answer.NO, _first_of(failed), "look where the time went, above")
     unshown = [f"{claim.name}: {claim.why}" for claim in claims if claim.answer is Answer.CANNOT]
-    shown = f"{len(claims) - len(unshown)} of {plural(len(claims), 'claim')} shown"
+    undecided = [f"{claim.name}: {claim.why}" for claim in claims if claim.answer is Answer.UNDECIDED]
+    shown = f"{len(claims) - len(unshown) - len(undecided)} of {plural(len(claims), 'claim')} shown"
+    if undecided:
+        return Finding(Answer.UNDECIDED, f"{shown}; {_first_of(undecided)}", LAUNCH_AGAIN)
     if not unshown:
         return Finding(Answer.YES, shown)
     answer = Answer.YES if len(unshown) < len(claims) else Answer.CANNOT

@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from parlab.judge.claims import Question, Tried, try_claims
+from parlab.judge.uncertainty import Known
 from parlab.lab import Lab
 from parlab.model.messages import from_line, to_line
 from parlab.node.declare import private_output, read_lab
@@ -27,7 +28,8 @@ def main() -> None:
     answer = private_output()
     lab = read_lab(Path(sys.argv[1]))
     cases = [in_full(tried, lab) for tried in question.cases]
-    answer.write(to_line(try_claims(lab, cases, overridden=question.overridden)))
+    known = Known(dict(question.spreads))
+    answer.write(to_line(try_claims(lab, cases, known, overridden=question.overridden)))
     answer.close()
     sys.stdout.flush()
     os._exit(0)  # as parlab/node/declare.py does

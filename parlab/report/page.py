@@ -27,7 +27,7 @@ from parlab.report.style import Chart
 from parlab.report.timelines import case_chart
 from parlab.report.views import RunView
 from parlab.results.record import Answer, Run
-from parlab.terminal.summary import by_name, comparison_rows, differences, in_short, most_off_by, sizes
+from parlab.terminal.summary import by_name, claim_in_words, comparison_rows, differences, in_short, most_off_by, sizes
 
 HERE = Path(__file__).parent
 TITLE_PIXELS = 24  # of a line above a chart
@@ -148,6 +148,7 @@ def _page(template: str, title: str, charts: Sequence[Chart], **content: Any) ->
         lstrip_blocks=True,
     )
     environment.filters["code"] = _code
+    environment.filters["claim"] = claim_in_words
     environment.globals["command"] = COMMAND
     return environment.get_template(template).render(
         title=title,

@@ -149,7 +149,7 @@ class RunView:
 
     @property
     def answer(self) -> str:
-        """How good that is, and its class in the style sheet: yes, no or cannot."""
+        """How good that is, and its class in the style sheet: yes, no, undecided or cannot."""
         return self.run.verdict.reproduced.answer.name.lower() if self.run.stands else "no"
 
     @cached_property

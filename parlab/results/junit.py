@@ -15,7 +15,7 @@ AS_DECLARED = Finding(Answer.YES, "")
 def to_junit(*runs: Run, not_run: Mapping[str, str] = MappingProxyType({})) -> str:
     """The XML document, a suite a run, and one for each lab that was `not_run`, with the reason why.
 
-    What cannot be shown here is skipped; what broke off, or was not run, is an error.
+    What cannot be shown here, or is undecided, is skipped; what broke off, or was not run, is an error.
     """
     document = JUnitXml()
     for run in runs:
@@ -60,7 +60,7 @@ def _test(run: Run, kind: str, name: str, finding: Finding, case: MeasuredCase |
     test = TestCase(_plain(name), f"lab.{run.lab}.{kind}", sum(case.times) if case else 0.0)
     if finding.answer is Answer.NO:
         test.result = [Failure(_plain(". ".join(filter(None, (finding.evidence, finding.cure)))))]
-    elif finding.answer is Answer.CANNOT:
+    elif finding.answer in (Answer.UNDECIDED, Answer.CANNOT):
         test.result = [Skipped(_plain(finding.evidence))]
     elif finding.evidence:
         test.system_out = _plain(finding.evidence)

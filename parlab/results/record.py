@@ -7,7 +7,8 @@
     repeats[] {startup_s, shutdown_s, outcome, complaint, metrics{}, spans[], nodes{}, clocks{}}
     spans[]   a task each (parlab/task/recorder.py); a phase of it that ends as it begins is a mark
     nodes{}   {wanted, engine[], burned, readings[]} by name; clocks{} {offset_s, uncertainty_s}, too
-    verdict   {correct, held, quiet, reproduced: {answer, evidence, cure}, claims[] {name, answer, why, required}}
+    verdict   {correct, held, quiet, reproduced: {answer, evidence, cure}, claims[] {name, answer, why, required,
+              holds, margin, rests_on}}
 
 What follows from these is written beside them for other readers, and worked out anew on reading: of a case
 `measured_s` (the median), `off_by`, `speedup`, `by_node`, `metrics`; of a repeat `measured_s`, `by_node`, `breakdown`.
@@ -38,6 +39,7 @@ class Answer(Enum):
 
     YES = "yes"
     NO = "no"
+    UNDECIDED = "undecided"  # a claim that what was measured neither shows nor refutes
     CANNOT = "cannot be shown here"
 
 
@@ -52,12 +54,15 @@ class Finding:
 
 @dataclass(frozen=True)
 class Claim:
-    """One of the lab's expectations: whether it holds, and if not, why."""
+    """One of the lab's expectations: whether it holds, why not, and how sure that is (parlab/judge/claims.py)."""
 
     name: str
     answer: Answer
     why: str = ""
     required: bool = True  # be shown on a cluster of 2 CPUs
+    holds: float | None = None  # in this share of what the launches allow; None of what was not judged
+    margin: str = ""  # the least change that makes the answer another one, in words
+    rests_on: str = ""  # what the spread of the launches was taken from
 
 
 @dataclass(frozen=True)
@@ -103,7 +108,7 @@ class Repeat:
     clocks: Mapping[str, Clock] = field(default_factory=dict)  # of nodes with a kernel of their own
     metrics: Mapping[str, float] = field(default_factory=dict)  # that the case has taken itself
 
-    @property
+    @cached_property
     def measured_s(self) -> float | None:
         """From the first submission to the last receipt; None where no task came back."""
         if not self.spans:

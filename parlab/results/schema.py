@@ -13,7 +13,8 @@ from typing import Any
 # 4  handout; marks
 # 5  other names: run_delay_s (was stalled_s), foreign (strangers), metrics (figures), required (must), breakdown
 #    (account) with contended (held_back) and transfer (on_the_way); nodes of a case, by name
-SCHEMA = 5
+# 6  claims with holds, margin and rests_on; the answer `undecided`; lab_file in the environment
+SCHEMA = 6
 
 Document = dict[str, Any]
 
@@ -41,7 +42,11 @@ def _from_4(document: Document) -> None:
         case.setdefault("nodes", _nodes_of_4(case))
 
 
-STEPS: dict[int, Callable[[Document], None]] = {3: _from_3, 4: _from_4}
+def _from_5(document: Document) -> None:
+    """All that 6 has added may be left out."""
+
+
+STEPS: dict[int, Callable[[Document], None]] = {3: _from_3, 4: _from_4, 5: _from_5}
 READABLE = (*STEPS, SCHEMA)
 
 

@@ -17,6 +17,7 @@ from parlab.errors import UsageError
 from parlab.host.places import COMMAND, RESULTS
 from parlab.results.record import MeasuredCase, Repeat, Run
 from parlab.results.schema import READABLE, SCHEMA, upgrade
+from parlab.thresholds import EARLIER_RUNS
 
 
 def to_json(run: Run) -> dict[str, Any]:
@@ -146,6 +147,15 @@ def read_all(folder: Path = RESULTS) -> tuple[dict[int, Run], dict[int, str]]:
         except UsageError as error:
             unread[number] = f"{path.stem}: {str(error).removeprefix(f'{path}: ')}"
     return runs, unread
+
+
+def earlier_runs(lab: str, folder: Path = RESULTS) -> list[Run]:
+    """The newest runs of a lab, as many as are worth reading; what cannot be read is left out."""
+    found = []
+    for path in [path for path in kept(folder) if f"-{lab}-" in path.stem][:EARLIER_RUNS]:
+        with suppress(UsageError):
+            found.append(read_json(path))
+    return found
 
 
 class _Schema(msgspec.Struct):

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +19,14 @@ from parlab.course.handout import docstring
 from parlab.errors import EXIT_CLOSED_PIPE, Interrupted, ParlabError, RunError
 from parlab.host.places import INSTALLED, ROOT
 from parlab.host.signals import undisturbed
+from parlab.judge.uncertainty import LAB_FILE, Known
 from parlab.judge.verdict import judge
 from parlab.model.case import RIGHT, Case
 from parlab.model.declaration import Asked
 from parlab.model.messages import to_line
 from parlab.model.spec import Spec
 from parlab.results.record import Claim, Failure, MeasuredCase, Run, Verdict
+from parlab.results.store import earlier_runs
 from parlab.run.lab_file import LabFile
 from parlab.run.launch import Order, Result, launch
 from parlab.run.observer import Observer
@@ -40,7 +43,7 @@ def run_lab(path: Path, request: Request, backend: Backend, observer: Observer) 
     Raises UsageError for what is no lab and for a request that it cannot meet, and ParlabError for a cluster that does
     not come up.
     """
-    now = datetime.now().astimezone()
+    now, digest = datetime.now().astimezone(), sha256(path.read_bytes()).hexdigest()[:12]  # it may be edited meanwhile
     with (
         backend.hold(f"lab.{path.stem}", observer.say),
         backend.ready(observer.say),
@@ -53,7 +56,7 @@ def run_lab(path: Path, request: Request, backend: Backend, observer: Observer) 
             observer.say(line)
         backend.start(plan.largest, observer.say)
         observer.begin(plan.largest, backend.nodes(plan.largest))
-        return _run(Bench(backend, session, file, plan, observer), now)
+        return _run(Bench(backend, session, file, plan, observer, digest), now)
 
 
 @dataclass(frozen=True)
@@ -65,6 +68,7 @@ class Bench:
     file: LabFile
     plan: Plan
     observer: Observer
+    digest: str  # of the lab's file
 
 
 @contextmanager
@@ -96,8 +100,9 @@ def _run(bench: Bench, now: datetime) -> Run:
                 software |= ran_on
                 bench.observer.case(case)
                 measured.append((chosen, case))
-            environment = _environment(plan, backend, software)
-            verdict = judged(lambda: bench.file.claims(plan, measured), broke_off=False)
+            environment = _environment(bench, software)
+            known = Known.of(earlier_runs(plan.path.stem), backend.name, environment)
+            verdict = judged(lambda: bench.file.claims(plan, measured, known), broke_off=False)
     except (ParlabError, Interrupted) as error:
         failure = Failure(str(error), error.exit_code)
     except BrokenPipeError:  # as by `| head`
@@ -106,7 +111,7 @@ def _run(bench: Bench, now: datetime) -> Run:
         failure = Failure(describe(error), RunError.exit_code)
     if verdict is None or failure is not None:
         with undisturbed():
-            environment = _environment(plan, backend, software)
+            environment = _environment(bench, software)
         verdict = judged(tuple, broke_off=True)
     return Run(
         id=run_id,
@@ -143,12 +148,12 @@ def _lifted(backend: Backend, spec: Spec, observer: Observer) -> Iterator[None]:
         raise
 
 
-def _environment(plan: Plan, backend: Backend, software: Mapping[str, Any]) -> dict[str, Any]:
+def _environment(bench: Bench, software: Mapping[str, Any]) -> dict[str, Any]:
     """The machine, the engine and the software, for the record."""
     found: dict[str, Any] = {}
     with suppress(*FAILURES):  # an engine that is gone has nothing more to tell
-        found = backend.environment()
-    return {**found, **software, "seed": plan.lab.seed, "git": git_state()}
+        found = bench.backend.environment()
+    return {**found, **software, "seed": bench.plan.lab.seed, "git": git_state(), LAB_FILE: bench.digest}
 
 
 def git_state() -> str | None:

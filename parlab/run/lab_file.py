@@ -14,6 +14,7 @@ from parlab.backend.base import Placement
 from parlab.backend.session import Session
 from parlab.errors import RunError, UsageError
 from parlab.judge.claims import Question, Tried
+from parlab.judge.uncertainty import Known
 from parlab.model.declaration import Declaration
 from parlab.model.messages import Answered, Ask, Read, from_line, to_line
 from parlab.results.record import Answer, Claim, MeasuredCase
@@ -50,10 +51,10 @@ class LabFile:
         declaration: Declaration = read.declaration
         return declaration
 
-    def claims(self, plan: Plan, measured: Sequence[tuple[Chosen, MeasuredCase]]) -> tuple[Claim, ...]:
+    def claims(self, plan: Plan, measured: Sequence[tuple[Chosen, MeasuredCase]], known: Known) -> tuple[Claim, ...]:
         """What comes of its claims. A file that cannot be asked any more claims nothing that could hold."""
         cases = [Tried(chosen.number, chosen.overrides, case) for chosen, case in measured]
-        question = to_line(Question(cases, plan.overridden)).decode()
+        question = to_line(Question(cases, list(known.spreads.items()), plan.overridden)).decode()
         spec = plan.largest
         env = {**spec.environment(), "SLURM_CPUS_PER_TASK": str(spec.cores)}
         try:

@@ -5,7 +5,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from parlab.formatting import percent, seconds, signed_percent
-from parlab.results.record import Answer, MeasuredCase, Run
+from parlab.judge.uncertainty import HOST
+from parlab.results.record import Answer, Claim, MeasuredCase, Run
 from parlab.thresholds import UNEXPLAINED, UNEXPLAINED_S
 
 CATEGORIES = {
@@ -18,7 +19,6 @@ CATEGORIES = {
     "unexplained": "unexplained",
 }
 SHOWN_FROM = 0.0005  # of the time; less is 0.0 %
-HOST = ("platform", "kernel", "cpu", "cpus", "architecture", "engine", "cgroup", "cgroup_driver")
 
 
 def most_off_by(run: Run) -> float:
@@ -50,6 +50,12 @@ def remarks(run: Run) -> Iterator[str]:
             if any(span.run_delay_s is None for span in case.median_repeat.spans):
                 what = f"nothing tells what a worker of {node} did: this kernel does not say when one is ready"
             yield f"unexplained: {case.name}: in {percent(share)} of the time {what}"
+
+
+def claim_in_words(claim: Claim) -> str:
+    """The claim, why it is not shown, and by how much."""
+    said = ": ".join(filter(None, (claim.name, claim.why)))
+    return f"{said} ({claim.margin})" if claim.margin else said
 
 
 def ideal_in_words(case: MeasuredCase) -> str:

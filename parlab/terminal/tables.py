@@ -15,6 +15,7 @@ from parlab.results.record import Answer, MeasuredCase, Run
 from parlab.terminal.summary import (
     CATEGORIES,
     SHOWN_FROM,
+    claim_in_words,
     comparison_rows,
     differences,
     ideal_in_words,
@@ -28,8 +29,8 @@ from parlab.terminal.timeline import timeline
 WIDTH = 80  # of what is not a terminal
 LONG_NAME = 24  # columns; beside it a table of 80 has room for the figures
 LONG_AMONG_MORE = 16  # the same, where there are repeats to tell of, too
-SHORT = {Answer.YES: "yes", Answer.NO: "no", Answer.CANNOT: "cannot"}
-STYLES = {Answer.YES: "green", Answer.NO: "bold red", Answer.CANNOT: "yellow"}
+SHORT = {Answer.YES: "yes", Answer.NO: "no", Answer.UNDECIDED: "undecided", Answer.CANNOT: "cannot"}
+STYLES = {Answer.YES: "green", Answer.NO: "bold red", Answer.UNDECIDED: "yellow", Answer.CANNOT: "yellow"}
 
 
 class _Console(Console):
@@ -159,11 +160,12 @@ def answers(run: Run) -> Table:
 
 
 def claims(run: Run) -> Table:
-    """A row for each of the lab's claims."""
+    """A row for each of the lab's claims, with how sure its answer is; then what that rests on."""
     table = plain_table("claims", "")
     for claim in run.verdict.claims:
-        why = f": {claim.why}" if claim.why else ""
-        table.add_row(Text(SHORT[claim.answer], STYLES[claim.answer]), Text(f"{claim.name}{why}"))
+        table.add_row(Text(SHORT[claim.answer], STYLES[claim.answer]), Text(claim_in_words(claim)))
+    if bases := dict.fromkeys(claim.rests_on for claim in run.verdict.claims if claim.rests_on):
+        table.add_row("", Text(f"Known from: {'; '.join(bases)}.", "dim"))
     return table
 
 
@@ -184,12 +186,12 @@ def show_summary(console: Console, runs: Sequence[tuple[Run, float]], refused: M
     console.print(table)
     for name, why in refused.items():
         console.print(Text(f"{name}: {why}", "red"))
-    for answer in (Answer.NO, Answer.CANNOT):
+    for answer in (Answer.NO, Answer.UNDECIDED, Answer.CANNOT):
         found = [(run.lab, claim) for run, _ in runs for claim in run.verdict.claims if claim.answer is answer]
         if found:
             console.print(Text(f"\n{answer.value}: {plural(len(found), 'claim')}", STYLES[answer]))
         for lab, claim in found:
-            console.print(Text(f"  {lab}: {claim.name}: {claim.why}"))
+            console.print(Text(f"  {lab}: {claim_in_words(claim)}"))
 
 
 def _styled(run: Run) -> Text:

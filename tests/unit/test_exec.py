@@ -28,6 +28,8 @@ class Engine:
         self.started += 1
         return self
 
+    def settimeout(self, _: float) -> None: ...
+
     def sendall(self, data: bytes) -> None:
         if self.started <= self.failures:
             raise ConnectionResetError(104, "Connection reset by peer")
