@@ -27,7 +27,17 @@ from parlab.report.style import Chart
 from parlab.report.timelines import case_chart
 from parlab.report.views import RunView
 from parlab.results.record import Answer, Run
-from parlab.terminal.summary import by_name, claim_in_words, comparison_rows, differences, in_short, most_off_by, sizes
+from parlab.terminal.summary import (
+    WITHIN_NOISE,
+    by_name,
+    claim_in_words,
+    comparison_rows,
+    differences,
+    in_short,
+    most_off_by,
+    not_significant,
+    sizes,
+)
 
 HERE = Path(__file__).parent
 TITLE_PIXELS = 24  # of a line above a chart
@@ -56,6 +66,8 @@ def comparison(first: Run, second: Run) -> str:
         differences=differences(first, second),
         both=both_runs,
         rows=list(comparison_rows(first, second)),
+        alike=not_significant(first, second),
+        within_noise=WITHIN_NOISE,
         cases=cases,
     )
 

@@ -4,8 +4,9 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from parlab.analysis.spread import Estimate
 from parlab.formatting import percent, seconds, signed_percent
-from parlab.judge.uncertainty import HOST
+from parlab.judge.uncertainty import HOST, NOTHING_KNOWN, time_ratio
 from parlab.results.record import Answer, Claim, MeasuredCase, Run
 from parlab.thresholds import UNEXPLAINED, UNEXPLAINED_S
 
@@ -18,6 +19,7 @@ CATEGORIES = {
     "idle_no_work": "idle as no work was there",
     "unexplained": "unexplained",
 }
+WITHIN_NOISE = "Launches of one case differ as much (95 %); --repeat 5 in both runs tells smaller differences."
 SHOWN_FROM = 0.0005  # of the time; less is 0.0 %
 
 
@@ -129,16 +131,30 @@ def _unlike(first: Mapping[str, Any], second: Mapping[str, Any], names: Any) -> 
 
 def _side_by_side(one: MeasuredCase | None, other: MeasuredCase | None) -> list[str]:
     ideals = dict.fromkeys(ideal_in_words(case) for case in (one, other) if case is not None)
-    measured = [math.nan if case is None else case.measured_s for case in (one, other)]
     offs = [math.nan if case is None else case.off_by for case in (one, other)]
-    alike = len(ideals) == 1 and all(case is not None and case.completed for case in (one, other))
-    ratio = measured[1] / measured[0] if alike else math.nan  # other work, or only some of it, takes another time
+    ratio = _ratio(one, other)
     return [
         ", ".join(ideals),
         *(measured_in_words(case) for case in (one, other)),
-        "-" if math.isnan(ratio) else f"{ratio:.3f}",
+        "-" if ratio is None else f"{ratio.median:.3f} ±{percent(ratio.within)}",
         *map(signed_percent, offs),
     ]
+
+
+def _ratio(one: MeasuredCase | None, other: MeasuredCase | None) -> Estimate | None:
+    """How many times as long the other took; None where it is other work, or only some of it was done."""
+    if one is None or other is None or not (one.completed and other.completed and one.times and other.times):
+        return None
+    return time_ratio(one, other, NOTHING_KNOWN) if ideal_in_words(one) == ideal_in_words(other) else None
+
+
+def not_significant(first: Run, second: Run) -> list[str]:
+    """The cases of two runs whose times differ by no more than launches of one case do: their interval holds 1."""
+    if first.lab != second.lab:
+        return []
+    ours, theirs = by_name(first), by_name(second)
+    ratios = {name: _ratio(case, theirs.get(name)) for name, case in ours.items()}
+    return [name for name, ratio in ratios.items() if ratio is not None and ratio.interval[0] <= 1 <= ratio.interval[1]]
 
 
 def measured_in_words(case: MeasuredCase | None) -> str:

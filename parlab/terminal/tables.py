@@ -15,12 +15,14 @@ from parlab.results.record import Answer, MeasuredCase, Run
 from parlab.terminal.summary import (
     CATEGORIES,
     SHOWN_FROM,
+    WITHIN_NOISE,
     claim_in_words,
     comparison_rows,
     differences,
     ideal_in_words,
     in_short,
     most_off_by,
+    not_significant,
     remarks,
     sizes,
 )
@@ -228,3 +230,5 @@ def show_comparison(console: Console, first: Run, second: Run) -> None:
     for name, *figures in comparison_rows(first, second):
         table.add_row(_named(name), *figures)
     console.print(table)
+    if alike := not_significant(first, second):
+        console.print(Text(f"Not significant: {', '.join(alike)}. {WITHIN_NOISE}", "dim"), soft_wrap=False)
