@@ -175,7 +175,7 @@ class Lab:
         nodes' limits; `lesson_s` are the seconds that the lesson printed, to be shown beside ours; with `nodes` it runs
         only on clusters of these sizes.
         Raises ValueError for a launch, an outcome or a flag that there is not, and for `workers` or `chunk` that are no
-        whole numbers.
+        whole numbers; TypeError for settings that the function does not take, or for one that it lacks.
         """
         for name, flag in (("threads", threads), ("limits", limits)):
             if not isinstance(flag, bool):
@@ -193,6 +193,8 @@ class Lab:
         chosen = [dict(zip(settings, combination, strict=True)) for combination in product(*values)]
 
         def declare(function: Function) -> Function:
+            for one in chosen:
+                _bind(function, one)
             like = Case(
                 function.__name__,
                 launch,
@@ -245,6 +247,19 @@ class Lab:
             in_launch(self)
         else:
             _run_by_itself(inspect.getfile(self.cases[0].function))
+
+
+def _bind(function: Callable[..., Any], settings: Mapping[str, Any]) -> None:
+    """Raise TypeError unless the function can be called with a task and these settings."""
+    signature = inspect.signature(function)
+    task = signature.parameters.get("task")
+    if task is None or task.default is inspect.Parameter.empty:
+        raise TypeError(f"{function.__name__} needs a parameter `task=FUNCTION`: what its workers run")
+    try:
+        signature.bind(task=None, **settings)
+    except TypeError as error:
+        takes = ", ".join(name for name in signature.parameters if name != "task") or "none"
+        raise TypeError(f"{function.__name__}: {error}; its settings are: {takes}") from None
 
 
 # What a launch does with the lab whose file it runs; parlab/node/rank.py sets it before it runs the file.

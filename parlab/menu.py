@@ -236,9 +236,9 @@ def pin(_: Context) -> None:
         develop.write_locks()
 
 
-namespace = Collection(labs, up, down, status, shell, results, compare, export, image)
+namespace = Collection(labs, up, down, status, shell, results, compare, export, image, auto_dash_names=False)
 namespace.add_task(report_task(words_after("report")))
-lab = Collection("lab", all_labs)
+lab = Collection("lab", all_labs, auto_dash_names=False)  # a lab has one name everywhere: that of its file
 for file in lab_files().values():
     lab.add_task(lab_task(file))
 namespace.add_collection(lab)

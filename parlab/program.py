@@ -65,6 +65,7 @@ class Program(program.Program):
     def parse_core(self, argv: list[str] | None) -> None:
         """Read invoke's own options, and do what asks for no task."""
         self.normalize_argv(argv)
+        self.argv = [self._spelled(word) for word in self.argv]
         self.parse_core_args()
         if self.args.version.value:
             self.print_version()
@@ -100,6 +101,11 @@ class Program(program.Program):
     def task_list_opener(self, extra: str = "") -> str:
         """The heading of the menu."""
         return "Tasks" if self.list_root is None else f"Tasks of {self.list_root}"
+
+    def _spelled(self, word: str) -> str:
+        """A task by its name: `lab.two-words`, as invoke would have it, is `lab.two_words`, as its file is called."""
+        name = word.replace("-", "_")
+        return name if self.namespace is not None and name in self.namespace.task_names else word
 
     def _explain(self, message: str, context: ParserContext | None) -> str:
         """What is wrong with the command line, from what invoke says of it."""

@@ -6,6 +6,7 @@ only when the file has been read: then the program starts over, with that number
 """
 
 import ast
+import inspect
 import os
 import runpy
 import sys
@@ -65,9 +66,25 @@ def read_lab(path: Path) -> Lab:
             "declares no lab: it needs `lab = Lab(...)`, a function under `@lab.case()`, and `lab.main()` "
             'below `if __name__ == "__main__":`'
         )
+    if why := _serial_lacks(found[0]):
+        raise NotALabError(why)
     if not _is_guarded(path):
         raise NotALabError('lab.main() runs as the file is imported: put it below `if __name__ == "__main__":`')
     return found[0]
+
+
+def _serial_lacks(lab: Lab) -> str:
+    """What the serial solution would be missing; '' where it has all."""
+    if lab.serial_solution is None:
+        return "declares no serial solution: add @lab.serial"
+    parameters = inspect.signature(lab.serial_solution).parameters
+    if "task" not in parameters or parameters["task"].default is inspect.Parameter.empty:
+        return f"{lab.serial_solution.__name__} needs a parameter `task=FUNCTION`: what it runs"
+    needed = {name for name, one in parameters.items() if one.default is inspect.Parameter.empty} - {"workers"}
+    for declared in lab.cases:
+        if lacking := sorted(needed - declared.settings.keys()):
+            return f"{lab.serial_solution.__name__} needs {', '.join(lacking)}, which {declared.case.name} does not set"
+    return ""
 
 
 def _is_guarded(path: Path) -> bool:

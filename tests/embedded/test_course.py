@@ -90,6 +90,18 @@ def test_a_file_that_is_added_is_in_the_menu_and_in_its_place_in_the_course(chec
     assert "Does adding a file suffice?" in invoke_in(checkout, "lab.added", "--explain").stdout
 
 
+def test_a_lab_has_the_name_of_its_file_everywhere_and_dashes_are_understood(checkout: Path) -> None:
+    (checkout / "labs/added.py").rename(checkout / "labs/two_words.py")
+    assert "lab.two_words" in invoke_in(checkout, "--list").stdout
+    listed = [line.split()[0] for line in invoke_in(checkout, "labs").stdout.splitlines() if line[:1].isalpha()]
+    assert "two_words" in listed
+    for typed in ("lab.two_words", "lab.two-words"):
+        done = invoke_in(checkout, typed, "--backend", "embedded", "--junit", "answers.xml")
+        assert done.returncode == 0, done.stderr
+        assert "-two_words-" in done.stdout.rpartition("kept as")[2]
+    assert 'classname="lab.two_words.' in (checkout / "answers.xml").read_text()
+
+
 def test_a_lab_that_is_added_runs_with_all_others_and_is_reported(checkout: Path) -> None:
     for path in (checkout / "labs").glob("*.py"):
         if path.stem != "added":

@@ -17,6 +17,8 @@ from tests.reading import declared_in, read
 LabFile = Callable[[str], Path]
 IMPORT = "from parlab.lab import Lab\n"
 CASE = """
+@lab.serial
+def one_after_another(task=len): ...
 @lab.case(workers=2)
 def go(task=len, *, workers): ...
 """
@@ -54,6 +56,8 @@ for one in np.linspace(0, 1, 3):
     N += int(one)
 class Own(np.ndarray): ...
 lab = Lab(unit=RATIO)
+@lab.serial
+def one_after_another(task=len): ...
 @lab.case(size=np.array([1, 2]), kind=list(np.arange(2)), low=W.min() < 1)
 def go(task=len, *, size, kind, low): ...
 """
@@ -70,6 +74,8 @@ def test_lines_that_only_nodes_can_run_are_run(lab_file: LabFile) -> None:
 SIZED = """import os
 WORKERS = int(os.environ.get("SLURM_CPUS_PER_TASK", "1"))
 lab = Lab(unit=1, cores=4)
+@lab.serial
+def one_after_another(task=len): ...
 @lab.case(workers=WORKERS)
 def go(task=len, *, workers): ...
 """
@@ -88,6 +94,7 @@ def test_the_unit_and_the_speed_are_the_labs_own_whatever_is_asked_for(lab_file:
     assert (lab.unit, lab.speed) == (0.5, Fraction(1, 4))
 
 
+LAB_OF = IMPORT + "lab = Lab(unit=1)"
 UNGUARDED = IMPORT + "lab = Lab(unit=1)" + CASE + "lab.main()\n"
 
 
@@ -104,6 +111,9 @@ UNGUARDED = IMPORT + "lab = Lab(unit=1)" + CASE + "lab.main()\n"
         ("\nraise SystemExit('no data here')\n", "sample.py, line 2: SystemExit: no data here"),
         ("import helper\n", "helper.py, line 2: NameError: name 'oh' is not defined"),
         ("import slip\n", "slip.py, line 1: SyntaxError: '(' was never closed"),
+        (LAB_OF + CASE.replace("(workers=2)", "(wrkers=2)") + MAIN, "sample.py, line 5: TypeError: go: "),
+        (LAB_OF + CASE.replace("serial", "expect") + MAIN, "sample.py: declares no serial solution"),
+        (LAB_OF + CASE.replace("len)", "len, *, size)") + MAIN, "sample.py: one_after_another needs size, which go("),
         (IMPORT + "Lab(unit=1).case(launch='mips')\n", "sample.py, line 2: ValueError: launch='mips'"),
     ],
 )

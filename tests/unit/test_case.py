@@ -229,3 +229,23 @@ def test_ranks_are_dealt_out_evenly_and_in_order(launch: str, spec: Spec, worker
     assert on_each.keys() <= set(range(1, spec.nodes + 1))
     assert launch == PYTHON or len(on_each) == min(spec.nodes, len(nodes))
     assert max(on_each.values()) - min(on_each.values()) <= 1
+
+
+def takes_two(task: Any = len, *, workers: int, chunk: int = 1) -> None: ...
+
+
+def takes_any_task(task: Any, *, workers: int) -> None: ...
+
+
+@pytest.mark.parametrize(
+    ("function", "settings", "words"),
+    [
+        (takes_two, {"wrkers": 4}, "takes_two: .*; its settings are: workers, chunk"),
+        (takes_two, {"workers": 4, "size": 1}, "takes_two: got an unexpected keyword argument 'size'"),
+        (takes_two, {}, "takes_two: missing a required argument: 'workers'"),
+        (takes_any_task, {"workers": 4}, "takes_any_task needs a parameter `task=FUNCTION`"),
+    ],
+)
+def test_a_typo_in_a_setting_is_found_as_the_file_is_read(function: Any, settings: dict[str, Any], words: str) -> None:
+    with pytest.raises(TypeError, match=words):
+        Lab(unit=1).case(**settings)(function)

@@ -1,6 +1,7 @@
 """Reading a spec, and whether it fits."""
 
 from fractions import Fraction
+from typing import Any
 
 import pytest
 
@@ -34,9 +35,12 @@ def test_a_cluster_that_does_not_fit_is_refused_with_the_arithmetic() -> None:
     )
 
 
+def work(task: Any = len) -> None: ...
+
+
 def test_options_override_the_lab() -> None:
     made = Lab(unit=0.5, nodes=[1, 2], cores=2, speed=1 / 8)
-    made.case()(print)
+    made.case()(work)
     lab = declaration_of(made)
     assert choose_specs(lab, Request()) == [Spec(n, 2, Fraction(1, 8), 0.5) for n in (1, 2)]
     assert choose_specs(lab, read_request(nodes="3", cores="4", speed="0.25", unit="0.1")) == [
