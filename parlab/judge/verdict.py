@@ -114,6 +114,8 @@ def _held(cases: Sequence[MeasuredCase], environment: Mapping[str, Any]) -> Find
     readings = sum(len(use.readings) + len(use.engine) for _, use in uses)
     burns = [use.burned / _allowed(use, environment) for _, use in uses if use.burned is not None]
     evidence = f"the limits were read {readings} times, each as asked for"
+    if rounded := sum(_rounded_meanwhile(use, environment) for _, use in uses):
+        evidence += f"; systemd has rounded {plural(rounded, 'limit')} up to a whole percent meanwhile"
     if burns:
         got = " to ".join(dict.fromkeys(f"{100 * burn:.0f}" for burn in (min(burns), max(burns))))
         evidence += f"; a burn without pacing got {got} % of a node's limit"
@@ -123,15 +125,26 @@ def _held(cases: Sequence[MeasuredCase], environment: Mapping[str, Any]) -> Find
 def _allowed(use: NodeRecord, environment: Mapping[str, Any]) -> float:
     """Host CPUs that the kernel is to enforce.
 
-    With the systemd driver recent engines round up to whole percents (opencontainers/cgroups, for CPUQuotaPerSecUSec),
-    older ones do not: it is what is in force, as long as it is either.
+    With the systemd driver recent engines round up to whole percents (opencontainers/cgroups, for CPUQuotaPerSecUSec);
+    with older ones systemd itself does, once it is reloaded. What is in force may be either, then.
     """
     wanted = use.wanted or 0.0
-    if environment.get("cgroup_driver") == "systemd" and use.readings:
-        rounded = ceil(100 * wanted - LIMIT_EXACT) / 100
-        if _is(use.readings[0].limit, rounded):
+    if environment.get("cgroup_driver") == "systemd":
+        rounded = _rounded(wanted)
+        if any(_is(reading.limit, rounded) for reading in use.readings):
             return rounded
     return wanted
+
+
+def _rounded(wanted: float) -> float:
+    return ceil(100 * wanted - LIMIT_EXACT) / 100
+
+
+def _rounded_meanwhile(use: NodeRecord, environment: Mapping[str, Any]) -> bool:
+    """Whether systemd has rounded the limit in mid-run: it does at its next reload, for any unit or container."""
+    limits = [reading.limit for reading in use.readings]
+    allowed = _allowed(use, environment)
+    return allowed != use.wanted and not all(_is(limit, allowed) for limit in limits)
 
 
 def _breaches(use: NodeRecord, allowed: float) -> Iterator[str]:
@@ -141,7 +154,7 @@ def _breaches(use: NodeRecord, allowed: float) -> Iterator[str]:
         if not _is(found, wanted):
             yield f"the engine says {_cpus(found)}, asked for was {_cpus(wanted)}"
     for reading in use.readings:
-        if not _is(reading.limit, allowed):
+        if not (_is(reading.limit, allowed) or _is(reading.limit, wanted)):
             yield f"its cgroup says {_cpus(reading.limit)}, asked for was {_cpus(wanted)}"
     if use.burned is not None and use.burned > allowed + _burn_slack(allowed):
         yield f"a burn without pacing got {_cpus(use.burned)}, asked for was {_cpus(wanted)}"

@@ -1,7 +1,7 @@
 """Reading a node's limit and its counters from inside, in every layout of cgroup files.
 
-Version 1 was recorded in a node of this project. Version 2 cannot be run on the machine these were recorded on: its
-files are written here as the kernel's cgroup-v2 documentation gives them.
+All were recorded in nodes of this project: version 1 on the machine of development; version 2 (`cgroup-v2/`) with
+Debian 13, kernel 6.12 and Docker 26.1, once with the systemd driver and once with cgroupfs.
 """
 
 from contextlib import closing
@@ -21,18 +21,9 @@ V1_MEMBERSHIP = """\
 """
 V1_JOINED = "4:cpu,cpuacct:/docker/f1bb234d72c5\n1:name=systemd:/docker/f1bb234d72c5\n"
 V1_STAT = "nr_periods 40\nnr_throttled 12\nthrottled_time 1500000000\nnr_bursts 0\nburst_time 0\n"
-V2_STAT = """\
-usage_usec 2500000
-user_usec 2000000
-system_usec 500000
-nice_usec 0
-nr_periods 40
-nr_throttled 12
-throttled_usec 1500000
-nr_bursts 0
-burst_usec 0
-"""
-V2_ROOT_STAT = "usage_usec 2500000\nuser_usec 2000000\nsystem_usec 500000\n"
+V2 = Path(__file__).parent / "cgroup-v2"
+V2_STAT = (V2 / "systemd-node/cpu.stat").read_text()
+V2_USED = NodeReading(7.5, 0.25, used_s=59.238164, periods=860, throttled=342, throttled_s=20.219984, reading_s=0.25)
 
 in_every_layout_of_version_1 = pytest.mark.parametrize(
     ("membership", "cpu", "cpuacct"),
@@ -88,9 +79,20 @@ def test_version_2_is_read_at_the_path_of_the_process(tmp_path: Path) -> None:
 
 
 def test_version_2_has_no_limit_at_the_root(tmp_path: Path) -> None:
-    texts = tree(tmp_path, "0::/\n", {"cgroup.controllers": "cpu\n", "cpu.stat": V2_ROOT_STAT})
+    files = {"cgroup.controllers": "cpu\n", "cpu.stat": (V2 / "root-cpu.stat").read_text()}
+    texts = tree(tmp_path, "0::/\n", files)
     assert read_limit(texts) is None
-    assert (usage(texts).used_s, usage(texts).periods, usage(texts).throttled_s) == (2.5, None, None)
+    assert (usage(texts).used_s, usage(texts).periods, usage(texts).throttled_s) == (959.488, 0, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("node", "limit", "used_s"),
+    [("systemd-head", 0.5, 54.808139), ("systemd-node", 0.25, 59.238164), ("cgroupfs-node", 0.1875, 20.764411)],
+)
+def test_recorded_nodes_are_read_from_inside(tmp_path: Path, node: str, limit: float, used_s: float) -> None:
+    files = {name: (V2 / node / name).read_text() for name in ("cpu.max", "cpu.stat")}
+    found = usage(tree(tmp_path, (V2 / node / "self").read_text(), {"cgroup.controllers": "cpu\n", **files}))
+    assert (found.limit, found.used_s) == (limit, used_s)
 
 
 def test_without_cgroups_there_is_no_limit(tmp_path: Path) -> None:
@@ -118,8 +120,7 @@ def test_version_1_counts_in_nanoseconds(tmp_path: Path, membership: str, cpu: s
 @pytest.mark.parametrize(("path", "place"), [("/", "."), ("/docker/f1bb", "docker/f1bb")])
 def test_version_2_counts_in_microseconds(tmp_path: Path, path: str, place: str) -> None:
     files = {"cgroup.controllers": "cpu\n", f"{place}/cpu.max": "25000 100000\n", f"{place}/cpu.stat": V2_STAT}
-    expected = NodeReading(7.5, 0.25, used_s=2.5, periods=40, throttled=12, throttled_s=1.5, reading_s=0.25)
-    assert usage(tree(tmp_path, f"0::{path}\n", files)) == expected
+    assert usage(tree(tmp_path, f"0::{path}\n", files)) == V2_USED
 
 
 def test_each_reading_says_what_the_files_say_by_then(tmp_path: Path) -> None:

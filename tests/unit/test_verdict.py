@@ -124,6 +124,18 @@ def test_only_systemd_rounds_a_limit_up_to_whole_percents(
     assert held(worker(wanted, limit=limit, used_s=0.2), driver).answer is answer
 
 
+def test_a_limit_that_systemd_rounds_in_mid_run_is_held_and_said() -> None:
+    """Recorded: 1562 of 100000 microseconds, and 2000 after `systemctl daemon-reload` and a start of any unit."""
+    use = worker(1 / 64, limit=0.01562, used_s=0.05)
+    first, *rest = use.readings
+    rounded = replace(use, readings=(first, *(replace(reading, limit=0.02) for reading in rest)))
+    found = held(rounded, "systemd")
+    assert found.answer is YES
+    assert "; systemd has rounded 1 limit up to a whole percent meanwhile" in found.evidence
+    assert held(rounded, "cgroupfs").answer is NO
+    assert held(replace(use, readings=(first, *(replace(one, limit=0.03) for one in rest))), "systemd").answer is NO
+
+
 def test_with_systemd_a_node_may_use_what_the_rounded_limit_allows() -> None:
     use = worker(0.0625, limit=0.07, used_s=0.28)
     assert held(replace(use, burned=0.07), "systemd").answer is YES
