@@ -267,13 +267,26 @@ in_launch: Callable[[Lab], None] | None = None
 
 
 def _run_by_itself(file: str) -> NoReturn:
-    """Run `python -m parlab FILE`, pass signals on to it, and exit as it does."""
-    import signal  # here: each rank imports this module, and this is for a lab that is started by hand
-    import subprocess
+    """Become `python -m parlab FILE`: the same process, so whoever ends or stops it means that.
 
-    command = [sys.executable, "-m", "parlab", str(Path(file).resolve())]
-    child = subprocess.Popen(command, process_group=0)  # a Ctrl-C reaches it once: from here
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, lambda number, _frame: child.send_signal(number))
-    code = child.wait()
-    sys.exit(code if code >= 0 else 128 - code)
+    `-P`: what lies in the current folder hides none of the modules that parlab needs.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    _remove_segments()
+    os.execv(sys.executable, [sys.executable, "-P", "-m", "parlab", str(Path(file).resolve())])
+
+
+def _remove_segments() -> None:
+    """Remove the shared memory of an MPI that the file's imports have started here, and that nobody else uses.
+
+    Open MPI 5.0.11 leaves the file of such a singleton behind for good.
+    """
+    try:
+        maps = Path("/proc/self/maps").read_text()
+    except OSError:  # macOS
+        return
+    for line in maps.splitlines():
+        file = Path(line.split()[-1])
+        if file.name.startswith("sm_segment."):
+            file.unlink(missing_ok=True)

@@ -3,7 +3,7 @@
 import os
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 from rich.console import Console
@@ -140,20 +140,5 @@ def compare(first: str, second: str) -> tuple[Run, Run]:
 
 def run_file(path: Path) -> None:
     """`python labs/NAME.py`: the lab on this machine, with the table; exits as `./invoke lab.NAME` would."""
-    _remove_segment_of(os.getppid())
     with exiting():
         run_and_show(path.resolve(), Request(backend="embedded"), Output())
-
-
-def _remove_segment_of(pid: int) -> None:
-    """Remove the shared memory of an MPI that nobody uses.
-
-    A lab that imports mpi4py starts MPI in the very process that was to run it and started this one instead, and Open
-    MPI 5.0.11 leaves the file of such a singleton behind for good. What is mapped stays mapped.
-    """
-    maps = Path(f"/proc/{pid}/maps")
-    with suppress(OSError):  # macOS has none; another user's cannot be read
-        for line in maps.read_text().splitlines():
-            file = Path(line.split()[-1])
-            if file.name.startswith("sm_segment."):
-                file.unlink(missing_ok=True)

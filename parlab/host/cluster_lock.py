@@ -3,7 +3,7 @@
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -24,32 +24,39 @@ def lock_path(project: str) -> Path:
 def only_user(project: str, cluster: str, doing: str, show: Show) -> Iterator[None]:
     """Hold the cluster of this name for one command of this user; wait for another's end, saying so.
 
-    Raises ParlabError where that takes too long.
+    Raises ParlabError where that takes too long, or where no lock can be had, as in a home that cannot be written to.
 
     Who else can reach the engine, another user or another machine, is kept out by a second lock on the head
     (parlab/backend/exec.py, BOOTSTRAP).
     """
     path = lock_path(project)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ParlabError(f"no place for a lock: {error}. XDG_STATE_HOME names another folder") from error
     lock, holder = FileLock(path), path.with_suffix(".holder")
     try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        who = _read(holder) or "another command"
-        show(f"cluster {cluster} is in use by {who}: waiting up to {WAIT_SECONDS} s; --cluster NAME gives another")
-        try:
-            lock.acquire(timeout=WAIT_SECONDS)
-        except Timeout:
-            raise ParlabError(f"cluster {cluster} is still in use by {who}. Stop it, or use --cluster NAME") from None
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _acquire(lock, holder, cluster, show)
+    except OSError as error:
+        raise ParlabError(f"no place for a lock: {error}. XDG_STATE_HOME names another folder") from error
     try:
-        holder.write_text(f"{doing} (process {os.getpid()}, since {time.strftime('%H:%M:%S')})")
+        with suppress(OSError):  # a full disk: the lock holds, and nobody is told by whom
+            holder.write_text(f"{doing} (process {os.getpid()}, since {time.strftime('%H:%M:%S')})")
         yield
     finally:
-        holder.unlink(missing_ok=True)
+        with suppress(OSError):
+            holder.unlink(missing_ok=True)
         lock.release()
+
+
+def _acquire(lock: FileLock, holder: Path, cluster: str, show: Show) -> None:
+    try:
+        lock.acquire(timeout=0)
+        return
+    except Timeout:
+        who = _read(holder) or "another command"
+    show(f"cluster {cluster} is in use by {who}: waiting up to {WAIT_SECONDS} s; --cluster NAME gives another")
+    try:
+        lock.acquire(timeout=WAIT_SECONDS)
+    except Timeout:
+        raise ParlabError(f"cluster {cluster} is still in use by {who}. Stop it, or use --cluster NAME") from None
 
 
 def _read(path: Path) -> str:

@@ -24,6 +24,7 @@ from parlab.host.places import OWN_VENV, ROOT
 
 EXTRAS = {"node": "embedded", "report": "report", "dev": "dev"}  # what pyproject.toml calls the packages of a lock
 VENV_LOCK = ROOT / ".venv.lock"  # ./invoke takes it, too
+INSTALL_SECONDS = 1800  # some 200 MB, on bad Wi-Fi
 
 
 def ensure_installed(lock: str, show: Show) -> None:
@@ -102,15 +103,29 @@ def _alone(show: Show) -> AbstractContextManager[object]:
     try:
         return lock.acquire(timeout=0)
     except Timeout:
-        show("another command installs into .venv: waiting for it")
-        return lock.acquire()
+        show(f"another command installs into .venv: waiting up to {INSTALL_SECONDS // 60} minutes for it")
+    try:
+        return lock.acquire(timeout=INSTALL_SECONDS)
+    except Timeout:
+        raise ParlabError("another command still installs into .venv: end it, then run this one again") from None
 
 
 def _pip(lock: str, wanted: Path) -> None:
     command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--require-hashes"]
-    result = subprocess.run(
-        [*command, "--requirement", str(wanted)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    )
+    try:
+        result = subprocess.run(
+            [*command, "--requirement", str(wanted)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=INSTALL_SECONDS,
+        )
+    except subprocess.TimeoutExpired:
+        minutes = INSTALL_SECONDS // 60
+        raise ParlabError(
+            f"pip was not done with requirements/{lock}.txt in {minutes} minutes: is there a network?"
+        ) from None
     if result.returncode:
         last = "\n  ".join(result.stdout.strip().splitlines()[-6:])
         raise ParlabError(f"pip failed on requirements/{lock}.txt with exit code {result.returncode}:\n  {last}")

@@ -325,3 +325,23 @@ def test_a_wrong_list_of_arrays_is_wrong_and_told_with_its_place(lab_file: LabFi
     done = run_alone(lab_file(code))
     assert done.returncode == 1, done.stdout + done.stderr
     assert "result 2[1] is 3.0, the serial solution's is 2" in " ".join(done.stdout.split())
+
+
+# `python FILE`.
+
+
+def test_a_lab_that_is_run_by_python_becomes_the_run(lab_file: LabFile) -> None:
+    """One process: whoever kills or stops it means the run. What lies in the current folder hides no module."""
+    path = lab_file(LAB.format("SIZE = 1\nimport os, sys\nsys.stdout.write(f'{os.getpid()} ')"))
+    path.write_text(path.read_text().replace("lab.main()", "print('begun'); lab.main()"))
+    (path.parent / "random.py").write_text("raise SystemExit('hidden')\n")
+    (path.parent / "elsewhere").mkdir()
+    (path.parent / "random.py").rename(path.parent / "elsewhere/random.py")
+    process = subprocess.Popen(
+        [sys.executable, str(path)], cwd=path.parent / "elsewhere", stdout=subprocess.PIPE, text=True
+    )
+    shown, _ = process.communicate(timeout=120)
+    assert process.returncode == 0
+    assert shown.startswith(f"{process.pid} begun\n")
+    assert "loop(size=1)" in shown
+    assert "kept as" in shown

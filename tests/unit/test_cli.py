@@ -143,3 +143,15 @@ def test_the_wrapper_wants_a_new_enough_python(tmp_path: Path) -> None:
     assert done.returncode == 2
     assert done.stderr.startswith("invoke: needs Python 3.11 or newer")
     assert not (tmp_path / ".venv").exists()
+
+
+def test_an_environment_that_the_user_made_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "invoke").write_bytes((ROOT / "invoke").read_bytes())
+    (tmp_path / "requirements").mkdir()
+    (tmp_path / "requirements/host.txt").touch()
+    (tmp_path / ".venv").mkdir()
+    (tmp_path / ".venv/precious.txt").write_text("work")
+    done = subprocess.run(["sh", tmp_path / "invoke", "--list"], capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert f"{tmp_path}/.venv was not made by ./invoke, so it is left alone" in done.stderr
+    assert (tmp_path / ".venv/precious.txt").read_text() == "work"

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from filelock import FileLock
 
-from parlab.errors import UsageError
+from parlab.errors import ParlabError, UsageError
 from parlab.host import environment
 from parlab.host.environment import ensure_installed, how_to_install, missing
 from tests.conftest import ROOT
@@ -106,3 +107,22 @@ def test_two_first_calls_at_once_run_pip_once(monkeypatch: pytest.MonkeyPatch, t
         thread.join()
     assert calls == ["node"]
     assert sorted(line.split()[0] for line in said) == ["another", "installing"]
+
+
+def test_another_commands_pip_is_waited_for_only_so_long(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(environment, "VENV_LOCK", tmp_path / "lock")
+    monkeypatch.setattr(environment, "INSTALL_SECONDS", 0.1)
+    said: list[str] = []
+    with FileLock(tmp_path / "lock"), pytest.raises(ParlabError, match="still installs into"):
+        environment._alone(said.append)
+    assert len(said) == 1
+
+
+def test_a_pip_that_hangs_is_ended(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    hanging = tmp_path / "python"
+    hanging.write_text("#!/bin/sh\nexec sleep 60\n")
+    hanging.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(hanging))
+    monkeypatch.setattr(environment, "INSTALL_SECONDS", 0.2)
+    with pytest.raises(ParlabError, match="is there a network"):
+        environment._pip("node", tmp_path / "node.txt")
