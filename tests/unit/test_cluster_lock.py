@@ -26,7 +26,7 @@ def test_while_it_is_held_a_second_command_is_told_by_whom_and_waits_only_so_lon
     said: list[str] = []
     with (
         only_user("parlab", "default", "lab.mpi", said.append),
-        pytest.raises(ParlabError, match="still in use by lab.mpi"),
+        pytest.raises(ParlabError, match=r"still in use by lab\.mpi"),
         only_user("parlab", "default", "lab.lock", said.append),
     ):
         pytest.fail("two at once")
