@@ -79,7 +79,7 @@ class Listening(Event, tag="listening", frozen=True):
 
 
 class Output(Event, tag="output", frozen=True):
-    """A line of mpiexec's standard output or error."""
+    """Lines of mpiexec's standard output or error, as many as there were."""
 
     stream: str
     text: str

@@ -47,6 +47,7 @@ LOOPBACK = "127.0.0.1"
 GRACE_SECONDS = 2
 PROBE_SECONDS = 8
 EXCHANGES = 16  # of the time, with one rank: the quickest counts
+OUTPUT_BYTES = 64 * 1024  # of mpiexec's output, in one message
 LINE_LIMIT = 64 * 1024 * 1024  # bytes; one message may hold all the spans of half a second
 
 
@@ -141,8 +142,15 @@ class Launcher:
     async def _watch_process(self, process: asyncio.subprocess.Process) -> None:
         async def relay(stream: asyncio.StreamReader | None, name: str) -> None:
             assert stream is not None
-            while line := await stream.readline():
-                self.tell(Output(name, line.decode(errors="replace").rstrip("\n")))
+            rest = b""
+            while piece := await stream.read(OUTPUT_BYTES):  # whatever there is by now: one message for many lines
+                lines, _, rest = (rest + piece).rpartition(b"\n")
+                if len(rest) >= OUTPUT_BYTES:  # a line without an end
+                    lines, rest = lines + b"\n" * bool(lines) + rest, b""
+                if lines:
+                    self.tell(Output(name, lines.decode(errors="replace")))
+            if rest:
+                self.tell(Output(name, rest.decode(errors="replace")))
 
         await asyncio.gather(relay(process.stdout, "stdout"), relay(process.stderr, "stderr"))
         self.tell(Exit(await process.wait()))

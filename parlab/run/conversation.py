@@ -116,11 +116,14 @@ class Conversation:
             self._come[type(event)].append(event)
 
     def _take_output(self, event: Output) -> None:
-        text = event.text
+        for text in event.text.split("\n"):
+            self._take_line(event.stream, text)
+
+    def _take_line(self, stream: str, text: str) -> None:
         self._last_lines.append(text)
-        if self._unshown is None and not (self._over and event.stream == "stderr"):
+        if self._unshown is None and not (self._over and stream == "stderr"):
             self._say(text)
-        elif self._unshown is not None and event.stream == "stdout":
+        elif self._unshown is not None and stream == "stdout":
             self._unshown.append(text)
 
 

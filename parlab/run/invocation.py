@@ -4,7 +4,7 @@ import itertools
 import secrets
 import subprocess
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -17,7 +17,7 @@ from parlab.backend.engine import FAILURES, describe
 from parlab.backend.session import Session
 from parlab.course.handout import docstring
 from parlab.errors import EXIT_CLOSED_PIPE, Interrupted, ParlabError, RunError
-from parlab.host.places import INSTALLED, ROOT
+from parlab.host.places import INSTALLED, RESULTS, ROOT
 from parlab.host.signals import undisturbed
 from parlab.judge.uncertainty import LAB_FILE, Known
 from parlab.judge.verdict import judge
@@ -30,6 +30,7 @@ from parlab.results.store import earlier_runs
 from parlab.run.lab_file import LabFile
 from parlab.run.launch import Order, Result, launch
 from parlab.run.observer import Observer
+from parlab.run.output import LabOutput
 from parlab.run.plan import Chosen, Plan, left_out, make_plan
 from parlab.run.request import Request
 
@@ -90,13 +91,15 @@ def _run(bench: Bench, now: datetime) -> Run:
     failure: Failure | None = None
     verdict: Verdict | None = None
 
+    output = LabOutput(RESULTS / f"{run_id}.txt", bench.observer.say)
+
     def judged(try_claims: Callable[[], tuple[Claim, ...]], *, broke_off: bool) -> Verdict:
         cases = [case for _, case in measured]
         return judge(plan.lab.claims, cases, environment, try_claims, broke_off=broke_off)
 
     try:
-        with _lifted(backend, plan.largest, bench.observer):
-            for chosen, case, ran_on in _run_cases(bench, run_id):
+        with closing(output), _lifted(backend, plan.largest, bench.observer):
+            for chosen, case, ran_on in _run_cases(bench, run_id, output):
                 software |= ran_on
                 bench.observer.case(case)
                 measured.append((chosen, case))
@@ -169,7 +172,7 @@ def git_state() -> str | None:
     return done.stdout.strip() or None
 
 
-def _run_cases(bench: Bench, run_id: str) -> Iterator[tuple[Chosen, MeasuredCase, dict[str, Any]]]:
+def _run_cases(bench: Bench, run_id: str, output: LabOutput) -> Iterator[tuple[Chosen, MeasuredCase, dict[str, Any]]]:
     """Measure the cases, one after another; each comes with what its ranks ran on."""
     plan = bench.plan
     burned: set[tuple[Spec, frozenset[int]]] = set()  # sizes, and which of their nodes
@@ -182,7 +185,9 @@ def _run_cases(bench: Bench, run_id: str) -> Iterator[tuple[Chosen, MeasuredCase
             burn = (spec, places) not in burned  # once shows what the engine delivers to all of them at once
             env = _told(plan, chosen) | {"PARLAB_RUN": next(ids)}
             order = Order(case, spec, plan.path.name, env, number=number, of=plan.repeats, burn=burn)
-            results.append(launch(bench.backend, bench.session, order, bench.observer))
+            output.begin(order.what)
+            results.append(launch(bench.backend, bench.session, order, bench.observer, output.line))
+            output.end()
             if case.limits:
                 burned.add((spec, places))
         names = tuple(node.name for node in bench.backend.nodes(spec))

@@ -11,7 +11,7 @@ from typing import Any
 from parlab.analysis.ideal import ideal_s
 from parlab.backend.base import Backend
 from parlab.backend.session import Session
-from parlab.formatting import plural
+from parlab.formatting import Show, plural
 from parlab.model.case import MPI, Case, Demand
 from parlab.model.clocks import estimate
 from parlab.model.messages import BOOT, END, START, ClocksRead, CompareClocks, Done, Exit, Hello, Launch, Plan, Ready
@@ -63,10 +63,10 @@ class Result:
     cpu: str
 
 
-def launch(backend: Backend, session: Session, order: Order, observer: Observer) -> Result:
+def launch(backend: Backend, session: Session, order: Order, observer: Observer, printed: Show) -> Result:
     """Run the steps of one launch, in order; limits are lifted when it begins, and when it ends.
 
-    Raises RunError; the session is of no use after that.
+    `printed` gets each line that the lab prints. Raises RunError; the session is of no use after that.
     """
     case, spec = order.case, order.spec
     collected = Collector(backend, spec, case, observer)
@@ -74,7 +74,7 @@ def launch(backend: Backend, session: Session, order: Order, observer: Observer)
         session,
         order.what,
         collected.hear,
-        observer.say,
+        printed,
         lambda: backend.diagnosis(session, spec),
         collected.node_of.get,
     )

@@ -46,7 +46,7 @@ def launch(cluster: Cluster, spec: Spec = SPEC, observer: Silence | None = None)
     try:
         session.await_launcher(print)
         cluster.set_limits(spec, None)
-        run_launch(cluster, session, Order(CASE, spec, "mpi.py", ENV), observer or Silence())
+        run_launch(cluster, session, Order(CASE, spec, "mpi.py", ENV), observer or Silence(), print)
     finally:
         session.close()
         cluster.stop()
@@ -240,7 +240,7 @@ def test_leftovers_of_an_earlier_run_are_ended_and_told(four: Cluster) -> None:
     listener = Listener()
     four.start(SPEC, listener.say)
     session = four.session(LABS / "mpi.py")
-    run_launch(four, session, Order(CASE, SPEC, "mpi.py", ENV), listener)
+    run_launch(four, session, Order(CASE, SPEC, "mpi.py", ENV), listener, print)
     session.close()
     assert any(line.startswith("node-2: ended 1 process that") for line in listener.said)
     assert "sleep" not in str(four.client.api.top(container(four, 2).id))
