@@ -43,6 +43,7 @@ Minutes    10
 import os
 from math import ceil
 from multiprocessing import get_context
+from statistics import mean
 
 import loky
 
@@ -107,8 +108,8 @@ def all_but_os_cpu_count_see_a_cpuset(cases):
 def too_many_workers_make_each_task_longer_and_the_whole_no_shorter(cases):
     case = cases.find(pool, sized_by="os.cpu_count")
     workers = min(case.metrics["os.cpu_count"], len(TASKS))
-    cores, longest = min(workers, case.spec.cores), max(case.task_s)
-    assert longest == approx(workers / cores * case.spec.unit, rel=0.1), f"up to {longest:.2f} s a task"
+    cores, took = min(workers, case.spec.cores), mean(case.task_s)  # one may wait a whole period for its quota
+    assert took == approx(workers / cores * case.spec.unit, rel=0.1), f"{took:.2f} s a task"
     assert case.units > 0.95 * len(TASKS) / cores, f"{case.units:.2f} units for all"
 
 
