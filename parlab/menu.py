@@ -18,7 +18,7 @@ from parlab.commands.course import explain as explain_lab
 from parlab.commands.course import list_labs, run_all
 from parlab.commands.labs import compare as compare_runs
 from parlab.commands.labs import exiting, list_results, run_and_show
-from parlab.course.catalog import lab_files
+from parlab.course.catalog import lab_files, not_taken
 from parlab.course.handout import read_handout
 from parlab.host.places import INSTALLED
 from parlab.run.request import read_cluster, read_cluster_spec, read_outputs, read_request
@@ -91,7 +91,8 @@ def lab_task(path: Path) -> Task[Callable[..., Any]]:
             run_and_show(path, request, output)
 
     run.__doc__ = read_handout(path).title
-    made: Task[Callable[..., Any]] = task(name=path.stem, auto_shortflags=False, help=SIZE | LAB | RUN)(run)
+    told = SIZE | LAB | RUN | dict.fromkeys(not_taken(path), "(this lab does not take it)")
+    made: Task[Callable[..., Any]] = task(name=path.stem, auto_shortflags=False, help=told)(run)
     return made
 
 

@@ -13,6 +13,34 @@ def lab_files(folder: Path = LABS) -> dict[str, Path]:
     return {path.stem: path for path in sorted(folder.glob("*.py")) if path.stem.isidentifier()}
 
 
+def not_taken(path: Path) -> set[str]:
+    """The options that a lab will not take, as far as its file tells without being run; in doubt it takes all."""
+    try:
+        calls = [node for node in ast.walk(ast.parse(path.read_bytes())) if isinstance(node, ast.Call)]
+    except (OSError, SyntaxError, ValueError):
+        return set()
+    cases = [_words(call) for call in calls if isinstance(call.func, ast.Attribute) and call.func.attr == "case"]
+    labs = [_words(call) for call in calls if isinstance(call.func, ast.Name) and call.func.id == "Lab"]
+    if len(labs) != 1 or not cases or None in [*labs, *cases]:
+        return set()
+    lab, known = labs[0] or {}, {name for case in cases for name in case or ()}
+    try:
+        bounds = {"workers": (), "chunk": (), **ast.literal_eval(lab.get("bounds", "{}"))}
+    except ValueError:  # worked out, not written
+        return set()
+    refused = {name for name in ("workers", "chunk", "size") if name not in known or bounds.get(name) is None}
+    if "launch" not in known and lab.get("nodes", "1") == "1":
+        refused.add("nodes")
+    return refused
+
+
+def _words(call: ast.Call) -> dict[str, str] | None:
+    """The keywords of a call with their values as they are written; None where there may be others."""
+    if any(keyword.arg is None for keyword in call.keywords):
+        return None
+    return {str(keyword.arg): ast.unparse(keyword.value) for keyword in call.keywords}
+
+
 def see_that_it_can_be_a_lab(path: Path) -> None:
     """Raise UsageError for a file that is no Python, or that has the name of a module of Python's own.
 

@@ -10,7 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from parlab.course.catalog import lab_files
+from parlab.course.catalog import lab_files, not_taken
+from parlab.errors import UsageError
+from parlab.run.plan import SETTINGS, make_plan
+from parlab.run.request import Request
 from tests.conftest import ROOT, Invoke
 from tests.reading import declared_in, read
 
@@ -40,6 +43,18 @@ def test_every_lab_shows_a_way_that_goes_wrong_or_costs(path: Path) -> None:
     lab = declared_in(path)
     assert len(lab.cases) > 1
     assert any(claim.required for claim in lab.claims)
+
+
+@pytest.mark.parametrize("path", lab_files().values(), ids=lab_files())
+def test_what_the_help_says_of_a_labs_options_is_what_it_takes(path: Path) -> None:
+    lab, refused = declared_in(path), set()
+    asked = {name: Request(settings={name: lab.bounds.get(name, (1, 1))[:1]}) for name in SETTINGS}
+    for name, request in {**asked, "nodes": Request(nodes=lab.nodes[:1])}.items():
+        try:
+            make_plan(lab, path, request, "")
+        except UsageError:
+            refused.add(name)
+    assert not_taken(path) == refused
 
 
 ORDINARY = """

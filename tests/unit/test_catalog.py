@@ -76,3 +76,12 @@ def test_the_readme_names_every_lab_in_teaching_order() -> None:
     course = in_teaching_order([read_handout(path) for path in LABS.values()])
     rows = re.findall(r"^\| \[(\w+)\]\(labs/\w+\.py\) \| (.*) \|$", (ROOT / "README.md").read_text(), re.MULTILINE)
     assert rows == [(handout.name, handout.title) for handout in course]
+
+
+def test_the_help_of_a_lab_says_which_options_it_does_not_take() -> None:
+    told = subprocess.run(
+        [sys.executable, "-m", "parlab", "--help", "lab.lock"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
+    lines = {line.split()[0]: line for line in told.splitlines() if line.strip().startswith("--")}
+    assert "(this lab does not take it)" in lines["--chunk=STRING"]
+    assert "Seconds per unit" in lines["--unit=STRING"]
