@@ -1,6 +1,7 @@
 """The container engine: the Docker SDK's client for it, and the one command line that the SDK has no call for."""
 
 import os
+import re
 import signal
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
@@ -13,7 +14,7 @@ from docker.errors import DockerException
 from requests.exceptions import RequestException, Timeout
 
 from parlab.backend.base import Unavailable
-from parlab.errors import ParlabError
+from parlab.errors import ParlabError, UsageError
 from parlab.host.places import COMMAND, INSTALLED, ROOT
 from parlab.host.signals import child
 
@@ -21,7 +22,8 @@ Thing = TypeVar("Thing")
 Result = TypeVar("Result")
 FAILURES = (ParlabError, DockerException, RequestException)  # what a call of an engine can end in
 API = "1.44"  # Engine 25: the first with a health check's start_interval
-ANSWER_SECONDS = 30
+TOLD = os.environ.get("PARLAB_ENGINE_SECONDS") or "30"  # more for an engine that is far away or slow
+ANSWER_SECONDS = float(TOLD) if re.fullmatch(r"[0-9]{1,4}", TOLD) and int(TOLD) else 30.0
 END_SECONDS = 10
 
 ENGINE_SH = quote(str(ROOT / "docker/engine.sh")) if INSTALLED else "docker/engine.sh"
@@ -35,7 +37,7 @@ def describe(error: Exception) -> str:
     """What a failure of the engine itself is to the user."""
     if isinstance(error, Timeout):
         asked = "a request" if error.request is None else f"{error.request.method} {error.request.url!s}"
-        return f"the engine did not answer {asked} in {ANSWER_SECONDS} s. Does it still run? Try `docker ps`"
+        return f"the engine did not answer {asked} in {ANSWER_SECONDS:g} s. Does it still run? Try `docker ps`"
     return f"the engine failed: {error}. Does it still run? {COMMAND} status"
 
 
@@ -49,8 +51,11 @@ class NoEngine(Unavailable):
 def connect() -> DockerClient:
     """A client for the engine that the `docker` command would talk to: DOCKER_HOST, else the current context.
 
-    Raises NoEngine when none answers, it is older than Engine 25, or it is not Docker's.
+    Raises NoEngine when none answers, it is older than Engine 25, or it is not Docker's. Raises UsageError for a
+    PARLAB_ENGINE_SECONDS that is none.
     """
+    if str(int(ANSWER_SECONDS)) != TOLD:
+        raise UsageError(f"PARLAB_ENGINE_SECONDS takes whole seconds from 1 to 9999, not {TOLD!r}")
     client = None
     try:
         client = from_env(timeout=ANSWER_SECONDS, use_ssh_client=True, version=API)

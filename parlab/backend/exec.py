@@ -13,6 +13,7 @@ from pathlib import Path
 from docker.client import DockerClient
 from docker.utils.socket import frames_iter
 
+from parlab.backend.engine import ANSWER_SECONDS
 from parlab.errors import RunError
 from parlab.host.places import COMMAND, PACKAGE
 
@@ -21,7 +22,6 @@ FOLDER = "/cluster/run"  # of one session: the labs
 LIBRARY = "/cluster/lib"  # this package as nodes need it, a folder for each version: kept, with its bytecode
 LOCK = "/tmp/parlab.lock"
 TRIES = 2  # to start a launcher
-WRITE_SECONDS = 30.0
 PARTS = (  # what runs in nodes
     "__init__.py",
     "errors.py",
@@ -154,7 +154,7 @@ class Exec:
         self._socket = getattr(self._stream, "_sock", self._stream)
 
     def write(self, data: bytes) -> None:
-        self._socket.settimeout(WRITE_SECONDS)  # an engine that takes nothing any more is an OSError
+        self._socket.settimeout(ANSWER_SECONDS)  # an engine that takes nothing any more is an OSError
         self._socket.sendall(data)
 
     def lines(self) -> Iterator[bytes]:

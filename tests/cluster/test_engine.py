@@ -19,7 +19,8 @@ from tests.cluster.conftest import NAME
 from tests.conftest import PATIENCE, ROOT, Invoke
 from tests.hanging import Engine, hanging_engine
 
-SECONDS = 130  # two waits of 30 s for an answer, and a run
+ANSWER = {"PARLAB_ENGINE_SECONDS": "4"}
+SECONDS = 60  # two or three waits for an answer, and a run
 
 
 @pytest.fixture
@@ -35,8 +36,8 @@ def engine(four: Cluster, tmp_path: Path) -> Iterator[Engine]:
     [
         ("GET .*/version", "(?!)", "no container engine answers"),
         ("GET .*/containers/json", "(?!)", "the engine did not answer GET"),
-        ("POST .*/update", "(?!)", "/update in 30 s"),
-        ("POST .*/exec$", "(?!)", "/exec in 30 s"),
+        ("POST .*/update", "(?!)", "/update in 4 s"),
+        ("POST .*/exec ", "(?!)", "/exec in 4 s"),
         ("(?!)", "POST .*/exec/.*/start", "did not start the launcher on the head"),
         ("(?!)", "POST .*/update", "the engine failed"),
     ],
@@ -46,7 +47,7 @@ def test_an_engine_that_stops_answering_is_told_in_time(
 ) -> None:
     engine.hang, engine.stall = hang, stall
     options = ("--cluster", NAME, "--backend", "cluster", "--quiet")
-    done = invoke("lab.lock", *options, seconds=PATIENCE * SECONDS, DOCKER_HOST=engine.address)
+    done = invoke("lab.lock", *options, seconds=PATIENCE * SECONDS, DOCKER_HOST=engine.address, **ANSWER)
     assert engine.hung.is_set()
     assert words in done.stderr
     assert done.returncode == (2 if "version" in hang else 4)
@@ -103,3 +104,10 @@ def test_an_engine_that_is_not_dockers_is_told_as_such(invoke: Invoke, tmp_path:
         done = invoke("status", DOCKER_HOST=address)
     assert done.returncode == 2
     assert f"usage: Podman Engine 5.4.2 answers at {address}, not Docker's engine: " in done.stderr
+
+
+@pytest.mark.parametrize("seconds", ["soon", "0", "-3", "1e9"])
+def test_how_long_it_may_take_is_whole_seconds(invoke: Invoke, seconds: str) -> None:
+    done = invoke("status", PARLAB_ENGINE_SECONDS=seconds)
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert f"PARLAB_ENGINE_SECONDS takes whole seconds from 1 to 9999, not {seconds!r}" in done.stderr
