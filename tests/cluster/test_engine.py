@@ -38,7 +38,7 @@ def engine(four: Cluster, tmp_path: Path) -> Iterator[Engine]:
         ("GET .*/containers/json", "(?!)", "the engine did not answer GET"),
         ("POST .*/update", "(?!)", "/update in 4 s"),
         ("POST .*/exec ", "(?!)", "/exec in 4 s"),
-        ("(?!)", "POST .*/exec/.*/start", "did not start the launcher on the head"),
+        ("(?!)", "POST .*/exec/.*/start", "launcher on the head"),
         ("(?!)", "POST .*/update", "the engine failed"),
     ],
 )
