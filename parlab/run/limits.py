@@ -1,6 +1,9 @@
 """The nodes' limits during one launch: lifted, set, proven, and what was seen of them."""
 
+from fractions import Fraction
+
 from parlab.backend.base import Backend
+from parlab.errors import RunError
 from parlab.model.messages import BURN, CHECK, Burned, Checked
 from parlab.model.spec import Spec
 from parlab.results.record import NodeRecord
@@ -22,17 +25,23 @@ class Limits:
 
     def lift(self) -> None:
         """Take all limits off: starting and ending ranks under them takes several times as long."""
-        self._backend.set_limits(self._spec, None)
+        self._set(None)
 
     def put_on(self, *, burn: bool) -> None:
         """Set the limits and prove them; with `burn` see, too, what an unpaced burn gets under them."""
         if self._on:
-            self._backend.set_limits(self._spec, self._spec.node_cpus)
+            self._set(self._spec.node_cpus)
             self._engine.append(self._backend.engine_limits(self._spec))
             self._burned = self._burn() if burn else {}
             if any(self._fell_short(node, cpus) for node, cpus in self._burned.items()):
                 self._burned = self._burn()  # a spell of something else on the host: once is no proof
         self._check()
+
+    def _set(self, cpus: Fraction | None) -> None:
+        try:
+            self._backend.set_limits(self._spec, cpus)
+        except RunError as error:
+            raise self._talk.failed(str(error)) from error
 
     def check_again(self) -> None:
         """Read the limits once more, where the nodes are and from the engine."""

@@ -226,7 +226,8 @@ def test_an_interrupted_run_is_kept_as_such(tmp_path: Path) -> None:
 
 
 def test_a_reader_that_goes_away_loses_nothing(tmp_path: Path) -> None:
-    command = f"{shlex.quote(sys.executable)} -m invoke lab.mpi --backend embedded --nodes 1,2 --unit 0.02 | head -4"
+    lab = "lab.mpi --backend embedded --nodes 1,2 --unit 0.02"
+    command = f"{shlex.quote(sys.executable)} -m invoke {lab} | head -6"  # it closes in mid-run
     env = {**os.environ, "PARLAB_RESULTS": str(tmp_path)}
     script = ["bash", "-c", f"{command}; exit ${{PIPESTATUS[0]}}"]
     done = subprocess.run(script, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
