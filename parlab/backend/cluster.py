@@ -42,6 +42,7 @@ class Cluster:
         self.called = cluster
         self.project = "parlab" if cluster == "default" else f"parlab-{cluster}"
         self._containers: list[Container] = []
+        self._is_new = False  # brought up by this command
 
     @cached_property
     def info(self) -> dict[str, Any]:
@@ -73,7 +74,7 @@ class Cluster:
             return
         if not ours:
             self._not_in_use(before)
-        with self._none_left_of_a_failure(before, show):
+        with self._none_left_of_a_failure([] if self._is_new else before, show):
             mend(self.client, before, count, show)
             show(f"bringing up the cluster: head and {plural(count, 'node')}" if count else "bringing up the head")
             bring_up(self.project, count)
@@ -150,15 +151,17 @@ class Cluster:
     @contextmanager
     def ready(self, show: Show) -> Iterator[None]:
         """The head is up, and the nodes that were there. If that was in vain, a cluster that was not there goes."""
-        was_there = bool(self.containers())
+        self._is_new = not self.containers()
         self.up(0, show, at_least=True)
         try:
             yield
-        except UsageError:
-            if not was_there:
-                with undisturbed():
+        except BaseException as error:
+            with undisturbed(), suppress(*FAILURES):  # the first error is the one to be told
+                if self._is_new and (isinstance(error, UsageError) or len(self.containers()) == 1):
                     self.down()
             raise
+        finally:
+            self._is_new = False
 
     def start(self, spec: Spec, show: Show) -> None:
         """Up with at least the spec's nodes: our session keeps other clients out of the head."""

@@ -3,6 +3,7 @@
 import os
 import shutil
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from parlab.errors import UsageError
@@ -47,8 +48,13 @@ def copy_beside(lab: Path, folder: Path) -> None:
 
     For a run on this machine, where data may be large: what a user edits meanwhile are modules.
     """
+    shutil.copyfile(lab, folder / lab.name)
     for entry in sorted(lab.parent.iterdir()):
-        if entry.suffix == ".py" and entry.is_file():
-            shutil.copyfile(entry, folder / entry.name)
-        elif entry.name != "__pycache__":
-            (folder / entry.name).symlink_to(entry)
+        if entry.name in (lab.name, "__pycache__"):
+            continue
+        if entry.suffix == ".py":
+            with suppress(OSError):  # no file, or another user's: it is then what it is there
+                shutil.copyfile(entry, folder / entry.name)
+                continue
+            (folder / entry.name).unlink(missing_ok=True)
+        (folder / entry.name).symlink_to(entry)

@@ -5,7 +5,7 @@ A case is plain data: it is declared in one process and looked at in others, and
 
 import math
 import operator
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
@@ -110,3 +110,8 @@ class Case:
         shown = self.settings if self.ran_on is None else {**self.settings, "nodes": self.ran_on}
         settings = ", ".join(f"{key}={value!r}" for key, value in shown.items())
         return f"{self.function}({settings})" if settings else self.function
+
+
+def cores_per_task(cases: Iterable[Case], cores: int) -> dict[str, str]:
+    """What Slurm would tell a job's processes of the cores of their task: all of the node's, or one for each rank."""
+    return {"SLURM_CPUS_PER_TASK": str(cores if any(case.launch == PYTHON for case in cases) else 1)}

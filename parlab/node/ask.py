@@ -7,6 +7,7 @@ from parlab.model.messages import Answered, Ask
 from parlab.node.processes import end_processes
 
 SAID_BYTES = 16 * 1024  # of its last words
+NOT_STARTED = 127  # as a shell has it
 HANGING_SECONDS = 1.0  # for those to come, once it has ended
 
 
@@ -16,14 +17,17 @@ async def ask(question: Ask) -> Answered:
     What it starts is marked as a launch's processes are, by PARLAB_RUN, and ended with it.
     """
     run = question.env["PARLAB_RUN"].encode()
-    process = await asyncio.create_subprocess_exec(
-        *question.argv,
-        env=os.environ | question.env,
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-        start_new_session=True,
-    )
+    try:
+        process = await asyncio.create_subprocess_exec(
+            *question.argv,
+            env=os.environ | question.env,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            start_new_session=True,
+        )
+    except OSError as error:
+        return Answered(NOT_STARTED, "", [str(error)])
     assert process.stdin is not None
     assert process.stdout is not None
     assert process.stderr is not None

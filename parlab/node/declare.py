@@ -1,8 +1,8 @@
 """Reads what a lab declares: `python -m parlab.node.declare LAB.py`, with the answer on standard output.
 
 The file runs as it does in a launch, up to `lab.main()`, and with what a launch tells its processes of their node: a
-case may be sized by it. A node's number of cores is the lab's own unless the host has asked for another, so it is known
-only when the file has been read: then the program starts over, with that number told.
+case may be sized by it. How many cores a task has depends on the lab, so it is known only when the file has been read:
+then the program starts over, with that number told.
 """
 
 import ast
@@ -16,11 +16,11 @@ from typing import BinaryIO
 
 import parlab.lab
 from parlab.lab import Lab
-from parlab.model.case import PYTHON
+from parlab.model.case import cores_per_task
 from parlab.model.declaration import Declaration
 from parlab.model.messages import Read, to_line
 
-CORES = "SLURM_CPUS_PER_TASK"  # as Slurm tells a job's processes
+AGAIN = "PARLAB_DECLARED"  # in the environment of a process that knows how many cores there are
 
 
 class NotALabError(Exception):
@@ -127,9 +127,9 @@ def main() -> None:
     except BaseException as error:
         read = Read(refusal=refusal(error, path))
     else:
-        cores = str(lab.cores if any(declared.case.launch == PYTHON for declared in lab.cases) else 1)
-        if CORES not in os.environ:
-            os.environ[CORES] = cores
+        told = cores_per_task([declared.case for declared in lab.cases], int(os.environ.get("PARLAB_CORES", lab.cores)))
+        if not told.items() <= os.environ.items() and AGAIN not in os.environ:
+            os.environ.update(told | {AGAIN: "1"})
             os.dup2(answer.fileno(), 1)
             os.execv(sys.executable, [sys.executable, "-m", "parlab.node.declare", str(path)])
         read = Read(declaration_of(lab))

@@ -15,6 +15,7 @@ from parlab.backend.session import Session
 from parlab.errors import RunError, UsageError
 from parlab.judge.claims import Question, Tried
 from parlab.judge.uncertainty import Known
+from parlab.model.case import cores_per_task
 from parlab.model.declaration import Declaration
 from parlab.model.messages import Answered, Ask, Read, from_line, to_line
 from parlab.results.record import Answer, Claim, MeasuredCase
@@ -41,7 +42,7 @@ class LabFile:
         told = {
             "PARLAB_SPEED": None if request.speed is None else str(float(request.speed)),
             "PARLAB_UNIT": None if request.unit is None else str(request.unit),
-            "SLURM_CPUS_PER_TASK": None if request.cores is None else str(request.cores),
+            "PARLAB_CORES": None if request.cores is None else str(request.cores),
         }
         env = {name: value for name, value in told.items() if value is not None}
         text = self.ask("parlab.node.declare", env, "", READ_SECONDS, "did not get to lab.main()")
@@ -56,7 +57,7 @@ class LabFile:
         cases = [Tried(chosen.number, chosen.overrides, case) for chosen, case in measured]
         question = to_line(Question(cases, list(known.spreads.items()), plan.overridden)).decode()
         spec = plan.largest
-        env = {**spec.environment(), "SLURM_CPUS_PER_TASK": str(spec.cores)}
+        env = {**spec.environment(), **cores_per_task([chosen.case for chosen in plan.cases], spec.cores)}
         try:
             text = self.ask("parlab.node.claims", env, question, JUDGE_SECONDS, "did not judge its claims")
         except UsageError as error:  # what was measured must not be lost for it

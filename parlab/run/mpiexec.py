@@ -5,7 +5,7 @@ from itertools import groupby
 from pathlib import Path
 
 from parlab.backend.base import Placement
-from parlab.model.case import PYTHON, Case
+from parlab.model.case import Case, cores_per_task
 from parlab.model.spec import Spec
 
 # For Open MPI 5 in containers. Without ob1 over TCP it tries every transport there is; idle ranks yield the core; UCX
@@ -35,6 +35,5 @@ def mpiexec(placement: Placement, spec: Spec, case: Case, lab: str, exported: It
 
 def scale(spec: Spec, case: Case) -> dict[str, str]:
     """What the processes of a node are told of its size; Slurm would tell them of the cores of their task."""
-    per_task = spec.cores if case.launch == PYTHON else 1
     workers = case.workers(spec.virtual_cores)
-    return spec.environment() | {"PARLAB_WORKERS": str(workers), "SLURM_CPUS_PER_TASK": str(per_task)}
+    return spec.environment() | {"PARLAB_WORKERS": str(workers), **cores_per_task([case], spec.cores)}

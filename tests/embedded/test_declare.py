@@ -96,11 +96,16 @@ def go(task=len, *, workers): ...
 """
 
 
-@pytest.mark.parametrize(("told", "workers"), [({}, 4), ({"SLURM_CPUS_PER_TASK": "7"}, 7)])
+@pytest.mark.parametrize(("told", "workers"), [({}, 4), ({"PARLAB_CORES": "7"}, 7), ({"SLURM_CPUS_PER_TASK": "9"}, 4)])
 def test_what_a_launch_tells_of_a_node_is_told_here(lab_file: LabFile, told: dict[str, str], workers: int) -> None:
     lab = declared_in(lab_file(IMPORT + SIZED + MAIN), **told)
     assert [case.settings for case in lab.cases] == [{"workers": workers}]
     assert lab.cores == 4
+
+
+def test_a_lab_of_ranks_has_one_core_a_task_as_its_launches_have(lab_file: LabFile) -> None:
+    code = IMPORT + SIZED.replace("@lab.case(", "@lab.case(launch='mpi', ") + MAIN
+    assert [case.settings for case in declared_in(lab_file(code), PARLAB_CORES="4").cases] == [{"workers": 1}]
 
 
 def test_the_unit_and_the_speed_are_the_labs_own_whatever_is_asked_for(lab_file: LabFile) -> None:

@@ -57,3 +57,14 @@ def test_on_this_machine_modules_are_copied_and_all_else_is_linked(
     assert (folder / "data/a/b.csv").read_text() == "data/a/b.csv"
     assert (folder / "data").is_symlink()
     assert not (folder / "helper.py").is_symlink()
+
+
+def test_a_module_that_cannot_be_copied_keeps_nobody_from_the_lab(
+    lab: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    (lab.parent / "folder.py").mkdir()
+    (lab.parent / "gone.py").symlink_to("nowhere")
+    folder = tmp_path_factory.mktemp("copy")
+    copy_beside(lab, folder)
+    assert (folder / "sample.py").read_text() == "lab"
+    assert (folder / "folder.py").is_dir()
