@@ -193,7 +193,8 @@ def test_runs_are_compared_case_by_case() -> None:
     text = compared(first, second)
     assert f"A {first.id} cluster" in text
     assert f"B {second.id} cluster" in text
-    assert "4.00 s 5.00 s 1.250 +0.0 % +25.0 %" in text
+    assert "4.00 s 5.00 s 1.250 ±1.0 % +0.0 % +25.0 %" in text
+    assert "Not significant" not in text
     assert "5.00 s - - +25.0 % -" in text[text.index("only A") :]
     assert "only B - - ValueError - - -" in text
     assert "different" not in text
@@ -224,7 +225,9 @@ def test_what_a_run_does_not_know_of_its_host_is_no_difference() -> None:
 
 def test_other_work_has_no_ratio() -> None:
     one, other = run(case(took(4.0))), run(case(took(2.0), ideal_s=2.0))
-    assert shown(show_comparison, one, one).splitlines()[-1].split()[-5] == "1.000"
+    same = compared(one, one)
+    assert "1.000 ±" in same
+    assert "Not significant: " in same
     assert shown(show_comparison, one, other).splitlines()[-1].split()[-5] == "-"
 
 

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 import pytest
@@ -18,7 +19,7 @@ from parlab.host.environment import ensure_installed, how_to_install, missing
 from tests.conftest import ROOT
 
 WHEEL = "file:///some/where/parlab-0.1.0-py3-none-any.whl"
-PIP = f"{sys.executable} -m pip install"
+PIP = f"{quote(sys.executable)} -m pip install"
 Installed = Callable[[Any], None]
 
 
@@ -69,7 +70,7 @@ def test_a_checkout_that_is_not_installed_names_its_lock(monkeypatch: pytest.Mon
         raise PackageNotFoundError
 
     monkeypatch.setattr(environment, "distribution", nothing)
-    assert how_to_install("node") == f"{PIP} --require-hashes -r {ROOT}/requirements/node.txt"
+    assert how_to_install("node") == f"{PIP} --require-hashes -r {quote(f'{ROOT}/requirements/node.txt')}"
 
 
 def test_the_users_own_environment_is_asked_for_what_is_missing_and_left_alone(
