@@ -41,7 +41,7 @@ from tests.unit.samples import (
 )
 
 # Kept records, each of its very schema; none is ever written anew.
-SCHEMA_3, SCHEMA_4 = (Path(__file__).with_name(f"run-schema-{schema}.json") for schema in (3, 4))
+SCHEMA_3, SCHEMA_4, SCHEMA_5 = (Path(__file__).with_name(f"run-schema-{schema}.json") for schema in (3, 4, 5))
 
 
 def refusal(path: Path) -> str:
@@ -208,7 +208,7 @@ def test_the_fixture_with_a_handout_and_marks_is_read() -> None:
     }
 
 
-@pytest.mark.parametrize("fixture", [SCHEMA_3, SCHEMA_4], ids=["3", "4"])
+@pytest.mark.parametrize("fixture", [SCHEMA_3, SCHEMA_4, SCHEMA_5], ids=["3", "4", "5"])
 def test_what_is_worked_out_anew_is_what_stands_in_the_fixture(fixture: Path) -> None:
     written = json.loads(fixture.read_text())
     upgrade(written, written["schema"])
