@@ -92,7 +92,7 @@ def estimate(values: Sequence[float], earlier: Spread, stated: float) -> Estimat
         spread, rests_on = own + earlier, f"{count} and {earlier.freedom + 1} earlier"
     else:
         spread = own + Spread(STATED_FREEDOM * stated**2, STATED_FREEDOM)
-        rests_on = f"{count} and a stated spread of {100 * stated:.1g} %"
+        rests_on = f"{count} and a stated spread of {float(f'{100 * stated:.1g}'):g} %"
     error = spread.deviation * (MEDIAN if len(values) > 2 else 1.0) / math.sqrt(len(values))
     return Estimate(statistics.median(values), error, spread.freedom, rests_on)
 

@@ -58,6 +58,9 @@ class Backend(Protocol):
     def node_of(self, host: str, index: int) -> str:
         """Name the node that calls itself `host` and on which a rank was placed as that of number `index`."""
 
+    def remedy(self) -> str:
+        """What to do about a launch that failed for no reason that is known."""
+
     def diagnosis(self, session: Session, spec: Spec) -> str:
         """Find out which node is to blame for a launch that failed; '' where none is."""
 

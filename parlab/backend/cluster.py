@@ -145,8 +145,14 @@ class Cluster:
 
     def what_is_left(self) -> str:
         """What a clean-up that is given up leaves, and how to remove it."""
-        named = "" if self.called == "default" else f" --cluster {self.called}"
-        return f"ranks may still run on cluster {self.called}, without its limits; {COMMAND} down{named} removes it"
+        return f"ranks may still run on cluster {self.called}, without its limits; {self._down()} removes it"
+
+    def _down(self) -> str:
+        """What a user types to remove this cluster."""
+        return f"{COMMAND} down" + ("" if self.called == "default" else f" --cluster {self.called}")
+
+    def remedy(self) -> str:
+        return f"Retry. If it fails again, run {self._down()} first."
 
     @contextmanager
     def ready(self, show: Show) -> Iterator[None]:

@@ -86,6 +86,9 @@ class Embedded:
         """All ranks are on this host: where they were placed tells the node."""
         return simulated(index)
 
+    def remedy(self) -> str:
+        return "Retry; if it fails again, look at what the lab waits for: it has no keyboard."
+
     def diagnosis(self, session: Session, spec: Spec) -> str:
         return ""
 

@@ -18,14 +18,19 @@ def files_beside(lab: Path) -> list[Path]:
 
     Raises UsageError where that is more than a cluster takes: nodes have no disk, and a lab has a folder of its own.
     """
-    found, size = [], 0
+    found: list[Path] = []
+    size, largest = 0, (0, lab)
     for file in _walk(lab.parent):
         found.append(file)
+        largest = max(largest, (file.stat().st_size, file))
         size += file.stat().st_size
         if len(found) > MOST_FILES or size > MOST_BYTES:
+            much = f"more than {plural(MOST_FILES, 'file')}"
+            if size > MOST_BYTES:
+                much = f"more than {MOST_BYTES // 2**20} MB, most of it {largest[1].name}"
             raise UsageError(
-                f"what lies beside {lab.name} goes along to the nodes, and {lab.parent} holds more than "
-                f"{plural(MOST_FILES, 'file')} or {MOST_BYTES // 2**20} MB: put the lab into a folder of its own"
+                f"what lies beside {lab.name} goes along to the nodes, and {lab.parent} holds {much}: move that "
+                "away, or put the lab into a folder of its own"
             )
     return found
 

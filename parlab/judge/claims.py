@@ -9,6 +9,7 @@ direction, that would make it another one, and how well that quantity is known.
 
 import math
 import random
+from collections import UserDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -47,8 +48,16 @@ class Question:
     overridden: bool
 
 
-class Cases(dict[str, MeasuredCase]):
-    """The cases by name, for expectations; one that was not run is nothing to fail for."""
+class Cases(UserDict[str, MeasuredCase]):
+    """The cases by name, for expectations; one that was not run is nothing to fail for. `asked` are those looked at."""
+
+    def __init__(self, cases: Mapping[str, MeasuredCase]) -> None:
+        self.asked: set[str] = set()
+        super().__init__(cases)
+
+    def __getitem__(self, name: str) -> MeasuredCase:
+        self.asked.add(name)
+        return super().__getitem__(name)
 
     def __missing__(self, name: str) -> MeasuredCase:
         raise CannotBeShown(f"{name} was not run")
@@ -61,7 +70,7 @@ class Cases(dict[str, MeasuredCase]):
         name = function.__name__
         found = [
             case
-            for case in self.values()
+            for case in self.data.values()
             if case.name.partition("(")[0] == name
             and settings.items() <= case.settings.items()
             and nodes in (None, case.spec.nodes)
@@ -72,7 +81,7 @@ class Cases(dict[str, MeasuredCase]):
             asked = settings | ({"nodes": nodes} if nodes else {})
             wanted = ", ".join(f"{key}={value!r}" for key, value in asked.items())
             raise CannotBeShown(f"{name}({wanted}) was not run" if wanted else f"{name} was not run")
-        return found[0]
+        return self[found[0].name]
 
 
 def try_claims(
@@ -110,7 +119,10 @@ class _Trial:
         try:
             if self.why_not:
                 raise CannotBeShown(self.why_not)
-            self.expectation.function(self.cases)
+            cases = Cases(self.cases.data)  # what another claim has asked for is not this one's
+            self.expectation.function(cases)
+            if loose := sorted(name for name in cases.asked if _is_loose(cases, name)):
+                raise CannotBeShown(f"{loose[0]} has more workers than cores, and no kernel holds them to these here")
         except CannotBeShown as error:
             answer, why = Answer.CANNOT, str(error)
         except AssertionError as error:
@@ -182,6 +194,16 @@ def _not_the_labs_own(claim: Claim) -> Claim:
     if claim.answer in (Answer.YES, Answer.CANNOT):
         return claim
     return replace(claim, answer=Answer.CANNOT, why=f"the lab claims it of its own settings; of these, {claim.why}")
+
+
+def _is_loose(cases: Cases, name: str) -> bool:
+    """Whether workers of a case share cores that nothing holds them to: each is paced by itself, and all too fast."""
+    case = cases.data.get(name)
+    if case is None or case.ideal_s is None:
+        return False
+    limited = any(use.wanted is not None for repeat in case.repeats for use in repeat.nodes.values())
+    processes = {(span.node, span.pid) for span in case.median_repeat.spans}
+    return not limited and len(processes) > case.workforce.nodes * case.spec.cores
 
 
 def _lacking(expectation: Expectation, cases: Sequence[MeasuredCase]) -> str:

@@ -81,8 +81,8 @@ def _write(file: int, data: bytes) -> None:
 def _ending(code: int) -> str:
     """How a process ended that has not answered."""
     if code >= 0:
-        return f"its process ended with exit code {code}"
+        return f"ChildProcessError: its process ended with exit code {code}"
     name = f"signal {-code}"
     with suppress(ValueError):
         name = signal.Signals(-code).name
-    return f"its process was ended by {name}"
+    return f"ChildProcessError: its process was ended by {name}"

@@ -7,7 +7,6 @@ from typing import Any, TypeVar
 
 from parlab.backend.session import Session
 from parlab.errors import RunError
-from parlab.host.places import COMMAND
 from parlab.model.messages import (
     END,
     AnyCommand,
@@ -44,9 +43,10 @@ class Conversation:
         say: Callable[[str], None],
         diagnose: Callable[[], str],
         node_of: Callable[[int], str | None],
+        remedy: str,
     ) -> None:
         self._session, self._what, self._hear, self._say, self._diagnose = session, what, hear, say, diagnose
-        self._node_of = node_of
+        self._node_of, self._remedy = node_of, remedy
         self._come: dict[type[Event], list[Any]] = defaultdict(list)
         self._last_lines: deque[str] = deque(maxlen=KEPT_LINES)
         self._unshown: list[str] | None = []  # standard output until the lab runs: it may be Open MPI complaining
@@ -98,7 +98,7 @@ class Conversation:
             parts.insert(1, f"{self._where(end.rank)} ended {end.how}.")
         if words := last_words(self._last_lines):
             parts.append("The last lines of its output:\n  " + "\n  ".join(words))
-        parts.append(f"Retry. If it fails again, run {COMMAND} down first.")
+        parts.append(self._remedy)
         return RunError("\n".join(parts))
 
     def _where(self, rank: int) -> str:

@@ -77,6 +77,7 @@ def launch(backend: Backend, session: Session, order: Order, observer: Observer,
         printed,
         lambda: backend.diagnosis(session, spec),
         collected.node_of.get,
+        backend.remedy(),
     )
     limits = Limits(backend, spec, talk, collected, on=case.limits)
 

@@ -43,8 +43,8 @@ def raises() -> None:
     [
         (raises, "LookupError: no such thing"),
         (lambda: exit("no data"), "SystemExit: no data"),
-        (lambda: os._exit(3), "its process ended with exit code 3"),
-        (lambda: os.kill(os.getpid(), signal.SIGKILL), "its process was ended by SIGKILL"),
+        (lambda: os._exit(3), "ChildProcessError: its process ended with exit code 3"),
+        (lambda: os.kill(os.getpid(), signal.SIGKILL), "ChildProcessError: its process was ended by SIGKILL"),
         (lambda: lambda: None, "TypeError: what it returns cannot be handed to another process"),
     ],
 )

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from parlab.judge.claims import Cases
 from parlab.judge.verdict import exit_code, worst
 from parlab.lab import CannotBeShown, Lab
-from parlab.results.record import Answer, Claim, MeasuredCase, Run
+from parlab.model.span import Span
+from parlab.results.record import Answer, Claim, MeasuredCase, NodeRecord, Run
 from tests.unit.samples import (
     ENVIRONMENT,
     SPEC,
@@ -24,6 +25,7 @@ from tests.unit.samples import (
     lab,
     noisy_repeat,
     run,
+    span,
     took,
     verdict,
     worker,
@@ -268,3 +270,24 @@ def test_the_exit_code_of_several_is_that_of_one_of_them_in_any_order(runs: list
     found = worst(runs, check=check)
     assert found in {exit_code(made, check=check) for made in runs}
     assert worst(runs[::-1], check=check) == worst([*runs, *runs, GOOD], check=check) == found
+
+
+def test_without_limits_workers_that_share_a_core_show_nothing() -> None:
+    """Each is paced to a core of its own: together they are too fast, and a false claim would be shown."""
+    shared = [span("simulated-1", pid=pid) for pid in (1, 2, 3)]  # on two cores
+    apart = [span("simulated-1", pid=pid) for pid in (1, 2)]
+
+    def it_is_quick(cases: Cases) -> None:
+        assert cases["pool"].measured_s < 100
+
+    def answers(own: Sequence[Span], use: NodeRecord) -> Claim:
+        one = case(launch(own, nodes={"simulated-1": use}), name="pool")
+        (found,) = judge(lab(it_is_quick), [one, case(launch(shared, nodes={}), name="other")], {}).claims
+        return found
+
+    assert (
+        answers(shared, worker(None)).why == "pool has more workers than cores, and no kernel holds them to these here"
+    )
+    assert answers(shared, worker(None)).answer is CANNOT
+    assert answers(apart, worker(None)).answer is YES
+    assert answers(shared, worker()).answer is YES

@@ -38,7 +38,9 @@ def conversation(script: Script, diagnosis: str = "node-2 is paused.") -> tuple[
     heard: list[AnyEvent] = []
     session = Session(script, "labs")
     node_of = {3: "node-2"}.get
-    return Conversation(session, "pool on 2 nodes", heard.append, lambda _: None, lambda: diagnosis, node_of), heard
+    return Conversation(
+        session, "pool on 2 nodes", heard.append, lambda _: None, lambda: diagnosis, node_of, "Retry."
+    ), heard
 
 
 def test_a_message_of_the_wrong_shape_ends_the_launch_and_is_named_with_its_rank() -> None:
