@@ -3,6 +3,7 @@
 import os
 import sys
 import traceback
+from io import TextIOWrapper
 from pathlib import Path
 from typing import NoReturn
 
@@ -14,6 +15,9 @@ PACKAGE = Path(__file__).resolve().parent
 
 def main() -> NoReturn:
     """Run what the command line names, and exit with its code; an error that nobody foresaw is one of ours."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # a name that is not UTF-8 is shown as well as the stream can
+            stream.reconfigure(errors="backslashreplace")
     try:
         _run(sys.argv[1:])
         sys.stdout.flush()

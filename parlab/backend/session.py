@@ -37,7 +37,7 @@ class Session:
     def __init__(self, transport: Transport, labs: str, folder: Path | None = None) -> None:
         self._transport, self.labs = transport, labs
         self._copy = f"{labs}/".encode()
-        self._own = self._copy if folder is None else json.dumps(f"{shown(folder)}/")[1:-1].encode()
+        self._own = self._copy if folder is None else _within_json(f"{shown(folder)}/")
         self.boot = ""  # of the kernel that the launcher is under, once it listens
         self._events: queue.SimpleQueue[AnyEvent | ProtocolError | None] = queue.SimpleQueue()
         self._garbled = False
@@ -108,3 +108,8 @@ class Session:
     def close(self, deadline: float = 10.0) -> None:
         """Hang up, which ends the launcher and its ranks, and wait up to `deadline` seconds until they have ended."""
         self._transport.hang_up(deadline)
+
+
+def _within_json(text: str) -> bytes:
+    """The text as it stands in a message; bytes of a folder's name that are none of UTF-8 are spelled out."""
+    return json.dumps(text.encode(errors="backslashreplace").decode())[1:-1].encode()

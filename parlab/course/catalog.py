@@ -42,10 +42,14 @@ def _words(call: ast.Call) -> dict[str, str] | None:
 
 
 def see_that_it_can_be_a_lab(path: Path) -> None:
-    """Raise UsageError for a file that is no Python, or that has the name of a module of Python's own.
+    """Raise UsageError for a file that is no Python, or that has a name of no use.
 
     That is found without a node: nothing has to be started for it.
     """
+    try:
+        path.name.encode()
+    except UnicodeEncodeError:
+        raise UsageError(f"the name {path.name!r} is not in UTF-8, which messages and records are: rename it") from None
     if path.stem in sys.stdlib_module_names:
         raise UsageError(f"{path.name} hides Python's own module {path.stem} from what runs beside it: rename it")
     try:

@@ -1,6 +1,7 @@
 """Labs are found, and hide nothing."""
 
 import ast
+import os
 import re
 import subprocess
 import sys
@@ -30,6 +31,14 @@ def test_a_lab_with_the_name_of_a_module_of_pythons_own_is_refused(tmp_path: Pat
     path = tmp_path / "json.py"
     path.write_text("from parlab.lab import Lab\nlab = Lab(unit=1)\n@lab.case()\ndef go(task): ...\n")
     with pytest.raises(UsageError, match=r"json\.py hides Python's own module json"):
+        see_that_it_can_be_a_lab(path)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names are in UTF-8 there")
+def test_a_lab_whose_name_is_not_utf_8_is_refused_before_anything_starts(tmp_path: Path) -> None:
+    path = tmp_path / os.fsdecode(b"b\xe4r.py")
+    path.write_text("lab = 1\n")
+    with pytest.raises(UsageError, match=r"^the name 'b\\udce4r\.py' is not in UTF-8"):
         see_that_it_can_be_a_lab(path)
 
 

@@ -85,6 +85,16 @@ def test_the_wrapper_takes_no_module_of_the_current_folder_for_one_of_its_own(tm
     assert done.stdout.startswith("parlab ")
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="names are in UTF-8 there")
+@pytest.mark.parametrize("module", MODULES)
+def test_a_folder_whose_name_is_not_utf_8_is_shown(module: str, tmp_path: Path) -> None:
+    folder = tmp_path / os.fsdecode(b"b\xe4r")
+    folder.mkdir()
+    done = run(module, "results", PARLAB_RESULTS=str(folder), PYTHONIOENCODING="utf-8:strict")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert r"b\udce4r is empty" in done.stdout
+
+
 @pytest.mark.parametrize("arguments", [["--list"], ["--help"], []])
 def test_a_reader_who_goes_is_no_fault(arguments: list[str]) -> None:
     command = [sys.executable, "-m", "parlab", *arguments]

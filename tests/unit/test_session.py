@@ -1,5 +1,6 @@
 """Reading a launcher: whatever it sends, and however the reading ends, nobody waits for what cannot come."""
 
+import os
 import threading
 import time
 from collections.abc import Iterator
@@ -56,11 +57,14 @@ def test_a_message_of_the_wrong_shape_ends_the_launch_and_is_named_with_its_rank
     assert "a warning" in said
 
 
-def test_what_is_said_of_the_copy_of_a_lab_is_told_of_the_users_own(tmp_path: Path) -> None:
-    own = tmp_path / 'a "quoted" bär'
+@pytest.mark.parametrize(
+    ("own", "told"), [('a "quoted" bär', 'a "quoted" bär'), (os.fsdecode(b"b\xe4r"), r"b\udce4r")], ids=["UTF-8", "not"]
+)
+def test_what_is_said_of_the_copy_of_a_lab_is_told_of_the_users_own(tmp_path: Path, own: str, told: str) -> None:
     copy = Output("stderr", '  File "/cluster/run/labs/data/x.py", line 3, in work')
-    session = Session(Script(to_line(copy)), "/cluster/run/labs", own)
-    assert session.next_event(time.monotonic() + FAR) == Output("stderr", f'  File "{own}/data/x.py", line 3, in work')
+    session = Session(Script(to_line(copy)), "/cluster/run/labs", tmp_path / own)
+    expected = Output("stderr", f'  File "{tmp_path / told}/data/x.py", line 3, in work')
+    assert session.next_event(time.monotonic() + FAR) == expected
 
 
 def test_a_launcher_that_cannot_be_understood_did_not_start() -> None:
