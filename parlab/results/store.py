@@ -19,6 +19,8 @@ from parlab.results.record import MeasuredCase, Repeat, Run
 from parlab.results.schema import READABLE, SCHEMA, upgrade
 from parlab.thresholds import EARLIER_RUNS
 
+LONGEST_NAME = 50  # of a lab, in an id: a file's name has at most 255 bytes
+
 
 def to_json(run: Run) -> dict[str, Any]:
     """The record as parlab/results/record.py describes it, derived figures included."""
@@ -149,10 +151,15 @@ def read_all(folder: Path = RESULTS) -> tuple[dict[int, Run], dict[int, str]]:
     return runs, unread
 
 
+def in_id(lab: str) -> str:
+    """A lab's name as it stands in the id of a run, whatever its file is called: `my-lab-1` for `my lab (1).py`."""
+    return re.sub(r"[^\w.]+", "-", lab)[:LONGEST_NAME].strip("-") or "lab"
+
+
 def earlier_runs(lab: str, folder: Path = RESULTS) -> list[Run]:
     """The newest runs of a lab, as many as are worth reading; what cannot be read is left out."""
     found = []
-    for path in [path for path in kept(folder) if f"-{lab}-" in path.stem][:EARLIER_RUNS]:
+    for path in [path for path in kept(folder) if f"-{in_id(lab)}-" in path.stem][:EARLIER_RUNS]:
         with suppress(UsageError):
             found.append(read_json(path))
     return found

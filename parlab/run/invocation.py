@@ -26,7 +26,7 @@ from parlab.model.declaration import Asked
 from parlab.model.messages import to_line
 from parlab.model.spec import Spec
 from parlab.results.record import Claim, Failure, MeasuredCase, Run, Verdict
-from parlab.results.store import earlier_runs
+from parlab.results.store import earlier_runs, in_id
 from parlab.run.lab_file import LabFile
 from parlab.run.launch import Order, Result, launch
 from parlab.run.observer import Observer
@@ -85,7 +85,7 @@ def _opened(backend: Backend, path: Path) -> Iterator[Session]:
 
 def _run(bench: Bench, now: datetime) -> Run:
     backend, plan = bench.backend, bench.plan
-    run_id = f"{now.astimezone(UTC):%Y%m%dT%H%M%SZ}-{plan.path.stem}-{secrets.token_hex(3)}"
+    run_id = f"{now.astimezone(UTC):%Y%m%dT%H%M%SZ}-{in_id(plan.path.stem)}-{secrets.token_hex(3)}"
     measured: list[tuple[Chosen, MeasuredCase]] = []
     software: dict[str, Any] = {}
     failure: Failure | None = None

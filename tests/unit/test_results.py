@@ -21,7 +21,7 @@ from parlab.model.reading import Process
 from parlab.model.span import LOCK_HELD, LOCK_WAIT, Phase
 from parlab.results.record import Answer, Claim, NodeRecord, Run
 from parlab.results.schema import upgrade
-from parlab.results.store import find, keep, kept, read_json, to_json, write_json
+from parlab.results.store import earlier_runs, find, in_id, keep, kept, read_json, to_json, write_json
 from tests.conftest import ROOT
 from tests.unit.samples import (
     SPEC,
@@ -458,3 +458,14 @@ def test_a_case_of_an_old_record_that_left_no_span_has_the_nodes_that_were_read(
     document: dict[str, Any] = {"cases": [{"spec": {"nodes": 2}, "repeats": [repeat]}]}
     upgrade(document, 4)
     assert document["cases"][0]["nodes"] == ["head", "simulated-1", "simulated-2"]
+
+
+@pytest.mark.parametrize(
+    ("lab", "name"),
+    [("mpi", "mpi"), ("my lab (1)", "my-lab-1"), ("für_alle", "für_alle"), ("((", "lab"), ("x" * 251, "x" * 50)],
+)
+def test_a_run_is_read_and_known_again_whatever_its_labs_file_is_called(lab: str, name: str, tmp_path: Path) -> None:
+    kept_run = run(lab=lab, id=f"20261128T160550Z-{in_id(lab)}-8a7e90")
+    path = keep(kept_run, tmp_path)
+    assert path.name == f"20261128T160550Z-{name}-8a7e90.json"
+    assert [one.lab for one in (read_json(path), *earlier_runs(lab, tmp_path))] == [lab, lab]
