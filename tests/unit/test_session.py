@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from queue import SimpleQueue
 
 import pytest
 
@@ -94,7 +95,9 @@ def test_a_connection_that_we_closed_ends_like_a_launcher_that_is_gone(end: Exce
 
 
 def test_no_exception_while_reading_leaves_anybody_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(threading, "excepthook", lambda _: None)  # it is told, and that is not what is tried here
+    told: SimpleQueue[type[BaseException]] = SimpleQueue()
+    monkeypatch.setattr(threading, "excepthook", lambda hook: told.put(hook.exc_type))
     session = Session(Script(end=MemoryError()), "labs")
     with pytest.raises(EOFError):
         session.next_event(time.monotonic() + FAR)
+    assert told.get(timeout=10) is MemoryError
