@@ -241,12 +241,13 @@ class Lab:
 
         Raises RuntimeError where it is not below a main guard, and so would run in whoever imports the file.
         """
-        if sys._getframe(1).f_globals.get("__name__") != "__main__":
+        caller = sys._getframe(1).f_globals
+        if caller.get("__name__") != "__main__":
             raise RuntimeError('lab.main() runs as the file is imported: put it below `if __name__ == "__main__":`')
         if in_launch is not None:
             in_launch(self)
         else:
-            _run_by_itself(inspect.getfile(self.cases[0].function))
+            _run_by_itself(caller["__file__"])
 
 
 def _bind(function: Callable[..., Any], settings: Mapping[str, Any]) -> None:

@@ -180,7 +180,10 @@ class Cluster:
 
     def session(self, lab: Path) -> Session:
         """A launcher on the head, with the lab's folder and this package as they are now."""
-        data = bundle(lab.parent, files_beside(lab))
+        try:
+            data = bundle(lab.parent, files_beside(lab))
+        except OSError as error:
+            raise UsageError(f"what lies beside {lab.name} cannot be read: {error}") from error
         return Session(start_launcher(self.client, self._containers[0].id, data), f"{FOLDER}/labs", lab.parent)
 
     def containers_for(self, spec: Spec) -> list[Container]:

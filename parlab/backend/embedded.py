@@ -64,7 +64,7 @@ class Embedded:
         folder = Path(tempfile.mkdtemp(prefix="parlab-lab-"))  # the launcher removes it
         try:
             copy_beside(lab, folder)
-            launcher = Pipe([sys.executable, "-m", "parlab.node.launcher", LOOPBACK, str(folder)])
+            launcher = Pipe([sys.executable, "-m", "parlab.node.launcher", LOOPBACK, str(folder)], folder)
             return Session(launcher, str(folder), lab.parent)
         except BaseException as error:
             shutil.rmtree(folder, ignore_errors=True)
@@ -130,7 +130,8 @@ def own_limit() -> float | None:
 class Pipe:
     """A launcher's standard input and output."""
 
-    def __init__(self, argv: list[str]) -> None:
+    def __init__(self, argv: list[str], removed: Path) -> None:
+        self._removed = removed  # once it has ended: the launcher does so, too, where it outlives this process
         # Python looks for modules in this folder first, and a lab may write into it: it is neither the user's, where a
         # random.py may lie, nor that of an installed package.
         folder = STATE if INSTALLED else ROOT
@@ -166,6 +167,7 @@ class Pipe:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+        shutil.rmtree(self._removed, ignore_errors=True)
 
 
 def _open(cluster: str, show: Show) -> Embedded:

@@ -1,6 +1,5 @@
 """A conversation with a launcher (parlab/node/launcher.py), wherever it runs. Every read has a deadline."""
 
-import json
 import queue
 import threading
 import time
@@ -9,10 +8,23 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
+from msgspec.structs import replace
+
 from parlab.errors import RunError
 from parlab.formatting import Show
 from parlab.host.places import shown
-from parlab.model.messages import AnyCommand, AnyEvent, Listening, Output, ProtocolError, Waiting, event_of, to_line
+from parlab.model.messages import (
+    Answered,
+    AnyCommand,
+    AnyEvent,
+    Failed,
+    Listening,
+    Output,
+    ProtocolError,
+    Waiting,
+    event_of,
+    to_line,
+)
 
 OPEN_SECONDS = 20
 HELD_SECONDS = 120
@@ -36,8 +48,8 @@ class Session:
 
     def __init__(self, transport: Transport, labs: str, folder: Path | None = None) -> None:
         self._transport, self.labs = transport, labs
-        self._copy = f"{labs}/".encode()
-        self._own = self._copy if folder is None else _within_json(f"{shown(folder)}/")
+        # Bytes of a folder's name that are none of UTF-8 are spelled out.
+        self._folder = None if folder is None else shown(folder).encode(errors="backslashreplace").decode()
         self.boot = ""  # of the kernel that the launcher is under, once it listens
         self._events: queue.SimpleQueue[AnyEvent | ProtocolError | None] = queue.SimpleQueue()
         self._garbled = False
@@ -53,11 +65,25 @@ class Session:
 
     def _hear(self, line: bytes) -> None:
         try:
-            self._events.put(event_of(line.replace(self._copy, self._own)))
+            self._events.put(self._in_own_words(event_of(line)))
         except ProtocolError as error:  # ends the launch; one of them is enough for that
             if not self._garbled:
                 self._events.put(error)
             self._garbled = True
+
+    def _in_own_words(self, event: AnyEvent) -> AnyEvent:
+        """The event with the user's own folder in what is said to the user; what is read on stays as it is."""
+        match event:
+            case Output():
+                return replace(event, text=self._own(event.text))
+            case Failed():
+                return replace(event, error=self._own(event.error), trace=self._own(event.trace))
+            case Answered():
+                return replace(event, said=list(map(self._own, event.said)))
+        return event
+
+    def _own(self, text: str) -> str:
+        return text if self._folder is None else text.replace(f"{self.labs}/", f"{self._folder}/")
 
     def await_launcher(self, show: Show) -> None:
         """Wait until the launcher listens, and say so if that is because another client holds the cluster.
@@ -108,8 +134,3 @@ class Session:
     def close(self, deadline: float = 10.0) -> None:
         """Hang up, which ends the launcher and its ranks, and wait up to `deadline` seconds until they have ended."""
         self._transport.hang_up(deadline)
-
-
-def _within_json(text: str) -> bytes:
-    """The text as it stands in a message; bytes of a folder's name that are none of UTF-8 are spelled out."""
-    return json.dumps(text.encode(errors="backslashreplace").decode())[1:-1].encode()

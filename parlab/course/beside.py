@@ -16,11 +16,16 @@ MOST_FILES, MOST_BYTES = 1000, 16 * 1024 * 1024  # in memory on the head, a quar
 def files_beside(lab: Path) -> list[Path]:
     """All files of the lab's folder and of the folders in it, the lab among them, but for hidden ones and results.
 
+    A link that leads out of the folder is left out: a learner's lab is not to bring other files of the instructor's.
+
     Raises UsageError where that is more than a cluster takes: nodes have no disk, and a lab has a folder of its own.
     """
     found: list[Path] = []
     size, largest = 0, (0, lab)
+    inside = lab.parent.resolve()
     for file in _walk(lab.parent):
+        if not file.resolve().is_relative_to(inside):
+            continue
         found.append(file)
         largest = max(largest, (file.stat().st_size, file))
         size += file.stat().st_size

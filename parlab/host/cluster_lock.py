@@ -34,6 +34,8 @@ def only_user(project: str, cluster: str, doing: str, show: Show) -> Iterator[No
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         _acquire(lock, holder, cluster, show)
+    except BrokenPipeError:  # of who reads what is shown
+        raise
     except OSError as error:
         raise ParlabError(f"no place for a lock: {error}. XDG_STATE_HOME names another folder") from error
     try:

@@ -34,6 +34,7 @@ class _Heard:
     """When the first signal of this command came, and what giving up its clean-up would leave."""
 
     first_at: float | None = None
+    put_off: int | None = None  # a first signal that came while a clean-up was not to be disturbed
     left = "what was started may still run"
 
 
@@ -68,7 +69,7 @@ def _give_up() -> NoReturn:
 @contextmanager
 def interruptible() -> Iterator[None]:
     """Within the block the first signal raises Interrupted; a second one ends the process, whatever it does."""
-    _Heard.first_at = None
+    _Heard.first_at = _Heard.put_off = None
 
     def interrupt(number: int, _frame: object) -> None:
         if _is_first():
@@ -80,15 +81,29 @@ def interruptible() -> Iterator[None]:
 
 @contextmanager
 def undisturbed() -> Iterator[None]:
-    """Within the block, a clean-up with deadlines of its own, the first signal is ignored; a second one gives it up."""
-    with _handled_by(lambda _number, _frame: _is_first()):
-        yield
+    """Within the block, a clean-up with deadlines of its own, a first signal is put off; a second one gives it up.
+
+    What was put off is heard at the end of the next block that is `deferred`: a run is kept before that.
+    """
+    came: list[int] = []
+
+    def hear(number: int, _frame: object) -> None:
+        if _is_first():
+            came.append(number)
+
+    try:
+        with _handled_by(hear):
+            yield
+    finally:
+        if came:
+            _Heard.put_off, _Heard.first_at = came[0], None
 
 
 @contextmanager
 def deferred() -> Iterator[None]:
     """Within the block signals wait; at its end the first is handled as ever. For what must not be torn apart."""
-    come: list[int] = []
+    come = [] if _Heard.put_off is None else [_Heard.put_off]
+    _Heard.put_off = None
     with _handled_by(lambda number, _frame: come.append(number)):
         yield
     if come:

@@ -5,6 +5,7 @@ A case is plain data: it is declared in one process and looked at in others, and
 
 import math
 import operator
+import re
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -49,7 +50,9 @@ def setting_of(value: Any) -> Setting:
         return operator.index(value)
     if isinstance(value, float) and math.isfinite(value):
         return float(value)
-    return Written(repr(value))
+    if name := getattr(value, "__qualname__", ""):
+        return Written(name)
+    return Written(re.sub(r" at 0x[0-9a-fA-F]+", "", repr(value)))  # an address is another in each process
 
 
 @dataclass(frozen=True)

@@ -28,12 +28,15 @@ def apart(function: Callable[[], Any]) -> Any:
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
-        os.close(reading)
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        sys.stdout = os.fdopen(1, "w")
-        answer = _answer(function)
-        _write(writing, len(answer).to_bytes(LENGTH_BYTES) + answer)
-        os._exit(0)  # nothing of this process is to be cleaned up twice
+        try:
+            os.close(reading)
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+            sys.stdout = os.fdopen(1, "w")
+            answer = _answer(function)
+            _write(writing, len(answer).to_bytes(LENGTH_BYTES))
+            _write(writing, answer)
+        finally:
+            os._exit(0)  # whatever happens: there is to be no second rank, and nothing is cleaned up twice
     os.close(writing)
     try:
         # By its length: what the function has started, and not ended, keeps the pipe open.

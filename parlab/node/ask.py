@@ -2,12 +2,18 @@
 
 import asyncio
 import os
+import signal
+import time
+from collections.abc import Callable
+from contextlib import suppress
 
 from parlab.model.messages import Answered, Ask
 from parlab.node.processes import end_processes
 
+ANSWER_BYTES = 64 * 1024 * 1024
 SAID_BYTES = 16 * 1024  # of its last words
 NOT_STARTED = 127  # as a shell has it
+LOOK_SECONDS = 0.01
 HANGING_SECONDS = 1.0  # for those to come, once it has ended
 
 
@@ -25,6 +31,7 @@ async def ask(question: Ask) -> Answered:
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
             start_new_session=True,
+            limit=ANSWER_BYTES,
         )
     except OSError as error:
         return Answered(NOT_STARTED, "", [str(error)])
@@ -32,21 +39,31 @@ async def ask(question: Ask) -> Answered:
     assert process.stdout is not None
     assert process.stderr is not None
     said = asyncio.create_task(_last_of(process.stderr))
-    output, code = b"", None
+    answer = asyncio.create_task(process.stdout.readline())  # not to the end: what the file has forked holds it open
     try:
-        async with asyncio.timeout(question.seconds):
+        with suppress(ConnectionError):  # a program that reads nothing has said why
             process.stdin.write(question.text.encode())
             process.stdin.close()
-            output = await process.stdout.read()
-            code = await process.wait()
-    except (TimeoutError, ConnectionError):  # a program that reads nothing has said why
-        pass
+        await _until(lambda: answer.done() or process.returncode is not None, question.seconds)
+        await _until(lambda: answer.done() and process.returncode is not None, HANGING_SECONDS)
+        code = process.returncode
     finally:
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGKILL)
         end_processes(lambda launch: launch == run)
+    output = answer.result() if answer.done() else b""
+    answer.cancel()
     await asyncio.wait([said], timeout=HANGING_SECONDS)
     words = said.result() if said.done() else b""
     said.cancel()
     return Answered(code, output.decode(errors="replace"), words.decode(errors="replace").splitlines())
+
+
+async def _until(condition: Callable[[], bool], seconds: float) -> None:
+    """Wait until that is so. (A process's `wait` also waits for whoever has its pipes open.)"""
+    until = time.monotonic() + seconds
+    while not condition() and time.monotonic() < until:
+        await asyncio.sleep(LOOK_SECONDS)
 
 
 async def _last_of(stream: asyncio.StreamReader) -> bytes:

@@ -1,13 +1,14 @@
 """Reads what a lab declares: `python -m parlab.node.declare LAB.py`, with the answer on standard output.
 
 The file runs as it does in a launch, up to `lab.main()`, and with what a launch tells its processes of their node: a
-case may be sized by it. How many cores a task has depends on the lab, so it is known only when the file has been read:
-then the program starts over, with that number told.
+case may be sized by it. How many cores a task has, and the seed, depend on the lab, so they are known only when the
+file has been read: then the program starts over, with these told.
 """
 
 import ast
 import inspect
 import os
+import random
 import runpy
 import sys
 import traceback
@@ -55,6 +56,7 @@ def read_lab(path: Path) -> Lab:
     before, path_before = parlab.lab.in_launch, sys.path[:]
     parlab.lab.in_launch = reached
     sys.path[0] = str(path.parent)
+    random.seed(int(os.environ.get("PARLAB_SEED", "0")))  # as a rank does
     try:
         runpy.run_path(str(path), run_name="__main__")
     except Reached:
@@ -80,7 +82,8 @@ def _serial_lacks(lab: Lab) -> str:
     parameters = inspect.signature(lab.serial_solution).parameters
     if "task" not in parameters or parameters["task"].default is inspect.Parameter.empty:
         return f"{lab.serial_solution.__name__} needs a parameter `task=FUNCTION`: what it runs"
-    needed = {name for name, one in parameters.items() if one.default is inspect.Parameter.empty} - {"workers"}
+    named = [one for one in parameters.values() if one.kind not in (one.VAR_KEYWORD, one.VAR_POSITIONAL)]
+    needed = {one.name for one in named if one.default is inspect.Parameter.empty} - {"workers"}
     for declared in lab.cases:
         if lacking := sorted(needed - declared.settings.keys()):
             return f"{lab.serial_solution.__name__} needs {', '.join(lacking)}, which {declared.case.name} does not set"
@@ -89,12 +92,10 @@ def _serial_lacks(lab: Lab) -> str:
 
 def _is_guarded(path: Path) -> bool:
     """Whether `main()` is called below a condition: a process that is spawned imports the file once more."""
-    for statement in ast.parse(path.read_bytes()).body:
-        if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Call):
-            called = statement.value.func
-            if isinstance(called, ast.Attribute) and called.attr == "main":
-                return False
-    return True
+    return not any(
+        isinstance(statement, ast.Expr) and ast.unparse(statement.value) == "lab.main()"
+        for statement in ast.parse(path.read_bytes()).body
+    )
 
 
 def refusal(error: BaseException, path: Path) -> str:
@@ -127,7 +128,9 @@ def main() -> None:
     except BaseException as error:
         read = Read(refusal=refusal(error, path))
     else:
-        told = cores_per_task([declared.case for declared in lab.cases], int(os.environ.get("PARLAB_CORES", lab.cores)))
+        cores = int(os.environ.get("PARLAB_CORES", lab.cores))
+        told = cores_per_task([declared.case for declared in lab.cases], cores)
+        told |= {"PARLAB_SEED": str(lab.seed), "PYTHONHASHSEED": str(lab.seed)}
         if not told.items() <= os.environ.items() and AGAIN not in os.environ:
             os.environ.update(told | {AGAIN: "1"})
             os.dup2(answer.fileno(), 1)

@@ -25,6 +25,7 @@ from parlab.run.request import Request
 
 READ_SECONDS = 60.0  # to run a file up to lab.main(): its imports, and what it makes at module level
 JUDGE_SECONDS = 120.0
+MOST_CHARACTERS = 30_000_000  # of a question: some 80 000 spans; a message may have twice that
 ANSWER_SECONDS = 15.0  # more, for the answer to arrive
 LAST_LINES = 8
 
@@ -54,10 +55,20 @@ class LabFile:
 
     def claims(self, plan: Plan, measured: Sequence[tuple[Chosen, MeasuredCase]], known: Known) -> tuple[Claim, ...]:
         """What comes of its claims. A file that cannot be asked any more claims nothing that could hold."""
+        if not plan.lab.claims:
+            return ()
         cases = [Tried(chosen.number, chosen.overrides, case) for chosen, case in measured]
         question = to_line(Question(cases, list(known.spreads.items()), plan.overridden)).decode()
-        spec = plan.largest
-        env = {**spec.environment(), **cores_per_task([chosen.case for chosen in plan.cases], spec.cores)}
+        if len(question) > MOST_CHARACTERS:
+            why = "the run has too many spans to be sent to where claims are tried"
+            return tuple(Claim(claim.name, Answer.CANNOT, why, claim.required) for claim in plan.lab.claims)
+        spec, seed = plan.largest, str(plan.lab.seed)
+        env = {
+            "PARLAB_SEED": seed,
+            "PYTHONHASHSEED": seed,
+            **spec.environment(),
+            **cores_per_task([chosen.case for chosen in plan.cases], spec.cores),
+        }
         try:
             text = self.ask("parlab.node.claims", env, question, JUDGE_SECONDS, "did not judge its claims")
         except UsageError as error:  # what was measured must not be lost for it

@@ -56,7 +56,7 @@ class LabOutput:
         """Make the file, if it is not there yet, and write what was shown of this launch."""
         if self._file is None and not self._unwritten:
             try:
-                self._path.parent.mkdir(exist_ok=True)
+                self._path.parent.mkdir(parents=True, exist_ok=True)
                 self._file = self._path.open("w", encoding="utf-8", errors="replace")
             except OSError as error:
                 self._unwritten = f"not kept in {shown(self._path)}: {error.strerror}"

@@ -64,7 +64,7 @@ def test_a_lab_runs_with_what_lies_beside_it_and_only_in_nodes(four: Cluster, la
 
     done = run(lab, Editor())
     assert done.failure is None
-    assert [case.name for case in done.cases] == [f"pool(size={size}, kind=<built-in function len>)" for size in (1, 2)]
+    assert [case.name for case in done.cases] == [f"pool(size={size}, kind=len)" for size in (1, 2)]
     assert [case.complaint for case in done.cases] == [None, None]
     assert [(claim.name, claim.why) for claim in done.verdict.claims] == [("settings are the labs own", "")]
 

@@ -271,6 +271,37 @@ def test_what_the_serial_solution_changes_is_not_there_for_the_case(
     assert "correct     yes" in done.stdout
 
 
+@pytest.mark.parametrize(
+    ("body", "shown"),
+    [
+        ("def key(x): ...\nSIZE = [key, lambda x: x]", "loop(size=key)"),
+        ("from pathlib import Path\nSIZE = str(Path(__file__).parent / 'data.csv')", "data.csv')"),
+        ("import random\nSIZE = random.randrange(10**9)", "loop(size="),
+        ("SIZE = {'a', 'b', 'c', 'd', 'e'}", "loop(size={"),
+        ("class Own: ...\nSIZE = Own()", "Own object>)"),
+        ("import multiprocessing\nmanager = multiprocessing.Manager()\nSIZE = 1", "loop(size=1)"),
+    ],
+)
+def test_whatever_a_setting_is_the_host_and_the_node_mean_the_same_case(
+    lab_file: LabFile, body: str, shown: str
+) -> None:
+    done = run_alone(lab_file(LAB.format(body)))
+    assert done.returncode == 0, done.stderr
+    assert shown in "".join(done.stdout.splitlines())
+
+
+def test_a_serial_solution_may_take_whatever_settings_there_are(lab_file: LabFile) -> None:
+    code = LAB.format("SIZE = 1").replace("one_after_another(task=work)", "one_after_another(task=work, **settings)")
+    assert declared_in(lab_file(code)).cases[0].name == "loop(size=1)"
+
+
+def test_a_lab_without_a_case_that_is_run_by_python_is_bad_input(lab_file: LabFile) -> None:
+    path = lab_file(IMPORT + "lab = Lab(unit=1)" + MAIN)
+    done = subprocess.run([sys.executable, str(path)], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 2
+    assert done.stderr.startswith("usage: sample.py: declares no lab")
+
+
 # What is judged where the file may run.
 
 

@@ -68,3 +68,13 @@ def test_a_module_that_cannot_be_copied_keeps_nobody_from_the_lab(
     copy_beside(lab, folder)
     assert (folder / "sample.py").read_text() == "lab"
     assert (folder / "folder.py").is_dir()
+
+
+def test_a_link_that_leads_out_of_the_folder_does_not_go_along(
+    lab: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    secret = tmp_path_factory.mktemp("home") / "key"
+    secret.write_text("the instructor's")
+    (lab.parent / "key").symlink_to(secret)
+    (lab.parent / "again.csv").symlink_to("data/a/b.csv")
+    assert names(lab) == ["again.csv", "helper.py", "sample.py", "data/a/b.csv", "package/__init__.py"]

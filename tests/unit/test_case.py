@@ -153,7 +153,8 @@ class Whole:
         ("fork", "fork", "'fork'"),
         (float("inf"), Written("inf"), "inf"),
         ((2, 3), Written("(2, 3)"), "(2, 3)"),
-        (len, Written("<built-in function len>"), "<built-in function len>"),
+        (len, Written("len"), "len"),
+        (object(), Written("<object object>"), "<object object>"),
     ],
 )
 def test_a_setting_travels_as_plain_data_or_as_python_writes_it(value: Any, travels: Any, shown: str) -> None:
