@@ -6,7 +6,7 @@ A case is plain data: it is declared in one process and looked at in others, and
 import math
 import operator
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
@@ -113,6 +113,11 @@ class Case:
         shown = self.settings if self.ran_on is None else {**self.settings, "nodes": self.ran_on}
         settings = ", ".join(f"{key}={value!r}" for key, value in shown.items())
         return f"{self.function}({settings})" if settings else self.function
+
+    @property
+    def way(self) -> tuple[Hashable, ...]:
+        """What two cases of a lab differ in: if in nothing of it, they are one."""
+        return self.name, self.launch, self.limits, self.threads, self.only_on
 
 
 def cores_per_task(cases: Iterable[Case], cores: int) -> dict[str, str]:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 import parlab.lab
-from parlab.lab import Lab
+from parlab.lab import BOUNDS, Lab
 from parlab.model.case import cores_per_task
 from parlab.model.declaration import Declaration
 from parlab.model.messages import Read, to_line
@@ -68,7 +68,7 @@ def read_lab(path: Path) -> Lab:
             "declares no lab: it needs `lab = Lab(...)`, a function under `@lab.case()`, and `lab.main()` "
             'below `if __name__ == "__main__":`'
         )
-    if why := _serial_lacks(found[0]):
+    if why := _serial_lacks(found[0]) or _said_twice(found[0]) or _bounds_nothing(found[0]):
         raise NotALabError(why)
     if not _is_guarded(path):
         raise NotALabError('lab.main() runs as the file is imported: put it below `if __name__ == "__main__":`')
@@ -88,6 +88,22 @@ def _serial_lacks(lab: Lab) -> str:
         if lacking := sorted(needed - declared.settings.keys()):
             return f"{lab.serial_solution.__name__} needs {', '.join(lacking)}, which {declared.case.name} does not set"
     return ""
+
+
+def _said_twice(lab: Lab) -> str:
+    """Which case is there twice: a run would have it once, and would take the others for changed ones."""
+    cases = [declared.case for declared in lab.cases]
+    for number, case in enumerate(cases):
+        if any(other.way == case.way for other in cases[:number]):
+            return f"declares {case.name} twice: one of them needs another name, or other settings"
+    return ""
+
+
+def _bounds_nothing(lab: Lab) -> str:
+    """Which bounds are those of no setting, as where its name is mistyped."""
+    known = BOUNDS.keys() | {name for declared in lab.cases for name in declared.settings}
+    stray = sorted(lab.bounds.keys() - known)
+    return f"has bounds for {', '.join(stray)}, which no case sets" if stray else ""
 
 
 def _is_guarded(path: Path) -> bool:

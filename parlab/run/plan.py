@@ -3,11 +3,10 @@
 Every function raises UsageError, in one line, for a request that the lab cannot meet.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
-from typing import Any
 
 from parlab.errors import UsageError
 from parlab.formatting import plural
@@ -67,7 +66,7 @@ def choose_cases(lab: Declaration, settings: Mapping[str, tuple[int, ...]]) -> l
     """
     for name, values in settings.items():
         _check_setting(lab, name, values)
-    found: dict[tuple[Any, ...], Chosen] = {}
+    found: dict[Hashable, Chosen] = {}
     for number, case in enumerate(lab.cases):
         own = {name: values for name, values in settings.items() if name in case.settings}
         for combination in product(*own.values()):
@@ -75,9 +74,8 @@ def choose_cases(lab: Declaration, settings: Mapping[str, tuple[int, ...]]) -> l
             changed = {**case.settings, **overrides}
             lesson_s = case.lesson_s if changed == case.settings else None
             chosen = replace(case, settings=changed, lesson_s=lesson_s)
-            key = chosen.name, chosen.launch, chosen.limits, chosen.threads, chosen.only_on
-            if key not in found or changed == case.settings:
-                found[key] = Chosen(number, chosen, overrides)
+            if chosen.way not in found or changed == case.settings:
+                found[chosen.way] = Chosen(number, chosen, overrides)
     return list(found.values())
 
 

@@ -115,6 +115,7 @@ def test_the_unit_and_the_speed_are_the_labs_own_whatever_is_asked_for(lab_file:
 
 
 LAB_OF = IMPORT + "lab = Lab(unit=1)"
+AGAIN = "".join(CASE.partition("@lab.case")[1:])
 UNGUARDED = IMPORT + "lab = Lab(unit=1)" + CASE + "lab.main()\n"
 
 
@@ -134,6 +135,9 @@ UNGUARDED = IMPORT + "lab = Lab(unit=1)" + CASE + "lab.main()\n"
         (LAB_OF + CASE.replace("(workers=2)", "(wrkers=2)") + MAIN, "sample.py, line 5: TypeError: go: "),
         (LAB_OF + CASE.replace("serial", "expect") + MAIN, "sample.py: declares no serial solution"),
         (LAB_OF + CASE.replace("len)", "len, *, size)") + MAIN, "sample.py: one_after_another needs size, which go("),
+        (LAB_OF + CASE.replace("(workers=2)", "(workers=[2, 2])") + MAIN, "sample.py: declares go(workers=2) twice: "),
+        (LAB_OF + CASE + AGAIN + MAIN, "sample.py: declares go(workers=2) twice: "),
+        (IMPORT + "lab = Lab(unit=1, bounds={'sixe': (1, 9)})" + CASE + MAIN, "sample.py: has bounds for sixe, which"),
         (IMPORT + "Lab(unit=1).case(launch='mips')\n", "sample.py, line 2: ValueError: launch='mips'"),
     ],
 )
