@@ -11,6 +11,7 @@ from parlab.results.record import Run
 from parlab.run.request import Request
 from parlab.terminal.live import Silence
 from tests.cluster.conftest import NAME, left_of
+from tests.measuring import measured
 from tests.running import run_file
 
 LabFile = Callable[[str], Path]
@@ -62,10 +63,12 @@ def test_a_lab_runs_with_what_lies_beside_it_and_only_in_nodes(four: Cluster, la
         def started(self, *_: object) -> None:
             lab.write_text("oh")
 
+    lab.write_text(LAB)  # this may be another try
     done = run(lab, Editor())
     assert done.failure is None
     assert [case.name for case in done.cases] == [f"pool(size={size}, kind=len)" for size in (1, 2)]
     assert [case.complaint for case in done.cases] == [None, None]
+    measured(done.verdict)
     assert [(claim.name, claim.why) for claim in done.verdict.claims] == [("settings are the labs own", "")]
 
 
