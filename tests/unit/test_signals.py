@@ -2,11 +2,19 @@
 
 import signal
 import time
+from collections.abc import Iterator
 
 import pytest
 
 from parlab.errors import Interrupted
 from parlab.host.signals import ECHO_SECONDS, deferred, interruptible, undisturbed
+
+
+@pytest.fixture(autouse=True)
+def _nothing_is_left_to_be_heard() -> Iterator[None]:
+    yield
+    with interruptible():  # as the next command does; here other tests follow
+        pass
 
 
 def a_run(kept: list[str]) -> None:
