@@ -39,7 +39,7 @@ def engine(four: Cluster, tmp_path: Path) -> Iterator[Engine]:
         ("POST .*/update", "(?!)", "/update in 4 s"),
         ("POST .*/exec ", "(?!)", "/exec in 4 s"),
         ("(?!)", "POST .*/exec/.*/start", "launcher on the head"),
-        ("(?!)", "POST .*/update", "/update in 4 s"),
+        ("(?!)", "POST .*/update", "error: the engine "),
     ],
 )
 def test_an_engine_that_stops_answering_is_told_in_time(
