@@ -7,10 +7,9 @@ The same lab, silent and printing, in turn, on the cluster: eight tasks of a uni
 
 import argparse
 import statistics
-import subprocess
 import sys
-import time
 
+from benchmarks.startup import seconds
 from parlab.host.places import LABS, ROOT
 
 LAB = '''"""{name}: eight tasks that print {lines} lines together"""
@@ -35,13 +34,6 @@ if __name__ == "__main__":
 MOST = 2.0
 
 
-def seconds(name: str) -> float:
-    """How long the lab's command takes."""
-    start = time.perf_counter()
-    subprocess.run([str(ROOT / "invoke"), f"lab.{name}", "--quiet"], cwd=ROOT, stdout=subprocess.DEVNULL, check=True)
-    return time.perf_counter() - start
-
-
 def main() -> None:
     """Time both in turn and print the ratio of the medians."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
@@ -49,14 +41,15 @@ def main() -> None:
     parser.add_argument("--lines", type=int, default=80_000)
     options = parser.parse_args()
     labs = {"silent": LABS / "zz_silent.py", "loud": LABS / "zz_loud.py"}
+    commands = {name: [str(ROOT / "invoke"), f"lab.{path.stem}", "--quiet"] for name, path in labs.items()}
     times: dict[str, list[float]] = {name: [] for name in labs}
     try:
         for name, path in labs.items():
             path.write_text(LAB.format(name=path.stem, lines=options.lines if name == "loud" else 0))
-        seconds(labs["silent"].stem)  # the cluster is up
+        seconds(commands["silent"])  # the cluster is up
         for _ in range(options.repeat):
-            for name, path in labs.items():
-                times[name].append(seconds(path.stem))
+            for name in labs:
+                times[name].append(seconds(commands[name]))
     finally:
         for path in labs.values():
             path.unlink(missing_ok=True)

@@ -1,7 +1,9 @@
 """How things are said: the same way everywhere."""
 
 import math
+import signal
 from collections.abc import Callable
+from contextlib import suppress
 from fractions import Fraction
 
 Show = Callable[[str], None]  # tells the user a line
@@ -57,3 +59,12 @@ def seconds(value: float | None) -> str:
     if value is None or math.isnan(value):
         return "-"
     return f"{value:.2f} s" if value >= 0.1 else f"{1000 * value:.3g} ms"
+
+
+def ending(code: int) -> str:
+    """How a process ended: `with exit code 3`; `by SIGKILL` of one below 0, which is a signal."""
+    if code >= 0:
+        return f"with exit code {code}"
+    with suppress(ValueError):
+        return f"by {signal.Signals(-code).name}"
+    return f"by signal {-code}"

@@ -91,7 +91,7 @@ def try_claims(
 
     `known` is the spread of earlier launches, for cases with few of their own.
     """
-    by_name = Cases({case.name: case for case in cases})
+    by_name = {case.name: case for case in cases}
     tried = [_Trial(expectation, by_name, _lacking(expectation, cases)).claim for expectation in lab.expectations]
     if all(claim.answer is Answer.CANNOT for claim in tried):
         return tuple(tried)
@@ -109,7 +109,7 @@ class _Trial:
     """One call of an expectation."""
 
     expectation: Expectation
-    cases: Cases
+    cases: Mapping[str, MeasuredCase]
     why_not: str = ""
 
     @property
@@ -119,9 +119,9 @@ class _Trial:
         try:
             if self.why_not:
                 raise CannotBeShown(self.why_not)
-            cases = Cases(self.cases.data)  # what another claim has asked for is not this one's
+            cases = Cases(self.cases)  # what another claim has asked for is not this one's
             self.expectation.function(cases)
-            if loose := sorted(name for name in cases.asked if _is_loose(cases, name)):
+            if loose := sorted(name for name in cases.asked & self.cases.keys() if _is_loose(self.cases[name])):
                 raise CannotBeShown(f"{loose[0]} has more workers than cores, and no kernel holds them to these here")
         except CannotBeShown as error:
             answer, why = Answer.CANNOT, str(error)
@@ -132,14 +132,18 @@ class _Trial:
         return Claim(self.expectation.name, answer, why, self.expectation.declared.required)
 
 
-def _draws(cases: Cases, estimates: Estimates) -> list[Cases]:
+def _draws(cases: Mapping[str, MeasuredCase], estimates: Estimates) -> list[dict[str, MeasuredCase]]:
     """Cases as they may have come out; the same ones for the same record."""
     source = random.Random(0)
-    return [Cases({name: drawn(case, estimates[name], source) for name, case in cases.items()}) for _ in range(DRAWS)]
+    return [{name: drawn(case, estimates[name], source) for name, case in cases.items()} for _ in range(DRAWS)]
 
 
 def _judged(
-    claim: Claim, expectation: Expectation, cases: Cases, estimates: Estimates, draws: Sequence[Cases]
+    claim: Claim,
+    expectation: Expectation,
+    cases: Mapping[str, MeasuredCase],
+    estimates: Estimates,
+    draws: Sequence[Mapping[str, MeasuredCase]],
 ) -> Claim:
     """The claim with how sure it is."""
     found = [_Trial(expectation, draw).claim.answer for draw in draws]
@@ -153,7 +157,9 @@ def _judged(
     return replace(claim, answer=answer, why=why, holds=holds, margin=margin, rests_on=bases)
 
 
-def _margin(answer: Answer, expectation: Expectation, cases: Cases, estimates: Estimates) -> tuple[str, str]:
+def _margin(
+    answer: Answer, expectation: Expectation, cases: Mapping[str, MeasuredCase], estimates: Estimates
+) -> tuple[str, str]:
     """The least change that makes the answer another one, and what the spreads of all that can do so rest on."""
     found = sorted(_changes(answer, expectation, cases, estimates), key=lambda change: change[0])
     if not found:
@@ -163,7 +169,7 @@ def _margin(answer: Answer, expectation: Expectation, cases: Cases, estimates: E
 
 
 def _changes(
-    answer: Answer, expectation: Expectation, cases: Cases, estimates: Estimates
+    answer: Answer, expectation: Expectation, cases: Mapping[str, MeasuredCase], estimates: Estimates
 ) -> Iterator[tuple[float, str, str]]:
     """Each quantity that can turn the answer: by how many of its errors, in words, and what these rest on."""
     for name, case in cases.items():
@@ -175,7 +181,7 @@ def _changes(
 
                 def flips(change: float) -> bool:
                     factors = {quantity: math.exp(sign * change)}  # noqa: B023  it is called before the next round
-                    other = Cases({**cases, name: moved(case, factors)})  # noqa: B023
+                    other = {**cases, name: moved(case, factors)}  # noqa: B023
                     return _Trial(expectation, other).claim.answer is not answer
 
                 change = bisected(flips, STEPS)
@@ -196,20 +202,17 @@ def _not_the_labs_own(claim: Claim) -> Claim:
     return replace(claim, answer=Answer.CANNOT, why=f"the lab claims it of its own settings; of these, {claim.why}")
 
 
-def _is_loose(cases: Cases, name: str) -> bool:
+def _is_loose(case: MeasuredCase) -> bool:
     """Whether workers of a case share cores that nothing holds them to: each is paced by itself, and all too fast."""
-    case = cases.data.get(name)
-    if case is None or case.ideal_s is None:
+    if case.ideal_s is None or case.limited:
         return False
-    limited = any(use.wanted is not None for repeat in case.repeats for use in repeat.nodes.values())
     processes = {(span.node, span.pid) for span in case.median_repeat.spans}
-    return not limited and len(processes) > case.workforce.nodes * case.spec.cores
+    return len(processes) > case.workforce.nodes * case.spec.cores
 
 
 def _lacking(expectation: Expectation, cases: Sequence[MeasuredCase]) -> str:
     """What an expectation needs and is not there; '' where all is."""
-    limits = any(use.wanted is not None for case in cases for repeat in case.repeats for use in repeat.nodes.values())
-    if expectation.limits and not limits:
+    if expectation.limits and not any(case.limited for case in cases):
         return "no kernel limits these nodes; the cluster does"
     most = max(float(case.spec.node_cpus) for case in cases)
     if expectation.cpus > most:

@@ -44,8 +44,10 @@ Setting = None | bool | int | float | str | Written
 
 def setting_of(value: Any) -> Setting:
     """A setting's value as it travels: whole numbers of whichever library are `int`, others `float`."""
-    if value is None or isinstance(value, bool | str):
-        return value if value is None or isinstance(value, bool) else str(value)
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, str):
+        return str(value)  # of whichever class
     with suppress(TypeError):
         return operator.index(value)
     if isinstance(value, float) and math.isfinite(value):

@@ -2,12 +2,12 @@
 
 import os
 import pickle
-import signal
 import sys
 import traceback
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Any
+
+from parlab.formatting import ending
 
 LENGTH_BYTES = 8
 
@@ -46,7 +46,8 @@ def apart(function: Callable[[], Any]) -> Any:
         os.close(reading)
         _, status = os.waitpid(child, 0)
     if not length or len(answer) < length:
-        how = _ending(os.waitstatus_to_exitcode(status))
+        code = os.waitstatus_to_exitcode(status)
+        how = f"ChildProcessError: its process {'was ' if code < 0 else ''}ended {ending(code)}"
         raise ApartError(how, how)
     returned, value = pickle.loads(answer)
     if not returned:
@@ -79,13 +80,3 @@ def _write(file: int, data: bytes) -> None:
     left = memoryview(data)
     while left:
         left = left[os.write(file, left) :]
-
-
-def _ending(code: int) -> str:
-    """How a process ended that has not answered."""
-    if code >= 0:
-        return f"ChildProcessError: its process ended with exit code {code}"
-    name = f"signal {-code}"
-    with suppress(ValueError):
-        name = signal.Signals(-code).name
-    return f"ChildProcessError: its process was ended by {name}"

@@ -187,6 +187,11 @@ class MeasuredCase:
         return self.measured_s / self.spec.unit
 
     @property
+    def limited(self) -> bool:
+        """Whether a kernel held any node of it to a limit."""
+        return any(use.wanted is not None for repeat in self.repeats for use in repeat.nodes.values())
+
+    @property
     def completed(self) -> bool:
         """Whether all the work was done, rightly or wrongly: a case that raised has done some of it."""
         return self.median_repeat.outcome in (RIGHT, WRONG)

@@ -3,7 +3,7 @@
 import itertools
 import secrets
 import subprocess
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -104,8 +104,7 @@ def _run(bench: Bench, now: datetime) -> Run:
                 bench.observer.case(case)
                 measured.append((chosen, case))
             environment = _environment(bench, software)
-            known = Known.of(earlier_runs(plan.path.stem), backend.name, environment)
-            verdict = judged(lambda: bench.file.claims(plan, measured, known), broke_off=False)
+            verdict = judged(lambda: _claims(bench, measured, environment), broke_off=False)
     except (ParlabError, Interrupted) as error:
         failure = Failure(str(error), error.exit_code)
     except BrokenPipeError:  # as by `| head`
@@ -128,6 +127,16 @@ def _run(bench: Bench, now: datetime) -> Run:
         failure=failure,
         handout=plan.handout,
     )
+
+
+def _claims(
+    bench: Bench, measured: Sequence[tuple[Chosen, MeasuredCase]], environment: Mapping[str, Any]
+) -> tuple[Claim, ...]:
+    """What comes of the lab's claims, if it has any: only then are earlier runs worth reading."""
+    if not bench.plan.lab.claims:
+        return ()
+    known = Known.of(earlier_runs(bench.plan.path.stem), bench.backend.name, environment)
+    return bench.file.claims(bench.plan, measured, known)
 
 
 @contextmanager

@@ -1,10 +1,8 @@
 """A lab's file, asked where it may run: in a node, or without an engine in a process of its own. Never in this one."""
 
 import secrets
-import signal
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +11,7 @@ import msgspec
 from parlab.backend.base import Placement
 from parlab.backend.session import Session
 from parlab.errors import RunError, UsageError
+from parlab.formatting import ending
 from parlab.judge.claims import Question, Tried
 from parlab.judge.uncertainty import Known
 from parlab.model.case import cores_per_task
@@ -55,8 +54,6 @@ class LabFile:
 
     def claims(self, plan: Plan, measured: Sequence[tuple[Chosen, MeasuredCase]], known: Known) -> tuple[Claim, ...]:
         """What comes of its claims. A file that cannot be asked any more claims nothing that could hold."""
-        if not plan.lab.claims:
-            return ()
         cases = [Tried(chosen.number, chosen.overrides, case) for chosen, case in measured]
         question = to_line(Question(cases, list(known.spreads.items()), plan.overridden)).decode()
         if len(question) > MOST_CHARACTERS:
@@ -89,7 +86,7 @@ class LabFile:
         answer = self._answer(seconds)
         if answer.code == 0 and answer.text:
             return answer.text
-        how = f"in {seconds:g} s" if answer.code is None else f"and ended {_ending(answer.code)}"
+        how = f"in {seconds:g} s" if answer.code is None else f"and ended {ending(answer.code)}"
         last = "".join(f"\n  {line}" for line in answer.said[-LAST_LINES:])
         raise UsageError(f"{self.name} {otherwise} {how}{':' if last else ''}{last}")
 
@@ -107,11 +104,3 @@ class LabFile:
             return from_line(text, kind)
         except msgspec.MsgspecError as error:
             raise RunError(f"{self.name}: its answer cannot be read: {error}") from error
-
-
-def _ending(code: int) -> str:
-    if code >= 0:
-        return f"with exit code {code}"
-    with suppress(ValueError):
-        return f"by {signal.Signals(-code).name}"
-    return f"by signal {-code}"
