@@ -8,6 +8,7 @@ from docker.client import DockerClient
 
 from parlab.backend.engine import compose
 from parlab.backend.image import image_name
+from parlab.errors import ParlabError, RunError
 from parlab.formatting import Show
 from parlab.model.node import HEAD, node_name
 
@@ -17,6 +18,8 @@ HEALTH = {"(unhealthy)": "unhealthy", "(health: starting)": "starting"}
 CUT_OFF, FOREIGN = "cut off from its network", "of another version of parlab"  # states that the engine has no word for
 UP_SECONDS, UP_SECONDS_A_NODE = 60, 2
 DOWN_SECONDS = 120
+# What the engine says of a container that another command removes meanwhile.
+GONE = ("No such container", "is already in progress", "is marked for removal")
 
 
 @dataclass(frozen=True)
@@ -86,13 +89,18 @@ def mend(client: DockerClient, nodes: list[Container], count: int, show: Show) -
 def bring_up(project: str, nodes: int) -> None:
     """Start a head and so many nodes, and wait until they are well; what is as it should be stays as it is.
 
-    Raises ParlabError when they do not come up in time.
+    Raises ParlabError when they do not come up in time, RunError when another command takes them down meanwhile.
     """
     deadline = UP_SECONDS + UP_SECONDS_A_NODE * nodes
     names = [node_name(index) for index in range(nodes + 1)]
     wait = ("--detach", "--wait", "--wait-timeout", str(deadline), "--remove-orphans")
     env = {"PARLAB_IMAGE": image_name()}
-    compose(project, "up", *wait, *names, deadline=deadline + 10, env=env, more=more_nodes(nodes))
+    try:
+        compose(project, "up", *wait, *names, deadline=deadline + 10, env=env, more=more_nodes(nodes))
+    except ParlabError as error:
+        if any(words in str(error) for words in GONE):
+            raise RunError("the cluster was taken down while it came up. Run it again.") from error
+        raise
 
 
 def more_nodes(nodes: int) -> str | None:
