@@ -12,41 +12,18 @@ from invoke.context import Context
 from invoke.tasks import Task, task
 
 from parlab.commands import cluster as clusters
-from parlab.commands import develop
+from parlab.commands import develop, jobs
 from parlab.commands import report as reports
 from parlab.commands.course import explain as explain_lab
 from parlab.commands.course import list_labs, run_all
+from parlab.commands.jobs import WORDS
 from parlab.commands.labs import compare as compare_runs
 from parlab.commands.labs import exiting, list_results, run_and_show
+from parlab.commands.options import A_RUN, CLUSTER, LAB, PROGRAM, RUN, SIZE, TESTS
 from parlab.course.catalog import lab_files, not_taken
 from parlab.course.handout import read_handout
 from parlab.host.places import INSTALLED
-from parlab.run.request import read_cluster, read_cluster_spec, read_outputs, read_request
-
-CLUSTER = {"cluster": "name of the cluster, for a second one beside the first"}
-SIZE = {
-    "nodes": "Number of nodes",
-    "cores": "Virtual cores per node",
-    "speed": "Fraction of a host core per virtual core, e.g. 1/8",
-}
-LAB = {
-    "nodes": "Cluster sizes to run on, e.g. 1,2,4",
-    "unit": "Seconds per unit of work",
-    "workers": "Worker counts, e.g. 4,8; overrides the lab's",
-    "chunk": "Tasks per chunk, e.g. 1,4; overrides the lab's",
-    "size": "Data size; overrides the lab's",
-    "json": "file to write the record to, besides results/",
-    "trace": "file to write the spans to, for Perfetto or chrome://tracing",
-    "explain": "print the lab's handout, and run nothing",
-}
-RUN = CLUSTER | {
-    "backend": "cluster or embedded; default: the cluster, where an engine answers",
-    "repeat": "Launches per case; tables show the median",
-    "junit": "file to write the answers to, as JUnit XML",
-    "check": "exit 3 when it is not a measurement, 1 when a claim does not hold",
-    "quiet": "say nothing while it runs",
-}
-A_RUN = "a run: its number in `results`, its id or a file"
+from parlab.run.request import read_cluster, read_cluster_spec, read_job, read_outputs, read_request
 
 
 def lab_task(path: Path) -> Task[Callable[..., Any]]:
@@ -112,6 +89,54 @@ def all_labs(
     with exiting():
         request = read_request(cluster=cluster, backend=backend, repeat=repeat)
         run_all(request, read_outputs(junit=junit, check=check, quiet=quiet))
+
+
+@task(auto_shortflags=False, iterable=["env"], help=CLUSTER | SIZE | PROGRAM)
+def run(
+    context: Context,
+    module: str | None = None,
+    mpi: bool = False,
+    futures: bool = False,
+    nodes: str = "1",
+    cores: str = "2",
+    speed: str = "1/8",
+    ranks: str | None = None,
+    env: list[str] | None = None,
+    dir: str = ".",
+    out: str | None = None,
+    timeout: str = "3600",
+    no_limits: bool = False,
+    tag: bool = False,
+    cluster: str = "default",
+    backend: str | None = None,
+    json: str | None = None,
+    junit: str | None = None,
+    quiet: bool = False,
+) -> None:
+    """Run a program of your own, with its arguments behind it."""
+    with exiting():
+        request = read_job(
+            context.config[WORDS],
+            module=module,
+            mpi=mpi,
+            futures=futures,
+            nodes=nodes,
+            cores=cores,
+            speed=speed,
+            ranks=ranks,
+            env=env or (),
+            folder=dir,
+            out=out,
+            timeout=timeout,
+            no_limits=no_limits,
+            tag=tag,
+            cluster=cluster,
+            backend=backend,
+            json=json,
+            junit=junit,
+            quiet=quiet,
+        )
+        jobs.run_program(request)
 
 
 @task
@@ -211,13 +236,6 @@ def image(_: Context) -> None:
         clusters.image()
 
 
-TESTS = {
-    "all": "run the slow tests, too, as CI does",
-    **{f"require-{what}": f"a missing {what} is a failure, not a skip" for what in ("engine", "browser")},
-    "require-measurements": "what a busy host keeps from being measured is a failure, not a count",
-}
-
-
 @task(name="test", auto_shortflags=False, help=TESTS)
 def check(
     _: Context,
@@ -239,7 +257,7 @@ def pin(_: Context) -> None:
         develop.write_locks()
 
 
-namespace = Collection(labs, up, down, status, shell, results, compare, export, image, auto_dash_names=False)
+namespace = Collection(labs, run, up, down, status, shell, results, compare, export, image, auto_dash_names=False)
 namespace.add_task(report_task(words_after("report")))
 lab = Collection("lab", all_labs, auto_dash_names=False)  # a lab has one name everywhere: that of its file
 for file in lab_files().values():

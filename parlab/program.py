@@ -17,6 +17,7 @@ from invoke.exceptions import Exit, ParseError
 from invoke.parser.argument import Argument
 from invoke.parser.context import ParserContext
 
+from parlab.commands.jobs import OWN, WORDS
 from parlab.errors import UsageError
 from parlab.host.places import COMMAND
 
@@ -65,6 +66,7 @@ class Program(program.Program):
     def parse_core(self, argv: list[str] | None) -> None:
         """Read invoke's own options, and do what asks for no task."""
         self.normalize_argv(argv)
+        self.argv, self._words = self._cut(list(self.argv))
         self.argv = [self._spelled(word) for word in self.argv]
         self.parse_core_args()
         if self.args.version.value:
@@ -76,7 +78,7 @@ class Program(program.Program):
 
     def update_config(self, merge: bool = True) -> None:
         """A task that is named twice runs twice."""
-        self.config.load_overrides({"tasks": {"dedupe": False}}, merge=merge)
+        self.config.load_overrides({"tasks": {"dedupe": False}, WORDS: self._words}, merge=merge)
 
     def parse_tasks(self) -> None:
         """As invoke's, which takes an option that is not there for a run's name."""
@@ -106,6 +108,23 @@ class Program(program.Program):
         """A task by its name: `lab.two-words`, as invoke would have it, is `lab.two_words`, as its file is called."""
         name = word.replace("-", "_")
         return name if self.namespace is not None and name in self.namespace.task_names else word
+
+    def _cut(self, argv: list[str]) -> tuple[list[str], list[str]]:
+        """What is ours of a command line, and a program's own words: `run`'s options end where PROGRAM begins."""
+        if OWN not in argv[1:] or not all(word.startswith("-") for word in argv[1 : argv.index(OWN, 1)]):
+            return argv, []
+        assert self.namespace is not None
+        flags = ParserContext(OWN, args=self.namespace[OWN].get_arguments()).flags
+        at = argv.index(OWN, 1) + 1
+        while at < len(argv) and argv[at].startswith("-"):
+            word = argv[at]
+            if word in ("-m", "--module"):
+                return [*argv[:at], "--module", *argv[at + 1 : at + 2]], argv[at + 2 :]
+            if word == "--":
+                return argv[:at], argv[at + 1 :]
+            takes_value = word in flags and flags[word].takes_value
+            at += 2 if takes_value else 1
+        return argv[:at], argv[at:]
 
     def _explain(self, message: str, context: ParserContext | None) -> str:
         """What is wrong with the command line, from what invoke says of it."""

@@ -14,8 +14,21 @@ from docker.errors import APIError
 
 from parlab.backend.base import Kind, Placement
 from parlab.backend.compose import FOREIGN, Container, bring_up, containers, mend, take_down
-from parlab.backend.engine import FAILURES, connect, on_each
-from parlab.backend.exec import FOLDER, LOCK, PYTHON, bundle, library, run_in, start_launcher
+from parlab.backend.engine import FAILURES, connect, facts_of, on_each
+from parlab.backend.exec import (
+    FOLDER,
+    LOCK,
+    PYTHON,
+    WORK,
+    bundle,
+    changed_in_folder,
+    fill_folder,
+    library,
+    run_in,
+    start_launcher,
+    sweep,
+)
+from parlab.backend.folder import Contents, pack, unpack
 from parlab.backend.image import build_image, current_image
 from parlab.backend.session import Session
 from parlab.course.beside import files_beside
@@ -24,7 +37,6 @@ from parlab.formatting import Show, decimal, plural
 from parlab.host.cluster_lock import only_user
 from parlab.host.places import COMMAND
 from parlab.host.signals import leaves, undisturbed
-from parlab.model.messages import Probe, Probed
 from parlab.model.node import Node, node_name
 from parlab.model.spec import HEAD_CPUS, PERIOD_US, Spec, check_fits, quota_us
 from parlab.thresholds import LIMIT_EXACT
@@ -178,13 +190,21 @@ class Cluster:
         """Raise UsageError, with the arithmetic, when the spec asks for more CPUs than the engine has."""
         check_fits(spec, self.info["NCPU"], f"the machine on which the engine runs ({self.info['Name']})")
 
-    def session(self, lab: Path) -> Session:
-        """A launcher on the head, with the lab's folder and this package as they are now."""
+    def session(self, lab: Path | None = None) -> Session:
+        """A launcher on the head, with this package and the lab's folder, if there is one, as they are now."""
         try:
-            data = bundle(lab.parent, files_beside(lab))
+            data = bundle(lab.parent, files_beside(lab)) if lab else bundle(Path(), ())
         except OSError as error:
-            raise UsageError(f"what lies beside {lab.name} cannot be read: {error}") from error
-        return Session(start_launcher(self.client, self._containers[0].id, data), f"{FOLDER}/labs", lab.parent)
+            raise UsageError(f"what lies beside {lab} cannot be read: {error}") from error
+        launcher = start_launcher(self.client, self._containers[0].id, data)
+        return Session(launcher, f"{FOLDER}/labs", lab.parent if lab else None)
+
+    def share(self, found: Contents) -> str:
+        fill_folder(self.client, self._containers[0].id, pack(found))
+        return WORK
+
+    def bring_back(self, folder: Path) -> list[str]:
+        return unpack(changed_in_folder(self.client, self._containers[0].id), folder)
 
     def containers_for(self, spec: Spec) -> list[Container]:
         """Those of the head and of the first nodes, as many as the spec asks for."""
@@ -247,7 +267,8 @@ class Cluster:
 
     def diagnosis(self, session: Session, spec: Spec) -> str:
         """Which node is to blame, found by asking the engine and then, over ssh from the head, each node."""
-        complaints = self._complaints(session, spec)  # first: a node that was just killed may still count as running
+        names = [node.name for node in self.containers_for(spec)[1:]]
+        complaints = session.probe(names, [PYTHON, "--version"])  # first: one just killed may still count as running
         states = {node.id: node.state for node in self.containers()}
         found = []
         for node in self.containers_for(spec):
@@ -258,43 +279,13 @@ class Cluster:
                 found.append(f"{node.name}: {complaints[node.name]}")
         return "\n".join(found)
 
-    def _complaints(self, session: Session, spec: Spec) -> dict[str, str]:
-        names = [node.name for node in self.containers_for(spec)[1:]]
-        session.send(Probe(names, [PYTHON, "--version"]))
-        until = time.monotonic() + 15
-        try:
-            while True:
-                event = session.next_event(until)
-                if isinstance(event, Probed):
-                    return event.complaints
-        except (TimeoutError, EOFError):
-            return {"head": "does not answer"}
-
     def stop(self) -> None:
         """End the ranks and Open MPI daemons that a launch has left in the nodes; limits stay as they are."""
         running = [node for node in self.containers() if node.state in ("running", "starting", "unhealthy")]
-
-        def sweep(node: Container) -> None:
-            ours = f"PYTHONPATH={library()} {PYTHON} -m parlab.node.processes"  # ranks, and what they have started
-            left = "/dev/shm/* /tmp/parlab-spans-* /tmp/pymp-*"  # by MPI, by a case's process, by multiprocessing
-            command = ["sh", "-c", f"{ours}; pkill -KILL -f 'parlab.node.ran[k]|prte[d]'; rm -rf {left}"]
-            with suppress(*FAILURES):  # a node that has gone meanwhile has no ranks
-                run_in(self.client, node.id, command, GRACE_SECONDS)
-
-        on_each(running, sweep)
+        on_each(running, lambda node: sweep(self.client, node.id, GRACE_SECONDS))
 
     def environment(self) -> dict[str, Any]:
-        info = self.info
-        return {
-            "platform": platform.platform(),
-            "engine": info["ServerVersion"],
-            "kernel": info["KernelVersion"],
-            "architecture": info["Architecture"],
-            "cpus": info["NCPU"],
-            "cgroup": info.get("CgroupVersion", "1"),
-            "cgroup_driver": info.get("CgroupDriver", ""),
-            "image": self._containers[0].image,
-        }
+        return {"platform": platform.platform(), **facts_of(self.info), "image": self._containers[0].image}
 
 
 KIND = Kind("cluster", rank=1, open=lambda cluster, _show: Cluster(connect(), cluster))

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from parlab.backend.base import Kind, Placement
+from parlab.backend.folder import Contents
 from parlab.backend.session import Session
 from parlab.course.beside import copy_beside
 from parlab.errors import UsageError
@@ -59,18 +60,27 @@ class Embedded:
         asserts = {"PYTHONOPTIMIZE": ""}  # a lab's claims are made of them, whatever the user's environment says
         return Placement(hosts, sys.executable, root | path | asserts)
 
-    def session(self, lab: Path) -> Session:
+    def session(self, lab: Path | None = None) -> Session:
         """A launcher as a child process in a session of its own: a Ctrl-C is ours to pass on."""
         folder = Path(tempfile.mkdtemp(prefix="parlab-lab-"))  # the launcher removes it
         try:
-            copy_beside(lab, folder)
+            if lab is not None:
+                copy_beside(lab, folder)
             launcher = Pipe([sys.executable, "-m", "parlab.node.launcher", LOOPBACK, str(folder)], folder)
-            return Session(launcher, str(folder), lab.parent)
+            return Session(launcher, str(folder), lab.parent if lab else None)
         except BaseException as error:
             shutil.rmtree(folder, ignore_errors=True)
             if isinstance(error, OSError):
                 raise UsageError(f"the lab's folder cannot be copied: {error}") from error
             raise
+
+    def share(self, found: Contents) -> str:
+        """The user's folder itself."""
+        return str(found.folder)
+
+    def bring_back(self, folder: Path) -> list[str]:
+        """It is all there."""
+        return []
 
     def set_limits(self, spec: Spec, cpus: Fraction | None) -> None:
         """There is nothing to set."""

@@ -4,6 +4,7 @@ import os
 import re
 import signal
 import subprocess
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from shlex import quote
@@ -95,6 +96,18 @@ def _why_not(error: Exception) -> str:
     return f"no container engine answers at {where}"
 
 
+def facts_of(info: Mapping[str, Any]) -> dict[str, Any]:
+    """What a record keeps of an engine and of its machine."""
+    return {
+        "engine": info["ServerVersion"],
+        "kernel": info["KernelVersion"],
+        "architecture": info["Architecture"],
+        "cpus": info["NCPU"],
+        "cgroup": info.get("CgroupVersion", "1"),
+        "cgroup_driver": info.get("CgroupDriver", ""),
+    }
+
+
 def on_each(things: Sequence[Thing], do: Callable[[Thing], Result]) -> list[Result]:
     """Do it to all of them, eight at a time: an engine on two cores gains nothing from more."""
     with ThreadPoolExecutor(8) as pool:
@@ -114,14 +127,14 @@ def compose(
     env: Mapping[str, str] | None = None,
     more: str | None = None,
 ) -> None:
-    """Run `docker compose` on this project's file, and `more` of it; its progress goes to the terminal when `shown`.
+    """Run `docker compose` on this project's file, and `more` of it; its progress goes to standard error when `shown`.
 
     Raises ParlabError, with the last lines of its output, when it fails or takes longer than `deadline` seconds.
     """
     added = [] if more is None else ["--file", "-"]  # from standard input
     files = ["--project-directory", str(ROOT), "--file", str(ROOT / "compose.yaml"), *added]
     command = ["docker", "compose", "--project-name", project, *files, *arguments]
-    output = None if shown else subprocess.PIPE
+    output = sys.stderr if shown else subprocess.PIPE  # standard output may be a program's (run)
     what = f"`docker compose {arguments[0]}`"
     options = {"env": {**os.environ, **(env or {})}, "stdin": subprocess.PIPE, "stdout": output, "stderr": output}
     try:

@@ -4,8 +4,9 @@ import hashlib
 import io
 import socket
 import tarfile
+import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
@@ -13,14 +14,16 @@ from pathlib import Path
 from docker.client import DockerClient
 from docker.utils.socket import frames_iter
 
-from parlab.backend.engine import ANSWER_SECONDS
+from parlab.backend.engine import ANSWER_SECONDS, FAILURES
 from parlab.errors import RunError
 from parlab.host.places import COMMAND, PACKAGE
 
 PYTHON = "/opt/parlab/bin/python"
 FOLDER = "/cluster/run"  # of one session: the labs
+WORK = "/work"  # the folder of a program, shared by all nodes
 LIBRARY = "/cluster/lib"  # this package as nodes need it, a folder for each version: kept, with its bytecode
 LOCK = "/tmp/parlab.lock"
+FOLDER_SECONDS = 600  # to copy a folder to the nodes, or back
 TRIES = 2  # to start a launcher
 PARTS = (  # what runs in nodes
     "__init__.py",
@@ -38,6 +41,7 @@ PARTS = (  # what runs in nodes
     "judge/draws.py",
     "judge/uncertainty.py",
     "node",
+    "node/hook",
 )
 
 # Runs on the head: unpacks what the host sends and becomes the launcher. The lock keeps a second client, another user's
@@ -58,6 +62,7 @@ while True:
         if select.select([0], [], [], 0.2)[0]:
             sys.exit("the host hung up")
 shutil.rmtree("{FOLDER}", ignore_errors=True)
+os.mkdir("{FOLDER}")
 try:
     with tarfile.open(fileobj=io.BytesIO(data)) as archive:
         labs = [member for member in archive if member.name.startswith("labs")]
@@ -76,6 +81,12 @@ try:
 finally:
     shutil.rmtree("{FOLDER}", ignore_errors=True)
 """
+
+
+def _folder_command(what: str) -> list[str]:
+    """What fills a program's folder on the nodes, or gives back what has changed there (parlab/node/folder.py)."""
+    program = f"{library()}/parlab/node/folder.py"  # by its path: it needs nothing of the package
+    return [PYTHON, program, what, WORK, f"{FOLDER}/before.json"]
 
 
 @cache
@@ -113,7 +124,7 @@ def start_launcher(client: DockerClient, container: str, data: bytes) -> "Exec":
     Seen of runc, once in some thousand: "exec failed: ... read init-p: connection reset by peer". Raises RunError.
     """
     for _ in range(TRIES):
-        launcher = Exec(client, container, len(data))
+        launcher = Exec(client, container, [PYTHON, "-c", BOOTSTRAP, str(len(data)), library()])
         try:
             launcher.write(data)
             return launcher
@@ -143,12 +154,43 @@ def run_in(client: DockerClient, container: str, argv: list[str], seconds: float
     return code
 
 
-class Exec:
-    """A launcher's standard input and output, over the engine's exec."""
+def fill_folder(client: DockerClient, container: str, data: bytes) -> None:
+    """Have what is in this archive, and nothing else, in the nodes' folder. Raises RunError."""
+    command = Exec(client, container, _folder_command("fill"))
+    said: list[bytes] = []
+    with suppress(OSError):  # it has ended, and says why
+        command.write(data)
+    code = command.finish(lambda _, piece: said.append(piece))
+    if code != 0:
+        text = b"".join(said).decode(errors="replace").strip()
+        raise RunError(f"the folder could not be put on the nodes (exit code {code}): {text or 'it said nothing'}")
 
-    def __init__(self, client: DockerClient, container: str, size: int) -> None:
+
+def changed_in_folder(client: DockerClient, container: str) -> bytes:
+    """An archive of what is new or has changed in the nodes' folder since it was filled. Raises RunError."""
+    command = Exec(client, container, _folder_command("changed"))
+    found: dict[int, list[bytes]] = {1: [], 2: []}
+    code = command.finish(lambda stream, piece: found[stream].append(piece))
+    if code != 0:
+        text = b"".join(found[2]).decode(errors="replace").strip()
+        raise RunError(f"what is new in the folder could not be brought back (exit code {code}): {text}")
+    return b"".join(found[1])
+
+
+def sweep(client: DockerClient, container: str, seconds: float) -> None:
+    """End the ranks and Open MPI daemons that a launch has left in a node, and remove what they have left there."""
+    ours = f"PYTHONPATH={library()} {PYTHON} -m parlab.node.processes"  # ranks, and what they have started
+    left = "/dev/shm/* /tmp/parlab-* /tmp/pymp-* /tmp/ompi.* /tmp/prte*"  # by MPI, by a program, by multiprocessing
+    command = ["sh", "-c", f"{ours}; pkill -KILL -f 'parlab.node.[rs]|prte[d]'; rm -rf {left}"]
+    with suppress(*FAILURES):  # a node that has gone meanwhile has no ranks
+        run_in(client, container, command, seconds)
+
+
+class Exec:
+    """A command's standard input and output, over the engine's exec."""
+
+    def __init__(self, client: DockerClient, container: str, argv: list[str]) -> None:
         self._api = client.api
-        argv = [PYTHON, "-c", BOOTSTRAP, str(size), library()]
         self._exec: str = self._api.exec_create(container, argv, stdin=True)["Id"]
         self._stream = self._api.exec_start(self._exec, socket=True)
         self._socket = getattr(self._stream, "_sock", self._stream)
@@ -164,10 +206,34 @@ class Exec:
             yield from lines
         yield from filter(None, rest.values())
 
+    def finish(self, take: Callable[[int, bytes], None]) -> int | None:
+        """Close its standard input and take what it writes, by stream; its exit code, None after FOLDER_SECONDS.
+
+        The SDK reads without a deadline: so another thread does, and is left to itself when it takes too long.
+        """
+
+        def read() -> None:
+            with suppress(OSError, ValueError):
+                for stream, piece in frames_iter(self._stream, tty=False):
+                    take(stream, piece)
+
+        reader = threading.Thread(target=read, daemon=True)
+        reader.start()
+        self.shut()
+        reader.join(FOLDER_SECONDS)
+        found = {"Running": True} if reader.is_alive() else self._api.exec_inspect(self._exec)
+        self.close()
+        code: int | None = None if found["Running"] else found["ExitCode"]
+        return code
+
+    def shut(self) -> None:
+        """Close its standard input."""
+        with suppress(OSError):
+            self._socket.shutdown(socket.SHUT_WR)
+
     def hang_up(self, deadline: float) -> None:
         try:
-            with suppress(OSError):
-                self._socket.shutdown(socket.SHUT_WR)
+            self.shut()
             until = time.monotonic() + deadline
             while self._api.exec_inspect(self._exec)["Running"] and time.monotonic() < until:
                 time.sleep(0.02)

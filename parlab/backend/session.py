@@ -20,14 +20,18 @@ from parlab.model.messages import (
     Failed,
     Listening,
     Output,
+    Probe,
+    Probed,
     ProtocolError,
     Waiting,
     event_of,
     to_line,
 )
+from parlab.model.node import HEAD, node_name
 
 OPEN_SECONDS = 20
 HELD_SECONDS = 120
+PROBE_SECONDS = 15
 
 
 class Transport(Protocol):
@@ -53,6 +57,7 @@ class Session:
         self.boot = ""  # of the kernel that the launcher is under, once it listens
         self._events: queue.SimpleQueue[AnyEvent | ProtocolError | None] = queue.SimpleQueue()
         self._garbled = False
+        self._sending = threading.Lock()  # standard input comes from a thread of its own
         threading.Thread(target=self._listen, daemon=True).start()
 
     def _listen(self) -> None:
@@ -111,7 +116,8 @@ class Session:
     def send(self, command: AnyCommand) -> None:
         """Send a command. A launcher that is gone is noticed by the next read, not here."""
         try:
-            self._transport.write(to_line(command))
+            with self._sending:
+                self._transport.write(to_line(command))
         except OSError:
             self._events.put(None)
 
@@ -130,6 +136,17 @@ class Session:
         if isinstance(event, ProtocolError):
             raise event
         return event
+
+    def probe(self, nodes: list[str], argv: list[str]) -> dict[str, str]:
+        """What each node answers wrongly to a command over ssh from the head, '' where nothing; waits PROBE_SECONDS."""
+        self.send(Probe(nodes, argv))
+        until = time.monotonic() + PROBE_SECONDS
+        try:
+            while not isinstance(event := self.next_event(until), Probed):
+                pass
+        except (TimeoutError, EOFError):
+            return {node_name(HEAD): "does not answer"}
+        return event.complaints
 
     def close(self, deadline: float = 10.0) -> None:
         """Hang up, which ends the launcher and its ranks, and wait up to `deadline` seconds until they have ended."""

@@ -69,6 +69,7 @@ class Case:
     threads: bool = False  # its workers are threads of one process
     limits: bool = True  # the nodes' limits are on
     lesson_s: float | None = None  # what the lesson printed
+    wanted: int | None = None  # so many ranks or workers, whatever the cores; of a program of the user's own
     only_on: tuple[int, ...] = ()  # of clusters that it runs on; all, where there are none
 
     def runs_on(self, nodes: int) -> bool:
@@ -88,6 +89,8 @@ class Case:
 
     def workers(self, virtual_cores: int) -> int:
         """How many workers it has, on a cluster of so many virtual cores."""
+        if self.wanted is not None:
+            return self.wanted
         if self.launch == FUTURES:
             return virtual_cores
         return self.whole("workers") or (1 if self.launch == PYTHON else virtual_cores)

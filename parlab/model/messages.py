@@ -19,14 +19,13 @@ from parlab.errors import RunError
 from parlab.model.case import Demand
 from parlab.model.clocks import Exchange
 from parlab.model.declaration import Declaration
+from parlab.model.event import Command, Event, RankEvent
+from parlab.model.job_events import Ended, Looked, Took, Wrote
 from parlab.model.reading import RawReading
 from parlab.model.span import Span
 
 BOOT, CHECK, BURN, CLOCK, START, END = "boot", "check", "burn", "clock", "start", "end"  # words
-
-
-class Command(msgspec.Struct, frozen=True, tag_field="do"):
-    """What the host wants of the launcher."""
+LOOK, STOP, FEED = "look", "stop", "feed"  # words to the supervisor of a program; FEED has data behind it
 
 
 class Launch(Command, tag="launch", frozen=True):
@@ -40,6 +39,12 @@ class Say(Command, tag="say", frozen=True):
     """Pass a word on to every rank."""
 
     word: str
+
+
+class Feed(Command, tag="feed", frozen=True):
+    """Give rank 0 more standard input; no data is its end."""
+
+    data: bytes
 
 
 class Probe(Command, tag="probe", frozen=True):
@@ -62,10 +67,6 @@ class CompareClocks(Command, tag="clocks", frozen=True):
     """Ask these ranks for the time, over and over; answered by ClocksRead."""
 
     ranks: list[int]
-
-
-class Event(msgspec.Struct, frozen=True, tag_field="event"):
-    """What happened."""
 
 
 class Waiting(Event, tag="waiting", frozen=True):
@@ -109,12 +110,6 @@ class ClocksRead(Event, tag="clocks", frozen=True):
     """By rank: sent and received by the head's clock, and in between the rank's time; several times."""
 
     exchanges: dict[int, list[Exchange]]
-
-
-class RankEvent(Event, frozen=True):
-    """An event of a rank."""
-
-    rank: int
 
 
 class Hello(RankEvent, tag="hello", frozen=True):
@@ -205,8 +200,8 @@ class Read(msgspec.Struct, frozen=True):
     refusal: str = ""
 
 
-AnyCommand = Launch | Say | Probe | CompareClocks | Ask
-FromRank = Hello | Plan | Ready | Checked | Burned | Sampled | Spans | Done | Failed
+AnyCommand = Launch | Say | Feed | Probe | CompareClocks | Ask
+FromRank = Hello | Plan | Ready | Checked | Burned | Sampled | Spans | Done | Failed | Wrote | Took | Looked | Ended
 AnyEvent = Waiting | Listening | Output | Exit | Probed | ClocksRead | Answered | FromRank
 
 Message = TypeVar("Message")

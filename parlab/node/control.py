@@ -47,9 +47,10 @@ class Control:
         self._sampler: threading.Thread | None = None
         self.failed: BaseException | None = None  # what the host was told of
         self.rank = int(get("OMPI_COMM_WORLD_RANK", "0"))
-        self._speaks = get("OMPI_COMM_WORLD_LOCAL_RANK", "0") == "0"
+        self.speaks = get("OMPI_COMM_WORLD_LOCAL_RANK", "0") == "0"
         self._meter = Meter(get("PARLAB_RUN", ""), own_node="PARLAB_OWN_NODE" in os.environ, host=self.rank == 0)
         self.each_sample: Callable[[], None] = lambda: None
+        self.hung_up: Callable[[], None] = lambda: None  # the launcher has: this process ends
         self.send(Join(token, self.rank, socket.gethostname(), os.getpid()))
 
     def send(self, message: msgspec.Struct) -> None:
@@ -60,6 +61,10 @@ class Control:
     def listen(self) -> None:
         """From here on answer the launcher's words in a thread; a rank whose launcher is gone ends."""
         threading.Thread(target=self._answer, daemon=True).start()
+
+    def next_word(self) -> str:
+        """The launcher's next word, with what belongs to it; those that are answered at once, too."""
+        return self._words.get()
 
     def await_word(self, word: str) -> None:
         """Wait until the launcher says `word`, one of those that are not answered at once."""
@@ -72,15 +77,16 @@ class Control:
                 match word := line.strip():
                     case messages.CLOCK:
                         self.send(ClockTold(self.rank, time.monotonic()))
-                    case messages.CHECK if self._speaks:
+                    case messages.CHECK if self.speaks:
                         self._stop_sampling()
                         self.send(Checked(self.rank, self._meter.read(in_full=True)))
-                    case messages.BURN if self._speaks:
+                    case messages.BURN if self.speaks:
                         self.send(Burned(self.rank, self._meter.burn()))
-                    case messages.START if self._speaks:
+                    case messages.START if self.speaks:
                         self._sampler = threading.Thread(target=self._sample, daemon=True)
                         self._sampler.start()
                 self._words.put(word)
+        self.hung_up()
         os._exit(1)
 
     def _sample(self) -> None:

@@ -16,18 +16,21 @@ import socket
 import sys
 import tempfile
 import time
+from base64 import b64encode
 from dataclasses import dataclass
 from pathlib import Path
 
+from parlab.model.event import Event
 from parlab.model.messages import (
     CLOCK,
+    FEED,
     AnyCommand,
     Ask,
     ClocksRead,
     ClockTold,
     CompareClocks,
-    Event,
     Exit,
+    Feed,
     Join,
     Launch,
     Listening,
@@ -96,6 +99,8 @@ class Launcher:
                         await self.launch(argv, env)
                     case Say(word):
                         self.say(word)
+                    case Feed(data):
+                        self.feed(data)
                     case Probe(nodes, argv):
                         aside.add(asyncio.create_task(self.probe(nodes, argv)))
                     case Ask():
@@ -173,6 +178,12 @@ class Launcher:
         """Pass a word on to every rank."""
         for writer in self._ranks:
             writer.write(word.encode() + b"\n")
+
+    def feed(self, data: bytes) -> None:
+        """Pass standard input on to rank 0; the host keeps back what that has not taken."""
+        for writer, rank in self._ranks.items():
+            if rank.number == 0:
+                writer.write(f"{FEED} ".encode() + b64encode(data) + b"\n")
 
     async def clocks(self, ranks: list[int]) -> None:
         """Ask ranks for their time, one after another; the host makes offsets of it (parlab/model/clocks.py)."""

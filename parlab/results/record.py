@@ -1,7 +1,7 @@
 """The record of one invocation: what was asked, what came out, where it ran, what it is worth. Times in seconds.
 
     schema, id, started (local time), lab, handout, backend, spec of the largest cluster, environment,
-    failure   {text, exit_code}, or null
+    failure   {text, exit_code}, or null; command[], exit_code of a program of the user's own, else [], null
     cases[]   {name, settings, launch, spec, nodes[], workforce {workers, nodes, cores, chunk}, declared, ideal_s,
               serial_s, lesson_s, tasks [[burned, waited], ...] in units, repeats[]}; no units, no ideal: null
     repeats[] {startup_s, shutdown_s, outcome, complaint, metrics{}, spans[], nodes{}, clocks{}}
@@ -285,6 +285,8 @@ class Run:
     environment: Mapping[str, Any]
     failure: Failure | None = None
     handout: str = ""  # the lab's docstring, as it was
+    command: tuple[str, ...] = ()  # of a program of the user's own; its ranks are the tasks
+    exit_code: int | None = None  # of the same
 
     @property
     def stands(self) -> bool:

@@ -7,11 +7,11 @@ from typing import Any, TypeVar
 
 from parlab.backend.session import Session
 from parlab.errors import RunError
+from parlab.model.event import Event
 from parlab.model.messages import (
     END,
     AnyCommand,
     AnyEvent,
-    Event,
     Exit,
     Failed,
     Hello,

@@ -108,7 +108,8 @@ def _boot(backend: Backend, session: Session, order: Order, talk: Conversation, 
     """Start the ranks and wait until each that runs the case is about to submit its first task."""
     case, spec, placement = order.case, order.spec, backend.placement(order.spec.nodes)
     env = {**OPEN_MPI, **placement.env, **scale(spec, case), **order.env}
-    argv = mpiexec(placement, spec, case, f"{session.labs}/{order.lab}", (*env, "PARLAB_CONTROL"))
+    rank = ("-m", "parlab.node.rank", case.launch, f"{session.labs}/{order.lab}")
+    argv = mpiexec(placement, spec, case, (*env, "PARLAB_CONTROL"), rank)
     talk.send(Launch(argv, env))
     within = BOOT_SECONDS + BOOT_SECONDS_A_NODE * spec.nodes
     hellos = talk.gather(Hello, case.ranks(spec.virtual_cores), within, "starting the ranks")

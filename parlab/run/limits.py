@@ -1,23 +1,42 @@
 """The nodes' limits during one launch: lifted, set, proven, and what was seen of them."""
 
 from fractions import Fraction
+from typing import Protocol, TypeVar
 
 from parlab.backend.base import Backend
 from parlab.errors import RunError
-from parlab.model.messages import BURN, CHECK, Burned, Checked
+from parlab.model.event import Event
+from parlab.model.messages import (
+    BURN,
+    CHECK,
+    Burned,
+    Checked,
+)
 from parlab.model.spec import Spec
 from parlab.results.record import NodeRecord
 from parlab.run.collector import Collector
-from parlab.run.conversation import Conversation
 from parlab.thresholds import BURN_WITHIN
 
 STEP_SECONDS = 15.0  # a word passed on and answered by all
 
 
+Kind = TypeVar("Kind", bound=Event)
+
+
+class Talk(Protocol):
+    """A conversation with the launcher (run/conversation.py), as far as limits need one."""
+
+    def say(self, word: str) -> None: ...
+
+    def gather(self, kind: type[Kind], count: int, seconds: float, doing: str) -> list[Kind]: ...
+
+    def failed(self, reason: str) -> RunError: ...
+
+
 class Limits:
     """Sets what a spec asks for, unless the case is declared without limits, and reads it back: engine, nodes, burn."""
 
-    def __init__(self, backend: Backend, spec: Spec, talk: Conversation, collected: Collector, *, on: bool) -> None:
+    def __init__(self, backend: Backend, spec: Spec, talk: Talk, collected: Collector, *, on: bool) -> None:
         self._backend, self._spec, self._talk, self._collected, self._on = backend, spec, talk, collected, on
         self._wanted = {node.name: None if node.limit is None else float(node.limit) for node in backend.nodes(spec)}
         self._engine: list[dict[str, float | None]] = []  # its limits, each time that it was asked

@@ -19,18 +19,18 @@ OPEN_MPI = {
 }
 
 
-def mpiexec(placement: Placement, spec: Spec, case: Case, lab: str, exported: Iterable[str]) -> list[str]:
-    """Spell out the command: rank 0 on the head, where the case asks for it, the others dealt out to the nodes.
+def mpiexec(placement: Placement, spec: Spec, case: Case, exported: Iterable[str], program: Iterable[str]) -> list[str]:
+    """Spell out the command that has each rank's Python run `program`.
 
-    Bound to no core, and free to be more than the cores there are: the limits are the kernel's, not Open MPI's.
+    Rank 0 is on the head, where the case asks for it, the others are dealt out to the nodes. Bound to no core, and
+    free to be more than the cores there are: the limits are the kernel's, not Open MPI's.
     """
     ranks = case.ranks(spec.virtual_cores)
     hosts = [placement.hosts[case.node_of(rank, spec)] for rank in range(ranks)]
     slots = ",".join(f"{host}:{len(list(group))}" for host, group in groupby(hosts))
     placing = ["--host", slots, "--map-by", "slot:OVERSUBSCRIBE", "--bind-to", "none", "-n", str(ranks)]
     exports = [word for name in exported for word in ("-x", name)]
-    program = [placement.python, "-m", "parlab.node.rank", case.launch, lab]
-    return [str(Path(placement.python).with_name("mpiexec")), *placing, *exports, *program]
+    return [str(Path(placement.python).with_name("mpiexec")), *placing, *exports, placement.python, *program]
 
 
 def scale(spec: Spec, case: Case) -> dict[str, str]:

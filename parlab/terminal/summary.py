@@ -33,6 +33,8 @@ def in_short(run: Run) -> str:
     """The verdict in a word or two."""
     if run.failure is not None:
         return "broke off"
+    if run.exit_code is not None:
+        return f"exit code {run.exit_code}"
     if run.wrong:
         return "wrong"
     if not run.verdict.is_measurement:

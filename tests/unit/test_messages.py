@@ -12,6 +12,8 @@ import pytest
 
 from parlab.model import messages
 from parlab.model.case import Demand
+from parlab.model.event import Event, RankEvent
+from parlab.model.job_events import Died, Ended, Frame, Looked, Seen, Took, Wrote
 from parlab.model.messages import (
     Answered,
     AnyCommand,
@@ -22,9 +24,9 @@ from parlab.model.messages import (
     ClocksRead,
     CompareClocks,
     Done,
-    Event,
     Exit,
     Failed,
+    Feed,
     Hello,
     Join,
     Launch,
@@ -49,7 +51,13 @@ from tests.conftest import ROOT
 from tests.unit.samples import span
 
 RAW = RawReading(1.5, {"cpu.max": "25000 100000\n"}, Host(2, 1.0, 2.0, 0.0), {"7": Process("yes", 0.5)}, 0.001)
+SEEN = Seen(7, 1, "python x.py", "S", 0.5, [[Frame("x.py", 3, "f", "wait()", own=True)]])
+DIED = Died(9, -9, 1.5)
 EVENTS: list[AnyEvent] = [
+    Wrote(1, "stdout", b"a line\n\xff\x00"),
+    Took(0, 65536),
+    Looked(2, [SEEN], [DIED]),
+    Ended(1, -9, False, True, "its memory", 7, 1.0, 2.0, 0.5, 4096, ["sleep 9"], [DIED]),
     Waiting(),
     Listening("boot"),
     Output("stdout", 'a line\nof {"event": "done"}'),
@@ -70,6 +78,7 @@ EVENTS: list[AnyEvent] = [
 COMMANDS: list[AnyCommand] = [
     Launch(["mpiexec", "-n", "2"], {"A": "b c"}),
     Say("start"),
+    Feed(b"\x00\xff\n"),
     Probe(["node-1"], ["python", "--version"]),
     CompareClocks([1, 2]),
     Ask(["python"], {"PARLAB_RUN": "1"}, "text", 60.0),
@@ -90,7 +99,7 @@ def test_a_command_is_read_as_it_was_written(command: AnyCommand) -> None:
 
 def test_every_kind_of_event_is_tried_here() -> None:
     leaves = {kind for kind in vars(messages).values() if isinstance(kind, type) and issubclass(kind, Event)}
-    assert {type(event) for event in EVENTS} == leaves - {Event, messages.RankEvent, messages.ClockTold}
+    assert {type(event) for event in EVENTS} == leaves - {Event, RankEvent, messages.ClockTold}
 
 
 @pytest.mark.parametrize(

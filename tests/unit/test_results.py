@@ -69,7 +69,7 @@ def test_a_record_has_the_fields_that_are_promised() -> None:
     facts = to_json(run(case(took(4.0), took(5.0), settings={"chunk": 4})))
     assert facts.keys() == {
         *("schema", "id", "started", "lab", "backend", "spec", "environment"),
-        *("failure", "cases", "verdict", "handout"),
+        *("failure", "cases", "verdict", "handout", "command", "exit_code"),
     }
     (measured,) = facts["cases"]
     assert measured.keys() >= {

@@ -1,0 +1,93 @@
+"""The user's folder on the nodes: packed on this machine, and what a program has made brought back into it.
+
+What comes back is written by this process, so it is the user's own. Nothing is written outside of the folder, whatever
+links there are, or whatever links the program has made.
+"""
+
+import io
+import os
+import tarfile
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+LEFT_OUT = (".git", "__pycache__")  # folders: of no use there, and large
+VENV = "pyvenv.cfg"  # marks a virtual environment, whose Python is this machine's
+
+
+@dataclass(frozen=True)
+class Contents:
+    """The files of a folder, links and empty folders included, and those links that lead out of it."""
+
+    folder: Path
+    files: tuple[Path, ...]
+    out_of_it: tuple[Path, ...]
+
+    @property
+    def size(self) -> int:
+        """Bytes of all of them."""
+        return sum(file.lstat().st_size for file in self.files)
+
+
+def contents(folder: Path) -> Contents:
+    """What is in a folder, as a program is to find it. Raises OSError."""
+    files, out = [], []
+    root = folder.resolve()
+    for path in _walk(folder):
+        if path.is_symlink() and not path.resolve().is_relative_to(root):
+            out.append(path)
+        elif path.is_symlink() or path.is_file() or path.is_dir():
+            files.append(path)
+    return Contents(folder, tuple(files), tuple(out))
+
+
+def _walk(folder: Path) -> Iterator[Path]:
+    with os.scandir(folder) as entries:
+        for entry in sorted(entries, key=lambda entry: entry.name):
+            path = folder / entry.name
+            if not entry.is_dir(follow_symlinks=False):
+                yield path
+            elif entry.name not in LEFT_OUT and not (path / VENV).exists():
+                yield path
+                yield from _walk(path)
+
+
+def pack(found: Contents) -> bytes:
+    """A tar archive of it, readable by everybody's Python. Raises OSError."""
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w", format=tarfile.PAX_FORMAT) as archive:
+        for path in found.files:
+            member = archive.gettarinfo(path, str(path.relative_to(found.folder)))
+            if member.islnk():  # a second name of a file: a file of its own there
+                member.type = tarfile.REGTYPE
+                member.size = path.stat().st_size
+            member.uid = member.gid = 1000
+            member.uname = member.gname = ""
+            member.mode |= 0o600
+            if member.isreg():
+                with path.open("rb") as file:
+                    archive.addfile(member, file)
+            else:
+                archive.addfile(member)
+    return packed.getvalue()
+
+
+def unpack(data: bytes, folder: Path) -> list[str]:
+    """Write the files of an archive into a folder; why some were not, a line each."""
+    complaints = []
+    with tarfile.open(fileobj=io.BytesIO(data)) as archive:
+        for member in archive:
+            try:
+                _make_room(folder / member.name)
+                archive.extract(member, folder, filter="data")
+            except (OSError, tarfile.TarError) as error:
+                complaints.append(f"{member.name} was not brought back: {error}")
+    return complaints
+
+
+def _make_room(path: Path) -> None:
+    """A file that is replaced may be a link, or may not be written to by its owner: the folder decides."""
+    if path.is_symlink():
+        with suppress(OSError):
+            path.unlink()

@@ -1,0 +1,84 @@
+"""Programs of the user's own: `run`."""
+
+import sys
+from datetime import datetime
+
+from parlab.backend.engine import FAILURES, describe
+from parlab.backend.registry import open_backend
+from parlab.commands.labs import write_or_complain
+from parlab.errors import Interrupted, ParlabError, UsageError
+from parlab.host.places import COMMAND, RESULTS, shown
+from parlab.host.signals import deferred
+from parlab.results.junit import to_junit
+from parlab.results.record import Run
+from parlab.results.store import as_text, keep
+from parlab.run.job import EXIT_OURS, run_job
+from parlab.run.job_record import record
+from parlab.run.request import JobRequest
+from parlab.terminal.job import in_six_lines
+from parlab.terminal.live import Silence
+
+OWN = "run"  # the task behind whose options a program stands, with arguments that are its own
+WORDS = "program_words"  # the name of these, in invoke's configuration
+
+
+class Told(Silence):
+    """Says on standard error what there is to say: standard output is the program's."""
+
+    def say(self, text: str) -> None:
+        """Print a line."""
+        tell(text)
+
+
+def tell(text: str) -> None:
+    """Print a line of ours on standard error."""
+    print(f"parlab: {text}", file=sys.stderr, flush=True)
+
+
+def run_program(request: JobRequest) -> None:
+    """Run a program, tell what came of it, and exit with its code; a failure of ours exits with 125."""
+    observer, now = Told(), datetime.now().astimezone()
+    ask = request.ask
+    try:
+        backend = open_backend(request.backend, request.cluster, observer.say)
+        outcome = run_job(ask, backend, observer)
+        run = record(ask, outcome, backend, now)
+    except (UsageError, Interrupted):
+        raise
+    except ParlabError as error:
+        _exit_as_ours(str(error))
+    except FAILURES as error:
+        _exit_as_ours(describe(error))
+    for line in outcome.said:
+        tell(line)
+    with deferred():
+        for line in () if request.quiet else in_six_lines(run, outcome):
+            tell(line)
+        unwritten = _keep(run, request)
+    if outcome.code:
+        tell(f"exit code {outcome.code} is {outcome.whose}")
+        sys.exit(outcome.code)
+    if unwritten:
+        sys.exit(EXIT_OURS)
+
+
+def _keep(run: Run, request: JobRequest) -> list[str]:
+    """Keep the record, and write what was asked for besides; what could not be written."""
+    try:
+        kept = keep(run)
+        if not request.quiet:
+            tell(f"kept as {shown(kept)}; {COMMAND} report draws it")
+    except OSError as error:
+        tell(f"not kept in {RESULTS}: {error}")
+    wanted = ((request.json, as_text), (request.junit, to_junit))
+    wrong = [line for path, text in wanted if path is not None for line in write_or_complain(path, text(run))]
+    for line in wrong:
+        tell(line)
+    return wrong
+
+
+def _exit_as_ours(said: str) -> None:
+    for line in said.splitlines():
+        tell(line)
+    tell(f"exit code {EXIT_OURS} is parlab's")
+    sys.exit(EXIT_OURS)

@@ -1,0 +1,48 @@
+"""What the options of commands are for, as `--help` tells it."""
+
+CLUSTER = {"cluster": "name of the cluster, for a second one beside the first"}
+SIZE = {
+    "nodes": "Number of nodes",
+    "cores": "Virtual cores per node",
+    "speed": "Fraction of a host core per virtual core, e.g. 1/8",
+}
+LAB = {
+    "nodes": "Cluster sizes to run on, e.g. 1,2,4",
+    "unit": "Seconds per unit of work",
+    "workers": "Worker counts, e.g. 4,8; overrides the lab's",
+    "chunk": "Tasks per chunk, e.g. 1,4; overrides the lab's",
+    "size": "Data size; overrides the lab's",
+    "json": "file to write the record to, besides results/",
+    "trace": "file to write the spans to, for Perfetto or chrome://tracing",
+    "explain": "print the lab's handout, and run nothing",
+}
+RUN = CLUSTER | {
+    "backend": "cluster or embedded; default: the cluster, where an engine answers",
+    "repeat": "Launches per case; tables show the median",
+    "junit": "file to write the answers to, as JUnit XML",
+    "check": "exit 3 when it is not a measurement, 1 when a claim does not hold",
+    "quiet": "say nothing while it runs",
+}
+PROGRAM = {
+    "module": "run that module, as `python -m` does; -m MODULE, too",
+    "mpi": "every rank runs it, as under mpiexec",
+    "futures": "as under `python -m mpi4py.futures`: it is run once, MPIPoolExecutor has the ranks",
+    "ranks": "ranks, or workers with --futures; default: one a virtual core",
+    "env": "NAME=VALUE, a variable for the program; may be given several times",
+    "dir": "folder that is the current one of all ranks; what they change comes back to it",
+    "out": "folder to bring new and changed files back to instead",
+    "timeout": "seconds after which it is ended, and told what it was at",
+    "no-limits": "without the nodes' limits",
+    "tag": "write node and rank before each line",
+    "backend": RUN["backend"],
+    "json": LAB["json"],
+    "junit": RUN["junit"],
+    "quiet": "say nothing of our own, unless it fails",
+}
+A_RUN = "a run: its number in `results`, its id or a file"
+
+TESTS = {
+    "all": "run the slow tests, too, as CI does",
+    **{f"require-{what}": f"a missing {what} is a failure, not a skip" for what in ("engine", "browser")},
+    "require-measurements": "what a busy host keeps from being measured is a failure, not a count",
+}

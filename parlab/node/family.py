@@ -1,0 +1,166 @@
+"""The processes that a rank has started, and what each of them is at: from /proc, and by their own faulthandlers.
+
+Whoever asks is their subreaper (prctl(2)): whatever they start stays below it, with whatever environment.
+"""
+
+import ctypes
+import linecache
+import os
+import re
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from parlab.model.job_events import Died, Frame, Seen
+from parlab.node.hook.sitecustomize import LOOK
+from parlab.node.processes import TRACKER, TRACKER_SECONDS
+
+SET_CHILD_SUBREAPER = 36  # of prctl(2), in linux/prctl.h
+WRITTEN_SECONDS = 2.0  # for a process to write its stacks: of one that has little CPU it takes a while
+STILL_SECONDS = 0.1  # a file that has not grown for so long is whole
+COMMAND = 200  # characters of a command
+THREAD = re.compile(r"(Current thread|Thread) 0x")
+FRAME = re.compile(r'  File "(?P<file>.*)", line (?P<line>\d+) in (?P<function>.*)')
+
+
+def become_subreaper() -> None:
+    """Have orphans below this process become its children; on Linux only."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def descendants(pid: int) -> list[int]:
+    """All processes below one, parents before children; on a system without /proc none is found."""
+    children: dict[int, list[int]] = {}
+    for folder in Path("/proc").glob("[0-9]*"):
+        if (facts := _stat(int(folder.name))) is not None:
+            children.setdefault(int(facts[1]), []).append(int(folder.name))
+    found = list(children.get(pid, ()))
+    for one in found:  # which grows meanwhile
+        found += children.get(one, ())
+    return found
+
+
+def _stat(pid: int) -> list[str] | None:
+    """The fields of proc_pid_stat(5) from the third, the state, on; None of a process that is gone."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
+    except OSError:
+        return None
+
+
+def command_of(pid: int) -> str:
+    """The command line of a process, as one would type it; '' of one that is gone, or a zombie."""
+    try:
+        words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+    except OSError:
+        return ""
+    return " ".join(word.decode(errors="replace") for word in words).strip()[:COMMAND]
+
+
+def end_all(pid: int) -> list[str]:
+    """Kill whatever is left below a process, and wait for it; the commands of those that were no zombies.
+
+    A resource tracker is left for last: once all that it serves are dead, it cleans up shared memory, and ends.
+    """
+    ended: list[str] = []
+    until = time.monotonic() + TRACKER_SECONDS
+    while left := descendants(pid):
+        commands = {one: command_of(one) for one in left}
+        late = time.monotonic() > until
+        for one, command in commands.items():
+            if command and (late or TRACKER.decode() not in command):
+                with suppress(ProcessLookupError, PermissionError):
+                    os.kill(one, signal.SIGKILL)
+                    ended.append(command)
+        _reap()
+        time.sleep(0.005)
+        if time.monotonic() > until + TRACKER_SECONDS:
+            break
+    _reap()
+    return [command for command in ended if TRACKER.decode() not in command]
+
+
+def _reap() -> None:
+    with suppress(ChildProcessError):
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
+
+
+def look_at(pids: Callable[[], list[int]], stacks: Path, own: Path, seconds: float) -> list[Seen]:
+    """What each of these processes is at; `own` is the program's folder. It takes the seconds, and a little more."""
+    first, began = {pid: _cpu_s(pid) for pid in pids()}, time.monotonic()
+    for pid in first:
+        _ask(pid, stacks)
+    time.sleep(seconds)
+    elapsed = time.monotonic() - began
+    texts = {pid: _written(stacks / f"{pid}.stack", began + WRITTEN_SECONDS) for pid in first}
+    found = []
+    for pid, before in first.items():
+        if (facts := _stat(pid)) is not None and facts[0] != "Z":
+            cpu = max(0.0, _cpu_s(pid) - before) / elapsed
+            found.append(Seen(pid, int(facts[1]), command_of(pid), facts[0], cpu, list(_stacks(texts[pid], pid, own))))
+    return found
+
+
+def _cpu_s(pid: int) -> float:
+    facts = _stat(pid)
+    return 0.0 if facts is None else (int(facts[11]) + int(facts[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def _ask(pid: int, stacks: Path) -> None:
+    """Ask a process for its stacks, if it knows what the signal means: it would end any other."""
+    file = stacks / f"{pid}.stack"
+    with suppress(OSError):
+        caught = int(re.search(r"SigCgt:\s*(\w+)", Path(f"/proc/{pid}/status").read_text())[1], 16)  # type: ignore[index]
+        if caught >> (LOOK - 1) & 1 and file.exists():
+            os.truncate(file, 0)
+            os.kill(pid, LOOK)
+
+
+def _written(file: Path, until: float) -> str:
+    """What stands in a file once it does not grow any more; '' where nothing does."""
+    text, since = "", time.monotonic()
+    while True:
+        with suppress(OSError):
+            now = file.read_text(errors="replace")
+            if now != text:
+                text, since = now, time.monotonic()
+        if not file.exists() or (text and time.monotonic() > since + STILL_SECONDS) or time.monotonic() > until:
+            return text
+        time.sleep(0.01)
+
+
+def _stacks(text: str, pid: int, own: Path) -> Iterator[list[Frame]]:
+    """The threads of a dump, the main one first: that is the last, and the others have waited for it."""
+    threads: list[list[Frame]] = []
+    with suppress(OSError):
+        here = Path(f"/proc/{pid}/cwd").readlink()
+        for line in text.splitlines():
+            if THREAD.match(line):
+                threads.append([])
+            elif threads and (found := FRAME.match(line)):
+                threads[-1].append(_frame(here, found["file"], int(found["line"]), found["function"], own))
+    yield from reversed([frames for frames in threads if frames])
+
+
+def _frame(here: Path, name: str, line: int, function: str, own: Path) -> Frame:
+    if name.startswith("<"):  # no file: frozen, or typed
+        return Frame(name, line, function, "", own=False)
+    file = here / name
+    is_own = file.is_relative_to(own) and "site-packages" not in file.parts
+    name = str(file.relative_to(own)) if is_own else str(file)
+    return Frame(name, line, function, linecache.getline(str(file), line).strip(), is_own)
+
+
+def died(stacks: Path) -> list[Died]:
+    """The children of a rank's processes that failed, in the order in which that was noticed."""
+    found = []
+    with suppress(OSError):
+        for line in (stacks / "died").read_text().splitlines():
+            pid, code, at = line.split()
+            found.append(Died(int(pid), int(code), float(at)))
+    return found

@@ -1,0 +1,1 @@
+"""A start-up hook: the folder stands in the PYTHONPATH of programs."""

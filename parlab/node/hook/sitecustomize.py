@@ -1,0 +1,167 @@
+"""What a program's Python does first, and each Python that it starts: nothing of it changes a result.
+
+Python imports a module of this name at its start, and this folder stands in PYTHONPATH (parlab/node/supervisor.py).
+
+- It lets its stacks be seen: on the signal LOOK each thread's goes to a file of this process.
+- A rank stops once, when it is booted, until its node's limits are on; and it says goodbye when it ends by itself.
+- What a rank starts does not take its place in MPI: the variables by which Open MPI knows a rank are withheld from it.
+- A child that a signal ended, or that failed, is noted: a pool that has lost a worker waits for ever, without a word.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import sys
+
+TYPE_CHECKING = False  # typing's own would cost each Python of the program a hundredth of a second
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+LOOK = 62 if sys.platform == "linux" else 31  # a real-time signal, which no program is known to use; or SIGUSR2
+HIGH = 200  # descriptors from here on are none that a program closes or counts on
+RANK = ("PMIX_", "PRTE_", "OMPI_COMM_")
+
+
+def _let_stacks_be_seen(folder: str) -> None:
+    import faulthandler
+    import fcntl
+
+    state: dict[str, int] = {}
+
+    def register() -> None:
+        fd = os.open(f"{folder}/{os.getpid()}.stack", os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        high = fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, HIGH)
+        os.close(fd)
+        faulthandler.register(LOOK, file=high, all_threads=True)
+        if "fd" in state:
+            os.close(state["fd"])
+        state["fd"] = high
+
+    def again() -> None:
+        try:
+            register()
+        except OSError:  # the folder is gone: nobody looks any more
+            pass
+
+    register()
+    os.register_at_fork(after_in_child=again)
+
+
+def _note_who_died(folder: str) -> None:
+    import time
+
+    def noting(wait: Callable[..., Any], pid_and_status: Callable[[Any], tuple[int, int]]) -> Callable[..., Any]:
+        def waiting(*arguments: Any) -> Any:
+            found = wait(*arguments)
+            pid, status = pid_and_status(found)
+            if pid and status and (os.WIFSIGNALED(status) or os.WIFEXITED(status)):
+                line = f"{pid} {os.waitstatus_to_exitcode(status)} {time.monotonic()}\n"
+                try:
+                    with open(f"{folder}/died", "a") as file:
+                        file.write(line)
+                except OSError:
+                    pass
+            return found
+
+        return waiting
+
+    os.waitpid = noting(os.waitpid, lambda found: found)
+    os.wait = noting(os.wait, lambda found: found)
+    os.wait3 = noting(os.wait3, lambda found: found[:2])
+    os.wait4 = noting(os.wait4, lambda found: found[:2])
+
+
+def _become_a_rank(gate: str) -> None:
+    *descriptors, when = gate.split(",")
+    (ready, go), rank = map(int, descriptors), os.getpid()
+    os.environ["PARLAB_RANK_PID"] = str(rank)
+
+    def goodbye() -> None:
+        if os.getpid() == rank:
+            try:
+                os.write(ready, b"g")
+            except OSError:
+                pass
+
+    def stop_until_go() -> None:
+        os.write(ready, b"r")
+        os.read(go, 1)
+
+    atexit.register(goodbye)
+    if when == "now":
+        stop_until_go()
+    else:
+        _once_imported(when, stop_until_go)
+
+
+def _once_imported(name: str, do: Callable[[], None]) -> None:
+    """Call it after the module of that name was first imported: of mpi4py.MPI, after MPI_Init.
+
+    A package may bring a finder of its own for its modules, as mpi4py does: so this one stands before it once the
+    package has been imported, and asks all the others.
+    """
+    package, _, _ = name.rpartition(".")
+
+    class Finder:
+        @staticmethod
+        def find_spec(fullname: str, path: Any = None, target: Any = None) -> Any:
+            if fullname not in (package, name):
+                return None
+            others = [finder for finder in sys.meta_path if finder is not Finder]
+            found = (finder.find_spec(fullname, path, target) for finder in others)
+            spec = next((spec for spec in found if spec is not None), None)
+            if spec is None or spec.loader is None:
+                return spec
+            execute = spec.loader.exec_module
+
+            def exec_module(module: Any) -> None:
+                execute(module)
+                sys.meta_path.remove(Finder)
+                if fullname == name:
+                    do()
+                else:
+                    sys.meta_path.insert(0, Finder)
+
+            spec.loader.exec_module = exec_module  # type: ignore[method-assign]
+            return spec
+
+    sys.meta_path.insert(0, Finder)
+
+
+def _withhold_rank() -> None:
+    for name in [name for name in os.environ if name.startswith(RANK)]:
+        del os.environ[name]
+
+
+def _start() -> None:
+    folder = os.environ.get("PARLAB_STACKS")
+    if folder is not None:
+        try:
+            _let_stacks_be_seen(folder)
+            _note_who_died(folder)
+        except (OSError, ValueError):
+            pass
+    gate = os.environ.pop("PARLAB_GATE", None)
+    if gate is not None:
+        _become_a_rank(gate)
+    elif os.environ.get("PARLAB_RANK_PID", str(os.getpid())) != str(os.getpid()):
+        _withhold_rank()
+
+
+def _go_on() -> None:
+    """Leave this folder out of the path, and run the module of this name that would have been found without us."""
+    from importlib.machinery import PathFinder
+    from importlib.util import module_from_spec
+
+    here = os.path.dirname(os.path.abspath(__file__))
+    sys.path[:] = [folder for folder in sys.path if folder != here]
+    spec = PathFinder.find_spec("sitecustomize")
+    if spec is not None and spec.loader is not None and spec.origin != __file__:
+        spec.loader.exec_module(module_from_spec(spec))
+
+
+if __name__ == "sitecustomize":  # and not where others read what stands above
+    _start()
+    _go_on()

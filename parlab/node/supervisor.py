@@ -1,0 +1,288 @@
+"""What stands around each rank of a program: `mpiexec -n N ... python -m parlab.node.supervisor WHEN WORDS...`.
+
+It starts `python WORDS...`, gives it its standard input, passes on what it writes, waits for its end, ends whatever it
+leaves behind, and tells all of it over a line of its own: mpiexec loses output, holds input back, and takes a rank that
+has died for one that is done. It ends when the launcher has heard of all ranks.
+
+WHEN is when the rank is booted and waits for the limits: `now`, as its Python has started, or once it has imported the
+module of that name (parlab/node/hook/sitecustomize.py).
+"""
+
+import os
+import resource
+import selectors
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from base64 import b64decode
+from contextlib import suppress
+from pathlib import Path
+from typing import IO
+
+from parlab.model.case import PYTHON
+from parlab.model.job_events import Ended, Looked, Took, Wrote
+from parlab.model.messages import END, FEED, LOOK, START, STOP, Hello, Ready
+from parlab.node import hook
+from parlab.node.control import Control, control
+from parlab.node.family import become_subreaper, descendants, died, end_all, look_at
+from parlab.node.hook.sitecustomize import RANK
+from parlab.node.kernel import boot_id
+from parlab.node.memory import oom_kills, shared_memory_is_full
+from parlab.node.rank import end_leftovers
+
+PIECE = 1 << 16  # bytes of output in one message
+PIPE = 1 << 20  # bytes that a pipe holds: a rank need not wait for us so soon
+GATHER_SECONDS = 0.004  # so long output may come together: a message for each line would cost more than the line
+LOOKING_SECONDS = 1.0
+GRACE_SECONDS = 1.0  # between SIGTERM and SIGKILL
+SET_PIPE_SIZE = 1031  # F_SETPIPE_SZ of fcntl(2)
+
+
+class Supervisor:
+    """One rank: its process, its pipes, and what the launcher wants of it."""
+
+    def __init__(self, line: Control, when: str, words: list[str]) -> None:
+        self._line, self._stopped, self._went = line, threading.Event(), threading.Event()
+        self._folder = Path(os.environ.get("PARLAB_FOLDER", ".")).absolute()
+        self._stacks = Path(tempfile.mkdtemp(prefix="parlab-stacks-"))
+        self._goodbye = False
+        self.well = False  # it has ended as it should
+        self._kills = oom_kills()
+        ready, self._ready_end = os.pipe()
+        go_end, self._go = os.pipe()
+        self._ready = os.fdopen(ready, "rb", buffering=0)
+        self._began = time.monotonic()
+        self.process = subprocess.Popen(
+            [sys.executable, *words],
+            cwd=self._folder,
+            env=self._environment(when, f"{self._ready_end},{go_end}"),
+            stdin=subprocess.PIPE if line.rank == 0 else subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            pass_fds=(self._ready_end, go_end),
+            start_new_session=True,  # a program that signals its group does not mean us
+        )
+        os.close(self._ready_end)
+        os.close(go_end)
+        line.hung_up = self._end_at_once
+
+    def _environment(self, when: str, gate: str) -> dict[str, str]:
+        """What the program finds: the user's own PYTHONPATH, behind our hook's folder."""
+        env = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "PARLAB_CONTROL")}
+        if when == PYTHON:  # one process, which is no rank
+            env = {name: value for name, value in env.items() if not name.startswith(RANK)}
+            when = "now"
+        path = [str(Path(hook.__file__).parent), env.pop("PARLAB_PYTHONPATH", "")]
+        gate = f"{gate},{when}"
+        ours = {"PARLAB_GATE": gate, "PARLAB_STACKS": str(self._stacks), "PWD": str(self._folder)}
+        return {"PYTHONUNBUFFERED": "1"} | env | ours | {"PYTHONPATH": os.pathsep.join(filter(None, path))}
+
+    def run(self) -> None:
+        """See the rank through to its end, and wait until the launcher has heard of all."""
+        threading.Thread(target=self._await_ready, daemon=True).start()
+        threading.Thread(target=self._obey, daemon=True).start()
+        output = threading.Thread(target=self._pass_output_on, daemon=True)
+        output.start()
+        _, status = os.waitpid(self.process.pid, 0)
+        at = time.monotonic()
+        code = self.process.returncode = os.waitstatus_to_exitcode(status)
+        self.well = code == 0 and self._goodbye
+        left = end_all(os.getpid())
+        output.join()
+        of_children = resource.getrusage(resource.RUSAGE_CHILDREN)
+        self._line.send(
+            Ended(
+                self._line.rank,
+                code,
+                goodbye=self._goodbye,
+                stopped=self._stopped.is_set(),
+                why=self._why(code),
+                pid=self.process.pid,
+                began=self._began,
+                at=at,
+                cpu_s=of_children.ru_utime + of_children.ru_stime,
+                peak=of_children.ru_maxrss * (1 if sys.platform == "darwin" else 1024),
+                left=left,
+                died=died(self._stacks),
+            )
+        )
+        shutil.rmtree(self._stacks, ignore_errors=True)
+
+    def _why(self, code: int) -> str:
+        """What the kernel knows of the reason: memory that ran out."""
+        if (kills := oom_kills() - self._kills) > 0:
+            return f"the node's memory ran out: the kernel ended {kills} of its processes"
+        if code == -signal.SIGBUS and shared_memory_is_full():
+            return "/dev/shm is full"
+        return ""
+
+    def _await_ready(self) -> None:
+        """Tell when the rank is booted; one that ends before is, too. Then hear whether it says goodbye."""
+        said = self._ready.read(1)
+        with suppress(OSError):
+            self._line.send(Ready(self._line.rank))
+        while said:
+            self._goodbye = self._goodbye or said == b"g"
+            said = self._ready.read(1)
+
+    def _obey(self) -> None:
+        """Do what the launcher says while the rank runs."""
+        feed = Feeder(self._line, self.process.stdin)
+        while True:
+            word, _, data = self._line.next_word().partition(" ")
+            match word:
+                case _ if word == START:
+                    self._release()
+                case _ if word == FEED:
+                    feed.more(b64decode(data))
+                case _ if word == LOOK:
+                    threading.Thread(target=self._look, daemon=True).start()
+                case _ if word == STOP:
+                    threading.Thread(target=self._stop, daemon=True).start()
+                case _ if word == END:
+                    self._went.set()
+
+    def _release(self) -> None:
+        with suppress(OSError):
+            os.write(self._go, b"s")
+
+    def await_end(self) -> None:
+        """Wait until the launcher says that all ranks have ended."""
+        self._went.wait()
+
+    def _look(self) -> None:
+        seen = look_at(lambda: descendants(os.getpid()), self._stacks, self._folder, LOOKING_SECONDS)
+        self._line.send(Looked(self._line.rank, seen, died(self._stacks)))
+
+    def _stop(self) -> None:
+        """End the rank: politely, then not. Whatever it has started is ended with it."""
+        self._stopped.set()
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            with suppress(ProcessLookupError):
+                os.kill(self.process.pid, number)
+            until = time.monotonic() + GRACE_SECONDS
+            while self.process.returncode is None and time.monotonic() < until:
+                time.sleep(0.01)
+
+    def _end_at_once(self) -> None:
+        """The launcher is gone: nobody hears of the rank any more."""
+        with suppress(ProcessLookupError):
+            os.kill(self.process.pid, signal.SIGKILL)
+        end_all(os.getpid())
+        shutil.rmtree(self._stacks, ignore_errors=True)
+
+    def _pass_output_on(self) -> None:
+        """Tell what the rank, and whatever it has started, writes, until all of them have closed their ends."""
+        assert self.process.stdout is not None
+        assert self.process.stderr is not None
+        with selectors.DefaultSelector() as selector:
+            for name, pipe in (("stdout", self.process.stdout), ("stderr", self.process.stderr)):
+                selector.register(pipe, selectors.EVENT_READ, name)
+                _widen(pipe)
+            while selector.get_map():
+                for key, _ in selector.select():
+                    data = os.read(key.fd, PIECE)
+                    if not data:
+                        selector.unregister(key.fileobj)
+                    else:
+                        self._line.send(Wrote(self._line.rank, key.data, data))
+                time.sleep(GATHER_SECONDS)
+
+
+class Feeder:
+    """Writes what it is given to a rank's standard input, in a thread: a rank may read late, or never."""
+
+    def __init__(self, line: Control, pipe: IO[bytes] | None) -> None:
+        self._line, self._pipe = line, pipe
+        self._data: list[bytes] = []
+        self._come = threading.Condition()
+        if pipe is not None:
+            threading.Thread(target=self._write, daemon=True).start()
+
+    def more(self, data: bytes) -> None:
+        """Take more of it; nothing is its end."""
+        with self._come:
+            self._data.append(data)
+            self._come.notify()
+
+    def _write(self) -> None:
+        assert self._pipe is not None
+        closed = False
+        while True:
+            with self._come:
+                while not self._data:
+                    self._come.wait()
+                data = self._data.pop(0)
+            if not data:
+                break
+            if not closed:
+                try:
+                    self._pipe.write(data)
+                    self._pipe.flush()
+                except OSError:  # the program reads no more; whoever writes is not to wait for it
+                    closed = True
+            with suppress(OSError):
+                self._line.send(Took(self._line.rank, len(data)))
+        with suppress(OSError):
+            self._pipe.close()
+
+
+def _widen(pipe: IO[bytes]) -> None:
+    """Have the kernel keep more of it, where it can."""
+    if sys.platform == "linux":
+        import fcntl
+
+        with suppress(OSError):
+            fcntl.fcntl(pipe, SET_PIPE_SIZE, PIPE)
+
+
+def sweep() -> None:
+    """Remove what programs leave in a node's own shared memory and /tmp, once all of them have ended.
+
+    What Open MPI's daemon has there it removes by itself, as it ends; a lock there is the launcher's.
+    """
+    for path in (*Path("/dev/shm").iterdir(), *Path("/tmp").iterdir()):
+        if path.name.startswith(("prte", "parlab.lock")):
+            continue
+        with suppress(OSError):
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink()
+
+
+def main() -> None:
+    """Stand apart from mpiexec, say hello, and see a rank through.
+
+    MPI_Abort has mpiexec kill all that it has started: that is a process which only waits for the supervisor, and so
+    this one lives to tell what became of its rank.
+    """
+    if (child := os.fork()) != 0:
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN)
+        os._exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) & 0xFF)
+    os.setsid()
+    _, when, *words = sys.argv
+    become_subreaper()
+    line = control()
+    own_node = "PARLAB_OWN_NODE" in os.environ
+    ended = end_leftovers() if own_node else []
+    line.send(Hello(line.rank, socket.gethostname(), boot_id(), ended))
+    supervisor = Supervisor(line, when, words)
+    line.listen()
+    supervisor.run()
+    supervisor.await_end()
+    if own_node and line.speaks:
+        sweep()
+    # Threads that wait for the launcher's words are no reason to go on. A rank that has left MPI without a word makes
+    # mpiexec wait for ever, unless it is told that it failed.
+    os._exit(0 if supervisor.well else 1)
+
+
+if __name__ == "__main__":
+    main()

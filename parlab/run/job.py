@@ -1,0 +1,219 @@
+"""One run of a user's own program: its folder on the nodes, its ranks under limits, its output, its end.
+
+Limits come on when every rank has booted: of MPI, when it is through MPI_Init. The program's exit code is that of the
+rank that failed first; what the others say of that is not. Everything that waits has a deadline.
+"""
+
+import secrets
+import time
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from parlab.backend.base import Backend
+from parlab.backend.engine import FAILURES
+from parlab.backend.folder import contents
+from parlab.backend.session import Session
+from parlab.errors import EXIT_CLOSED_PIPE, RunError
+from parlab.host.signals import undisturbed
+from parlab.model.case import PYTHON
+from parlab.model.job import Job
+from parlab.model.job_events import Ended, Looked
+from parlab.model.messages import END, LOOK, START, STOP, Hello, Launch, Ready
+from parlab.model.spec import Spec
+from parlab.run import streams
+from parlab.run.job_talk import JobTalk
+from parlab.run.limits import Limits
+from parlab.run.mpiexec import OPEN_MPI, mpiexec, scale
+from parlab.run.observer import Observer
+from parlab.run.why import deaths, explain, how
+
+EXIT_TIMEOUT, EXIT_OURS = 124, 125  # as timeout(1) and docker-run(1) have them
+HELLO_SECONDS, HELLO_SECONDS_A_NODE = 20.0, 1.0
+READY_SECONDS = 10.0  # a program that starts MPI later goes on without waiting for the others
+OTHERS_SECONDS = 1.0  # for what else fails, once one rank has: several may have a traceback to tell
+LOOK_SECONDS = 4.0
+STOP_SECONDS = 5.0
+END_SECONDS = 3.0
+LOOK_UP_SECONDS = 0.5  # from what ranks say, to whether anybody reads it
+READER_SECONDS = 30.0  # for whoever reads our output, at the end
+
+
+@dataclass(frozen=True)
+class Ask:
+    """What is asked of a run of a program. `seconds` is its deadline, `out` where its files go."""
+
+    job: Job
+    spec: Spec
+    folder: Path
+    out: Path
+    seconds: float
+    limits: bool = True
+    tag: bool = False
+
+
+@dataclass
+class Outcome:
+    """What came of it: the exit code, whose it is, what there is to say, and what was measured."""
+
+    code: int
+    whose: str
+    said: list[str] = field(default_factory=list)
+    ended: list[Ended] = field(default_factory=list)
+    limits: Limits | None = None
+    nodes: dict[int, str] = field(default_factory=dict)
+    startup_s: float = 0.0
+    wall_s: float = 0.0
+
+
+def run_job(ask: Ask, backend: Backend, observer: Observer) -> Outcome:
+    """Run a program; what it changed in its folder is brought back, whatever came of it. Raises ParlabError."""
+    with backend.hold(f"run {ask.job.name}", observer.say), backend.ready(observer.say):
+        session = backend.session()
+        try:
+            session.await_launcher(observer.say)
+            backend.start(ask.spec, observer.say)
+            return _in_session(ask, backend, session, observer)
+        finally:
+            with undisturbed(), suppress(*FAILURES):
+                session.close()
+
+
+def _in_session(ask: Ask, backend: Backend, session: Session, observer: Observer) -> Outcome:
+    found = contents(ask.folder)
+    for link in found.out_of_it:
+        observer.say(f"{link.relative_to(ask.folder)} leads out of the folder: the nodes do not see what is there")
+    clean = False
+    try:
+        backend.set_limits(ask.spec, None)
+        folder = backend.share(found)
+        try:
+            outcome = _Run(ask, backend, session, observer, folder).outcome()
+            clean = True
+        finally:
+            with undisturbed():
+                if not clean:
+                    with suppress(*FAILURES):
+                        backend.stop()
+                        backend.set_limits(ask.spec, None)
+                for line in backend.bring_back(ask.out):
+                    observer.say(line)
+    finally:
+        with undisturbed(), suppress(*FAILURES):
+            backend.set_limits(ask.spec, ask.spec.node_cpus)
+    return outcome
+
+
+class _Run:
+    """The run itself: its steps, in order."""
+
+    def __init__(self, ask: Ask, backend: Backend, session: Session, observer: Observer, folder: str) -> None:
+        self._ask, self._backend, self._folder = ask, backend, folder
+        self._talk = JobTalk(backend, session, ask.spec, ask.job.case, observer)
+        self._limits = Limits(backend, ask.spec, self._talk, self._talk.collected, on=ask.limits)
+        self._output = streams.Output(self._tag if ask.tag else None, alone=self._talk.ranks == 1)
+        self._talk.output = self._output
+
+    def outcome(self) -> Outcome:
+        """Start it, see it through, and tell what came of it."""
+        began = time.monotonic()
+        try:
+            self._start()
+            started = time.monotonic()
+            outcome = self._to_the_end(started + self._ask.seconds)
+        finally:
+            self._output.finish(READER_SECONDS)
+        outcome.startup_s, outcome.wall_s = started - began, time.monotonic() - started
+        outcome.ended = sorted(self._talk.ended.values(), key=lambda end: end.rank)
+        outcome.limits, outcome.nodes = self._limits, self._talk.collected.node_of
+        return outcome
+
+    def _start(self) -> None:
+        ask, talk, case = self._ask, self._talk, self._ask.job.case
+        placement = self._backend.placement(ask.spec.nodes)
+        own = {"PARLAB_FOLDER": self._folder, "PARLAB_RUN": secrets.token_hex(8)}
+        path = {"PARLAB_PYTHONPATH": ask.job.env["PYTHONPATH"]} if "PYTHONPATH" in ask.job.env else {}
+        env = {**OPEN_MPI, **scale(ask.spec, case), **ask.job.env, **placement.env, **own, **path}
+        when = PYTHON if ask.job.launch == PYTHON else "mpi4py.MPI"
+        rank = ("-m", "parlab.node.supervisor", when, *ask.job.command)
+        talk.send(Launch(mpiexec(placement, ask.spec, case, (*env, "PARLAB_CONTROL"), rank), env))
+        talk.gather(Hello, talk.ranks, HELLO_SECONDS + HELLO_SECONDS_A_NODE * ask.spec.nodes, "starting the ranks")
+        talk.listen()
+        talk.gather_or_go_on(Ready, talk.ranks, READY_SECONDS)
+        self._limits.put_on(burn=False)
+        talk.say(START)
+
+    def _to_the_end(self, until: float) -> Outcome:
+        """Wait until all ranks have ended, one has failed, the deadline is over, or nobody reads any more."""
+        talk = self._talk
+        while len(talk.ended) < talk.ranks and not self._failed() and not self._output.closed:
+            event = talk.next_event(min(until, time.monotonic() + LOOK_UP_SECONDS))
+            if event is None and time.monotonic() >= until:
+                return self._out_of_time()
+            if event is None and talk.exit is not None:
+                talk.await_ends(STOP_SECONDS)
+                if len(talk.ended) < talk.ranks and not self._failed():
+                    raise talk.failed(f"mpiexec ended with exit code {talk.exit}, not all ranks have told of theirs")
+        if self._output.closed:
+            self._stop()
+            self._finish()
+            return Outcome(EXIT_CLOSED_PIPE, "parlab's: whoever read the output has closed it")
+        if self._failed():
+            talk.await_ends(OTHERS_SECONDS)
+        first = min(self._failed(), key=lambda end: end.at, default=None)
+        self._stop()
+        self._finish()
+        return Outcome(0, "the program's") if first is None else self._failure(first)
+
+    def _failed(self) -> list[Ended]:
+        """The ranks that have failed by themselves; one that ended without a goodbye has, unless all have done so."""
+        all_over = len(self._talk.ended) == self._talk.ranks
+        ended = [end for end in self._talk.ended.values() if not end.stopped]
+        return [end for end in ended if end.code != 0 or (not end.goodbye and not all_over)]
+
+    def _failure(self, first: Ended) -> Outcome:
+        code = 128 - first.code if first.code < 0 else first.code or 1
+        said = deaths(self._talk.ended.values(), self._talk.node)
+        others = [end for end in self._failed() if end.rank != first.rank]
+        said += [f"rank {end.rank} on {self._talk.node(end.rank)} ended after it {how(end)}" for end in others]
+        where = f"rank {first.rank} on {self._talk.node(first.rank)}"
+        return Outcome(code, f"the program's: {where} ended {how(first)}", said)
+
+    def _out_of_time(self) -> Outcome:
+        talk = self._talk
+        living = [rank for rank in range(talk.ranks) if rank not in talk.ended]
+        with suppress(*FAILURES):
+            self._limits.lift()  # who waits for CPU shall answer, too
+        talk.say(LOOK)
+        looked = talk.gather_or_go_on(Looked, len(living), LOOK_SECONDS)
+        answered = {one.rank for one in looked}
+        silent = [rank for rank in living if rank not in answered and rank not in talk.ended]
+        said = explain(looked, list(talk.ended.values()), silent, talk.node)
+        self._stop()
+        self._finish()
+        why = f"parlab's: it had not ended after {self._ask.seconds:g} s, and was ended"
+        return Outcome(EXIT_TIMEOUT, why, said.splitlines())
+
+    def _stop(self) -> None:
+        """End the ranks that still run."""
+        if len(self._talk.ended) < self._talk.ranks:
+            self._talk.say(STOP)
+            self._talk.await_ends(STOP_SECONDS)
+
+    def _finish(self) -> None:
+        """Read the limits once more, and let mpiexec end; what does not end is ended with the session."""
+        talk = self._talk
+        with suppress(RunError):
+            self._limits.check_again()
+        with suppress(*FAILURES):
+            self._limits.lift()
+        talk.say(END)
+        until = time.monotonic() + END_SECONDS
+        while talk.exit is None and talk.next_event(until) is not None:
+            pass
+        if talk.exit is None or len(talk.ended) < talk.ranks:
+            with suppress(*FAILURES):
+                self._backend.stop()
+
+    def _tag(self, rank: int) -> bytes:
+        return f"[{self._talk.node(rank) or 'spawned'}:{rank}] ".encode() if rank >= 0 else b"[spawned] "

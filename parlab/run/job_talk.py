@@ -1,0 +1,122 @@
+"""The conversation with the supervisors of a program's ranks: words out, events in, output and input passed on."""
+
+import time
+from collections import defaultdict
+from contextlib import suppress
+from typing import Any, TypeVar
+
+from parlab.backend.base import Backend
+from parlab.backend.session import Session
+from parlab.errors import RunError
+from parlab.model.case import Case
+from parlab.model.event import Event
+from parlab.model.job_events import Ended, Took, Wrote
+from parlab.model.messages import AnyCommand, AnyEvent, Exit, Feed, Output, ProtocolError, Sampled, Say
+from parlab.model.spec import Spec
+from parlab.run import streams
+from parlab.run.collector import Collector
+from parlab.run.last_words import NOTICES
+from parlab.run.observer import Observer
+
+Kind = TypeVar("Kind", bound=Event)
+KEPT_LINES = 12  # of mpiexec's own, for an error
+
+
+class JobTalk:
+    """Takes events as they come: what ranks write goes out, how they end is kept, and so is what somebody awaits."""
+
+    def __init__(self, backend: Backend, session: Session, spec: Spec, case: Case, observer: Observer) -> None:
+        self._backend, self._session, self._spec, self._case = backend, session, spec, case
+        self.ranks = case.ranks(spec.virtual_cores)
+        self.collected = Collector(backend, spec, case, observer)
+        self.ended: dict[int, Ended] = {}  # by rank
+        self.exit: int | None = None  # of mpiexec
+        self._come: dict[type[Event], list[Any]] = defaultdict(list)
+        self._mpiexec: list[str] = []  # what it says
+        self._input: streams.Input | None = None
+        self.output: streams.Output | None = None  # until then, nobody writes
+
+    def node(self, rank: int) -> str:
+        """The node of a rank; '' while it has not said hello."""
+        return self.collected.node_of.get(rank, "")
+
+    def listen(self) -> None:
+        """From here on, pass standard input on."""
+        self._input = streams.Input(lambda data: self.send(Feed(data)))
+
+    def send(self, command: AnyCommand) -> None:
+        """Send the launcher a command."""
+        self._session.send(command)
+
+    def say(self, word: str) -> None:
+        """Pass a word on to every rank's supervisor."""
+        self.send(Say(word))
+
+    def gather(self, kind: type[Kind], count: int, seconds: float, doing: str) -> list[Kind]:
+        """The next `count` events of one kind. Raises RunError when they have not come in `seconds`."""
+        found = self.gather_or_go_on(kind, count, seconds)
+        if len(found) < count:
+            over = "when mpiexec had ended" if self.exit is not None else f"after {seconds:g} s"
+            raise self.failed(f"{doing}: {len(found)} of {count} done {over}")
+        return found
+
+    def gather_or_go_on(self, kind: type[Kind], count: int, seconds: float) -> list[Kind]:
+        """As `gather`, with as many as have come by then."""
+        until = time.monotonic() + seconds
+        while len(self._come[kind]) < count and self.exit is None:
+            if self.next_event(until) is None:
+                break
+        return self._come.pop(kind, [])
+
+    def await_ends(self, seconds: float) -> None:
+        """Wait until all ranks have ended, or the time is over."""
+        until = time.monotonic() + seconds
+        while len(self.ended) < self.ranks and self.next_event(until) is not None:
+            pass
+
+    def next_event(self, until: float) -> AnyEvent | None:
+        """Take the next event; None if there is none by then. Raises RunError when the launcher is gone."""
+        try:
+            event = self._session.next_event(until)
+        except TimeoutError:
+            return None
+        except EOFError:
+            raise self.failed("the launcher on the head is gone") from None
+        match event:
+            case Wrote(rank, stream, data):
+                self._pass_on(rank, stream, data)
+            case Took(_, count):
+                if self._input is not None:
+                    self._input.took(count)
+            case Ended():
+                self.ended[event.rank] = event
+            case Output():
+                self._hear_mpiexec(event)
+            case Exit(code):
+                self.exit = code
+            case _:
+                self.collected.hear(event)
+                if not isinstance(event, Sampled):
+                    self._come[type(event)].append(event)
+        return event
+
+    def failed(self, reason: str) -> RunError:
+        """The error to raise for a run that cannot go on: parlab's own, or the cluster's."""
+        parts = [f"{self._case.name}: {reason}."]
+        with suppress(ProtocolError):
+            parts.append(self._backend.diagnosis(self._session, self._spec))
+        if said := [line for line in self._mpiexec if line.strip()]:
+            parts.append("The last lines of mpiexec:\n  " + "\n  ".join(said[-KEPT_LINES:]))
+        return RunError("\n".join(filter(None, (*parts, self._backend.remedy()))))
+
+    def _pass_on(self, rank: int, stream: str, data: bytes) -> None:
+        if self.output is not None:
+            self.output.take(rank, stream, data)
+
+    def _hear_mpiexec(self, event: Output) -> None:
+        """What ranks print that a program spawns comes by mpiexec, which itself uses stderr."""
+        if event.stream == "stdout":
+            self._pass_on(streams.NO_RANK, event.stream, event.text.encode(errors="replace") + b"\n")
+        else:
+            lines = [line for line in event.text.splitlines() if not NOTICES.search(line)]
+            self._mpiexec = [*self._mpiexec, *lines][-10 * KEPT_LINES :]

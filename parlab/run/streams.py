@@ -1,0 +1,160 @@
+"""A program's standard streams: what its ranks write goes out line by line, unmixed; what is typed goes to rank 0."""
+
+import os
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+PARTIAL_SECONDS = 0.1  # then a line without an end is shown as it is: a prompt, a progress bar
+MOST_PENDING = 32 << 20  # bytes that wait to be written: of more, whoever brings them waits
+PIECE = 1 << 16  # bytes of standard input at once
+WINDOW = 1 << 20  # bytes of it that rank 0 has not taken yet
+NO_RANK = -1  # whoever has no number of its own
+OUT = {"stdout": 1, "stderr": 2}
+
+
+@dataclass
+class _Line:
+    """What a rank has written of a line so far, since when, and whether the beginning has been shown."""
+
+    rest: bytes = b""
+    since: float = 0.0
+    begun: bool = False
+
+
+@dataclass
+class _Stream:
+    """One of the two: its descriptor, and the unfinished line of each rank."""
+
+    fd: int
+    lines: dict[int, _Line] = field(default_factory=dict)
+
+
+class Output:
+    """Writes in a thread of its own: whoever reads may be slow, and deadlines are kept meanwhile.
+
+    A line ends with a newline or a carriage return. Of one rank alone everything passes as it comes.
+    """
+
+    def __init__(self, tag: Callable[[int], bytes] | None, *, alone: bool) -> None:
+        self._tag, self._alone = tag, alone
+        self._streams = {name: _Stream(fd) for name, fd in OUT.items()}
+        self._pieces: list[tuple[int, bytes]] = []
+        self._pending, self._over = 0, False
+        self._lock = threading.Condition()
+        self.closed = False  # by whoever read it
+        self._thread = threading.Thread(target=self._write, daemon=True)
+        self._thread.start()
+
+    def take(self, rank: int, name: str, data: bytes) -> None:
+        """Take what a rank has written."""
+        stream = self._streams[name]
+        with self._lock:
+            while self._pending > MOST_PENDING and not self.closed:
+                self._lock.wait(1.0)
+            if self._alone and self._tag is None:
+                self._put(stream.fd, data)
+            else:
+                self._split(stream, rank, data)
+            self._lock.notify_all()
+
+    def _split(self, stream: _Stream, rank: int, data: bytes) -> None:
+        line = stream.lines.setdefault(rank, _Line())
+        end = 1 + max(data.rfind(b"\n"), data.rfind(b"\r"))
+        if end:
+            self._put(stream.fd, self._tagged(rank, line.rest + data[:end], begun=line.begun))
+            line.rest, line.begun = b"", False
+        if data[end:]:
+            line.since = time.monotonic() if not line.rest else line.since
+            line.rest += data[end:]
+
+    def _tagged(self, rank: int, lines: bytes, *, begun: bool) -> bytes:
+        if self._tag is None:
+            return lines
+        tag = self._tag(rank)
+        return b"".join(
+            (b"" if begun and number == 0 else tag) + line
+            for number, line in enumerate(lines.splitlines(keepends=True))
+        )
+
+    def _put(self, fd: int, data: bytes) -> None:
+        self._pieces.append((fd, data))
+        self._pending += len(data)
+
+    def _partials(self) -> None:
+        """Show what has waited long enough, unless another rank is in the middle of a line."""
+        now = time.monotonic()
+        for stream in self._streams.values():
+            in_the_middle = {rank for rank, line in stream.lines.items() if line.begun}
+            for rank, line in stream.lines.items():
+                if line.rest and now - line.since >= PARTIAL_SECONDS and in_the_middle <= {rank}:
+                    self._put(stream.fd, self._tagged(rank, line.rest, begun=line.begun))
+                    line.rest, line.begun, line.since = b"", True, now
+                    in_the_middle = {rank}
+
+    def _write(self) -> None:
+        while True:
+            with self._lock:
+                if not self._pieces and not self._over:
+                    self._lock.wait(PARTIAL_SECONDS)
+                self._partials()
+                pieces, self._pieces = self._pieces, []
+                if not pieces and self._over:
+                    return
+            for fd, data in pieces:
+                self._write_all(fd, data)
+            with self._lock:
+                self._pending -= sum(len(data) for _, data in pieces)
+                self._lock.notify_all()
+
+    def _write_all(self, fd: int, data: bytes) -> None:
+        try:
+            while data and not self.closed:
+                data = data[os.write(fd, data) :]
+        except OSError:  # as by `| head`
+            self.closed = True
+
+    def finish(self, seconds: float) -> bool:
+        """Write all there is; whether that was done in time."""
+        with self._lock:
+            for stream in self._streams.values():
+                for rank, line in stream.lines.items():
+                    if line.rest:
+                        self._put(stream.fd, self._tagged(rank, line.rest, begun=line.begun))
+                stream.lines.clear()
+            self._over = True
+            self._lock.notify_all()
+        self._thread.join(seconds)
+        return not self._thread.is_alive()
+
+
+class Input:
+    """Sends standard input to rank 0 as that takes it, in a thread of its own."""
+
+    def __init__(self, feed: Callable[[bytes], None]) -> None:
+        self._feed = feed
+        self._room, self._come = WINDOW, threading.Condition()
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def took(self, count: int) -> None:
+        """Rank 0 has taken so many bytes."""
+        with self._come:
+            self._room += count
+            self._come.notify()
+
+    def _read(self) -> None:
+        with suppress(OSError):  # a standard input that is closed, or that is a folder: there is none
+            while _is_ours() and (data := os.read(0, PIECE)):
+                with self._come:
+                    self._room -= len(data)
+                    self._feed(data)
+                    while self._room < PIECE:
+                        self._come.wait()
+        self._feed(b"")
+
+
+def _is_ours() -> bool:
+    """Whether it can be read: a program in the background of its terminal would be stopped for it."""
+    return not os.isatty(0) or os.tcgetpgrp(0) == os.getpgrp()

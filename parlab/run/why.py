@@ -1,0 +1,102 @@
+"""Why a program hangs, or of what it ended: in words, from what the supervisors of its ranks have seen."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+from parlab.formatting import ending, percent, plural
+from parlab.model.job_events import Died, Ended, Frame, Looked, Seen
+
+BUSY = 0.05  # host CPUs in the last second: less is asleep
+MOST_FRAMES = 8  # of a stack, the innermost
+Where = Callable[[int], str]  # names the node of a rank
+
+
+def explain(looked: Sequence[Looked], ended: Sequence[Ended], silent: Sequence[int], where: Where) -> str:
+    """What each rank is at, in a sentence; below it every process with its stacks."""
+    looked = sorted(looked, key=lambda one: one.rank)
+    places: dict[str, list[Looked]] = {}
+    for one in looked:
+        places.setdefault(_place(one.processes), []).append(one)
+    parts = [f"{_ranks([one.rank for one in group], where)} {_doing(group)} {place}" for place, group in places.items()]
+    parts += [f"{_rank(end.rank, where)} has ended {how(end)}" for end in sorted(ended, key=lambda end: end.at)]
+    parts += [f"{_rank(rank, where)} does not answer" for rank in silent]
+    deaths = (_death(died, f"of {_rank(one.rank, where)}") for one in looked for died in one.died)
+    lines = [sentence for sentence in ("; ".join(parts), *deaths) if sentence]
+    for one in looked:
+        lines += _processes(one, where)
+    return "\n".join(lines)
+
+
+def how(end: Ended) -> str:
+    """How a rank ended, and why, as far as is known."""
+    told = ending(end.code) if end.code >= 0 else f"by signal {-end.code}, {ending(end.code).removeprefix('by ')}"
+    if end.code == 0 and not end.goodbye:
+        told += " in the middle of its work, without a word (os._exit?)"
+    return f"{told}: {end.why}" if end.why else told
+
+
+def deaths(ended: Iterable[Ended], where: Where) -> list[str]:
+    """A line for each child of a rank that a signal ended: whoever waits for it may not have said so."""
+    return [_death(died, f"of {_rank(end.rank, where)}") for end in ended for died in end.died if died.code < 0]
+
+
+def _death(died: Died, whose: str) -> str:
+    told = ending(died.code) if died.code >= 0 else f"by signal {-died.code}, {ending(died.code).removeprefix('by ')}"
+    return f"a child {whose}, process {died.pid}, ended {told}"
+
+
+def _place(processes: Sequence[Seen]) -> str:
+    """Where a rank is: the line of the program's own that its main thread is in."""
+    if not processes:
+        return "no process any more"
+    frames = processes[0].stacks[0] if processes[0].stacks else []
+    own = next((frame for frame in frames if frame.own), frames[0] if frames else None)
+    if own is None:
+        return f"{processes[0].command}, which shows no Python stack"
+    return f"{own.file}:{own.line}" + (f" ({own.text})" if own.text else "")
+
+
+def _doing(group: Sequence[Looked]) -> str:
+    """Whether ranks at one place sleep or use CPU: who waits in MPI may do either."""
+    used = sorted(one.processes[0].cpu for one in group if one.processes)
+    verb = "is" if len(group) == 1 else "are"
+    if not used or used[-1] < BUSY:
+        return f"{verb} asleep in"
+    low, high = (percent(share, 0) for share in (used[0], used[-1]))
+    return f"{verb} busy ({low if low == high else f'{low} to {high}'} of a host core) in"
+
+
+def _ranks(ranks: Sequence[int], where: Where) -> str:
+    if len(ranks) == 1:
+        return _rank(ranks[0], where)
+    in_row = ranks[-1] - ranks[0] == len(ranks) - 1
+    return f"rank {ranks[0]} to rank {ranks[-1]}" if in_row else ", ".join(f"rank {rank}" for rank in ranks)
+
+
+def _of_interest(frames: Sequence[Frame]) -> Sequence[Frame]:
+    """Without the frames of whoever started the program: those outside of its outermost own."""
+    own = [number for number, frame in enumerate(frames) if frame.own]
+    return frames[: own[-1] + 1] if own else frames
+
+
+def _rank(rank: int, where: Where) -> str:
+    return f"rank {rank}" + (f" on {node}" if (node := where(rank)) else "")
+
+
+def _processes(looked: Looked, where: Where) -> Iterator[str]:
+    for seen in looked.processes:
+        state = "runs" if seen.cpu >= BUSY else "sleeps"
+        yield f"{_rank(looked.rank, where)}, process {seen.pid}, {state}, {seen.cpu:.2f} CPU: {seen.command}"
+        for number, stack in enumerate(seen.stacks):
+            if number and not any(frame.own for frame in stack):
+                continue  # a thread of a library's
+            if number:
+                yield "    another thread:"
+            frames = _of_interest(stack)
+            for frame in frames[:MOST_FRAMES]:
+                yield f"    {_in_words(frame)}"
+            if len(frames) > MOST_FRAMES:
+                yield f"    and {plural(len(frames) - MOST_FRAMES, 'frame')} further out"
+
+
+def _in_words(frame: Frame) -> str:
+    return f"{frame.file}:{frame.line} in {frame.function}" + (f": {frame.text}" if frame.text else "")

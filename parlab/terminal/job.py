@@ -1,0 +1,67 @@
+"""What is said of a program once it has ended: six lines for standard error."""
+
+from collections.abc import Iterator, Mapping
+from statistics import mean
+
+from parlab.formatting import decimal, percent, seconds, size
+from parlab.model.workers import in_order
+from parlab.results.record import Answer, Run
+from parlab.run.job import Outcome
+
+MOST_NODES = 4  # are told one by one; of more, the range
+EVEN = 0.1  # of the mean: a rank that used less than that more is no imbalance
+
+
+def in_six_lines(run: Run, outcome: Outcome) -> Iterator[str]:
+    """Wall, CPU and memory by node, throttling, the largest imbalance, and whether the limits held."""
+    nodes = run.cases[0].repeats[0].nodes
+    yield f"wall        {seconds(outcome.wall_s)}, and {seconds(outcome.startup_s)} to start"
+    cpu: dict[str, float] = {}
+    peak: dict[str, float] = {}
+    for end in outcome.ended:
+        node = outcome.nodes.get(end.rank, "?")
+        cpu[node] = cpu.get(node, 0.0) + end.cpu_s
+        peak[node] = peak.get(node, 0.0) + end.peak
+    yield f"CPU         {_by_node(cpu, lambda value: seconds(value) if value else '0 s')}"
+    yield f"memory      {_by_node(peak, lambda value: size(round(value)))}, the peaks of its ranks together"
+    yield f"throttled   {_throttled(run)}"
+    yield f"imbalance   {_imbalance(outcome)}"
+    held, quiet = run.verdict.held, run.verdict.quiet
+    told = "the limits held: " if held.answer is Answer.YES else ""
+    if held.answer is Answer.NO:
+        told = "the limits did not hold: "
+    busy = f"; the host was not quiet: {quiet.evidence}" if quiet.answer is Answer.NO and nodes else ""
+    yield f"limits      {told}{held.evidence}{busy}"
+
+
+def _by_node(values: Mapping[str, float], say: object) -> str:
+    assert callable(say)
+    names = in_order(values)
+    if len(names) <= MOST_NODES:
+        return ", ".join(f"{name} {say(values[name])}" for name in names) or "-"
+    found = sorted(values.values())
+    return f"{say(found[0])} to {say(found[-1])} a node, {say(sum(found))} in all"
+
+
+def _throttled(run: Run) -> str:
+    shares = {}
+    for name, use in run.cases[0].repeats[0].nodes.items():
+        if use.wanted is not None and len(use.readings) > 1:
+            first, last = use.readings[0], use.readings[-1]
+            periods = (last.periods or 0) - (first.periods or 0)
+            shares[name] = ((last.throttled or 0) - (first.throttled or 0)) / periods if periods > 0 else 0.0
+    if not shares:
+        return "no node has a limit"
+    limit = next(use.wanted for use in run.cases[0].repeats[0].nodes.values() if use.wanted is not None)
+    return f"{_by_node(shares, lambda share: percent(share, 0))} of the periods; a node's limit is {decimal(limit)} CPU"
+
+
+def _imbalance(outcome: Outcome) -> str:
+    if len(outcome.ended) < 2:
+        return "one process"
+    average = mean(end.cpu_s for end in outcome.ended)
+    most = max(outcome.ended, key=lambda end: end.cpu_s)
+    if average == 0 or most.cpu_s <= (1 + EVEN) * average:
+        return f"none: no rank used {percent(EVEN, 0)} more CPU than the mean, {seconds(average)}"
+    where = outcome.nodes.get(most.rank, "?")
+    return f"rank {most.rank} on {where} used {seconds(most.cpu_s)} of CPU, {most.cpu_s / average:.1f} times the mean"

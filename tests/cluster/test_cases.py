@@ -1,0 +1,35 @@
+"""Programs after public bug reports on the cluster: each comes out right, and leaves nothing behind."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from parlab.backend.cluster import Cluster
+from tests.cluster.conftest import NAME, inside, strays
+from tests.own_programs import all_cases, check, timed
+
+# Of the user's own: neither what a node itself runs, nor what looks.
+PROCESSES = "ps -u lab -o args= | grep -v -e init -e sshd -e '^ps ' -e '^sh '"
+LEFT = f"ls -A /dev/shm; ls -A /tmp | grep -v -x parlab.lock; {PROCESSES}"
+
+
+def left_in(cluster: Cluster) -> dict[str, str]:
+    """Files and processes that a program has left, by node."""
+    looked = {node.name: inside(node, "sh", "-c", f"{LEFT}; true") for node in cluster.containers()}
+    return {node: left for node, left in looked.items() if left}
+
+
+@pytest.fixture
+def shared(cluster: Cluster) -> Cluster:
+    cluster.up(3, print, at_least=True)
+    return cluster
+
+
+@pytest.mark.parametrize("case", all_cases())
+def test_a_program_comes_out_right(case: dict[str, Any], shared: Cluster, tmp_path: Path) -> None:
+    for number in range(case.get("repeat", 1)):
+        folder = tmp_path / str(number)
+        check(case, timed(case, folder, "--cluster", NAME), folder)
+        assert strays(shared) == {}
+        assert left_in(shared) == {}

@@ -1,0 +1,73 @@
+"""`run` on the cluster: the folder is that of all nodes, and what is new in it comes back."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from parlab.backend.cluster import Cluster
+from tests.cluster.conftest import NAME, strays
+from tests.own_programs import start
+
+CODE = """
+import os, pathlib, sys
+from mpi4py import MPI
+comm = MPI.COMM_WORLD
+name = f"out ä {comm.rank}.txt"
+pathlib.Path(name).write_text(f"{pathlib.Path('in/größe.txt').read_text()} {comm.rank}")
+comm.Barrier()
+found = sorted(path.name for path in pathlib.Path('.').glob('out ä*'))
+print(comm.rank, found == ["out ä 0.txt", "out ä 1.txt"], flush=True)
+pathlib.Path("tool").write_text("#!/bin/sh\\necho made here\\n")
+os.chmod("tool", 0o755)
+if comm.rank == 0:
+    with open("in/größe.txt", "a") as file:
+        file.write(" and more")
+    os.system("./tool")
+    for secret in ("/etc/shadow", "outside/secret", "/root"):
+        print(secret, os.access(secret, os.R_OK))
+sys.exit(int(sys.argv[1]))
+"""
+
+
+@pytest.mark.parametrize("code", [0, 3])
+def test_files_go_there_and_come_back_after_a_failure_too(code: int, cluster: Cluster, tmp_path: Path) -> None:
+    cluster.up(2, print, at_least=True)
+    folder, outside = tmp_path / "a folder", tmp_path / "outside"
+    (folder / "in").mkdir(parents=True)
+    outside.mkdir()
+    (outside / "secret").write_text("x")
+    (folder / "in/größe.txt").write_text("42")
+    (folder / "own.py").write_text(CODE)
+    (folder / "outside").symlink_to(outside)
+    done = start(folder, "run", "--cluster", NAME, "--mpi", "--nodes", "2", "--ranks", "2", "own.py", str(code))
+    said = done.stdout.decode()
+    assert done.returncode == code, done.stderr.decode()
+    assert {"0 True", "1 True", "made here", "outside/secret False", "/etc/shadow False"} <= set(said.splitlines())
+    assert (folder / "out ä 1.txt").read_text() == "42 1"
+    assert (folder / "in/größe.txt").read_text() == "42 and more"
+    assert os.access(folder / "tool", os.X_OK)
+    assert (folder / "out ä 0.txt").stat().st_uid == os.getuid()
+    assert sorted(path.name for path in outside.iterdir()) == ["secret"]
+    assert "outside leads out of the folder" in done.stderr.decode()
+    assert strays(cluster) == {}
+
+
+def test_out_is_another_folder_for_what_is_new(cluster: Cluster, tmp_path: Path) -> None:
+    folder, out = tmp_path / "folder", tmp_path / "out"
+    folder.mkdir()
+    out.mkdir()
+    (folder / "own.py").write_text("open('new', 'w').write('x')")
+    done = start(folder, "run", "--cluster", NAME, "--out", str(out), "own.py")
+    assert done.returncode == 0, done.stderr.decode()
+    assert [path.name for path in out.iterdir()] == ["new"]
+    assert [path.name for path in folder.iterdir()] == ["own.py"]
+
+
+def test_ten_thousand_files_and_a_long_line(cluster: Cluster, tmp_path: Path) -> None:
+    for number in range(10_000):
+        (tmp_path / f"{number}.txt").write_text(str(number))
+    code = "import glob, sys\nprint(len(glob.glob('*.txt')))\nprint('x' * 1_000_000)\n"
+    (tmp_path / "own.py").write_text(code)
+    done = start(tmp_path, "run", "--cluster", NAME, "own.py")
+    assert done.stdout == b"10000\n" + b"x" * 1_000_000 + b"\n", done.stderr.decode()[-500:]

@@ -1,0 +1,129 @@
+"""`run` on this machine: the program's words, streams and exit code are its own, and what hangs is explained."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import PATIENCE, ROOT, within
+from tests.own_programs import start
+
+Write = Callable[[str], Path]
+
+
+@pytest.fixture
+def program(tmp_path: Path) -> Write:
+    """Write a program into a folder of its own, and return the folder."""
+
+    def write(code: str) -> Path:
+        folder = tmp_path / "a folder, größer"
+        folder.mkdir(exist_ok=True)
+        (folder / "own.py").write_text(code, encoding="utf-8")
+        return folder
+
+    return write
+
+
+def embedded(folder: Path, *words: str, stdin: bytes | None = None) -> subprocess.CompletedProcess[bytes]:
+    return start(folder, "run", "--backend", "embedded", *words, stdin=stdin)
+
+
+def test_arguments_streams_and_exit_code_are_the_programs(program: Write) -> None:
+    folder = program("import sys; print(sys.argv[1:], sys.stdin.read()); print('err', file=sys.stderr); sys.exit(7)")
+    done = embedded(folder, "own.py", "--nodes", "9", "-m", "x", "run", stdin="täxt".encode())
+    assert done.returncode == 7
+    assert done.stdout.decode() == "['--nodes', '9', '-m', 'x', 'run'] täxt\n"
+    said = done.stderr.decode().splitlines()
+    assert "err" in said
+    assert said[-1].endswith("exit code 7 is the program's: rank 0 on simulated-1 ended with exit code 7")
+
+
+def test_a_module_gets_all_words_behind_it(program: Write) -> None:
+    folder = program("import sys; print(__name__, sys.argv[1:])")
+    done = embedded(folder, "-m", "own", "--cores", "x")
+    assert done.stdout.decode() == "__main__ ['--cores', 'x']\n"
+    assert done.returncode == 0
+
+
+def test_bytes_pass_as_they_are_and_none_is_lost(program: Write) -> None:
+    folder = program("import sys\nfor _ in range(1000): sys.stdout.buffer.write(bytes(range(256)) * 20)\n")
+    assert embedded(folder, "own.py").stdout == bytes(range(256)) * 20_000
+
+
+def test_a_variable_is_given_and_its_value_is_in_no_record(program: Write, tmp_path: Path) -> None:
+    folder, record = program("import os; print(os.environ['TOKEN'])"), tmp_path / "record.json"
+    done = embedded(folder, "--env", "TOKEN=s3cret=1", "--json", str(record), "own.py", "argument")
+    assert done.stdout == b"s3cret=1\n"
+    text = record.read_text()
+    assert "s3cret" not in text
+    facts = json.loads(text)
+    assert facts["command"] == ["python", "own.py", "argument"]
+    assert facts["exit_code"] == 0
+
+
+def test_what_it_starts_sees_no_rank_and_what_outlives_it_is_ended(program: Write) -> None:
+    code = (
+        "import os, subprocess, sys\n"
+        'ask = \'import os; print([n for n in os.environ if n.startswith(("PMIX_", "OMPI_COMM_"))], flush=True)\'\n'
+        "subprocess.run([sys.executable, '-c', ask])\n"
+        "print('OMPI_COMM_WORLD_RANK' in os.environ, flush=True)\n"
+        "left = subprocess.Popen(['sleep', '97531'], env={}, start_new_session=True)\n"
+        "print(left.pid, flush=True)\n"
+    )
+    done = embedded(program(code), "--mpi", "--ranks", "1", "own.py")
+    children, own, pid = done.stdout.decode().split("\n")[:3]
+    assert (children, own) == ("[]", "True")
+    assert not Path(f"/proc/{pid}").exists()
+    assert done.returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        ("import threading\nthreading.Lock().acquire() and threading.Event().wait()\n", "own.py:2"),
+        ("while True:\n    pass\n", "is busy"),
+        ("import itertools\n\nsum(itertools.repeat(0))  # no line of Python is ever reached again\n", "own.py:3"),
+    ],
+    ids=["asleep", "busy", "in C"],
+)
+def test_what_does_not_end_is_ended_and_explained(code: str, said: str, program: Write) -> None:
+    began = time.monotonic()
+    done = embedded(program(code), "--timeout", "2", "own.py")
+    assert time.monotonic() - began < PATIENCE * 10
+    assert done.returncode == 124
+    assert said in done.stderr.decode()
+    assert done.stderr.decode().splitlines()[-1].endswith("is parlab's: it had not ended after 2 s, and was ended")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_it_and_leaves_nothing(number: int, program: Write) -> None:
+    folder = program("import os, time\nprint(os.getpid(), flush=True)\ntime.sleep(1000)\n")
+    command = [sys.executable, "-m", "parlab", "run", "--backend", "embedded", "own.py"]
+    env = {**os.environ, "PYTHONPATH": str(ROOT)}
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, cwd=folder, env=env, stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe) as process:
+        assert process.stdout is not None
+        pid = int(process.stdout.readline())
+        process.send_signal(number)
+        _, errors = process.communicate(timeout=PATIENCE * 20)
+    assert process.returncode == 130
+    assert f"interrupted by {signal.Signals(number).name}" in errors.decode()
+    within(10, lambda: not Path(f"/proc/{pid}").exists())
+
+
+def test_a_reader_that_goes_ends_it(program: Write) -> None:
+    folder = program("while True: print('y' * 1000)\n")
+    command = [sys.executable, "-m", "parlab", "run", "--backend", "embedded", "own.py"]
+    env = {**os.environ, "PYTHONPATH": str(ROOT)}
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, cwd=folder, env=env, stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"y" * 1000 + b"\n"
+        process.stdout.close()
+        assert process.wait(PATIENCE * 20) == 141

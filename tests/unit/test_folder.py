@@ -1,0 +1,108 @@
+"""A program's folder: packed as it is, and what comes back is written nowhere else."""
+
+import io
+import os
+import tarfile
+from pathlib import Path
+
+import pytest
+
+from parlab.backend.folder import contents, pack, unpack
+
+
+def names(folder: Path) -> list[str]:
+    with tarfile.open(fileobj=io.BytesIO(pack(contents(folder)))) as archive:
+        return archive.getnames()
+
+
+def archive_of(*members: tuple[str, bytes | None, str]) -> bytes:
+    """Of names with their data or, in its place, a link's target."""
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w") as archive:
+        for name, data, target in members:
+            member = tarfile.TarInfo(name)
+            if data is None:
+                member.type, member.linkname = tarfile.SYMTYPE, target
+                archive.addfile(member)
+            else:
+                member.size = len(data)
+                archive.addfile(member, io.BytesIO(data))
+    return packed.getvalue()
+
+
+def test_all_files_go_along_but_those_of_git_caches_and_environments(tmp_path: Path) -> None:
+    for name in (
+        "a b.txt",
+        "Größe.csv",
+        "sub/deep/c.bin",
+        ".git/config",
+        "__pycache__/a.pyc",
+        "env/pyvenv.cfg",
+        "env/x",
+    ):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("x")
+    (tmp_path / "empty").mkdir()
+    assert set(names(tmp_path)) == {"Größe.csv", "a b.txt", "empty", "sub", "sub/deep", "sub/deep/c.bin"}
+
+
+def test_links_within_the_folder_stay_links_and_those_out_of_it_are_named(tmp_path: Path) -> None:
+    folder, secret = tmp_path / "folder", tmp_path / "secret"
+    folder.mkdir()
+    secret.write_text("not for the nodes")
+    (folder / "data.txt").write_text("x")
+    (folder / "inside").symlink_to("data.txt")
+    (folder / "outside").symlink_to(secret)
+    (folder / "upward").symlink_to("..")
+    found = contents(folder)
+    assert [path.name for path in found.out_of_it] == ["outside", "upward"]
+    assert set(names(folder)) == {"data.txt", "inside"}
+    assert b"not for the nodes" not in pack(found)
+
+
+def test_two_names_of_one_file_are_two_files_there(tmp_path: Path) -> None:
+    (tmp_path / "a").write_text("the same")
+    os.link(tmp_path / "a", tmp_path / "b")
+    with tarfile.open(fileobj=io.BytesIO(pack(contents(tmp_path)))) as archive:
+        read = [archive.extractfile(name) for name in ("a", "b")]
+        assert [file.read() for file in read if file is not None] == [b"the same", b"the same"]
+
+
+def test_what_comes_back_is_written_with_its_folders(tmp_path: Path) -> None:
+    assert unpack(archive_of(("out.txt", b"new", ""), ("sub/deep.txt", b"deep", "")), tmp_path) == []
+    assert (tmp_path / "out.txt").read_bytes() == b"new"
+    assert (tmp_path / "sub/deep.txt").read_bytes() == b"deep"
+    assert (tmp_path / "out.txt").stat().st_uid == os.getuid()
+
+
+@pytest.mark.parametrize(
+    "members",
+    [
+        [("../escaped", b"x", "")],
+        [("way", None, ".."), ("way/escaped", b"x", "")],
+        [("way", None, "/"), ("way/tmp/parlab-escaped", b"x", "")],
+    ],
+)
+def test_nothing_is_written_outside_of_the_folder(members: list[tuple[str, bytes | None, str]], tmp_path: Path) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    complaints = unpack(archive_of(*members, ("good", b"y", "")), folder)
+    assert complaints
+    assert all("was not brought back" in line for line in complaints)
+    assert not (tmp_path / "escaped").exists()
+    assert not Path("/tmp/parlab-escaped").exists()
+    assert (folder / "good").read_bytes() == b"y"
+
+
+def test_a_link_of_the_users_that_leads_out_is_not_written_through(tmp_path: Path) -> None:
+    folder, outside = tmp_path / "folder", tmp_path / "outside"
+    folder.mkdir()
+    outside.mkdir()
+    (outside / "file").write_text("old")
+    (folder / "link").symlink_to(outside)
+    (folder / "file").symlink_to(outside / "file")
+    complaints = unpack(archive_of(("link/new", b"x", ""), ("file", b"x", "")), folder)
+    assert len(complaints) == 1
+    assert not (outside / "new").exists()
+    assert (outside / "file").read_text() == "old"
+    assert (folder / "file").read_text() == "x"

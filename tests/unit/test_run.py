@@ -1,0 +1,46 @@
+"""`run`: what is ours of the command line, and what is the program's."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.own_programs import start
+
+
+@pytest.fixture
+def program(tmp_path: Path) -> Path:
+    (tmp_path / "hello.py").write_text("print('hello')\n")
+    return tmp_path
+
+
+def refused(folder: Path, *words: str) -> str:
+    """What is said of a command line that is none; nothing was started."""
+    done = start(folder, "run", *words)
+    assert done.returncode == 2
+    assert done.stdout == b""
+    said = done.stderr.decode()
+    assert said.startswith("usage: ")
+    assert said.count("\n") == 1
+    return said
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ([], "run needs a PROGRAM, or -m MODULE"),
+        (["missing.py"], "there is no program 'missing.py'"),
+        (["/etc/hostname"], "lies outside of"),
+        (["--mpi", "--futures", "hello.py"], "--mpi and --futures are two ways"),
+        (["--nodes", "2", "hello.py"], "one process on one node"),
+        (["--mpi", "--nodes", "0", "hello.py"], "--nodes takes a whole number from 1 to 64, not '0'"),
+        (["--mpi", "--ranks", "many", "hello.py"], "--ranks takes a whole number"),
+        (["--timeout", "soon", "hello.py"], "--timeout takes seconds"),
+        (["--env", "no value", "hello.py"], "--env takes NAME=VALUE"),
+        (["--dir", "nowhere", "hello.py"], "--dir takes a folder"),
+        (["--nodez", "2", "hello.py"], "run has no option '--nodez'; did you mean --nodes"),
+        (["--backend", "cloud", "hello.py"], "--backend takes"),
+        (["--timeout"], "--timeout needs a value"),
+    ],
+)
+def test_bad_input_is_told_in_one_line(words: list[str], said: str, program: Path) -> None:
+    assert said in refused(program, *words)
