@@ -19,7 +19,15 @@ CUT_OFF, FOREIGN = "cut off from its network", "of another version of parlab"  #
 UP_SECONDS, UP_SECONDS_A_NODE = 60, 2
 DOWN_SECONDS = 120
 # What the engine says of a container that another command removes meanwhile.
-GONE = ("No such container", "is already in progress", "is marked for removal", "exited (0)")
+GONE = (
+    "No such container",
+    "is already in progress",
+    "is marked for removal",
+    "exited (0)",
+    "exited (143)",
+    "exited (137)",
+    " not found",
+)
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from parlab.errors import UsageError
+from parlab.formatting import plural, size
+
 LEFT_OUT = (".git", "__pycache__")  # folders: of no use there, and large
+MOST_BYTES, MOST_FILES = 512_000_000, 100_000  # it is packed in memory
 VENV = "pyvenv.cfg"  # marks a virtual environment, whose Python is this machine's
 
 
@@ -23,23 +27,30 @@ class Contents:
     folder: Path
     files: tuple[Path, ...]
     out_of_it: tuple[Path, ...]
-
-    @property
-    def size(self) -> int:
-        """Bytes of all of them."""
-        return sum(file.lstat().st_size for file in self.files)
+    unreadable: tuple[Path, ...] = ()
 
 
 def contents(folder: Path) -> Contents:
-    """What is in a folder, as a program is to find it. Raises OSError."""
-    files, out = [], []
+    """What is in a folder, as a program is to find it; no pipes and sockets. Raises OSError."""
+    files: list[Path] = []
+    out: list[Path] = []
+    unreadable: list[Path] = []
     root = folder.resolve()
     for path in _walk(folder):
-        if path.is_symlink() and not path.resolve().is_relative_to(root):
-            out.append(path)
-        elif path.is_symlink() or path.is_file() or path.is_dir():
-            files.append(path)
-    return Contents(folder, tuple(files), tuple(out))
+        if path.is_symlink():
+            (files if path.resolve().is_relative_to(root) else out).append(path)
+        elif path.is_file() or path.is_dir():
+            (files if os.access(path, os.R_OK) else unreadable).append(path)
+    return Contents(folder, tuple(files), tuple(out), tuple(unreadable))
+
+
+def see_that_it_can_be_copied(found: Contents) -> None:
+    """Raise UsageError for more than a copy is made of."""
+    total = sum(file.lstat().st_size for file in found.files)
+    if total > MOST_BYTES or len(found.files) > MOST_FILES:
+        has = f"{plural(len(found.files), 'file')} of {size(total)} in all"
+        most = f"{MOST_FILES}, of {size(MOST_BYTES)}"
+        raise UsageError(f"{found.folder} has {has}; at most {most} are copied to the nodes. --dir names another")
 
 
 def _walk(folder: Path) -> Iterator[Path]:
@@ -50,7 +61,8 @@ def _walk(folder: Path) -> Iterator[Path]:
                 yield path
             elif entry.name not in LEFT_OUT and not (path / VENV).exists():
                 yield path
-                yield from _walk(path)
+                if os.access(path, os.R_OK | os.X_OK):
+                    yield from _walk(path)
 
 
 def pack(found: Contents) -> bytes:

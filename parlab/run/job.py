@@ -14,7 +14,7 @@ from parlab.backend.base import Backend
 from parlab.backend.engine import FAILURES
 from parlab.backend.folder import contents
 from parlab.backend.session import Session
-from parlab.errors import EXIT_CLOSED_PIPE, RunError
+from parlab.errors import EXIT_CLOSED_PIPE, RunError, UsageError
 from parlab.host.signals import undisturbed
 from parlab.model.case import PYTHON
 from parlab.model.job import Job
@@ -80,28 +80,45 @@ def run_job(ask: Ask, backend: Backend, observer: Observer) -> Outcome:
 
 
 def _in_session(ask: Ask, backend: Backend, session: Session, observer: Observer) -> Outcome:
-    found = contents(ask.folder)
-    for link in found.out_of_it:
-        observer.say(f"{link.relative_to(ask.folder)} leads out of the folder: the nodes do not see what is there")
     clean = False
     try:
         backend.set_limits(ask.spec, None)
-        folder = backend.share(found)
+        folder = _shared(ask, backend, observer)
         try:
             outcome = _Run(ask, backend, session, observer, folder).outcome()
             clean = True
         finally:
             with undisturbed():
-                if not clean:
-                    with suppress(*FAILURES):
+                if clean:
+                    _bring_back(ask, backend, observer)
+                else:
+                    with suppress(*FAILURES):  # the first error is the one to be told
                         backend.stop()
                         backend.set_limits(ask.spec, None)
-                for line in backend.bring_back(ask.out):
-                    observer.say(line)
+                        _bring_back(ask, backend, observer)
     finally:
         with undisturbed(), suppress(*FAILURES):
             backend.set_limits(ask.spec, ask.spec.node_cpus)
     return outcome
+
+
+def _shared(ask: Ask, backend: Backend, observer: Observer) -> str:
+    """Have the folder on the nodes; its path there. Raises UsageError for one that cannot be read."""
+    try:
+        found = contents(ask.folder)
+        folder = backend.share(found)
+    except OSError as error:
+        raise UsageError(f"the folder cannot be copied to the nodes: {error}") from error
+    for link in found.out_of_it:
+        observer.say(f"{link.relative_to(ask.folder)} leads out of the folder: the nodes do not see what is there")
+    for path in found.unreadable:
+        observer.say(f"{path.relative_to(ask.folder)} cannot be read: the nodes do not have it")
+    return folder
+
+
+def _bring_back(ask: Ask, backend: Backend, observer: Observer) -> None:
+    for line in backend.bring_back(ask.out):
+        observer.say(line)
 
 
 class _Run:
@@ -121,6 +138,10 @@ class _Run:
             self._start()
             started = time.monotonic()
             outcome = self._to_the_end(started + self._ask.seconds)
+        except BaseException:
+            with undisturbed(), suppress(*FAILURES):  # while supervisors live, they know all that is to be ended
+                self._stop()
+            raise
         finally:
             self._output.finish(READER_SECONDS)
         outcome.startup_s, outcome.wall_s = started - began, time.monotonic() - started

@@ -1,6 +1,7 @@
 """A program's standard streams: what its ranks write goes out line by line, unmixed; what is typed goes to rank 0."""
 
 import os
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -110,6 +111,8 @@ class Output:
                 self._lock.notify_all()
 
     def _write_all(self, fd: int, data: bytes) -> None:
+        if {1: sys.__stdout__, 2: sys.__stderr__}.get(fd, sys) is None:
+            return  # as for standard input
         try:
             while data and not self.closed:
                 data = data[os.write(fd, data) :]
@@ -145,6 +148,9 @@ class Input:
             self._come.notify()
 
     def _read(self) -> None:
+        if sys.__stdin__ is None:  # closed by whoever has started us: the number may be another file's by now
+            self._feed(b"")
+            return
         with suppress(OSError):  # a standard input that is closed, or that is a folder: there is none
             while _is_ours() and (data := os.read(0, PIECE)):
                 with self._come:

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from parlab.backend.folder import contents, pack, unpack
+from parlab.backend.folder import contents, pack, see_that_it_can_be_copied, unpack
+from parlab.errors import UsageError
 
 
 def names(folder: Path) -> list[str]:
@@ -106,3 +107,17 @@ def test_a_link_of_the_users_that_leads_out_is_not_written_through(tmp_path: Pat
     assert not (outside / "new").exists()
     assert (outside / "file").read_text() == "old"
     assert (folder / "file").read_text() == "x"
+
+
+def test_pipes_are_left_out_and_odd_names_go_along(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    odd = os.fsdecode(b"latin-\xe4.txt")
+    (tmp_path / odd).write_text("x")
+    assert names(tmp_path) == [odd]
+
+
+def test_a_folder_that_is_too_large_is_refused_with_its_size(tmp_path: Path) -> None:
+    with (tmp_path / "large").open("wb") as file:
+        file.truncate(2_000_000_000)
+    with pytest.raises(UsageError, match=r"1 file of 2000\.0 MB in all"):
+        see_that_it_can_be_copied(contents(tmp_path))
