@@ -23,6 +23,7 @@ def left_in(cluster: Cluster) -> dict[str, str]:
 @pytest.fixture
 def shared(cluster: Cluster) -> Cluster:
     cluster.up(3, print, at_least=True)
+    cluster.stop()  # what tests before have left, whose launches were killed
     return cluster
 
 
