@@ -8,7 +8,6 @@ import io
 import os
 import tarfile
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -86,20 +85,34 @@ def pack(found: Contents) -> bytes:
 
 
 def unpack(data: bytes, folder: Path) -> list[str]:
-    """Write the files of an archive into a folder; why some were not, a line each."""
+    """Write the files of an archive into a folder; why some were not, a line each.
+
+    What does not go to the nodes does not come back from there either: a program is not to change a user's `.git`.
+    """
     complaints = []
     with tarfile.open(fileobj=io.BytesIO(data)) as archive:
         for member in archive:
+            path = folder / member.name
             try:
-                _make_room(folder / member.name)
+                if not path.parent.resolve().is_relative_to(folder.resolve()):
+                    raise OSError("it leads out of the folder")
+                if _stays(path, folder):
+                    raise OSError("it is of a .git, or of a virtual environment")
+                _make_room(path)
                 archive.extract(member, folder, filter="data")
             except (OSError, tarfile.TarError) as error:
                 complaints.append(f"{member.name} was not brought back: {error}")
     return complaints
 
 
+def _stays(path: Path, folder: Path) -> bool:
+    """Whether it is of a folder that is left out."""
+    parts = path.relative_to(folder).parts
+    inside = (folder.joinpath(*parts[:count]) for count in range(1, len(parts) + 1))
+    return any(part in LEFT_OUT for part in parts) or any((one / VENV).exists() for one in inside)
+
+
 def _make_room(path: Path) -> None:
-    """A file that is replaced may be a link, or may not be written to by its owner: the folder decides."""
-    if path.is_symlink():
-        with suppress(OSError):
-            path.unlink()
+    """Remove what stands in a file's place: to write to a link, a pipe or a second name would be to write elsewhere."""
+    if path.is_symlink() or (path.exists() and not path.is_dir()):
+        path.unlink()

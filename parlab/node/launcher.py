@@ -120,7 +120,7 @@ class Launcher:
         env = env | self._scratch_env() | {"PARLAB_CONTROL": f"{self.host}:{self._port}:{self._token}"}
         self._process = await asyncio.create_subprocess_exec(
             *argv,
-            env=os.environ | env,
+            env=self._inherited() | env,
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
@@ -128,6 +128,11 @@ class Launcher:
             limit=LINE_LIMIT,
         )
         self._watch = asyncio.create_task(self._watch_process(self._process))
+
+    def _inherited(self) -> dict[str, str]:
+        """This process's environment. On the user's own machine nobody may take it for a node, which is swept."""
+        own = () if self.host != LOOPBACK else ("PARLAB_OWN_NODE",)
+        return {name: value for name, value in os.environ.items() if name not in own}
 
     def _scratch_env(self) -> dict[str, str]:
         """On the user's own machine, a folder for what killed ranks leave: session files, shared memory.

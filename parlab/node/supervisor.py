@@ -53,6 +53,7 @@ class Supervisor:
         self._goodbye = False
         self.well = False  # it has ended as it should
         self._kills = oom_kills()
+        self._reaping = threading.Lock()
         ready, self._ready_end = os.pipe()
         go_end, self._go = os.pipe()
         self._ready = os.fdopen(ready, "rb", buffering=0)
@@ -88,9 +89,12 @@ class Supervisor:
         threading.Thread(target=self._obey, daemon=True).start()
         output = threading.Thread(target=self._pass_output_on, daemon=True)
         output.start()
-        _, status = os.waitpid(self.process.pid, 0)
+        if hasattr(os, "waitid"):  # it has ended, and its number is still its own
+            os.waitid(os.P_PID, self.process.pid, os.WEXITED | os.WNOWAIT)
         at = time.monotonic()
-        code = self.process.returncode = os.waitstatus_to_exitcode(status)
+        with self._reaping:
+            _, status = os.waitpid(self.process.pid, 0)
+            code = self.process.returncode = os.waitstatus_to_exitcode(status)
         self.well = code == 0 and self._goodbye
         left = end_all(os.getpid())
         output.join()
@@ -163,16 +167,20 @@ class Supervisor:
         """End the rank: politely, then not. Whatever it has started is ended with it."""
         self._stopped.set()
         for number in (signal.SIGTERM, signal.SIGKILL):
-            with suppress(ProcessLookupError):
-                os.kill(self.process.pid, number)
+            self._signal(number)
             until = time.monotonic() + GRACE_SECONDS
             while self.process.returncode is None and time.monotonic() < until:
                 time.sleep(0.01)
 
+    def _signal(self, number: int) -> None:
+        """Signal the rank, unless it has been waited for: its number may be another process's by now."""
+        with self._reaping, suppress(ProcessLookupError):
+            if self.process.returncode is None:
+                os.kill(self.process.pid, number)
+
     def _end_at_once(self) -> None:
         """The launcher is gone: nobody hears of the rank any more."""
-        with suppress(ProcessLookupError):
-            os.kill(self.process.pid, signal.SIGKILL)
+        self._signal(signal.SIGKILL)
         end_all(os.getpid())
         shutil.rmtree(self._stacks, ignore_errors=True)
 

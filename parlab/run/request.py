@@ -181,6 +181,8 @@ def _variable(text: str) -> tuple[str, str]:
     name, equals, value = text.partition("=")
     if not equals or not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
         raise UsageError(f"--env takes NAME=VALUE, not {text!r}")
+    if name.startswith("PARLAB_"):
+        raise UsageError(f"--env takes no {name}: variables of that name are parlab's own")
     return name, value
 
 

@@ -121,3 +121,29 @@ def test_a_folder_that_is_too_large_is_refused_with_its_size(tmp_path: Path) -> 
         file.truncate(2_000_000_000)
     with pytest.raises(UsageError, match=r"1 file of 2000\.0 MB in all"):
         see_that_it_can_be_copied(contents(tmp_path))
+
+
+def test_neither_git_nor_an_environment_is_changed_from_there(tmp_path: Path) -> None:
+    for name in (".git/config", "env/pyvenv.cfg"):
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).write_text("the user's")
+    members = [(name, b"x", "") for name in (".git/config", ".git/hooks/run", "env/pyvenv.cfg", "sub/.git/x")]
+    assert len(unpack(archive_of(*members), tmp_path)) == len(members)
+    assert (tmp_path / ".git/config").read_text() == (tmp_path / "env/pyvenv.cfg").read_text() == "the user's"
+    assert not (tmp_path / ".git/hooks").exists()
+
+
+def test_a_second_name_a_pipe_and_a_link_elsewhere_are_not_written_through(tmp_path: Path) -> None:
+    folder, outside = tmp_path / "folder", tmp_path / "outside"
+    folder.mkdir()
+    outside.mkdir()
+    (outside / "backup").write_text("old")
+    (outside / "latest").symlink_to("backup")
+    os.link(outside / "backup", folder / "file")
+    os.mkfifo(folder / "log")
+    (folder / "data").symlink_to(outside)
+    complaints = unpack(archive_of(("file", b"new", ""), ("log", b"new", ""), ("data/latest", b"new", "")), folder)
+    assert len(complaints) == 1
+    assert (outside / "backup").read_text() == "old"
+    assert (outside / "latest").is_symlink()
+    assert (folder / "file").read_bytes() == (folder / "log").read_bytes() == b"new"

@@ -36,6 +36,7 @@ def refused(folder: Path, *words: str) -> str:
         (["--mpi", "--ranks", "many", "hello.py"], "--ranks takes a whole number"),
         (["--timeout", "soon", "hello.py"], "--timeout takes seconds"),
         (["--env", "no value", "hello.py"], "--env takes NAME=VALUE"),
+        (["--env", "PARLAB_OWN_NODE=1", "hello.py"], "parlab's own"),
         (["--dir", "nowhere", "hello.py"], "--dir takes a folder"),
         (["--nodez", "2", "hello.py"], "run has no option '--nodez'; did you mean --nodes"),
         (["--backend", "cloud", "hello.py"], "--backend takes"),
