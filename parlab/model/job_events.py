@@ -22,9 +22,7 @@ class Seen(msgspec.Struct, frozen=True):
     """
 
     pid: int
-    parent: int
     command: str
-    state: str  # as proc(5) has it: R runs, S sleeps, D waits for a device ...
     cpu: float
     stacks: list[list[Frame]]
 

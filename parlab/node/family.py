@@ -10,7 +10,7 @@ import re
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -90,9 +90,9 @@ def _reap() -> None:
             pass
 
 
-def look_at(pids: Callable[[], list[int]], stacks: Path, own: Path, seconds: float) -> list[Seen]:
+def look_at(pids: list[int], stacks: Path, own: Path, seconds: float) -> list[Seen]:
     """What each of these processes is at; `own` is the program's folder. It takes the seconds, and a little more."""
-    first, began = {pid: _cpu_s(pid) for pid in pids()}, time.monotonic()
+    first, began = {pid: _cpu_s(pid) for pid in pids}, time.monotonic()
     for pid in first:
         _ask(pid, stacks)
     time.sleep(seconds)
@@ -102,7 +102,7 @@ def look_at(pids: Callable[[], list[int]], stacks: Path, own: Path, seconds: flo
     for pid, before in first.items():
         if (facts := _stat(pid)) is not None and facts[0] != "Z":
             cpu = max(0.0, _cpu_s(pid) - before) / elapsed
-            found.append(Seen(pid, int(facts[1]), command_of(pid), facts[0], cpu, list(_stacks(texts[pid], pid, own))))
+            found.append(Seen(pid, command_of(pid), cpu, list(_stacks(texts[pid], pid, own))))
     return found
 
 

@@ -9,6 +9,7 @@ module of that name (parlab/node/hook/sitecustomize.py).
 """
 
 import os
+import queue
 import resource
 import selectors
 import shutil
@@ -24,9 +25,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
+from parlab.model import messages
 from parlab.model.case import PYTHON
 from parlab.model.job_events import Ended, Looked, Took, Wrote
-from parlab.model.messages import END, FEED, LOOK, START, STOP, Hello, Ready
+from parlab.model.messages import Hello, Ready
 from parlab.node import hook
 from parlab.node.control import Control, control
 from parlab.node.family import become_subreaper, descendants, died, end_all, look_at
@@ -140,15 +142,15 @@ class Supervisor:
         while True:
             word, _, data = self._line.next_word().partition(" ")
             match word:
-                case _ if word == START:
+                case messages.START:
                     self._release()
-                case _ if word == FEED:
+                case messages.FEED:
                     feed.more(b64decode(data))
-                case _ if word == LOOK:
+                case messages.LOOK:
                     threading.Thread(target=self._look, daemon=True).start()
-                case _ if word == STOP:
+                case messages.STOP:
                     threading.Thread(target=self._stop, daemon=True).start()
-                case _ if word == END:
+                case messages.END:
                     self._went.set()
 
     def _release(self) -> None:
@@ -160,7 +162,7 @@ class Supervisor:
         self._went.wait()
 
     def _look(self) -> None:
-        seen = look_at(lambda: descendants(os.getpid()), self._stacks, self._folder, LOOKING_SECONDS)
+        seen = look_at(descendants(os.getpid()), self._stacks, self._folder, LOOKING_SECONDS)
         self._line.send(Looked(self._line.rank, seen, died(self._stacks)))
 
     def _stop(self) -> None:
@@ -207,27 +209,18 @@ class Feeder:
 
     def __init__(self, line: Control, pipe: IO[bytes] | None) -> None:
         self._line, self._pipe = line, pipe
-        self._data: list[bytes] = []
-        self._come = threading.Condition()
+        self._data: queue.SimpleQueue[bytes] = queue.SimpleQueue()
         if pipe is not None:
             threading.Thread(target=self._write, daemon=True).start()
 
     def more(self, data: bytes) -> None:
         """Take more of it; nothing is its end."""
-        with self._come:
-            self._data.append(data)
-            self._come.notify()
+        self._data.put(data)
 
     def _write(self) -> None:
         assert self._pipe is not None
         closed = False
-        while True:
-            with self._come:
-                while not self._data:
-                    self._come.wait()
-                data = self._data.pop(0)
-            if not data:
-                break
+        while data := self._data.get():
             if not closed:
                 try:
                     self._pipe.write(data)

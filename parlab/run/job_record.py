@@ -51,7 +51,7 @@ def _case(ask: Ask, outcome: Outcome, backend: Backend) -> MeasuredCase:
         settings={} if ask.job.launch == PYTHON else {"ranks": ask.job.ranks},
         spec=ask.spec,
         tasks=(Demand(0.0, 0.0),) * ranks,
-        workforce=Workforce(max(1, ask.job.ranks), min(ask.spec.nodes, max(1, ask.job.ranks)), ask.spec.cores),
+        workforce=Workforce(ask.job.ranks, min(ask.spec.nodes, ask.job.ranks), ask.spec.cores),
         ideal_s=None,
         serial_s=None,
         repeats=(repeat,),

@@ -28,7 +28,7 @@ def explain(looked: Sequence[Looked], ended: Sequence[Ended], silent: Sequence[i
 
 def how(end: Ended) -> str:
     """How a rank ended, and why, as far as is known."""
-    told = ending(end.code) if end.code >= 0 else f"by signal {-end.code}, {ending(end.code).removeprefix('by ')}"
+    told = _ending(end.code)
     if end.code == 0 and not end.goodbye:
         told += " in the middle of its work, without a word (os._exit?)"
     return f"{told}: {end.why}" if end.why else told
@@ -40,8 +40,12 @@ def deaths(ended: Iterable[Ended], where: Where) -> list[str]:
 
 
 def _death(died: Died, whose: str) -> str:
-    told = ending(died.code) if died.code >= 0 else f"by signal {-died.code}, {ending(died.code).removeprefix('by ')}"
-    return f"a child {whose}, process {died.pid}, ended {told}"
+    return f"a child {whose}, process {died.pid}, ended {_ending(died.code)}"
+
+
+def _ending(code: int) -> str:
+    """As everywhere, with a signal's number before its name: that is what users search for."""
+    return ending(code) if code >= 0 else f"by signal {-code}, {ending(code).removeprefix('by ')}"
 
 
 def _place(processes: Sequence[Seen]) -> str:

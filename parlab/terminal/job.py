@@ -1,6 +1,6 @@
 """What is said of a program once it has ended: six lines for standard error."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from statistics import mean
 
 from parlab.formatting import decimal, percent, seconds, size
@@ -34,8 +34,7 @@ def in_six_lines(run: Run, outcome: Outcome) -> Iterator[str]:
     yield f"limits      {told}{held.evidence}{busy}"
 
 
-def _by_node(values: Mapping[str, float], say: object) -> str:
-    assert callable(say)
+def _by_node(values: Mapping[str, float], say: Callable[[float], str]) -> str:
     names = in_order(values)
     if len(names) <= MOST_NODES:
         return ", ".join(f"{name} {say(values[name])}" for name in names) or "-"

@@ -34,6 +34,13 @@ def embedded(folder: Path, *words: str, stdin: bytes | None = None) -> subproces
     return start(folder, "run", "--backend", "embedded", *words, stdin=stdin)
 
 
+def started(folder: Path) -> subprocess.Popen[bytes]:
+    """The program on its way; what it and we say can be read."""
+    command = [sys.executable, "-m", "parlab", "run", "--backend", "embedded", "own.py"]
+    env, pipe = {**os.environ, "PYTHONPATH": str(ROOT)}, subprocess.PIPE
+    return subprocess.Popen(command, cwd=folder, env=env, stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe)
+
+
 def test_arguments_streams_and_exit_code_are_the_programs(program: Write) -> None:
     folder = program("import sys; print(sys.argv[1:], sys.stdin.read()); print('err', file=sys.stderr); sys.exit(7)")
     done = embedded(folder, "own.py", "--nodes", "9", "-m", "x", "run", stdin="täxt".encode())
@@ -104,10 +111,7 @@ def test_what_does_not_end_is_ended_and_explained(code: str, said: str, program:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_it_and_leaves_nothing(number: int, program: Write) -> None:
     folder = program("import os, time\nprint(os.getpid(), flush=True)\ntime.sleep(1000)\n")
-    command = [sys.executable, "-m", "parlab", "run", "--backend", "embedded", "own.py"]
-    env = {**os.environ, "PYTHONPATH": str(ROOT)}
-    pipe = subprocess.PIPE
-    with subprocess.Popen(command, cwd=folder, env=env, stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe) as process:
+    with started(folder) as process:
         assert process.stdout is not None
         pid = int(process.stdout.readline())
         process.send_signal(number)
@@ -119,10 +123,7 @@ def test_a_signal_ends_it_and_leaves_nothing(number: int, program: Write) -> Non
 
 def test_a_reader_that_goes_ends_it(program: Write) -> None:
     folder = program("while True: print('y' * 1000)\n")
-    command = [sys.executable, "-m", "parlab", "run", "--backend", "embedded", "own.py"]
-    env = {**os.environ, "PYTHONPATH": str(ROOT)}
-    pipe = subprocess.PIPE
-    with subprocess.Popen(command, cwd=folder, env=env, stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe) as process:
+    with started(folder) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == b"y" * 1000 + b"\n"
         process.stdout.close()

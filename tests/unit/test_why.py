@@ -9,7 +9,7 @@ RUNNER = Frame("/site-packages/mpi4py/run.py", 53, "main", "run_path()", own=Fal
 
 
 def seen(*stack: Frame, cpu: float = 0.0) -> Seen:
-    return Seen(7, 1, "python ring.py", "S", cpu, [list(stack)])
+    return Seen(7, "python ring.py", cpu, [list(stack)])
 
 
 def ended(code: int, *, goodbye: bool = True, why: str = "", died: tuple[Died, ...] = ()) -> Ended:

@@ -153,12 +153,13 @@ def _start() -> None:
 def _go_on() -> None:
     """Leave this folder out of the path, and run the module of this name that would have been found without us."""
     from importlib.machinery import PathFinder
-    from importlib.util import module_from_spec
 
     here = os.path.dirname(os.path.abspath(__file__))
     sys.path[:] = [folder for folder in sys.path if folder != here]
     spec = PathFinder.find_spec("sitecustomize")
     if spec is not None and spec.loader is not None and spec.origin != __file__:
+        from importlib.util import module_from_spec
+
         spec.loader.exec_module(module_from_spec(spec))
 
 
