@@ -2,7 +2,7 @@
 
 Words      A task is one call of `power`; it waits for some units of time, 0.1 s each. A chunk is the tasks that a
            worker takes at a time. The caller is the program that hands the tasks out. A node is a machine of a cluster;
-           here it is a container with two virtual cores, each as fast as 1/8 of a core of your machine.
+           here it is a container with two virtual cores, each as fast as 3/8 of a core of your machine.
 
 Question   Which calls keep the caller waiting? Which give a first result early? Which keep the order? And what do
            chunks cost when some tasks are longer than others?
@@ -46,7 +46,7 @@ from time import perf_counter
 
 from parlab.lab import Lab, approx, metric, wait
 
-lab = Lab(unit=0.1, cores=2, speed=1 / 8, bounds={"workers": (2, 64)})
+lab = Lab(unit=0.1, cores=2, speed=3 / 8, bounds={"workers": (2, 64)})
 LENGTHS = [3, 1, 2, 4, 2, 2, 2, 2, 2, 2, 9, 9]  # units of each task
 WAYS = {
     "map": lambda pool, task, numbers: pool.map(task, numbers),

@@ -2,7 +2,7 @@
 
 Words      A pool is a set of processes, its workers, which do tasks; a task is one call of `work`. Some tasks compute,
            some wait, as for a disk or a network. A unit of time is 0.1 s here. A node is a machine of a cluster; here
-           it is a container with two virtual cores, each as fast as 1/8 of a core of your machine.
+           it is a container with two virtual cores, each as fast as 3/8 of a core of your machine.
 
 Question   Six tasks wait 3, 5, 10, 15, 17 and 20 units, together 70. How long do they take with 4 workers, and with 8?
            How long if they compute instead? And how much CPU time do they use?
@@ -48,7 +48,7 @@ from tempfile import TemporaryDirectory
 
 from parlab.lab import Lab, approx, burn, metric, wait
 
-lab = Lab(unit=0.1, cores=2, speed=1 / 8)
+lab = Lab(unit=0.1, cores=2, speed=3 / 8)
 ITEMS = [3, 5, 10, 15, 17, 20]  # units
 JOBS = {
     "waiting": [(wait, units) for units in ITEMS],

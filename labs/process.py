@@ -3,7 +3,7 @@
 Words      A process is a running program with memory of its own. A thread is one sequence of steps in a process; the
            threads of one process share its memory. A task is one call of `square`; it computes for some units of time,
            and a unit is 0.5 s here. A cluster is several machines that work together. A node is a machine of a cluster;
-           here it is a container with two virtual cores, each as fast as 1/8 of a core of your machine. A container is
+           here it is a container with two virtual cores, each as fast as 3/8 of a core of your machine. A container is
            a walled-off part of your machine.
 
 Question   How long do two processes take on two cores, and how long do four? Which one ends first? What does it cost to
@@ -46,7 +46,7 @@ from time import perf_counter
 
 from parlab.lab import Lab, approx, burn, metric
 
-lab = Lab(unit=0.5, cores=2, speed=1 / 8, bounds={"workers": None})
+lab = Lab(unit=0.5, cores=2, speed=3 / 8, bounds={"workers": None})
 fork = get_context("fork")  # how processes start: a child begins as a copy of its parent
 
 

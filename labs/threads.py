@@ -2,7 +2,7 @@
 
 Words      A task is one call of `square`. CPU-bound ("cpu"): it computes. I/O-bound ("io"): it waits, as for a disk or
            a network. A unit of time is 0.5 s here. A worker is a thread or a process that does tasks. A node is a
-           machine of a cluster; here it is a container with two virtual cores, each as fast as 1/8 of a core of your
+           machine of a cluster; here it is a container with two virtual cores, each as fast as 3/8 of a core of your
            machine.
 
 Question   Four tasks, four workers, two cores: when do threads gain time, and when do processes? And may threads change
@@ -48,7 +48,7 @@ from threading import Lock
 
 from parlab.lab import Lab, approx, burn, metric, wait
 
-lab = Lab(unit=0.5, cores=2, speed=1 / 8, bounds={"workers": (2, 64)})
+lab = Lab(unit=0.5, cores=2, speed=3 / 8, bounds={"workers": (2, 64)})
 NUMBERS = [1, 2, 3, 4]
 KINDS = {"cpu": (burn, 2.5), "io": (wait, 4), "short io": (wait, 0.5)}  # each with its units
 
