@@ -3,7 +3,7 @@
 Words      A node is a machine of a cluster; here it is a container with one virtual core, as fast as 1/2 of a core of
            your machine. A quota is CPU time: the kernel lets the node have that much of each tenth of a second, on
            whichever CPUs. A cpuset is a list: the CPUs that a process may run on. A unit is the time that one task
-           computes, here 0.25 s.
+           computes, here 0.5 s.
 
 Question   How many workers should a pool have, and which call tells?
 
@@ -50,7 +50,7 @@ from parlab.lab import Lab, approx, burn, metric
 
 TASKS = range(8)
 fork = get_context("fork")
-lab = Lab(unit=0.25, cores=1, speed=1 / 2)
+lab = Lab(unit=0.5, cores=1, speed=1 / 2)
 
 
 def square(number):

@@ -1,13 +1,13 @@
 """reach: which interface uses how much of a cluster
 
-Words      A node is a machine of a cluster; here it is a container with two virtual cores, each as fast as 1/8 of a
+Words      A node is a machine of a cluster; here it is a container with two virtual cores, each as fast as 3/20 of a
            core of your machine. There are four. A task is one call of `square`; it computes for one unit of time,
-           here 0.4 s. A worker is whoever does tasks: a thread, or a process. A process is a running program, a
+           here 0.6 s. A worker is whoever does tasks: a thread, or a process. A process is a running program, a
            thread one sequence of steps in a process. A rank is a process of MPI: lab mpi.
 
 Question   Sixteen tasks, four nodes, eight cores: which interface uses how many of the cores?
 
-Predict    On one core sixteen tasks take 16 units, 6.4 s; on eight cores 2 units, 0.8 s. Which of the times will
+Predict    On one core sixteen tasks take 16 units, 9.6 s; on eight cores 2 units, 1.2 s. Which of the times will
            eight threads need, a pool of eight processes, a pool of two, eight ranks of MPI?
 
 Run        ./invoke lab.reach
@@ -16,15 +16,15 @@ Run        ./invoke lab.reach
 
 What happens, and why
            Threads stop at one core. Python's global interpreter lock (GIL) lets one thread of a process compute at a
-           time, so eight threads that compute take as long as one: 6.4 s. (Threads that wait do gain: lab threads.)
+           time, so eight threads that compute take as long as one: 9.6 s. (Threads that wait do gain: lab threads.)
            `multiprocessing.Pool`, `ProcessPoolExecutor` and pathos' `ProcessPool` start processes, each with a lock
            of its own. They start them on the machine where the program runs, so they stop at one node's cores (here
-           two): 3.2 s. In the table's last column all tasks are on the first node; the others are idle.
+           two): 4.8 s. In the table's last column all tasks are on the first node; the others are idle.
            `pool_map` asks for eight processes and gets them. But the node has two cores: the eight take turns, each
-           task takes four times as long, and all are done after the same 3.2 s. More workers are not more cores.
+           task takes four times as long, and all are done after the same 4.8 s. More workers are not more cores.
 
            MPI starts its processes, called ranks, on all nodes of the cluster, and they send their results through
-           the network: eight cores, 0.8 s. The price is a second of start-up, and `mpiexec` in front of `python`.
+           the network: eight cores, 1.2 s. The price is a second of start-up, and `mpiexec` in front of `python`.
            Take the smallest that reaches far enough: threads where tasks wait; the executor or the pool where they
            compute and one machine will do; pathos where your functions cannot be sent (lab dropin); MPI beyond.
 
@@ -32,7 +32,7 @@ Traps      - Renting four nodes and starting a pool on the first: three stand id
            - Lesson 002's pool has `cpu_count()` processes. That counts the machine's cores, not those that you may use.
            - Importing mpi4py.futures starts MPI, and a process in which MPI runs should not be forked into a pool's
              workers: here each case imports what it needs.
-           - Without a kernel's limit (--backend embedded) `pool_map` gets eight virtual cores, and takes 0.8 s.
+           - Without a kernel's limit (--backend embedded) `pool_map` gets eight virtual cores, and takes 1.2 s.
 
 Exercise   Import wait from parlab.lab; let `square` wait(1). Predict all five rows, then run it. (The claims say no.)
 Lessons    002
@@ -45,7 +45,7 @@ from multiprocessing import get_context
 
 from parlab.lab import Lab, approx, burn
 
-lab = Lab(unit=0.4, nodes=4, cores=2, speed=1 / 8)
+lab = Lab(unit=0.6, nodes=4, cores=2, speed=3 / 20)
 NUMBERS = range(16)
 
 
