@@ -50,6 +50,17 @@ def measured(verdict: Verdict) -> None:
         raise NotMeasured(verdict.reproduced.evidence)
 
 
+def shown(verdict: Verdict) -> None:
+    """Raise NotMeasured unless it is the verdict of a measurement that shows each claim.
+
+    A virtual machine has noise that it cannot see itself, such as memory that is slow for an instant. So a claim may
+    fail in one try; it fails the test when it fails in all.
+    """
+    measured(verdict)
+    if verdict.reproduced.answer is Answer.NO:
+        raise NotMeasured(verdict.reproduced.evidence, excusable=False)
+
+
 @dataclass(frozen=True)
 class HostUse:
     """CPU seconds that this machine has spent, and what of it on this process and its ended children."""

@@ -9,8 +9,8 @@ from parlab.backend.cluster import Cluster
 from tests.cluster.conftest import NAME, inside, strays
 from tests.own_programs import all_cases, check, timed
 
-# Of the user's own: neither what a node itself runs, nor what looks.
-PROCESSES = "ps -u lab -o args= | grep -v -e init -e sshd -e '^ps ' -e '^sh '"
+# Of the user's own: neither what a node itself runs, nor what looks, or is about to: that is `[sh]` for an instant.
+PROCESSES = "ps -u lab -o args= | grep -v -e init -e sshd -e '^ps ' -e '^sh ' -e '^[[]sh[]]$'"
 LEFT = f"ls -A /dev/shm; ls -A /tmp | grep -v -x parlab.lock; {PROCESSES}"
 
 

@@ -11,7 +11,7 @@ import pytest
 from parlab.results.record import Answer, Finding, Verdict
 from tests import measuring
 from tests.conftest import ROOT
-from tests.measuring import HostUse, NotMeasured, measured
+from tests.measuring import HostUse, NotMeasured, measured, shown
 
 Tested = Callable[..., pytest.RunResult]
 
@@ -108,9 +108,9 @@ def test_time_for_further_tries_ends(tested: Tested, monkeypatch: pytest.MonkeyP
 # What is a measurement.
 
 
-def verdict(held: Answer, quiet: Answer) -> Verdict:
-    yes = Finding(Answer.YES, "")
-    return Verdict(yes, Finding(held, "a limit"), Finding(quiet, "somebody"), yes, ())
+def verdict(held: Answer, quiet: Answer, reproduced: Answer = Answer.YES) -> Verdict:
+    findings = (Finding(held, "a limit"), Finding(quiet, "somebody"), Finding(reproduced, "a claim"))
+    return Verdict(Finding(Answer.YES, ""), *findings, ())
 
 
 @pytest.mark.parametrize(
@@ -120,6 +120,17 @@ def test_limits_that_do_not_hold_on_a_quiet_host_are_no_noise(held: str, quiet: 
     with pytest.raises(NotMeasured, match="somebody" if excusable else "a limit") as caught:
         measured(verdict(Answer[held], Answer[quiet]))
     assert caught.value.excusable is excusable
+
+
+@pytest.mark.parametrize(("reproduced", "excusable"), [("UNDECIDED", True), ("NO", False)])
+def test_a_claim_that_is_not_shown_may_spoil_one_try_but_not_all(reproduced: str, excusable: bool) -> None:
+    with pytest.raises(NotMeasured, match="a claim") as caught:
+        shown(verdict(Answer.YES, Answer.YES, Answer[reproduced]))
+    assert caught.value.excusable is excusable
+
+
+def test_a_lab_that_shows_its_claims_passes() -> None:
+    shown(verdict(Answer.YES, Answer.YES))
 
 
 @pytest.mark.parametrize("held", [Answer.YES, Answer.CANNOT])
