@@ -32,6 +32,7 @@ from parlab.model.node import HEAD, node_name
 OPEN_SECONDS = 20
 HELD_SECONDS = 120
 PROBE_SECONDS = 15
+MOST_EVENTS = 500  # that wait to be taken: whoever sends more waits, back to the ranks
 
 
 class Transport(Protocol):
@@ -55,8 +56,8 @@ class Session:
         # Bytes of a folder's name that are none of UTF-8 are spelled out.
         self._folder = None if folder is None else shown(folder).encode(errors="backslashreplace").decode()
         self.boot = ""  # of the kernel that the launcher is under, once it listens
-        self._events: queue.SimpleQueue[AnyEvent | ProtocolError | None] = queue.SimpleQueue()
-        self._garbled = False
+        self._events: queue.Queue[AnyEvent | ProtocolError | None] = queue.Queue(MOST_EVENTS)
+        self._garbled = self._over = self._closing = False
         self._sending = threading.Lock()  # standard input comes from a thread of its own
         threading.Thread(target=self._listen, daemon=True).start()
 
@@ -66,15 +67,24 @@ class Session:
                 for line in self._transport.lines():
                     self._hear(line)
         finally:  # whatever ended this thread, nobody is to wait for it
-            self._events.put(None)
+            self._put(None)
 
     def _hear(self, line: bytes) -> None:
         try:
-            self._events.put(self._in_own_words(event_of(line)))
+            self._put(self._in_own_words(event_of(line)))
         except ProtocolError as error:  # ends the launch; one of them is enough for that
             if not self._garbled:
-                self._events.put(error)
+                self._put(error)
             self._garbled = True
+
+    def _put(self, event: AnyEvent | ProtocolError | None) -> None:
+        """Have it taken. Of a session that is closed nobody takes anything; its launcher is not to wait for that."""
+        while not self._closing:
+            try:
+                self._events.put(event, timeout=0.1)
+            except queue.Full:
+                continue
+            return
 
     def _in_own_words(self, event: AnyEvent) -> AnyEvent:
         """The event with the user's own folder in what is said to the user; what is read on stays as it is."""
@@ -119,19 +129,22 @@ class Session:
             with self._sending:
                 self._transport.write(to_line(command))
         except OSError:
-            self._events.put(None)
+            with suppress(queue.Full):  # then what is read ends by itself
+                self._events.put_nowait(None)
 
     def next_event(self, until: float) -> AnyEvent:
         """The next event; raises TimeoutError at `until` (monotonic seconds), EOFError when the launcher is gone.
 
         Raises ProtocolError, once, for a message of the wrong shape.
         """
+        if self._over:
+            raise EOFError
         try:
             event = self._events.get(timeout=max(0.0, until - time.monotonic()))
         except queue.Empty:
             raise TimeoutError from None
         if event is None:
-            self._events.put(None)
+            self._over = True
             raise EOFError
         if isinstance(event, ProtocolError):
             raise event
@@ -150,4 +163,5 @@ class Session:
 
     def close(self, deadline: float = 10.0) -> None:
         """Hang up, which ends the launcher and its ranks, and wait up to `deadline` seconds until they have ended."""
+        self._closing = True
         self._transport.hang_up(deadline)

@@ -1,6 +1,7 @@
 """A program's standard streams: what its ranks write goes out line by line, unmixed; what is typed goes to rank 0."""
 
 import os
+import select
 import sys
 import threading
 import time
@@ -41,11 +42,15 @@ class Output:
 
     def __init__(self, tag: Callable[[int], bytes] | None, *, alone: bool) -> None:
         self._tag, self._alone = tag, alone
+        self.until = float("inf")  # monotonic seconds: so long, whoever brings too much waits; later, it may be lost
         self._streams = {name: _Stream(fd) for name, fd in OUT.items()}
         self._pieces: list[tuple[int, bytes]] = []
         self._pending, self._over = 0, False
+        self._moved = time.monotonic()  # when something was last written
         self._lock = threading.Condition()
-        self.closed = False  # by whoever read it
+        self.closed = False  # nobody takes it any more
+        self.failure = ""  # why, unless whoever read it has closed it
+        self.lost = 0  # bytes
         self._thread = threading.Thread(target=self._write, daemon=True)
         self._thread.start()
 
@@ -54,7 +59,10 @@ class Output:
         stream = self._streams[name]
         with self._lock:
             while self._pending > MOST_PENDING and not self.closed:
-                self._lock.wait(1.0)
+                if (left := self.until - time.monotonic()) <= 0:
+                    self.lost += len(data)
+                    return
+                self._lock.wait(min(1.0, left))
             if self._alone and self._tag is None:
                 self._put(stream.fd, data)
             else:
@@ -65,11 +73,19 @@ class Output:
         line = stream.lines.setdefault(rank, _Line())
         end = 1 + max(data.rfind(b"\n"), data.rfind(b"\r"))
         if end:
+            self._end_line_of_others(stream, rank)
             self._put(stream.fd, self._tagged(rank, line.rest + data[:end], begun=line.begun))
             line.rest, line.begun = b"", False
         if data[end:]:
             line.since = time.monotonic() if not line.rest else line.since
             line.rest += data[end:]
+
+    def _end_line_of_others(self, stream: _Stream, rank: int) -> None:
+        """Where the beginning of another rank's line is shown, end it: what follows of it begins a line of its own."""
+        for other, line in stream.lines.items():
+            if other != rank and line.begun:
+                self._put(stream.fd, b"\n")
+                line.begun = False
 
     def _tagged(self, rank: int, lines: bytes, *, begun: bool) -> bytes:
         if self._tag is None:
@@ -106,21 +122,29 @@ class Output:
                     return
             for fd, data in pieces:
                 self._write_all(fd, data)
-            with self._lock:
-                self._pending -= sum(len(data) for _, data in pieces)
-                self._lock.notify_all()
+                with self._lock:
+                    self._pending -= len(data)
+                    self._lock.notify_all()
 
     def _write_all(self, fd: int, data: bytes) -> None:
         if {1: sys.__stdout__, 2: sys.__stderr__}.get(fd, sys) is None:
             return  # as for standard input
-        try:
-            while data and not self.closed:
+        while data and not self.closed:
+            try:
                 data = data[os.write(fd, data) :]
-        except OSError:  # as by `| head`
-            self.closed = True
+                self._moved = time.monotonic()
+            except BlockingIOError:  # a pipe whose other user has made it so
+                select.select([], [fd], [], PARTIAL_SECONDS)
+            except BrokenPipeError:  # as by `| head`
+                self.closed = True
+            except OSError as error:
+                self.failure, self.closed = f"{self._name(fd)} cannot be written: {error.strerror}", True
+
+    def _name(self, fd: int) -> str:
+        return next(name for name, stream in self._streams.items() if stream.fd == fd)
 
     def finish(self, seconds: float) -> bool:
-        """Write all there is; whether that was done in time."""
+        """Write all there is, as long as something is taken every so many seconds; whether all was written."""
         with self._lock:
             for stream in self._streams.values():
                 for rank, line in stream.lines.items():
@@ -129,8 +153,12 @@ class Output:
                 stream.lines.clear()
             self._over = True
             self._lock.notify_all()
-        self._thread.join(seconds)
-        return not self._thread.is_alive()
+            self._moved = time.monotonic()
+        while self._thread.is_alive() and time.monotonic() < self._moved + seconds:
+            self._thread.join(PARTIAL_SECONDS)
+        with self._lock:
+            self.lost += self._pending if self._thread.is_alive() else 0
+        return self.lost == 0
 
 
 class Input:

@@ -1,8 +1,10 @@
 """What ranks write goes out unmixed, line by line, and all of it."""
 
 import os
+import threading
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -98,3 +100,80 @@ def test_a_reader_that_has_gone_is_noticed(monkeypatch: pytest.MonkeyPatch) -> N
     within(5, lambda: output.closed)
     assert output.finish(10)
     os.close(write_end)
+
+
+def test_a_slow_reader_gets_all_and_one_that_takes_nothing_is_told_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    read_end, write_end = os.pipe()
+    monkeypatch.setattr(streams, "OUT", {"stdout": write_end, "stderr": write_end})
+    slow, data = Output(None, alone=True), b"x" * (4 << 16)
+    slow.take(0, "stdout", data)
+    got = bytearray()
+
+    def read() -> None:
+        while len(got) < len(data):
+            time.sleep(0.1)  # longer than nothing, shorter than a reader may take
+            got.extend(os.read(read_end, 1 << 15))
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    assert slow.finish(2.0)
+    reader.join()
+    assert got == data
+    stuck = Output(None, alone=True)
+    stuck.take(0, "stdout", data)
+    assert not stuck.finish(0.3)
+    assert 0 < stuck.lost <= len(data)
+    os.close(read_end)  # which ends the thread
+    within(5, lambda: stuck.closed)
+    os.close(write_end)
+
+
+def test_whoever_brings_too_much_waits_until_the_deadline_and_no_longer(monkeypatch: pytest.MonkeyPatch) -> None:
+    read_end, write_end = os.pipe()
+    monkeypatch.setattr(streams, "OUT", {"stdout": write_end, "stderr": write_end})
+    monkeypatch.setattr(streams, "MOST_PENDING", 1 << 10)
+    output = Output(None, alone=True)
+    output.until = time.monotonic() + 0.3
+    for _ in range(3):
+        output.take(0, "stdout", b"x" * (1 << 17))
+    assert time.monotonic() >= output.until
+    assert output.lost >= 1 << 17
+    os.close(read_end)
+    within(5, lambda: output.closed)
+    os.close(write_end)
+
+
+def test_a_pipe_that_does_not_block_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    read_end, write_end = os.pipe()
+    os.set_blocking(write_end, False)
+    monkeypatch.setattr(streams, "OUT", {"stdout": write_end, "stderr": write_end})
+    output, data = Output(None, alone=True), b"x" * (1 << 18)
+    output.take(0, "stdout", data)
+    got = b""
+    while len(got) < len(data):
+        got += os.read(read_end, 1 << 18)
+    assert output.finish(5)
+    assert not output.closed
+    os.close(read_end)
+    os.close(write_end)
+
+
+def test_a_full_disk_is_no_reader_that_has_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    if not Path("/dev/full").exists():
+        pytest.skip("this system has no /dev/full")
+    with Path("/dev/full").open("wb", buffering=0) as full:
+        monkeypatch.setattr(streams, "OUT", {"stdout": full.fileno(), "stderr": full.fileno()})
+        output = Output(None, alone=True)
+        output.take(0, "stdout", b"x")
+        within(5, lambda: output.closed)
+        output.finish(5)
+    assert output.failure == "stdout cannot be written: No space left on device"
+
+
+def test_a_line_that_comes_while_another_rank_is_in_the_middle_of_one_begins_anew(reading: Reading) -> None:
+    output = Output(None, alone=False)
+    output.take(0, "stdout", b"half")
+    comes(reading, b"half")
+    output.take(1, "stdout", b"whole\n")
+    output.take(0, "stdout", b" and half\n")
+    assert all_of(reading, output) == b"\nwhole\n and half\n"
