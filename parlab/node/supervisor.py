@@ -8,8 +8,8 @@ WHEN is when the rank is booted and waits for the limits: `now`, as its Python h
 module of that name (parlab/node/hook/sitecustomize.py).
 """
 
+import json
 import os
-import queue
 import resource
 import selectors
 import shutil
@@ -27,11 +27,12 @@ from typing import IO
 
 from parlab.model import messages
 from parlab.model.case import PYTHON
-from parlab.model.job_events import Ended, Looked, Took, Wrote
+from parlab.model.job_events import Ended, Looked, Wrote
 from parlab.model.messages import Hello, Ready
 from parlab.node import hook
 from parlab.node.control import Control, control
 from parlab.node.family import become_subreaper, descendants, died, end_all, look_at
+from parlab.node.feeder import Feeder
 from parlab.node.hook.sitecustomize import RANK
 from parlab.node.kernel import boot_id
 from parlab.node.memory import oom_kills, shared_memory_is_full
@@ -41,6 +42,7 @@ PIECE = 1 << 16  # bytes of output in one message
 PIPE = 1 << 20  # bytes that a pipe holds: a rank need not wait for us so soon
 GATHER_SECONDS = 0.004  # so long output may come together: a message for each line would cost more than the line
 LOOKING_SECONDS = 1.0
+OPEN_SECONDS = 2.0  # for output that something keeps open which cannot be ended
 GRACE_SECONDS = 1.0  # between SIGTERM and SIGKILL
 SET_PIPE_SIZE = 1031  # F_SETPIPE_SZ of fcntl(2)
 
@@ -56,6 +58,7 @@ class Supervisor:
         self.well = False  # it has ended as it should
         self._kills = oom_kills()
         self._reaping = threading.Lock()
+        self._silent_since = float("inf")  # since when there is nothing to pass on
         ready, self._ready_end = os.pipe()
         go_end, self._go = os.pipe()
         self._ready = os.fdopen(ready, "rb", buffering=0)
@@ -76,14 +79,16 @@ class Supervisor:
 
     def _environment(self, when: str, gate: str) -> dict[str, str]:
         """What the program finds: the user's own PYTHONPATH, behind our hook's folder."""
-        env = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "PARLAB_CONTROL")}
+        ours = ("PYTHONPATH", "PARLAB_CONTROL", "PARLAB_ENV")
+        env = {name: value for name, value in os.environ.items() if name not in ours}
+        env |= json.loads(os.environ.get("PARLAB_ENV", "{}"))
         if when == PYTHON:  # one process, which is no rank
             env = {name: value for name, value in env.items() if not name.startswith(RANK)}
             when = "now"
-        path = [str(Path(hook.__file__).parent), env.pop("PARLAB_PYTHONPATH", "")]
+        path = [str(Path(hook.__file__).parent), env.pop("PYTHONPATH", "")]
         gate = f"{gate},{when}"
-        ours = {"PARLAB_GATE": gate, "PARLAB_STACKS": str(self._stacks), "PWD": str(self._folder)}
-        return {"PYTHONUNBUFFERED": "1"} | env | ours | {"PYTHONPATH": os.pathsep.join(filter(None, path))}
+        here = {"PARLAB_GATE": gate, "PARLAB_STACKS": str(self._stacks), "PWD": str(self._folder)}
+        return {"PYTHONUNBUFFERED": "1"} | env | here | {"PYTHONPATH": os.pathsep.join(filter(None, path))}
 
     def run(self) -> None:
         """See the rank through to its end, and wait until the launcher has heard of all."""
@@ -91,15 +96,15 @@ class Supervisor:
         threading.Thread(target=self._obey, daemon=True).start()
         output = threading.Thread(target=self._pass_output_on, daemon=True)
         output.start()
-        if hasattr(os, "waitid"):  # it has ended, and its number is still its own
-            os.waitid(os.P_PID, self.process.pid, os.WEXITED | os.WNOWAIT)
+        self._await_rank()
         at = time.monotonic()
         with self._reaping:
             _, status = os.waitpid(self.process.pid, 0)
             code = self.process.returncode = os.waitstatus_to_exitcode(status)
         self.well = code == 0 and self._goodbye
         left = end_all(os.getpid())
-        output.join()
+        while output.is_alive() and time.monotonic() < self._silent_since + OPEN_SECONDS:
+            output.join(0.1)
         of_children = resource.getrusage(resource.RUSAGE_CHILDREN)
         self._line.send(
             Ended(
@@ -118,6 +123,14 @@ class Supervisor:
             )
         )
         shutil.rmtree(self._stacks, ignore_errors=True)
+
+    def _await_rank(self) -> None:
+        """Wait until it has ended; its number stays its own until it is waited for, as orphans are meanwhile."""
+        while hasattr(os, "waitid"):
+            ended = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOWAIT)
+            if ended is None or ended.si_pid == self.process.pid:
+                return
+            os.waitpid(ended.si_pid, 0)
 
     def _why(self, code: int) -> str:
         """What the kernel knows of the reason: memory that ran out."""
@@ -195,42 +208,16 @@ class Supervisor:
                 selector.register(pipe, selectors.EVENT_READ, name)
                 _widen(pipe)
             while selector.get_map():
-                for key, _ in selector.select():
+                self._silent_since = time.monotonic()
+                ready = selector.select()
+                self._silent_since = float("inf")  # whoever reads it may be slow
+                for key, _ in ready:
                     data = os.read(key.fd, PIECE)
                     if not data:
                         selector.unregister(key.fileobj)
                     else:
                         self._line.send(Wrote(self._line.rank, key.data, data))
                 time.sleep(GATHER_SECONDS)
-
-
-class Feeder:
-    """Writes what it is given to a rank's standard input, in a thread: a rank may read late, or never."""
-
-    def __init__(self, line: Control, pipe: IO[bytes] | None) -> None:
-        self._line, self._pipe = line, pipe
-        self._data: queue.SimpleQueue[bytes] = queue.SimpleQueue()
-        if pipe is not None:
-            threading.Thread(target=self._write, daemon=True).start()
-
-    def more(self, data: bytes) -> None:
-        """Take more of it; nothing is its end."""
-        self._data.put(data)
-
-    def _write(self) -> None:
-        assert self._pipe is not None
-        closed = False
-        while data := self._data.get():
-            if not closed:
-                try:
-                    self._pipe.write(data)
-                    self._pipe.flush()
-                except OSError:  # the program reads no more; whoever writes is not to wait for it
-                    closed = True
-            with suppress(OSError):
-                self._line.send(Took(self._line.rank, len(data)))
-        with suppress(OSError):
-            self._pipe.close()
 
 
 def _widen(pipe: IO[bytes]) -> None:
