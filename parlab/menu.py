@@ -23,7 +23,8 @@ from parlab.commands.options import A_RUN, CLUSTER, LAB, PROGRAM, RUN, SIZE, TES
 from parlab.course.catalog import lab_files, not_taken
 from parlab.course.handout import read_handout
 from parlab.host.places import INSTALLED
-from parlab.run.request import read_cluster, read_cluster_spec, read_job, read_outputs, read_request
+from parlab.run.job_request import read_job
+from parlab.run.request import read_cluster, read_cluster_spec, read_outputs, read_request
 
 
 def lab_task(path: Path) -> Task[Callable[..., Any]]:

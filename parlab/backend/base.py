@@ -7,7 +7,6 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any, Protocol
 
-from parlab.backend.folder import Contents
 from parlab.backend.session import Session
 from parlab.errors import UsageError
 from parlab.formatting import Show
@@ -41,11 +40,14 @@ class Backend(Protocol):
     def session(self, lab: Path | None = None) -> Session:
         """Start a launcher on the head, with the lab's file at hand, as it is now, and what lies beside it."""
 
-    def share(self, found: Contents) -> str:
-        """Have a program's folder on all nodes, in an open session; its path there. Raises RunError, OSError."""
+    def share(self, folder: Path, show: Show) -> str:
+        """Have a program's folder on all nodes, in an open session; its path there. Raises UsageError, RunError."""
 
     def bring_back(self, folder: Path) -> list[str]:
-        """Write what is new or has changed since `share` into a folder; a line for each file that could not be."""
+        """Write what is new or has changed since `share` into a folder; a line for each file that could not be.
+
+        Raises UsageError for another folder than the shared one, where that is the user's own.
+        """
 
     def start(self, spec: Spec, show: Show) -> None:
         """Be ready for launches of up to this spec, in the open session. Raises UsageError when it does not fit."""

@@ -28,7 +28,7 @@ from parlab.backend.exec import (
     start_launcher,
     sweep,
 )
-from parlab.backend.folder import Contents, pack, see_that_it_can_be_copied, unpack
+from parlab.backend.folder import packed, unpack
 from parlab.backend.image import build_image, current_image
 from parlab.backend.session import Session
 from parlab.course.beside import files_beside
@@ -199,9 +199,8 @@ class Cluster:
         launcher = start_launcher(self.client, self._containers[0].id, data)
         return Session(launcher, f"{FOLDER}/labs", lab.parent if lab else None)
 
-    def share(self, found: Contents) -> str:
-        see_that_it_can_be_copied(found)
-        fill_folder(self.client, self._containers[0].id, pack(found))
+    def share(self, folder: Path, show: Show) -> str:
+        fill_folder(self.client, self._containers[0].id, packed(folder, show))
         return WORK
 
     def bring_back(self, folder: Path) -> list[str]:

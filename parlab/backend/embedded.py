@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 from parlab.backend.base import Kind, Placement
-from parlab.backend.folder import Contents
 from parlab.backend.session import Session
 from parlab.course.beside import copy_beside
 from parlab.errors import UsageError
@@ -74,9 +73,9 @@ class Embedded:
                 raise UsageError(f"the lab's folder cannot be copied: {error}") from error
             raise
 
-    def share(self, found: Contents) -> str:
+    def share(self, folder: Path, show: Show) -> str:
         """The user's folder itself."""
-        return str(found.folder)
+        return str(folder)
 
     def bring_back(self, folder: Path) -> list[str]:
         """It is all there."""

@@ -24,6 +24,7 @@ WORK = "/work"  # the folder of a program, shared by all nodes
 LIBRARY = "/cluster/lib"  # this package as nodes need it, a folder for each version: kept, with its bytecode
 LOCK = "/tmp/parlab.lock"
 FOLDER_SECONDS = 600  # to copy a folder to the nodes, or back
+PIECE = 1 << 20  # bytes that are to be taken within the deadline of an answer
 TRIES = 2  # to start a launcher
 PARTS = (  # what runs in nodes
     "__init__.py",
@@ -197,7 +198,8 @@ class Exec:
 
     def write(self, data: bytes) -> None:
         self._socket.settimeout(ANSWER_SECONDS)  # an engine that takes nothing any more is an OSError
-        self._socket.sendall(data)
+        for start in range(0, len(data), PIECE):  # a deadline for each: all of a large folder takes longer
+            self._socket.sendall(data[start : start + PIECE])
 
     def lines(self) -> Iterator[bytes]:
         rest = {1: b"", 2: b""}  # standard output and standard error come in pieces of either
@@ -221,7 +223,11 @@ class Exec:
         reader.start()
         self.shut()
         reader.join(FOLDER_SECONDS)
-        found = {"Running": True} if reader.is_alive() else self._api.exec_inspect(self._exec)
+        found = {"Running": True}
+        until = time.monotonic() + (0 if reader.is_alive() else ANSWER_SECONDS)
+        while found["Running"] and time.monotonic() < until:  # its output ends a little before it does
+            found = self._api.exec_inspect(self._exec)
+            time.sleep(0.02 if found["Running"] else 0)
         self.close()
         code: int | None = None if found["Running"] else found["ExitCode"]
         return code

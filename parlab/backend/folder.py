@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from parlab.errors import UsageError
-from parlab.formatting import plural, size
+from parlab.formatting import Show, plural, size
 
 LEFT_OUT = (".git", "__pycache__")  # folders: of no use there, and large
 MOST_BYTES, MOST_FILES = 512_000_000, 100_000  # it is packed in memory
@@ -37,7 +37,7 @@ def contents(folder: Path) -> Contents:
     root = folder.resolve()
     for path in _walk(folder):
         if path.is_symlink():
-            (files if path.resolve().is_relative_to(root) else out).append(path)
+            (files if _real(path).is_relative_to(root) else out).append(path)
         elif path.is_file() or path.is_dir():
             (files if os.access(path, os.R_OK) else unreadable).append(path)
     return Contents(folder, tuple(files), tuple(out), tuple(unreadable))
@@ -58,10 +58,31 @@ def _walk(folder: Path) -> Iterator[Path]:
             path = folder / entry.name
             if not entry.is_dir(follow_symlinks=False):
                 yield path
-            elif entry.name not in LEFT_OUT and not (path / VENV).exists():
-                yield path
-                if os.access(path, os.R_OK | os.X_OK):
-                    yield from _walk(path)
+            elif entry.name not in LEFT_OUT:
+                readable = os.access(path, os.R_OK | os.X_OK)
+                if not (readable and (path / VENV).exists()):
+                    yield path
+                    yield from _walk(path) if readable else ()
+
+
+def _real(path: Path) -> Path:
+    """Where a path leads in the end; of links in a circle that is one of them."""
+    return Path(os.path.realpath(path))
+
+
+def packed(folder: Path, show: Show) -> bytes:
+    """An archive of a folder, for the nodes; says what they will not have. Raises UsageError, also for OSError."""
+    try:
+        found = contents(folder)
+        see_that_it_can_be_copied(found)
+        data = pack(found)
+    except OSError as error:
+        raise UsageError(f"the folder cannot be copied to the nodes: {error}") from error
+    for link in found.out_of_it:
+        show(f"{link.relative_to(folder)} leads out of the folder: the nodes do not see what is there")
+    for path in found.unreadable:
+        show(f"{path.relative_to(folder)} cannot be read: the nodes do not have it")
+    return data
 
 
 def pack(found: Contents) -> bytes:
@@ -73,6 +94,8 @@ def pack(found: Contents) -> bytes:
             if member.islnk():  # a second name of a file: a file of its own there
                 member.type = tarfile.REGTYPE
                 member.size = path.stat().st_size
+            if member.issym() and Path(member.linkname).is_absolute():  # the folder lies elsewhere on a node
+                member.linkname = os.path.relpath(_real(path), _real(path.parent))
             member.uid = member.gid = 1000
             member.uname = member.gname = ""
             member.mode |= 0o600
@@ -96,7 +119,7 @@ def unpack(data: bytes, folder: Path) -> list[str]:
             try:
                 if not path.parent.resolve().is_relative_to(folder.resolve()):
                     raise OSError("it leads out of the folder")
-                if _stays(path, folder):
+                if stays(path, folder):
                     raise OSError("it is of a .git, or of a virtual environment")
                 _make_room(path)
                 archive.extract(member, folder, filter="data")
@@ -105,8 +128,8 @@ def unpack(data: bytes, folder: Path) -> list[str]:
     return complaints
 
 
-def _stays(path: Path, folder: Path) -> bool:
-    """Whether it is of a folder that is left out."""
+def stays(path: Path, folder: Path) -> bool:
+    """Whether a path below a folder is of what does not go to the nodes."""
     parts = path.relative_to(folder).parts
     inside = (folder.joinpath(*parts[:count]) for count in range(1, len(parts) + 1))
     return any(part in LEFT_OUT for part in parts) or any((one / VENV).exists() for one in inside)

@@ -14,7 +14,7 @@ from parlab.results.record import Run
 from parlab.results.store import as_text, keep
 from parlab.run.job import EXIT_OURS, run_job
 from parlab.run.job_record import record
-from parlab.run.request import JobRequest
+from parlab.run.job_request import JobRequest, check_out
 from parlab.terminal.job import in_six_lines
 from parlab.terminal.live import Silence
 
@@ -37,10 +37,11 @@ def tell(text: str) -> None:
 
 def run_program(request: JobRequest) -> None:
     """Run a program, tell what came of it, and exit with its code; a failure of ours exits with 125."""
-    observer, now = Told(), datetime.now().astimezone()
+    observer, now = Silence() if request.quiet else Told(), datetime.now().astimezone()
     ask = request.ask
     try:
         backend = open_backend(request.backend, request.cluster, observer.say)
+        check_out(ask, backend.name)  # it may have been chosen for want of an engine
         outcome = run_job(ask, backend, observer)
         run = record(ask, outcome, backend, now)
     except (UsageError, Interrupted):

@@ -19,7 +19,7 @@ def fill(folder: Path, note: Path) -> int:
     """Empty the folder, unpack what comes, and note how it is; the exit code."""
     for path in folder.iterdir():
         if path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path, ignore_errors=True)
+            _remove(path)
         else:
             path.unlink(missing_ok=True)
     done = subprocess.run(["tar", "--extract", "--file", "-", "--directory", str(folder)], check=False)
@@ -27,10 +27,18 @@ def fill(folder: Path, note: Path) -> int:
     return done.returncode
 
 
+def _remove(tree: Path) -> None:
+    """Remove a folder with all that is in it, also what may not be written to."""
+    for root, _, _ in os.walk(tree):  # a folder is listed before those in it are
+        Path(root).chmod(0o700)
+    shutil.rmtree(tree)
+
+
 def changed(folder: Path, note: Path) -> int:
     """Pack what is new or has changed; the exit code."""
     before = json.loads(note.read_text())
-    names = [name for name in _files(folder) if before.get(name) != _facts(folder / name)]
+    facts = ((name, _facts(folder / name)) for name in _files(folder))
+    names = [name for name, found in facts if found is not None and before.get(name) != found]
     argv = [
         "tar",
         "--create",
@@ -60,11 +68,14 @@ def _files(folder: Path) -> Iterator[str]:
             yield str((here / name).relative_to(folder))
 
 
-def _facts(path: Path) -> list[int | str]:
-    """What tells whether a file has changed."""
-    found = path.lstat()
-    if path.is_symlink():
-        return [str(path.readlink())]
+def _facts(path: Path) -> list[int | str] | None:
+    """What tells whether a file has changed; None of one that has gone meanwhile."""
+    try:
+        found = path.lstat()
+        if path.is_symlink():
+            return [str(path.readlink())]
+    except FileNotFoundError:
+        return None
     return [] if path.is_dir() else [found.st_size, found.st_mtime_ns, found.st_ino, found.st_mode]
 
 

@@ -4,6 +4,7 @@ Limits come on when every rank has booted: of MPI, when it is through MPI_Init. 
 rank that failed first; what the others say of that is not. Everything that waits has a deadline.
 """
 
+import json
 import secrets
 import time
 from contextlib import suppress
@@ -11,10 +12,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from parlab.backend.base import Backend
-from parlab.backend.engine import FAILURES
-from parlab.backend.folder import contents
+from parlab.backend.engine import FAILURES, describe
 from parlab.backend.session import Session
-from parlab.errors import EXIT_CLOSED_PIPE, RunError, UsageError
+from parlab.errors import EXIT_CLOSED_PIPE, RunError
+from parlab.formatting import size
 from parlab.host.signals import undisturbed
 from parlab.model.case import PYTHON
 from parlab.model.job import Job
@@ -36,7 +37,7 @@ LOOK_SECONDS = 4.0
 STOP_SECONDS = 5.0
 END_SECONDS = 3.0
 LOOK_UP_SECONDS = 0.5  # from what ranks say, to whether anybody reads it
-READER_SECONDS = 30.0  # for whoever reads our output, at the end
+READER_SECONDS = 120.0  # for whoever reads our output to take some of it, once the program has ended
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,12 @@ class Outcome:
     startup_s: float = 0.0
     wall_s: float = 0.0
 
+    def lose(self, said: list[str]) -> None:
+        """Tell what of the program's work is lost: then it has not gone well, even where the program says so."""
+        self.said += said
+        if self.code == 0:
+            self.code, self.whose = EXIT_OURS, "parlab's: the program itself ended well"
+
 
 def run_job(ask: Ask, backend: Backend, observer: Observer) -> Outcome:
     """Run a program; what it changed in its folder is brought back, whatever came of it. Raises ParlabError."""
@@ -83,42 +90,35 @@ def _in_session(ask: Ask, backend: Backend, session: Session, observer: Observer
     clean = False
     try:
         backend.set_limits(ask.spec, None)
-        folder = _shared(ask, backend, observer)
+        folder = backend.share(ask.folder, observer.say)
         try:
             outcome = _Run(ask, backend, session, observer, folder).outcome()
             clean = True
         finally:
             with undisturbed():
-                if clean:
-                    _bring_back(ask, backend, observer)
-                else:
-                    with suppress(*FAILURES):  # the first error is the one to be told
+                if not clean:  # the first error is the one to be told
+                    with suppress(*FAILURES):
                         backend.stop()
+                    with suppress(*FAILURES):
                         backend.set_limits(ask.spec, None)
-                        _bring_back(ask, backend, observer)
+                lost = _bring_back(ask, backend)
+                if not clean:
+                    for line in lost:
+                        observer.say(line)
+                elif lost:
+                    outcome.lose(lost)
     finally:
         with undisturbed(), suppress(*FAILURES):
             backend.set_limits(ask.spec, ask.spec.node_cpus)
     return outcome
 
 
-def _shared(ask: Ask, backend: Backend, observer: Observer) -> str:
-    """Have the folder on the nodes; its path there. Raises UsageError for one that cannot be read."""
+def _bring_back(ask: Ask, backend: Backend) -> list[str]:
+    """Bring back what is new in the folder; what could not be, and why."""
     try:
-        found = contents(ask.folder)
-        folder = backend.share(found)
-    except OSError as error:
-        raise UsageError(f"the folder cannot be copied to the nodes: {error}") from error
-    for link in found.out_of_it:
-        observer.say(f"{link.relative_to(ask.folder)} leads out of the folder: the nodes do not see what is there")
-    for path in found.unreadable:
-        observer.say(f"{path.relative_to(ask.folder)} cannot be read: the nodes do not have it")
-    return folder
-
-
-def _bring_back(ask: Ask, backend: Backend, observer: Observer) -> None:
-    for line in backend.bring_back(ask.out):
-        observer.say(line)
+        return backend.bring_back(ask.out)
+    except FAILURES as error:
+        return [describe(error)]
 
 
 class _Run:
@@ -137,24 +137,36 @@ class _Run:
         try:
             self._start()
             started = time.monotonic()
-            outcome = self._to_the_end(started + self._ask.seconds)
+            self._output.until = started + self._ask.seconds
+            outcome = self._to_the_end(self._output.until)
         except BaseException:
             with undisturbed(), suppress(*FAILURES):  # while supervisors live, they know all that is to be ended
                 self._stop()
             raise
         finally:
             self._output.finish(READER_SECONDS)
+        if self._output.failure and not self._output.lost:
+            outcome.lose([self._output.failure])
+        if self._output.lost:
+            outcome.lose([f"{size(self._output.lost)} of output are lost: nobody has read them"])
         outcome.startup_s, outcome.wall_s = started - began, time.monotonic() - started
         outcome.ended = sorted(self._talk.ended.values(), key=lambda end: end.rank)
         outcome.limits, outcome.nodes = self._limits, self._talk.collected.node_of
+        for end in outcome.ended:
+            if end.left and not end.stopped:
+                where = f"rank {end.rank} on {self._talk.node(end.rank)}"
+                outcome.said.append(f"{where} left {', '.join(sorted(set(end.left)))} running; it was ended")
         return outcome
 
     def _start(self) -> None:
         ask, talk, case = self._ask, self._talk, self._ask.job.case
         placement = self._backend.placement(ask.spec.nodes)
-        own = {"PARLAB_FOLDER": self._folder, "PARLAB_RUN": secrets.token_hex(8)}
-        path = {"PARLAB_PYTHONPATH": ask.job.env["PYTHONPATH"]} if "PYTHONPATH" in ask.job.env else {}
-        env = {**OPEN_MPI, **scale(ask.spec, case), **ask.job.env, **placement.env, **own, **path}
+        own = {
+            "PARLAB_FOLDER": self._folder,
+            "PARLAB_RUN": secrets.token_hex(8),
+            "PARLAB_ENV": json.dumps(ask.job.env),  # not as they are: PATH, say, is not for mpiexec
+        }
+        env = {**OPEN_MPI, **scale(ask.spec, case), **placement.env, **own}
         when = PYTHON if ask.job.launch == PYTHON else "mpi4py.MPI"
         rank = ("-m", "parlab.node.supervisor", when, *ask.job.command)
         talk.send(Launch(mpiexec(placement, ask.spec, case, (*env, "PARLAB_CONTROL"), rank), env))
@@ -169,7 +181,7 @@ class _Run:
         talk = self._talk
         while len(talk.ended) < talk.ranks and not self._failed() and not self._output.closed:
             event = talk.next_event(min(until, time.monotonic() + LOOK_UP_SECONDS))
-            if event is None and time.monotonic() >= until:
+            if time.monotonic() >= until and len(talk.ended) < talk.ranks:
                 return self._out_of_time()
             if event is None and talk.exit is not None:
                 talk.await_ends(STOP_SECONDS)
@@ -178,6 +190,8 @@ class _Run:
         if self._output.closed:
             self._stop()
             self._finish()
+            if self._output.failure:
+                return Outcome(EXIT_OURS, "parlab's")
             return Outcome(EXIT_CLOSED_PIPE, "parlab's: whoever read the output has closed it")
         if self._failed():
             talk.await_ends(OTHERS_SECONDS)

@@ -6,7 +6,7 @@ Every reader raises UsageError, which names the option and what it takes.
 import math
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -14,16 +14,11 @@ from pathlib import Path
 
 from parlab.backend.registry import backend_names
 from parlab.errors import UsageError
-from parlab.model.case import FUTURES, MPI, PYTHON
-from parlab.model.job import Job
 from parlab.model.spec import Spec
-from parlab.run.job import Ask
 
 MOST_NODES = 64
 MOST_CORES = 64
 MOST_REPEATS = 100
-MOST_RANKS = 256
-MOST_SECONDS = 7 * 24 * 3600
 SLOWEST = Fraction(1, 64)
 UNIT_SECONDS = (0.001, 60.0)
 
@@ -92,115 +87,6 @@ def read_outputs(
     )
 
 
-@dataclass(frozen=True)
-class JobRequest:
-    """What is asked of a program, and where it is to run."""
-
-    ask: Ask
-    cluster: str = "default"
-    backend: str | None = None
-    json: Path | None = None
-    junit: Path | None = None
-    quiet: bool = False
-
-
-def read_job(
-    words: Sequence[str],
-    *,
-    module: str | None,
-    mpi: bool,
-    futures: bool,
-    nodes: str,
-    cores: str,
-    speed: str,
-    ranks: str | None,
-    env: Sequence[str],
-    folder: str,
-    out: str | None,
-    timeout: str,
-    no_limits: bool,
-    tag: bool,
-    cluster: str,
-    backend: str | None,
-    json: str | None,
-    junit: str | None,
-    quiet: bool,
-) -> JobRequest:
-    """Read the options of `run` as they were typed, and the program with its arguments behind them."""
-    if mpi and futures:
-        raise UsageError("--mpi and --futures are two ways of starting it: give one of them")
-    spec = read_cluster_spec(nodes, cores, speed)
-    launch = MPI if mpi else FUTURES if futures else PYTHON
-    if launch == PYTHON and (spec.nodes > 1 or ranks is not None):
-        raise UsageError("without --mpi or --futures a program is one process on one node: no --nodes, no --ranks")
-    where = read_folder("--dir", folder)
-    job = Job(
-        ("-m", module, *words) if module is not None else _program(words, where),
-        launch,
-        1 if launch == PYTHON else spec.virtual_cores if ranks is None else _read_whole("--ranks", ranks, MOST_RANKS),
-        dict(map(_variable, env)),
-    )
-    ask = Ask(
-        job,
-        spec,
-        where,
-        where if out is None else read_folder("--out", out),
-        read_seconds("--timeout", timeout),
-        limits=not no_limits,
-        tag=tag,
-    )
-    if backend == "embedded" and ask.out != ask.folder:
-        raise UsageError("--out is for a cluster: embedded, a program runs in the folder itself, and writes there")
-    return JobRequest(
-        ask,
-        read_cluster(cluster),
-        None if backend is None else read_backend(backend),
-        read_output("--json", json),
-        read_output("--junit", junit),
-        quiet,
-    )
-
-
-def _program(words: Sequence[str], folder: Path) -> tuple[str, ...]:
-    """The program as the nodes find it, from their folder, and its arguments."""
-    if not words:
-        raise UsageError("run needs a PROGRAM, or -m MODULE")
-    path = Path(words[0])
-    if not path.is_file():
-        raise UsageError(f"there is no program {words[0]!r}")
-    try:
-        below = path.absolute().relative_to(folder)
-    except ValueError:
-        raise UsageError(
-            f"{words[0]} lies outside of {folder}, the folder that the nodes see: --dir names another"
-        ) from None
-    return (str(below), *words[1:])
-
-
-def _variable(text: str) -> tuple[str, str]:
-    name, equals, value = text.partition("=")
-    if not equals or not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
-        raise UsageError(f"--env takes NAME=VALUE, not {text!r}")
-    if name.startswith("PARLAB_"):
-        raise UsageError(f"--env takes no {name}: variables of that name are parlab's own")
-    return name, value
-
-
-def read_folder(option: str, text: str) -> Path:
-    """Read the name of a folder that is there."""
-    path = Path(text).absolute()
-    if not path.is_dir():
-        raise UsageError(f"{option} takes a folder, not {text!r}")
-    return path
-
-
-def read_seconds(option: str, text: str) -> float:
-    """Read a deadline in seconds."""
-    if not re.fullmatch(r"[0-9]{1,7}(\.[0-9]{1,3})?", text) or not 1 <= float(text) <= MOST_SECONDS:
-        raise UsageError(f"{option} takes seconds from 1 to {MOST_SECONDS}, not {text!r}")
-    return float(text)
-
-
 def read_setting(name: str, text: str) -> tuple[int, ...]:
     """Read `4,8`, the values of a setting; what a lab can bear of it is the lab's to say (run/plan.py)."""
     return _read_wholes(f"--{name}", text, 0, None)
@@ -208,7 +94,7 @@ def read_setting(name: str, text: str) -> tuple[int, ...]:
 
 def read_cluster_spec(nodes: str, cores: str, speed: str) -> Spec:
     """Read the size of a cluster; its unit is of no meaning."""
-    return Spec(_read_whole("--nodes", nodes, MOST_NODES), read_cores(cores), read_speed(speed), unit=1.0)
+    return Spec(read_whole("--nodes", nodes, MOST_NODES), read_cores(cores), read_speed(speed), unit=1.0)
 
 
 def read_sizes(text: str) -> tuple[int, ...]:
@@ -218,10 +104,11 @@ def read_sizes(text: str) -> tuple[int, ...]:
 
 def read_cores(text: str) -> int:
     """Read the number of virtual cores a node."""
-    return _read_whole("--cores", text, MOST_CORES)
+    return read_whole("--cores", text, MOST_CORES)
 
 
-def _read_whole(option: str, text: str, most: int) -> int:
+def read_whole(option: str, text: str, most: int) -> int:
+    """Read a whole number from 1 on."""
     value = _whole(text, most)
     if value is None:
         raise UsageError(f"{option} takes a whole number from 1 to {most}, not {text!r}")
@@ -284,7 +171,7 @@ def read_backend(text: str) -> str:
 
 def read_repeat(text: str) -> int:
     """Read how many times each case is to be launched."""
-    return _read_whole("--repeat", text, MOST_REPEATS)
+    return read_whole("--repeat", text, MOST_REPEATS)
 
 
 def read_output(option: str, text: str | None) -> Path | None:

@@ -71,3 +71,17 @@ def test_ten_thousand_files_and_a_long_line(cluster: Cluster, tmp_path: Path) ->
     (tmp_path / "own.py").write_text(code)
     done = start(tmp_path, "run", "--cluster", NAME, "own.py")
     assert done.stdout == b"10000\n" + b"x" * 1_000_000 + b"\n", done.stderr.decode()[-500:]
+
+
+def test_a_folder_that_may_not_be_written_to_is_gone_in_the_next_run(cluster: Cluster, tmp_path: Path) -> None:
+    (tmp_path / "own.py").write_text("import os; os.mkdir('d'); open('d/f', 'w').close(); os.chmod('d', 0o555)")
+    (tmp_path / "look.py").write_text("import os; print(sorted(os.listdir()))")
+    first, second = tmp_path / "first", tmp_path / "second"
+    for folder, name in ((first, "own.py"), (second, "look.py")):
+        folder.mkdir()
+        (folder / name).write_text((tmp_path / name).read_text())
+    for folder, name, said in ((first, "own.py", b""), (second, "look.py", b"['look.py']\n")):
+        done = start(folder, "run", "--cluster", NAME, name)
+        assert done.returncode == 0, done.stderr.decode()
+        assert done.stdout == said
+    assert (first / "d/f").exists()

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -128,3 +129,73 @@ def test_a_reader_that_goes_ends_it(program: Write) -> None:
         assert process.stdout.readline() == b"y" * 1000 + b"\n"
         process.stdout.close()
         assert process.wait(PATIENCE * 20) == 141
+
+
+@pytest.mark.parametrize("name", ["-c.py", "deep/../own.py"])
+def test_a_program_is_found_by_whatever_name_it_has(name: str, program: Write) -> None:
+    folder = program("print('found')")
+    (folder / "deep").mkdir()
+    (folder / "-c.py").write_text("print('found')")
+    assert embedded(folder, "--", name).stdout == b"found\n"
+
+
+def test_a_slow_reader_gets_all_of_it(program: Write) -> None:
+    folder = program("import sys; sys.stdout.write('x' * 3_000_000)")
+    with started(folder) as process:
+        assert process.stdout is not None
+        time.sleep(1.0)
+        got = 0
+        while piece := process.stdout.read(500_000):
+            got += len(piece)
+            time.sleep(0.2)
+    assert got == 3_000_000
+    assert process.returncode == 0
+
+
+@pytest.mark.parametrize("reads", [True, False])
+def test_a_program_that_never_stops_writing_is_ended_by_its_deadline(reads: bool, program: Write) -> None:
+    folder = program("while True: print('x' * 1000)")
+    command = [sys.executable, "-m", "parlab", "run", "--backend", "embedded", "--timeout", "2", "own.py"]
+    env = {**os.environ, "PYTHONPATH": str(ROOT)}
+    read_end, write_end = os.pipe()
+    with subprocess.Popen(command, cwd=folder, env=env, stdout=write_end, stderr=subprocess.PIPE) as process:
+        os.close(write_end)
+        began = time.monotonic()
+        while reads and os.read(read_end, 1 << 20):
+            pass
+        while process.poll() is None and time.monotonic() < began + 15 * PATIENCE:
+            time.sleep(0.1)
+            if time.monotonic() > began + 8:  # the deadline is over by then: let what waits to be written go
+                os.set_blocking(read_end, False)
+                with suppress(BlockingIOError):
+                    os.read(read_end, 1 << 20)
+        assert process.stderr is not None
+        said = process.stderr.read().decode()
+    os.close(read_end)
+    assert process.returncode == 124, said
+    assert "own.py:1" in said
+
+
+def test_orphans_that_have_ended_do_not_stay(program: Write) -> None:
+    code = """
+import os, subprocess, sys, time
+for _ in range(3):
+    subprocess.run([sys.executable, "-c", "import subprocess, sys; subprocess.Popen(['true'])"])
+time.sleep(1.0)
+pids = filter(str.isdigit, os.listdir("/proc"))
+states = [open(f"/proc/{pid}/stat").read().rpartition(")")[2].split()[:2] for pid in pids]
+print(sum(state == "Z" and int(parent) == os.getppid() for state, parent in states))
+"""
+    assert embedded(program(code), "own.py").stdout == b"0\n"
+
+
+def test_a_variable_is_the_programs_alone_and_what_it_leaves_running_is_named(program: Write) -> None:
+    code = """
+import os, subprocess
+print(os.environ["PATH"], os.environ["TMPDIR"])
+subprocess.Popen(["/bin/sleep", "1000"])
+"""
+    done = embedded(program(code), "--env", "PATH=/nowhere", "--env", "TMPDIR=/nowhere/else", "own.py")
+    assert done.stdout == b"/nowhere /nowhere/else\n", done.stderr
+    assert "rank 0 on simulated-1 left /bin/sleep 1000 running; it was ended" in done.stderr.decode()
+    assert done.returncode == 0

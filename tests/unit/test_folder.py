@@ -147,3 +147,18 @@ def test_a_second_name_a_pipe_and_a_link_elsewhere_are_not_written_through(tmp_p
     assert (outside / "backup").read_text() == "old"
     assert (outside / "latest").is_symlink()
     assert (folder / "file").read_bytes() == (folder / "log").read_bytes() == b"new"
+
+
+def test_links_in_a_circle_go_along_and_absolute_ones_lead_to_the_same_file_there(tmp_path: Path) -> None:
+    there = tmp_path / "there"
+    folder = tmp_path / "folder"
+    (folder / "deep").mkdir(parents=True)
+    there.mkdir()
+    (folder / "file").write_text("x")
+    (folder / "deep/link").symlink_to(folder / "file")
+    (folder / "circle").symlink_to("elcric")
+    (folder / "elcric").symlink_to("circle")
+    assert unpack(pack(contents(folder)), there) == []
+    assert str((there / "deep/link").readlink()) == "../file"
+    assert (there / "deep/link").read_text() == "x"
+    assert str((there / "circle").readlink()) == "elcric"

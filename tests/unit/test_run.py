@@ -9,7 +9,10 @@ from tests.own_programs import start
 
 @pytest.fixture
 def program(tmp_path: Path) -> Path:
-    (tmp_path / "hello.py").write_text("print('hello')\n")
+    for folder in (".", ".venv", ".git"):
+        (tmp_path / folder).mkdir(exist_ok=True)
+        (tmp_path / folder / "hello.py").write_text("print('hello')\n")
+    (tmp_path / ".venv/pyvenv.cfg").touch()
     return tmp_path
 
 
@@ -41,6 +44,11 @@ def refused(folder: Path, *words: str) -> str:
         (["--nodez", "2", "hello.py"], "run has no option '--nodez'; did you mean --nodes"),
         (["--backend", "cloud", "hello.py"], "--backend takes"),
         (["--timeout"], "--timeout needs a value"),
+        (["hello.py", "\udcff"], "arguments are UTF-8 here"),
+        (["--env", "X=\udcff", "hello.py"], "arguments are UTF-8 here"),
+        ([".venv/hello.py"], "is of a folder that does not go to the nodes"),
+        ([".git/hello.py"], "is of a folder that does not go to the nodes"),
+        (["--backend", "embedded", "--out", ".git", "hello.py"], "--out is for a cluster"),
     ],
 )
 def test_bad_input_is_told_in_one_line(words: list[str], said: str, program: Path) -> None:

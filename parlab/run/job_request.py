@@ -1,0 +1,153 @@
+"""What `run` was asked for: a program, its arguments, and how it is to be run; read once, into frozen values.
+
+Every reader raises UsageError, which names the option and what it takes.
+"""
+
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from parlab.backend.folder import stays
+from parlab.errors import UsageError
+from parlab.model.case import FUTURES, MPI, PYTHON
+from parlab.model.job import Job
+from parlab.run.job import Ask
+from parlab.run.request import read_backend, read_cluster, read_cluster_spec, read_output, read_whole
+
+MOST_RANKS = 256
+MOST_SECONDS = 7 * 24 * 3600
+
+
+@dataclass(frozen=True)
+class JobRequest:
+    """What is asked of a program, and where it is to run."""
+
+    ask: Ask
+    cluster: str = "default"
+    backend: str | None = None
+    json: Path | None = None
+    junit: Path | None = None
+    quiet: bool = False
+
+
+def read_job(
+    words: Sequence[str],
+    *,
+    module: str | None,
+    mpi: bool,
+    futures: bool,
+    nodes: str,
+    cores: str,
+    speed: str,
+    ranks: str | None,
+    env: Sequence[str],
+    folder: str,
+    out: str | None,
+    timeout: str,
+    no_limits: bool,
+    tag: bool,
+    cluster: str,
+    backend: str | None,
+    json: str | None,
+    junit: str | None,
+    quiet: bool,
+) -> JobRequest:
+    """Read the options of `run` as they were typed, and the program with its arguments behind them."""
+    if mpi and futures:
+        raise UsageError("--mpi and --futures are two ways of starting it: give one of them")
+    spec = read_cluster_spec(nodes, cores, speed)
+    launch = MPI if mpi else FUTURES if futures else PYTHON
+    if launch == PYTHON and (spec.nodes > 1 or ranks is not None):
+        raise UsageError("without --mpi or --futures a program is one process on one node: no --nodes, no --ranks")
+    for word in (*words, *env):
+        if not word.isprintable() and any("\ud800" <= letter <= "\udfff" for letter in word):
+            raise UsageError(f"a program's arguments are UTF-8 here, not {word!r}")
+    where = read_folder("--dir", folder)
+    job = Job(
+        ("-m", module, *words) if module is not None else _program(words, where),
+        launch,
+        1 if launch == PYTHON else spec.virtual_cores if ranks is None else read_whole("--ranks", ranks, MOST_RANKS),
+        dict(map(_variable, env)),
+    )
+    ask = Ask(
+        job,
+        spec,
+        where,
+        where if out is None else _folder_to_write(out),
+        read_seconds("--timeout", timeout),
+        limits=not no_limits,
+        tag=tag,
+    )
+    check_out(ask, backend)
+    return JobRequest(
+        ask,
+        read_cluster(cluster),
+        None if backend is None else read_backend(backend),
+        read_output("--json", json),
+        read_output("--junit", junit),
+        quiet,
+    )
+
+
+def _program(words: Sequence[str], folder: Path) -> tuple[str, ...]:
+    """The program as the nodes find it, from their folder, and its arguments."""
+    if not words:
+        raise UsageError("run needs a PROGRAM, or -m MODULE")
+    path = Path(words[0])
+    if not path.is_file():
+        raise UsageError(f"there is no program {words[0]!r}")
+    try:
+        below = _absolute(path).relative_to(folder)
+    except ValueError:
+        raise UsageError(
+            f"{words[0]} lies outside of {folder}, the folder that the nodes see: --dir names another"
+        ) from None
+    if stays(folder / below, folder):
+        raise UsageError(
+            f"{words[0]} is of a folder that does not go to the nodes: .git, __pycache__, or an environment"
+        )
+    return (f"./{below}" if str(below).startswith("-") else str(below), *words[1:])
+
+
+def check_out(ask: Ask, backend: str | None) -> None:
+    """Refuse --out where the folder is the user's own."""
+    if backend == "embedded" and ask.out != ask.folder:
+        raise UsageError("--out is for a cluster: embedded, a program runs in the folder itself, and writes there")
+
+
+def _folder_to_write(text: str) -> Path:
+    path = read_folder("--out", text)
+    if not os.access(path, os.W_OK | os.X_OK):
+        raise UsageError(f"--out: {text} cannot be written to")
+    return path
+
+
+def _variable(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals or not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
+        raise UsageError(f"--env takes NAME=VALUE, not {text!r}")
+    if name.startswith("PARLAB_"):
+        raise UsageError(f"--env takes no {name}: variables of that name are parlab's own")
+    return name, value
+
+
+def _absolute(path: Path) -> Path:
+    """Without `..`, and with links as they are typed: the nodes know them by these names."""
+    return Path(os.path.normpath(path.absolute()))
+
+
+def read_folder(option: str, text: str) -> Path:
+    """Read the name of a folder that is there."""
+    path = _absolute(Path(text))
+    if not path.is_dir():
+        raise UsageError(f"{option} takes a folder, not {text!r}")
+    return path
+
+
+def read_seconds(option: str, text: str) -> float:
+    """Read a deadline in seconds."""
+    if not re.fullmatch(r"[0-9]{1,7}(\.[0-9]{1,3})?", text) or not 1 <= float(text) <= MOST_SECONDS:
+        raise UsageError(f"{option} takes seconds from 1 to {MOST_SECONDS}, not {text!r}")
+    return float(text)
