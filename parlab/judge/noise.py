@@ -15,7 +15,18 @@ from parlab.model.reading import Host, NodeReading
 from parlab.model.span import Span
 from parlab.model.spec import Spec
 from parlab.results.record import MeasuredCase, NodeRecord, Repeat
-from parlab.thresholds import FEW_TICKS_S, FOREIGN, FULL, IDLE_NONE, OTHERS, STOLEN, UNDELIVERED, UNDELIVERED_S
+from parlab.thresholds import (
+    FEW_TICKS_S,
+    FOREIGN,
+    FULL,
+    HELD_UP,
+    HELD_UP_S,
+    IDLE_NONE,
+    OTHERS,
+    STOLEN,
+    UNDELIVERED,
+    UNDELIVERED_S,
+)
 
 
 @dataclass(frozen=True)
@@ -171,6 +182,12 @@ def disturbances(repeat: Repeat, spec: Spec) -> Iterator[Disturbance]:
             f"something else used {found.others * found.cpus:.1f} of the host's {found.cpus} CPUs; none was idle "
             f"in {percent(found.full, 0)} of the time",
             close,
+        )
+    held_up_s, used = sum(span.held_up_s for span in repeat.spans), sum(span.cpu_s for span in repeat.spans)
+    if held_up_s > HELD_UP * used and held_up_s > HELD_UP_S * float(spec.speed):
+        yield Disturbance(
+            f"the machine stood still while tasks computed, for {percent(held_up_s / used)} of their CPU time",
+            "it is a virtual one, under others that are busy: run it when they are idle, or on another machine",
         )
     lacking = undelivered(repeat, spec)
     if lacking is not None and lacking > UNDELIVERED and lacking * (repeat.measured_s or 0.0) > UNDELIVERED_S:

@@ -31,6 +31,7 @@ class Span:
     `cpu_s` is CPU time of the thread, `process_cpu_s` that of its whole process; what burns did ahead (task/pace.py)
     counts for the task that makes use of it. `waited_s` was spent in `wait`. `run_delay_s` is how long the thread was
     ready to run and did not: it was throttled, or others ran; None where the kernel does not say (task/delay.py).
+    `held_up_s` is CPU time of the thread that it was charged while the machine under it stood still (task/pace.py).
     """
 
     submitted: float
@@ -47,6 +48,7 @@ class Span:
     thread: int
     outcome: str = OK  # or the name of the exception that it raised
     phases: tuple[Phase, ...] = ()
+    held_up_s: float = 0.0
 
     @property
     def waiting_s(self) -> float:

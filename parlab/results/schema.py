@@ -13,7 +13,7 @@ from typing import Any
 # 4  handout; marks
 # 5  other names: run_delay_s (was stalled_s), foreign (strangers), metrics (figures), required (must), breakdown
 #    (account) with contended (held_back) and transfer (on_the_way); nodes of a case, by name
-# 6  claims with holds, margin and rests_on; the answer `undecided`; lab_file in the environment
+# 6  claims with holds, margin and rests_on; the answer `undecided`; lab_file in the environment; held_up_s of spans
 SCHEMA = 6
 
 Document = dict[str, Any]

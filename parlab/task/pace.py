@@ -34,6 +34,7 @@ from parlab.model.spec import PERIOD
 
 GRAIN = 0.004  # seconds; leads shorter than this are not slept off one by one: a wake-up costs CPU
 STEP = 250  # additions between two looks at the clock: about 10 microseconds of a host core
+HELD_UP = 0.0005  # CPU seconds for a step, and a sleep before it: so many are no work, and no slow machine either
 
 
 @dataclass(frozen=True)
@@ -106,6 +107,7 @@ class _OfThread(threading.local):
 
     waited_s = 0.0
     ahead_s = 0.0  # CPU seconds that count for its next burn
+    held_up_s = 0.0  # CPU seconds that it was charged for steps which do not take so long
 
 
 class VirtualCore:
@@ -159,6 +161,10 @@ class VirtualCore:
         """Seconds that the calling thread has spent in `wait` so far."""
         return self._mine.waited_s
 
+    def held_up_s(self) -> float:
+        """CPU seconds that the calling thread was charged in burns while the machine under it stood still."""
+        return self._mine.held_up_s
+
     def cpu_s(self) -> tuple[float, float]:
         """CPU seconds so far of the calling thread and of its process, without what burns have done ahead."""
         return self._clocks.thread_time() - self._mine.ahead_s, self._clocks.process_time() - self._ahead_s
@@ -178,13 +184,18 @@ class VirtualCore:
         It computes less by what the thread's burns have done ahead.
         """
         self.resume()
-        end = self._clocks.thread_time() - self._mine.ahead_s + units * self.scale.unit * self.scale.speed
+        before = self._clocks.thread_time()
+        end = before - self._mine.ahead_s + units * self.scale.unit * self.scale.speed
         self._count_ahead(0.0)
         number = 0
         while True:
             lead = self._advance()
             # Only a look after the lead was taken tells whether what is in it goes beyond this burn.
-            if (over := self._clocks.thread_time() - end) >= 0:
+            now = self._clocks.thread_time()
+            if now - before > HELD_UP:
+                self._mine.held_up_s += now - before
+            before = now
+            if (over := now - end) >= 0:
                 break
             if lead > GRAIN:
                 self._clocks.sleep(lead)

@@ -123,7 +123,7 @@ class _Measurement:
         self._phases: list[Phase] = []
         self._outer = record_into(self._phases)
         resume()
-        self._waited, self._delayed = core().waited_s(), run_delay_s()
+        self._waited, self._held_up, self._delayed = core().waited_s(), core().held_up_s(), run_delay_s()
         self._started, (self._thread, self._process) = time.monotonic(), core().cpu_s()
 
     def stamps(self, outcome: str) -> Stamps:
@@ -133,7 +133,8 @@ class _Measurement:
         run_delay = None if delayed is None or self._delayed is None else delayed - self._delayed
         record_into(self._outer)
         spent = thread - self._thread, process - self._process, core().waited_s() - self._waited, run_delay
-        place = *_place(), threading.get_ident(), outcome, tuple(self._phases)
+        held_up = core().held_up_s() - self._held_up
+        place = *_place(), threading.get_ident(), outcome, tuple(self._phases), held_up
         return (self._submitted, self._started, finished), spent + place
 
 

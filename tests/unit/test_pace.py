@@ -287,3 +287,11 @@ def test_cpu_that_measuring_takes_is_no_work_of_the_virtual_core() -> None:
         assert apart(process_time) >= 0, "nobody measures in a forked child"
     finally:
         pace.count_measuring(0.0)
+
+
+@pytest.mark.parametrize("still_s", [0.0, 0.004])
+def test_what_a_machine_that_stands_still_charges_is_counted(still_s: float) -> None:
+    host = Host(still_at=7.01, still_s=still_s)
+    core = host.core()
+    core.burn(1)
+    assert core.held_up_s() == pytest.approx(still_s, rel=0.01)

@@ -82,6 +82,16 @@ def test_stolen_time_is_not_quiet() -> None:
     assert "another machine" in found.cure
 
 
+@pytest.mark.parametrize(("share", "answer"), [(0.01, YES), (0.05, NO)])
+def test_a_machine_that_stands_still_is_not_quiet(share: float, answer: Answer) -> None:
+    made = on()
+    own = tuple(replace(one, held_up_s=share * one.cpu_s) for one in made.spans)
+    found = judged(replace(made, spans=own)).quiet
+    assert found.answer is answer
+    if answer is NO:
+        assert "the machine stood still while tasks computed, for 5.0 % of their CPU time" in found.evidence
+
+
 def test_cpu_that_was_owed_and_not_delivered_is_not_quiet() -> None:
     found = judged(on(delivered=0.9, run_delay_s=0.1)).quiet
     assert found.answer is NO
