@@ -140,6 +140,13 @@ def run(
         jobs.run_program(request)
 
 
+@task(auto_shortflags=False, help=CLUSTER)
+def why(_: Context, cluster: str = "default") -> None:
+    """Tell what each rank of a running program is at."""
+    with exiting():
+        jobs.why(read_cluster(cluster))
+
+
 @task
 def labs(_: Context) -> None:
     """List the labs in teaching order, with their questions."""
@@ -258,7 +265,7 @@ def pin(_: Context) -> None:
         develop.write_locks()
 
 
-namespace = Collection(labs, run, up, down, status, shell, results, compare, export, image, auto_dash_names=False)
+namespace = Collection(labs, run, why, up, down, status, shell, results, compare, export, image, auto_dash_names=False)
 namespace.add_task(report_task(words_after("report")))
 lab = Collection("lab", all_labs, auto_dash_names=False)  # a lab has one name everywhere: that of its file
 for file in lab_files().values():

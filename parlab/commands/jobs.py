@@ -8,6 +8,7 @@ from parlab.backend.registry import open_backend
 from parlab.commands.labs import write_or_complain
 from parlab.errors import Interrupted, ParlabError, UsageError
 from parlab.host.places import COMMAND, RESULTS, shown
+from parlab.host.questions import ask, heard
 from parlab.host.signals import deferred
 from parlab.results.junit import to_junit
 from parlab.results.record import Run
@@ -35,23 +36,40 @@ def tell(text: str) -> None:
     print(f"parlab: {text}", file=sys.stderr, flush=True)
 
 
+def tell_lines(text: str) -> None:
+    """Print lines of ours on standard error."""
+    for line in text.splitlines():
+        tell(line)
+
+
+def why(cluster: str) -> None:
+    """Print what the programs on a cluster of that name are at, embedded ones, too. Raises UsageError for none."""
+    answers = ask(cluster)
+    if not answers:
+        raise UsageError(f"no program runs on cluster {cluster}: {COMMAND} run starts one")
+    for number, answer in answers.items():
+        if len(answers) > 1:
+            print(f"process {number}:")
+        print(answer or f"it does not answer: it starts, or ends ({COMMAND} run, process {number})")
+
+
 def run_program(request: JobRequest) -> None:
     """Run a program, tell what came of it, and exit with its code; a failure of ours exits with 125."""
     observer, now = Silence() if request.quiet else Told(), datetime.now().astimezone()
-    ask = request.ask
+    asked = request.ask
     try:
         backend = open_backend(request.backend, request.cluster, observer.say)
-        check_out(ask, backend.name)  # it may have been chosen for want of an engine
-        outcome = run_job(ask, backend, observer)
-        run = record(ask, outcome, backend, now)
+        check_out(asked, backend.name)  # it may have been chosen for want of an engine
+        with heard(request.cluster, tell_lines) as questions:
+            outcome = run_job(asked, backend, observer, questions)
+        run = record(asked, outcome, backend, now)
     except (UsageError, Interrupted):
         raise
     except ParlabError as error:
         _exit_as_ours(str(error))
     except FAILURES as error:
         _exit_as_ours(describe(error))
-    for line in outcome.said:
-        tell(line)
+    tell_lines("\n".join(outcome.said))
     with deferred():
         for line in () if request.quiet else in_six_lines(run, outcome):
             tell(line)
@@ -79,7 +97,6 @@ def _keep(run: Run, request: JobRequest) -> list[str]:
 
 
 def _exit_as_ours(said: str) -> None:
-    for line in said.splitlines():
-        tell(line)
+    tell_lines(said)
     tell(f"exit code {EXIT_OURS} is parlab's")
     sys.exit(EXIT_OURS)

@@ -23,6 +23,7 @@ WRITTEN_SECONDS = 2.0  # for a process to write its stacks: of one that has litt
 STILL_SECONDS = 0.1  # a file that has not grown for so long is whole
 COMMAND = 200  # characters of a command
 THREAD = re.compile(r"(Current thread|Thread) 0x")
+ESCAPED = re.compile(r"\\(x[0-9a-f]{2}|u[0-9a-f]{4}|U[0-9a-f]{8})")  # faulthandler writes ASCII
 FRAME = re.compile(r'  File "(?P<file>.*)", line (?P<line>\d+) in (?P<function>.*)')
 
 
@@ -150,7 +151,7 @@ def _stacks(text: str, pid: int, own: Path) -> Iterator[list[Frame]]:
 def _frame(here: Path, name: str, line: int, function: str, own: Path) -> Frame:
     if name.startswith("<"):  # no file: frozen, or typed
         return Frame(name, line, function, "", own=False)
-    file = here / name
+    file = here / ESCAPED.sub(lambda found: chr(int(found[1][1:], 16)), name)
     is_own = file.is_relative_to(own) and "site-packages" not in file.parts
     name = str(file.relative_to(own)) if is_own else str(file)
     return Frame(name, line, function, linecache.getline(str(file), line).strip(), is_own)

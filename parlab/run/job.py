@@ -16,6 +16,7 @@ from parlab.backend.engine import FAILURES, describe
 from parlab.backend.session import Session
 from parlab.errors import EXIT_CLOSED_PIPE, RunError
 from parlab.formatting import size
+from parlab.host.questions import Questions
 from parlab.host.signals import undisturbed
 from parlab.model.case import PYTHON
 from parlab.model.job import Job
@@ -73,26 +74,26 @@ class Outcome:
             self.code, self.whose = EXIT_OURS, "parlab's: the program itself ended well"
 
 
-def run_job(ask: Ask, backend: Backend, observer: Observer) -> Outcome:
+def run_job(ask: Ask, backend: Backend, observer: Observer, questions: Questions) -> Outcome:
     """Run a program; what it changed in its folder is brought back, whatever came of it. Raises ParlabError."""
     with backend.hold(f"run {ask.job.name}", observer.say), backend.ready(observer.say):
         session = backend.session()
         try:
             session.await_launcher(observer.say)
             backend.start(ask.spec, observer.say)
-            return _in_session(ask, backend, session, observer)
+            return _in_session(ask, backend, session, observer, questions)
         finally:
             with undisturbed(), suppress(*FAILURES):
                 session.close()
 
 
-def _in_session(ask: Ask, backend: Backend, session: Session, observer: Observer) -> Outcome:
+def _in_session(ask: Ask, backend: Backend, session: Session, observer: Observer, questions: Questions) -> Outcome:
     clean = False
     try:
         backend.set_limits(ask.spec, None)
         folder = backend.share(ask.folder, observer.say)
         try:
-            outcome = _Run(ask, backend, session, observer, folder).outcome()
+            outcome = _Run(ask, backend, session, observer, folder, questions).outcome()
             clean = True
         finally:
             with undisturbed():
@@ -124,8 +125,10 @@ def _bring_back(ask: Ask, backend: Backend) -> list[str]:
 class _Run:
     """The run itself: its steps, in order."""
 
-    def __init__(self, ask: Ask, backend: Backend, session: Session, observer: Observer, folder: str) -> None:
-        self._ask, self._backend, self._folder = ask, backend, folder
+    def __init__(
+        self, ask: Ask, backend: Backend, session: Session, observer: Observer, folder: str, questions: Questions
+    ) -> None:
+        self._ask, self._backend, self._folder, self._questions = ask, backend, folder, questions
         self._talk = JobTalk(backend, session, ask.spec, ask.job.case, observer)
         self._limits = Limits(backend, ask.spec, self._talk, self._talk.collected, on=ask.limits)
         self._output = streams.Output(self._tag if ask.tag else None, alone=self._talk.ranks == 1)
@@ -183,6 +186,8 @@ class _Run:
             event = talk.next_event(min(until, time.monotonic() + LOOK_UP_SECONDS))
             if time.monotonic() >= until and len(talk.ended) < talk.ranks:
                 return self._out_of_time()
+            if (reply := self._questions.next()) is not None:
+                reply(self._look())
             if event is None and talk.exit is not None:
                 talk.await_ends(STOP_SECONDS)
                 if len(talk.ended) < talk.ranks and not self._failed():
@@ -215,19 +220,24 @@ class _Run:
         return Outcome(code, f"the program's: {where} ended {how(first)}", said)
 
     def _out_of_time(self) -> Outcome:
-        talk = self._talk
-        living = [rank for rank in range(talk.ranks) if rank not in talk.ended]
         with suppress(*FAILURES):
             self._limits.lift()  # who waits for CPU shall answer, too
-        talk.say(LOOK)
-        looked = talk.gather_or_go_on(Looked, len(living), LOOK_SECONDS)
-        answered = {one.rank for one in looked}
-        silent = [rank for rank in living if rank not in answered and rank not in talk.ended]
-        said = explain(looked, list(talk.ended.values()), silent, talk.node)
+        said = self._look()
         self._stop()
         self._finish()
         why = f"parlab's: it had not ended after {self._ask.seconds:g} s, and was ended"
         return Outcome(EXIT_TIMEOUT, why, said.splitlines())
+
+    def _look(self) -> str:
+        """What all ranks are at, in words."""
+        talk = self._talk
+        living = [rank for rank in range(talk.ranks) if rank not in talk.ended]
+        talk.forget(Looked)  # late answers to an earlier question
+        talk.say(LOOK)
+        looked = talk.gather_or_go_on(Looked, len(living), LOOK_SECONDS)
+        answered = {one.rank for one in looked}
+        silent = [rank for rank in living if rank not in answered and rank not in talk.ended]
+        return explain(looked, list(talk.ended.values()), silent, talk.node)
 
     def _stop(self) -> None:
         """End the ranks that still run."""

@@ -68,6 +68,10 @@ class JobTalk:
                 break
         return self._come.pop(kind, [])
 
+    def forget(self, kind: type[Kind]) -> None:
+        """Drop the events of one kind that have come and that nobody has gathered."""
+        self._come.pop(kind, None)
+
     def await_ends(self, seconds: float) -> None:
         """Wait until all ranks have ended, or the time is over."""
         until = time.monotonic() + seconds

@@ -199,3 +199,29 @@ subprocess.Popen(["/bin/sleep", "1000"])
     assert done.stdout == b"/nowhere /nowhere/else\n", done.stderr
     assert "rank 0 on simulated-1 left /bin/sleep 1000 running; it was ended" in done.stderr.decode()
     assert done.returncode == 0
+
+
+def test_a_running_program_is_asked_from_its_terminal_and_from_another_one(program: Write, tmp_path: Path) -> None:
+    folder = program("import time\nprint('there', flush=True)\ntime.sleep(1000)")
+    env = {**os.environ, "PYTHONPATH": str(ROOT), "XDG_STATE_HOME": str(tmp_path / "state")}
+    command = [sys.executable, "-m", "parlab", "run", "--backend", "embedded", "--quiet", "own.py"]
+    why = [sys.executable, "-m", "parlab", "why"]
+    at = "rank 0 on simulated-1 is asleep in own.py:3 (time.sleep(1000))"
+    with subprocess.Popen(command, cwd=folder, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        assert process.stdout.readline() == b"there\n"
+        asked = subprocess.run(why, env=env, capture_output=True, text=True, timeout=60, check=False)
+        process.send_signal(signal.SIGQUIT)
+        said = process.stderr.readline().decode()
+        still_there = process.poll() is None
+        process.terminate()
+        process.wait(30 * PATIENCE)
+    assert asked.stdout.splitlines()[0] == at
+    assert asked.returncode == 0
+    assert said == f"parlab: {at}\n"
+    assert still_there, "who asks only looks"
+    assert process.returncode == 130
+    asked = subprocess.run(why, env=env, capture_output=True, text=True, timeout=60, check=False)
+    assert asked.returncode == 2
+    assert asked.stderr.startswith("usage: no program runs on cluster default")
