@@ -12,7 +12,21 @@ from parlab.course.catalog import lab_files
 from tests.conftest import ROOT, Invoke
 
 NO_ENGINE = "unix:///nowhere/docker.sock"
-COMMANDS = {"labs", "run", "up", "down", "status", "shell", "results", "compare", "report", "export", "image", "test"}
+COMMANDS = {
+    "labs",
+    "run",
+    "why",
+    "up",
+    "down",
+    "status",
+    "shell",
+    "results",
+    "compare",
+    "report",
+    "export",
+    "image",
+    "test",
+}
 MENU = COMMANDS | {"dev.pin", "lab.all"} | {f"lab.{name}" for name in lab_files()}
 
 

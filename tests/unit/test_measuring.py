@@ -34,8 +34,9 @@ def tested(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Tested
     """Run a test file with the mechanism, on a host of which others use so many CPUs."""
     monkeypatch.setattr(measuring, "PAUSE_S", 0.0)
 
-    def run(code: str, *options: str, foreign: float = QUIET) -> pytest.RunResult:
+    def run(code: str, *options: str, foreign: float = QUIET, still: float = 0.0) -> pytest.RunResult:
         monkeypatch.setattr(HostUse, "foreign_cpus", lambda self, later: foreign)
+        monkeypatch.setattr(measuring, "standing_still", lambda: still)
         pytester.makeini("[pytest]\nmarkers = measures: takes times")
         pytester.makepyfile(FILE + code)
         return pytester.runpytest_inprocess("-p", "tests.measuring", "-p", "no:cacheprovider", *options)
@@ -95,6 +96,11 @@ def test_only_a_test_that_takes_times_may_fail_and_only_on_a_busy_host(
 def test_a_test_that_takes_times_is_tried_again_on_a_busy_host(tested: Tested) -> None:
     code = "@pytest.mark.measures\ndef test_it():\n    tries.append(1)\n    assert len(tries) == 3"
     assert counts(tested(code, foreign=BUSY)) == {"passed": 1}
+
+
+def test_a_test_that_takes_times_is_tried_again_on_a_machine_that_stands_still(tested: Tested) -> None:
+    code = "@pytest.mark.measures\ndef test_it():\n    tries.append(1)\n    assert len(tries) == 3"
+    assert counts(tested(code, still=0.05)) == {"passed": 1}
 
 
 def test_time_for_further_tries_ends(tested: Tested, monkeypatch: pytest.MonkeyPatch) -> None:
