@@ -11,6 +11,7 @@ from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
+from docker.api.client import APIClient
 from docker.client import DockerClient
 from docker.utils.socket import frames_iter
 
@@ -145,8 +146,13 @@ def run_in(client: DockerClient, container: str, argv: list[str], seconds: float
     """
     started: str = client.api.exec_create(container, argv, stdout=False, stderr=False)["Id"]
     client.api.exec_start(started, detach=True)
+    return _exit_code(client.api, started, seconds)
+
+
+def _exit_code(api: APIClient, started: str, seconds: float) -> int | None:
+    """The exit code of an exec; None where it has not ended in `seconds`."""
     until, pause = time.monotonic() + seconds, 0.01
-    while (found := client.api.exec_inspect(started))["Running"]:
+    while (found := api.exec_inspect(started))["Running"]:
         if time.monotonic() > until:
             return None
         time.sleep(pause)
@@ -223,14 +229,10 @@ class Exec:
         reader.start()
         self.shut()
         reader.join(FOLDER_SECONDS)
-        found = {"Running": True}
-        until = time.monotonic() + (0 if reader.is_alive() else ANSWER_SECONDS)
-        while found["Running"] and time.monotonic() < until:  # its output ends a little before it does
-            found = self._api.exec_inspect(self._exec)
-            time.sleep(0.02 if found["Running"] else 0)
-        self.close()
-        code: int | None = None if found["Running"] else found["ExitCode"]
-        return code
+        try:  # its output ends a little before it does
+            return None if reader.is_alive() else _exit_code(self._api, self._exec, ANSWER_SECONDS)
+        finally:
+            self.close()
 
     def shut(self) -> None:
         """Close its standard input."""
@@ -240,9 +242,7 @@ class Exec:
     def hang_up(self, deadline: float) -> None:
         try:
             self.shut()
-            until = time.monotonic() + deadline
-            while self._api.exec_inspect(self._exec)["Running"] and time.monotonic() < until:
-                time.sleep(0.02)
+            _exit_code(self._api, self._exec, deadline)
         finally:
             self.close()
 
