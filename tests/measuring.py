@@ -137,7 +137,7 @@ def standing_still() -> float:
     for _ in range(3):
         core = VirtualCore(Scale(speed=1 / 8))
         core.burn(1)
-        shares.append(core.held_up_s() * 8)
+        shares.append(core.held_up_s() / core.scale.speed)
     return max(shares)
 
 

@@ -44,10 +44,7 @@ class Backend(Protocol):
         """Have a program's folder on all nodes, in an open session; its path there. Raises UsageError, RunError."""
 
     def bring_back(self, folder: Path) -> list[str]:
-        """Write what is new or has changed since `share` into a folder; a line for each file that could not be.
-
-        Raises UsageError for another folder than the shared one, where that is the user's own.
-        """
+        """Write what is new or has changed since `share` into a folder; a line for each file that could not be."""
 
     def start(self, spec: Spec, show: Show) -> None:
         """Be ready for launches of up to this spec, in the open session. Raises UsageError when it does not fit."""

@@ -58,11 +58,15 @@ def _walk(folder: Path) -> Iterator[Path]:
             path = folder / entry.name
             if not entry.is_dir(follow_symlinks=False):
                 yield path
-            elif entry.name not in LEFT_OUT:
-                readable = os.access(path, os.R_OK | os.X_OK)
-                if not (readable and (path / VENV).exists()):
-                    yield path
-                    yield from _walk(path) if readable else ()
+            elif not _left_out(path):
+                yield path
+                if os.access(path, os.R_OK | os.X_OK):
+                    yield from _walk(path)
+
+
+def _left_out(path: Path) -> bool:
+    """Whether a folder does not go to the nodes; of one that cannot be looked into, its name tells."""
+    return path.name in LEFT_OUT or os.access(path / VENV, os.F_OK)
 
 
 def _real(path: Path) -> Path:
@@ -112,12 +116,12 @@ def unpack(data: bytes, folder: Path) -> list[str]:
 
     What does not go to the nodes does not come back from there either: a program is not to change a user's `.git`.
     """
-    complaints = []
+    complaints, root = [], folder.resolve()
     with tarfile.open(fileobj=io.BytesIO(data)) as archive:
         for member in archive:
             path = folder / member.name
             try:
-                if not path.parent.resolve().is_relative_to(folder.resolve()):
+                if not path.parent.resolve().is_relative_to(root):
                     raise OSError("it leads out of the folder")
                 if stays(path, folder):
                     raise OSError("it is of a .git, or of a virtual environment")
@@ -131,8 +135,7 @@ def unpack(data: bytes, folder: Path) -> list[str]:
 def stays(path: Path, folder: Path) -> bool:
     """Whether a path below a folder is of what does not go to the nodes."""
     parts = path.relative_to(folder).parts
-    inside = (folder.joinpath(*parts[:count]) for count in range(1, len(parts) + 1))
-    return any(part in LEFT_OUT for part in parts) or any((one / VENV).exists() for one in inside)
+    return any(_left_out(folder.joinpath(*parts[:count])) for count in range(1, len(parts) + 1))
 
 
 def _make_room(path: Path) -> None:

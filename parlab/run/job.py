@@ -28,7 +28,7 @@ from parlab.run.job_talk import JobTalk
 from parlab.run.limits import Limits
 from parlab.run.mpiexec import OPEN_MPI, mpiexec, scale
 from parlab.run.observer import Observer
-from parlab.run.why import deaths, explain, how
+from parlab.run.why import deaths, explain, how, named
 
 EXIT_TIMEOUT, EXIT_OURS = 124, 125  # as timeout(1) and docker-run(1) have them
 HELLO_SECONDS, HELLO_SECONDS_A_NODE = 20.0, 1.0
@@ -157,8 +157,8 @@ class _Run:
         outcome.limits, outcome.nodes = self._limits, self._talk.collected.node_of
         for end in outcome.ended:
             if end.left and not end.stopped:
-                where = f"rank {end.rank} on {self._talk.node(end.rank)}"
-                outcome.said.append(f"{where} left {', '.join(sorted(set(end.left)))} running; it was ended")
+                left = ", ".join(sorted(set(end.left)))
+                outcome.said.append(f"{named(end.rank, self._talk.node)} left {left} running; it was ended")
         return outcome
 
     def _start(self) -> None:
@@ -215,9 +215,8 @@ class _Run:
         code = 128 - first.code if first.code < 0 else first.code or 1
         said = deaths(self._talk.ended.values(), self._talk.node)
         others = [end for end in self._failed() if end.rank != first.rank]
-        said += [f"rank {end.rank} on {self._talk.node(end.rank)} ended after it {how(end)}" for end in others]
-        where = f"rank {first.rank} on {self._talk.node(first.rank)}"
-        return Outcome(code, f"the program's: {where} ended {how(first)}", said)
+        said += [f"{named(end.rank, self._talk.node)} ended after it {how(end)}" for end in others]
+        return Outcome(code, f"the program's: {named(first.rank, self._talk.node)} ended {how(first)}", said)
 
     def _out_of_time(self) -> Outcome:
         with suppress(*FAILURES):

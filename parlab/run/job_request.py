@@ -62,7 +62,7 @@ def read_job(
     if launch == PYTHON and (spec.nodes > 1 or ranks is not None):
         raise UsageError("without --mpi or --futures a program is one process on one node: no --nodes, no --ranks")
     for word in (*words, *env):
-        if not word.isprintable() and any("\ud800" <= letter <= "\udfff" for letter in word):
+        if any("\ud800" <= letter <= "\udfff" for letter in word):
             raise UsageError(f"a program's arguments are UTF-8 here, not {word!r}")
     where = read_folder("--dir", folder)
     job = Job(

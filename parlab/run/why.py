@@ -17,9 +17,9 @@ def explain(looked: Sequence[Looked], ended: Sequence[Ended], silent: Sequence[i
     for one in looked:
         places.setdefault(_place(one.processes), []).append(one)
     parts = [f"{_ranks([one.rank for one in group], where)} {_doing(group)} {place}" for place, group in places.items()]
-    parts += [f"{_rank(end.rank, where)} has ended {how(end)}" for end in sorted(ended, key=lambda end: end.at)]
-    parts += [f"{_rank(rank, where)} does not answer" for rank in silent]
-    deaths = (_death(died, f"of {_rank(one.rank, where)}") for one in looked for died in one.died)
+    parts += [f"{named(end.rank, where)} has ended {how(end)}" for end in sorted(ended, key=lambda end: end.at)]
+    parts += [f"{named(rank, where)} does not answer" for rank in silent]
+    deaths = (_death(died, f"of {named(one.rank, where)}") for one in looked for died in one.died)
     lines = [sentence for sentence in ("; ".join(parts), *deaths) if sentence]
     for one in looked:
         lines += _processes(one, where)
@@ -36,7 +36,7 @@ def how(end: Ended) -> str:
 
 def deaths(ended: Iterable[Ended], where: Where) -> list[str]:
     """A line for each child of a rank that a signal ended: whoever waits for it may not have said so."""
-    return [_death(died, f"of {_rank(end.rank, where)}") for end in ended for died in end.died if died.code < 0]
+    return [_death(died, f"of {named(end.rank, where)}") for end in ended for died in end.died if died.code < 0]
 
 
 def _death(died: Died, whose: str) -> str:
@@ -71,7 +71,7 @@ def _doing(group: Sequence[Looked]) -> str:
 
 def _ranks(ranks: Sequence[int], where: Where) -> str:
     if len(ranks) == 1:
-        return _rank(ranks[0], where)
+        return named(ranks[0], where)
     in_row = ranks[-1] - ranks[0] == len(ranks) - 1
     return f"rank {ranks[0]} to rank {ranks[-1]}" if in_row else ", ".join(f"rank {rank}" for rank in ranks)
 
@@ -82,14 +82,15 @@ def _of_interest(frames: Sequence[Frame]) -> Sequence[Frame]:
     return frames[: own[-1] + 1] if own else frames
 
 
-def _rank(rank: int, where: Where) -> str:
+def named(rank: int, where: Where) -> str:
+    """A rank and its node, in words."""
     return f"rank {rank}" + (f" on {node}" if (node := where(rank)) else "")
 
 
 def _processes(looked: Looked, where: Where) -> Iterator[str]:
     for seen in looked.processes:
         state = "runs" if seen.cpu >= BUSY else "sleeps"
-        yield f"{_rank(looked.rank, where)}, process {seen.pid}, {state}, {seen.cpu:.2f} CPU: {seen.command}"
+        yield f"{named(looked.rank, where)}, process {seen.pid}, {state}, {seen.cpu:.2f} CPU: {seen.command}"
         for number, stack in enumerate(seen.stacks):
             if number and not any(frame.own for frame in stack):
                 continue  # a thread of a library's

@@ -34,7 +34,7 @@ from parlab.model.spec import PERIOD
 
 GRAIN = 0.004  # seconds; leads shorter than this are not slept off one by one: a wake-up costs CPU
 STEP = 250  # additions between two looks at the clock: about 10 microseconds of a host core
-HELD_UP = 0.0005  # CPU seconds for a step, and a sleep before it: so many are no work, and no slow machine either
+NO_STEP = 0.0005  # CPU seconds for a step, and a sleep before it: so many are no work, and no slow machine either
 
 
 @dataclass(frozen=True)
@@ -192,7 +192,7 @@ class VirtualCore:
             lead = self._advance()
             # Only a look after the lead was taken tells whether what is in it goes beyond this burn.
             now = self._clocks.thread_time()
-            if now - before > HELD_UP:
+            if now - before > NO_STEP:
                 self._mine.held_up_s += now - before
             before = now
             if (over := now - end) >= 0:

@@ -35,11 +35,13 @@ def embedded(folder: Path, *words: str, stdin: bytes | None = None) -> subproces
     return start(folder, "run", "--backend", "embedded", *words, stdin=stdin)
 
 
-def started(folder: Path) -> subprocess.Popen[bytes]:
+def started(folder: Path, *options: str, stdout: int = subprocess.PIPE, **env: str) -> subprocess.Popen[bytes]:
     """The program on its way; what it and we say can be read."""
-    command = [sys.executable, "-m", "parlab", "run", "--backend", "embedded", "own.py"]
-    env, pipe = {**os.environ, "PYTHONPATH": str(ROOT)}, subprocess.PIPE
-    return subprocess.Popen(command, cwd=folder, env=env, stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe)
+    command = [sys.executable, "-m", "parlab", "run", "--backend", "embedded", *options, "own.py"]
+    env = {**os.environ, "PYTHONPATH": str(ROOT)} | env
+    return subprocess.Popen(
+        command, cwd=folder, env=env, stdin=subprocess.DEVNULL, stdout=stdout, stderr=subprocess.PIPE
+    )
 
 
 def test_arguments_streams_and_exit_code_are_the_programs(program: Write) -> None:
@@ -155,10 +157,8 @@ def test_a_slow_reader_gets_all_of_it(program: Write) -> None:
 @pytest.mark.parametrize("reads", [True, False])
 def test_a_program_that_never_stops_writing_is_ended_by_its_deadline(reads: bool, program: Write) -> None:
     folder = program("while True: print('x' * 1000)")
-    command = [sys.executable, "-m", "parlab", "run", "--backend", "embedded", "--timeout", "2", "own.py"]
-    env = {**os.environ, "PYTHONPATH": str(ROOT)}
     read_end, write_end = os.pipe()
-    with subprocess.Popen(command, cwd=folder, env=env, stdout=write_end, stderr=subprocess.PIPE) as process:
+    with started(folder, "--timeout", "2", stdout=write_end) as process:
         os.close(write_end)
         began = time.monotonic()
         while reads and os.read(read_end, 1 << 20):
@@ -204,10 +204,9 @@ subprocess.Popen(["/bin/sleep", "1000"])
 def test_a_running_program_is_asked_from_its_terminal_and_from_another_one(program: Write, tmp_path: Path) -> None:
     folder = program("import time\nprint('there', flush=True)\ntime.sleep(1000)")
     env = {**os.environ, "PYTHONPATH": str(ROOT), "XDG_STATE_HOME": str(tmp_path / "state")}
-    command = [sys.executable, "-m", "parlab", "run", "--backend", "embedded", "--quiet", "own.py"]
     why = [sys.executable, "-m", "parlab", "why"]
     at = "rank 0 on simulated-1 is asleep in own.py:3 (time.sleep(1000))"
-    with subprocess.Popen(command, cwd=folder, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+    with started(folder, "--quiet", XDG_STATE_HOME=env["XDG_STATE_HOME"]) as process:
         assert process.stdout is not None
         assert process.stderr is not None
         assert process.stdout.readline() == b"there\n"
