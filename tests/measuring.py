@@ -1,9 +1,9 @@
 """A busy host fails no test: a claim that it spoils is tried again, then counted as *not measured*.
 
 A test tells in one of two ways that it cannot measure. Where the instrument has judged a run, `measured` asks its
-verdict. Where a test takes times itself, it has the mark `measures`: its assertions may fail while other programs use
-the CPU, and only then. In both cases the whole test function runs again after a pause. What needs no quiet host, such
-as the results, is asserted before, in every try.
+verdict. Where a test takes times itself, it has the mark `measures`: its assertions may fail in a try, and in all of
+them while other programs use the CPU. In both cases the whole test function runs again after a pause. What needs no
+quiet host, such as the results, is asserted before, in every try of a test of the first kind.
 
 `--require-measurements` makes what is left over a failure.
 """
@@ -118,17 +118,19 @@ class Retries:
 
 
 def one_try(test: Callable[..., object], compares_times: bool, *args: Any, **kwargs: Any) -> object:
-    """Run a test once. Raises NotMeasured, too, where it compares times, fails, and others used the CPU meanwhile."""
+    """Run a test once. Raises NotMeasured, too, where it compares times and fails; others' use of the CPU excuses it."""
     before = HostUse.now()
     try:
         return test(*args, **kwargs)
     except AssertionError as error:
-        foreign = before.foreign_cpus(HostUse.now())
-        if not compares_times or (foreign <= FOREIGN_CPUS and (still := standing_still()) <= STANDS_STILL):
+        if not compares_times:
             raise
         failed = (str(error).splitlines() or ["an assertion failed"])[0]
-        why = f"others used {foreign:.1f} CPUs" if foreign > FOREIGN_CPUS else f"the machine stood still, {still:.0%}"
-        raise NotMeasured(f"{why}: {failed}") from error
+        if (foreign := before.foreign_cpus(HostUse.now())) > FOREIGN_CPUS:
+            raise NotMeasured(f"others used {foreign:.1f} CPUs: {failed}") from error
+        if (still := standing_still()) > STANDS_STILL:
+            raise NotMeasured(f"the machine stood still, {still:.0%}: {failed}") from error
+        raise NotMeasured(failed, excusable=False) from error
 
 
 def standing_still() -> float:
@@ -163,6 +165,8 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
     try:
         yield
     except NotMeasured as why:
+        if not why.excusable and isinstance(why.__cause__, AssertionError):
+            raise why.__cause__ from None
         if item.config.getoption(OPTION) or not why.excusable:
             pytest.fail(f"{CATEGORY}: {why}", pytrace=False)
         item.stash[REASON] = str(why)

@@ -93,14 +93,20 @@ def test_only_a_test_that_takes_times_may_fail_and_only_on_a_busy_host(
     assert counts(tested(f"{mark}\ndef test_it(tmp_path): assert not tmp_path", foreign=foreign)) == expected
 
 
-def test_a_test_that_takes_times_is_tried_again_on_a_busy_host(tested: Tested) -> None:
+@pytest.mark.parametrize(("foreign", "still"), [(BUSY, 0.0), (QUIET, 0.05), (QUIET, 0.0)])
+def test_a_test_that_takes_times_is_tried_again(tested: Tested, foreign: float, still: float) -> None:
     code = "@pytest.mark.measures\ndef test_it():\n    tries.append(1)\n    assert len(tries) == 3"
-    assert counts(tested(code, foreign=BUSY)) == {"passed": 1}
+    assert counts(tested(code, foreign=foreign, still=still)) == {"passed": 1}
 
 
-def test_a_test_that_takes_times_is_tried_again_on_a_machine_that_stands_still(tested: Tested) -> None:
-    code = "@pytest.mark.measures\ndef test_it():\n    tries.append(1)\n    assert len(tries) == 3"
-    assert counts(tested(code, still=0.05)) == {"passed": 1}
+def test_a_machine_that_stands_still_excuses_a_time(tested: Tested) -> None:
+    assert counts(tested("@pytest.mark.measures\ndef test_it(): assert tries", still=0.05)) == {"not": 1}
+
+
+def test_a_time_that_is_wrong_in_all_tries_on_a_quiet_host_fails_and_shows_its_assertion(tested: Tested) -> None:
+    result = tested("@pytest.mark.measures\ndef test_it():\n    took = 3\n    assert took == 2")
+    assert counts(result) == {"failed": 1}
+    result.stdout.fnmatch_lines(["*assert took == 2*", "E*assert 3 == 2"])
 
 
 def test_time_for_further_tries_ends(tested: Tested, monkeypatch: pytest.MonkeyPatch) -> None:
