@@ -118,7 +118,7 @@ class Retries:
 
 
 def one_try(test: Callable[..., object], compares_times: bool, *args: Any, **kwargs: Any) -> object:
-    """Run a test once. Raises NotMeasured, too, where it compares times and fails; others' use of the CPU excuses it."""
+    """Run a test once. Raises NotMeasured where it compares times and fails; others' use of the CPU excuses it."""
     before = HostUse.now()
     try:
         return test(*args, **kwargs)
