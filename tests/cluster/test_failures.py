@@ -171,7 +171,7 @@ def test_an_interrupted_run_leaves_the_cluster_up_and_no_rank_in_it(
     four: Cluster, number: signal.Signals, phase: str
 ) -> None:
     before = four.containers()
-    process = start_invoke("lab.mpi", "--cluster", NAME, "--nodes", "4", "--unit", "2")
+    process = start_invoke("lab.mpi", "--cluster", NAME, "--nodes", "4", "--speed", "1/8", "--unit", "2")
     within(20, lambda: strays(four) != {})
     if phase == "running":
         within(20, lambda: set(four.limits_of(before).values()) == LIMITS)
@@ -224,7 +224,7 @@ def test_an_image_that_cannot_be_built_leaves_the_cluster_as_it_was(
 
 
 def test_down_in_the_middle_of_a_run_is_told_as_such(four: Cluster, invoke: Invoke) -> None:
-    process = start_invoke("lab.mpi", "--cluster", NAME, "--nodes", "4", "--unit", "2")
+    process = start_invoke("lab.mpi", "--cluster", NAME, "--nodes", "4", "--speed", "1/8", "--unit", "2")
     within(20, lambda: strays(four).keys() > {"head"})  # before that, its file is read on the head
     assert invoke("down", "--cluster", NAME).returncode == 0
     _, errors = process.communicate(timeout=PATIENCE * 60)
