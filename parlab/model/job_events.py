@@ -42,6 +42,12 @@ class Wrote(RankEvent, tag="wrote", frozen=True):
     data: bytes
 
 
+class Paused(RankEvent, tag="paused", frozen=True):
+    """A program's rank has written no more, though its line on that stream has no end: as a prompt has none."""
+
+    stream: str
+
+
 class Took(RankEvent, tag="took", frozen=True):
     """Rank 0 of a program has read so many bytes of its standard input; whoever has no more to do reads all."""
 

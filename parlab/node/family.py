@@ -93,7 +93,7 @@ def _reap() -> None:
 
 def look_at(pids: list[int], stacks: Path, own: Path, seconds: float) -> list[Seen]:
     """What each of these processes is at; `own` is the program's folder. It takes the seconds, and a little more."""
-    first, began = {pid: _cpu_s(pid) for pid in pids}, time.monotonic()
+    first, began = {pid: cpu_s(pid) for pid in pids}, time.monotonic()
     for pid in first:
         _ask(pid, stacks)
     time.sleep(seconds)
@@ -102,12 +102,19 @@ def look_at(pids: list[int], stacks: Path, own: Path, seconds: float) -> list[Se
     found = []
     for pid, before in first.items():
         if (facts := _stat(pid)) is not None and facts[0] != "Z":
-            cpu = max(0.0, _cpu_s(pid) - before) / elapsed
+            cpu = max(0.0, cpu_s(pid) - before) / elapsed
             found.append(Seen(pid, command_of(pid), cpu, list(_stacks(texts[pid], pid, own))))
     return found
 
 
-def _cpu_s(pid: int) -> float:
+def state_of(pid: int) -> str:
+    """One letter, as proc_pid_stat(5) has it; '' of a process that is gone, and without /proc."""
+    facts = _stat(pid)
+    return "" if facts is None else facts[0]
+
+
+def cpu_s(pid: int) -> float:
+    """CPU seconds that it has used, to the kernel's tick; 0 of a process that is gone, and without /proc."""
     facts = _stat(pid)
     return 0.0 if facts is None else (int(facts[11]) + int(facts[12])) / os.sysconf("SC_CLK_TCK")
 

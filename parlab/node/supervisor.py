@@ -11,7 +11,6 @@ module of that name (parlab/node/hook/sitecustomize.py).
 import json
 import os
 import resource
-import selectors
 import shutil
 import signal
 import socket
@@ -23,11 +22,10 @@ import time
 from base64 import b64decode
 from contextlib import suppress
 from pathlib import Path
-from typing import IO
 
 from parlab.model import messages
 from parlab.model.case import PYTHON
-from parlab.model.job_events import Ended, Looked, Wrote
+from parlab.model.job_events import Ended, Looked
 from parlab.model.messages import Hello, Ready
 from parlab.node import hook
 from parlab.node.control import Control, control
@@ -36,15 +34,12 @@ from parlab.node.feeder import Feeder
 from parlab.node.hook.sitecustomize import RANK
 from parlab.node.kernel import boot_id
 from parlab.node.memory import oom_kills, shared_memory_is_full
+from parlab.node.passing import Passing
 from parlab.node.rank import end_leftovers
 
-PIECE = 1 << 16  # bytes of output in one message
-PIPE = 1 << 20  # bytes that a pipe holds: a rank need not wait for us so soon
-GATHER_SECONDS = 0.004  # so long output may come together: a message for each line would cost more than the line
 LOOKING_SECONDS = 1.0
 OPEN_SECONDS = 2.0  # for output that something keeps open which cannot be ended
 GRACE_SECONDS = 1.0  # between SIGTERM and SIGKILL
-SET_PIPE_SIZE = 1031  # F_SETPIPE_SZ of fcntl(2)
 
 
 class Supervisor:
@@ -58,7 +53,6 @@ class Supervisor:
         self.well = False  # it has ended as it should
         self._kills = oom_kills()
         self._reaping = threading.Lock()
-        self._silent_since = float("inf")  # since when there is nothing to pass on
         ready, self._ready_end = os.pipe()
         go_end, self._go = os.pipe()
         self._ready = os.fdopen(ready, "rb", buffering=0)
@@ -94,7 +88,8 @@ class Supervisor:
         """See the rank through to its end, and wait until the launcher has heard of all."""
         threading.Thread(target=self._await_ready, daemon=True).start()
         threading.Thread(target=self._obey, daemon=True).start()
-        output = threading.Thread(target=self._pass_output_on, daemon=True)
+        passing = Passing(self._line, self.process)
+        output = threading.Thread(target=passing.run, daemon=True)
         output.start()
         self._await_rank()
         at = time.monotonic()
@@ -103,7 +98,7 @@ class Supervisor:
             code = self.process.returncode = os.waitstatus_to_exitcode(status)
         self.well = code == 0 and self._goodbye
         left = end_all(os.getpid())
-        while output.is_alive() and time.monotonic() < self._silent_since + OPEN_SECONDS:
+        while output.is_alive() and time.monotonic() < passing.silent_since + OPEN_SECONDS:
             output.join(0.1)
         of_children = resource.getrusage(resource.RUSAGE_CHILDREN)
         self._line.send(
@@ -198,35 +193,6 @@ class Supervisor:
         self._signal(signal.SIGKILL)
         end_all(os.getpid())
         shutil.rmtree(self._stacks, ignore_errors=True)
-
-    def _pass_output_on(self) -> None:
-        """Tell what the rank, and whatever it has started, writes, until all of them have closed their ends."""
-        assert self.process.stdout is not None
-        assert self.process.stderr is not None
-        with selectors.DefaultSelector() as selector:
-            for name, pipe in (("stdout", self.process.stdout), ("stderr", self.process.stderr)):
-                selector.register(pipe, selectors.EVENT_READ, name)
-                _widen(pipe)
-            while selector.get_map():
-                self._silent_since = time.monotonic()
-                ready = selector.select()
-                self._silent_since = float("inf")  # whoever reads it may be slow
-                for key, _ in ready:
-                    data = os.read(key.fd, PIECE)
-                    if not data:
-                        selector.unregister(key.fileobj)
-                    else:
-                        self._line.send(Wrote(self._line.rank, key.data, data))
-                time.sleep(GATHER_SECONDS)
-
-
-def _widen(pipe: IO[bytes]) -> None:
-    """Have the kernel keep more of it, where it can."""
-    if sys.platform == "linux":
-        import fcntl
-
-        with suppress(OSError):
-            fcntl.fcntl(pipe, SET_PIPE_SIZE, PIPE)
 
 
 def sweep() -> None:

@@ -10,7 +10,7 @@ from parlab.backend.session import Session
 from parlab.errors import RunError
 from parlab.model.case import Case
 from parlab.model.event import Event
-from parlab.model.job_events import Ended, Took, Wrote
+from parlab.model.job_events import Ended, Paused, Took, Wrote
 from parlab.model.messages import AnyCommand, AnyEvent, Exit, Feed, Output, ProtocolError, Sampled, Say
 from parlab.model.spec import Spec
 from parlab.run import streams
@@ -89,6 +89,9 @@ class JobTalk:
         match event:
             case Wrote(rank, stream, data):
                 self._pass_on(rank, stream, data)
+            case Paused(rank, stream):
+                if self.output is not None:
+                    self.output.pause(rank, stream)
             case Took(_, count):
                 if self._input is not None:
                     self._input.took(count)

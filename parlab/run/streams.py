@@ -9,7 +9,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-PARTIAL_SECONDS = 0.1  # then a line without an end is shown as it is: a prompt, a progress bar
+LOOK_SECONDS = 0.1
 MOST_PENDING = 32 << 20  # bytes that wait to be written: of more, whoever brings them waits
 PIECE = 1 << 16  # bytes of standard input at once
 WINDOW = 1 << 20  # bytes of it that rank 0 has not taken yet
@@ -19,10 +19,10 @@ OUT = {"stdout": 1, "stderr": 2}
 
 @dataclass
 class _Line:
-    """What a rank has written of a line so far, since when, and whether the beginning has been shown."""
+    """What a rank has written of a line and is not shown yet, whether it pauses there, and what was before is shown."""
 
     rest: bytes = b""
-    since: float = 0.0
+    paused: bool = False
     begun: bool = False
 
 
@@ -37,7 +37,8 @@ class _Stream:
 class Output:
     """Writes in a thread of its own: whoever reads may be slow, and deadlines are kept meanwhile.
 
-    A line ends with a newline or a carriage return. Of one rank alone everything passes as it comes.
+    A line ends with a newline or a carriage return; one that pauses, such as a prompt, is shown as it is, unless
+    another rank is in the middle of one. Of one rank alone everything passes as it comes.
     """
 
     def __init__(self, tag: Callable[[int], bytes] | None, *, alone: bool) -> None:
@@ -69,16 +70,26 @@ class Output:
                 self._split(stream, rank, data)
             self._lock.notify_all()
 
+    def pause(self, rank: int, name: str) -> None:
+        """A rank has written no more of its line for a while."""
+        stream = self._streams[name]
+        with self._lock:
+            if (line := stream.lines.get(rank)) is not None:
+                line.paused = True
+                self._show_paused(stream)
+                self._lock.notify_all()
+
     def _split(self, stream: _Stream, rank: int, data: bytes) -> None:
         line = stream.lines.setdefault(rank, _Line())
         end = 1 + max(data.rfind(b"\n"), data.rfind(b"\r"))
         if end:
             self._end_line_of_others(stream, rank)
             self._put(stream.fd, self._tagged(rank, line.rest + data[:end], begun=line.begun))
-            line.rest, line.begun = b"", False
+            line.rest, line.paused, line.begun = b"", False, False
         if data[end:]:
-            line.since = time.monotonic() if not line.rest else line.since
             line.rest += data[end:]
+            line.paused = False
+        self._show_paused(stream)
 
     def _end_line_of_others(self, stream: _Stream, rank: int) -> None:
         """Where the beginning of another rank's line is shown, end it: what follows of it begins a line of its own."""
@@ -100,23 +111,20 @@ class Output:
         self._pieces.append((fd, data))
         self._pending += len(data)
 
-    def _partials(self) -> None:
-        """Show what has waited long enough, unless another rank is in the middle of a line."""
-        now = time.monotonic()
-        for stream in self._streams.values():
-            in_the_middle = {rank for rank, line in stream.lines.items() if line.begun}
-            for rank, line in stream.lines.items():
-                if line.rest and now - line.since >= PARTIAL_SECONDS and in_the_middle <= {rank}:
-                    self._put(stream.fd, self._tagged(rank, line.rest, begun=line.begun))
-                    line.rest, line.begun, line.since = b"", True, now
-                    in_the_middle = {rank}
+    def _show_paused(self, stream: _Stream) -> None:
+        """Show the beginnings of lines that pause, unless another rank is in the middle of one."""
+        in_the_middle = {rank for rank, line in stream.lines.items() if line.begun}
+        for rank, line in stream.lines.items():
+            if line.rest and line.paused and in_the_middle <= {rank}:
+                self._put(stream.fd, self._tagged(rank, line.rest, begun=line.begun))
+                line.rest, line.begun = b"", True
+                in_the_middle = {rank}
 
     def _write(self) -> None:
         while True:
             with self._lock:
-                if not self._pieces and not self._over:
-                    self._lock.wait(PARTIAL_SECONDS)
-                self._partials()
+                while not self._pieces and not self._over:
+                    self._lock.wait()
                 pieces, self._pieces = self._pieces, []
                 if not pieces and self._over:
                     return
@@ -134,7 +142,7 @@ class Output:
                 data = data[os.write(fd, data) :]
                 self._moved = time.monotonic()
             except BlockingIOError:  # a pipe whose other user has made it so
-                select.select([], [fd], [], PARTIAL_SECONDS)
+                select.select([], [fd], [], LOOK_SECONDS)
             except BrokenPipeError:  # as by `| head`
                 self.closed = True
             except OSError as error:
@@ -155,7 +163,7 @@ class Output:
             self._lock.notify_all()
             self._moved = time.monotonic()
         while self._thread.is_alive() and time.monotonic() < self._moved + seconds:
-            self._thread.join(PARTIAL_SECONDS)
+            self._thread.join(LOOK_SECONDS)
         with self._lock:
             self.lost += self._pending if self._thread.is_alive() else 0
         return self.lost == 0

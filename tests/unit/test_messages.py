@@ -13,7 +13,7 @@ import pytest
 from parlab.model import messages
 from parlab.model.case import Demand
 from parlab.model.event import Event, RankEvent
-from parlab.model.job_events import Died, Ended, Frame, Looked, Seen, Took, Wrote
+from parlab.model.job_events import Died, Ended, Frame, Looked, Paused, Seen, Took, Wrote
 from parlab.model.messages import (
     Answered,
     AnyCommand,
@@ -55,6 +55,7 @@ SEEN = Seen(7, "python x.py", 0.5, [[Frame("x.py", 3, "f", "wait()", own=True)]]
 DIED = Died(9, -9, 1.5)
 EVENTS: list[AnyEvent] = [
     Wrote(1, "stdout", b"a line\n\xff\x00"),
+    Paused(1, "stdout"),
     Took(0, 65536),
     Looked(2, [SEEN], [DIED]),
     Ended(1, -9, False, True, "its memory", 7, 1.0, 2.0, 0.5, 4096, ["sleep 9"], [DIED]),

@@ -57,6 +57,16 @@ def test_lines_of_ranks_that_write_in_pieces_stay_whole(reading: Reading) -> Non
     assert sorted(all_of(reading, output).splitlines()) == [b"ONE AND TWO", b"one and two"]
 
 
+def test_a_line_whose_end_is_long_on_its_way_stays_whole(reading: Reading) -> None:
+    """As on a busy host: nobody says that rank 0 has left its line as it is."""
+    output = Output(None, alone=False)
+    output.take(0, "stdout", b"first ")
+    time.sleep(0.3)
+    output.take(1, "stdout", b"another rank's\n")
+    output.take(0, "stdout", b"half\n")
+    assert all_of(reading, output) == b"another rank's\nfirst half\n"
+
+
 def test_a_carriage_return_ends_a_piece(reading: Reading) -> None:
     output = Output(None, alone=False)
     output.take(0, "stderr", b"\r25 %\r50 %\r")
@@ -64,12 +74,14 @@ def test_a_carriage_return_ends_a_piece(reading: Reading) -> None:
     assert all_of(reading, output) == b""
 
 
-def test_a_prompt_is_shown_after_a_while_and_a_second_one_waits_for_its_end(reading: Reading) -> None:
+def test_a_line_that_pauses_is_shown_and_a_second_one_waits_for_its_end(reading: Reading) -> None:
     output = Output(None, alone=False)
     output.take(0, "stdout", b"name? ")
+    output.pause(0, "stdout")
     comes(reading, b"name? ")
     output.take(1, "stdout", b"half")
-    time.sleep(3 * streams.PARTIAL_SECONDS)
+    output.pause(1, "stdout")
+    time.sleep(0.1)
     assert reading() == b""
     output.take(0, "stdout", b"steel\n")
     comes(reading, b"steel\nhalf")
@@ -79,7 +91,7 @@ def test_a_prompt_is_shown_after_a_while_and_a_second_one_waits_for_its_end(read
 def test_a_tag_stands_before_each_line_and_once_before_one_that_came_in_pieces(reading: Reading) -> None:
     output = Output(lambda rank: b"[%d] " % rank, alone=True)
     output.take(0, "stdout", b"a\nb")
-    time.sleep(3 * streams.PARTIAL_SECONDS)
+    output.pause(0, "stdout")
     output.take(0, "stdout", b"c\nd")
     assert all_of(reading, output) == b"[0] a\n[0] bc\n[0] d"
 
@@ -173,6 +185,7 @@ def test_a_full_disk_is_no_reader_that_has_gone(monkeypatch: pytest.MonkeyPatch)
 def test_a_line_that_comes_while_another_rank_is_in_the_middle_of_one_begins_anew(reading: Reading) -> None:
     output = Output(None, alone=False)
     output.take(0, "stdout", b"half")
+    output.pause(0, "stdout")
     comes(reading, b"half")
     output.take(1, "stdout", b"whole\n")
     output.take(0, "stdout", b" and half\n")

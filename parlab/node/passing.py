@@ -1,0 +1,94 @@
+"""Passes on what a rank writes, with whatever it has started: as it comes, and when a line pauses, that it does.
+
+Whether it does is found out here, beside the rank: on a busy host the second half of a line may be long on its way,
+or be written late, because the rank had no CPU. Only a rank that had some has left its line as it is.
+"""
+
+import os
+import selectors
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import IO
+
+from parlab.model.job_events import Paused, Wrote
+from parlab.node.control import Control
+from parlab.node.family import cpu_s, state_of
+
+PIECE = 1 << 16  # bytes of output in one message
+PIPE = 1 << 20  # bytes that a pipe holds: a rank need not wait for us so soon
+GATHER_SECONDS = 0.004  # so long output may come together: a message for each line would cost more than the line
+PAUSE_SECONDS = 0.1  # then a line without an end is to be shown as it is: a prompt, a progress bar
+SOME_CPU_S = 0.02  # more than the kernel's tick
+SET_PIPE_SIZE = 1031  # F_SETPIPE_SZ of fcntl(2)
+
+
+@dataclass
+class _Open:
+    """A line without an end: when its last piece came, and what CPU time its rank had used by then."""
+
+    cpu_s: float
+    since: float = field(default_factory=time.monotonic)
+
+
+class Passing:
+    """The two streams of one rank. `silent_since` is since when there is nothing to pass on."""
+
+    def __init__(self, line: Control, process: subprocess.Popen[bytes]) -> None:
+        self._line, self._pid = line, process.pid
+        self._pipes = {"stdout": process.stdout, "stderr": process.stderr}
+        self._open: dict[str, _Open] = {}
+        self.silent_since = float("inf")
+
+    def run(self) -> None:
+        """Pass all of it on, until whoever writes has closed both ends."""
+        with selectors.DefaultSelector() as selector:
+            for name, pipe in self._pipes.items():
+                assert pipe is not None
+                selector.register(pipe, selectors.EVENT_READ, name)
+                _widen(pipe)
+            self.silent_since = time.monotonic()
+            while selector.get_map():
+                ready = selector.select(PAUSE_SECONDS if self._open else None)
+                if ready:
+                    self.silent_since = float("inf")  # whoever reads it may be slow
+                    for key, _ in ready:
+                        if not self._pass_on(key.data, os.read(key.fd, PIECE)):
+                            selector.unregister(key.fileobj)
+                    time.sleep(GATHER_SECONDS)
+                    self.silent_since = time.monotonic()
+                self._tell_pauses()
+
+    def _pass_on(self, name: str, data: bytes) -> bool:
+        """Whether the stream goes on."""
+        if not data:
+            if self._open.pop(name, None) is not None:
+                self._line.send(Paused(self._line.rank, name))
+            return False
+        self._line.send(Wrote(self._line.rank, name, data))
+        if data.endswith((b"\n", b"\r")):
+            self._open.pop(name, None)
+        else:
+            self._open[name] = _Open(cpu_s(self._pid))
+        return True
+
+    def _tell_pauses(self) -> None:
+        now = time.monotonic()
+        for name, line in list(self._open.items()):
+            if now >= line.since + PAUSE_SECONDS and not self._waits_for_cpu(line):
+                del self._open[name]
+                self._line.send(Paused(self._line.rank, name))
+
+    def _waits_for_cpu(self, line: _Open) -> bool:
+        return state_of(self._pid) == "R" and cpu_s(self._pid) < line.cpu_s + SOME_CPU_S
+
+
+def _widen(pipe: IO[bytes]) -> None:
+    """Have the kernel keep more of it, where it can."""
+    if sys.platform == "linux":
+        import fcntl
+
+        with suppress(OSError):
+            fcntl.fcntl(pipe, SET_PIPE_SIZE, PIPE)
