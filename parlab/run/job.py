@@ -35,6 +35,7 @@ HELLO_SECONDS, HELLO_SECONDS_A_NODE = 20.0, 1.0
 READY_SECONDS = 10.0  # a program that starts MPI later goes on without waiting for the others
 OTHERS_SECONDS = 1.0  # for what else fails, once one rank has: several may have a traceback to tell
 LOOK_SECONDS = 4.0
+LIMITS_SECONDS = 2.0  # to read the limits once more, past the deadline
 STOP_SECONDS = 5.0
 END_SECONDS = 3.0
 LOOK_UP_SECONDS = 0.5  # from what ranks say, to whether anybody reads it
@@ -219,8 +220,8 @@ class _Run:
         return Outcome(code, f"the program's: {named(first.rank, self._talk.node)} ended {how(first)}", said)
 
     def _out_of_time(self) -> Outcome:
-        with suppress(*FAILURES):
-            self._limits.lift()  # who waits for CPU shall answer, too
+        with suppress(RunError, *FAILURES):
+            self._limits.end(LIMITS_SECONDS)  # who waits for CPU shall answer, too
         said = self._look()
         self._stop()
         self._finish()
@@ -247,10 +248,8 @@ class _Run:
     def _finish(self) -> None:
         """Read the limits once more, and let mpiexec end; what does not end is ended with the session."""
         talk = self._talk
-        with suppress(RunError):
-            self._limits.check_again()
-        with suppress(*FAILURES):
-            self._limits.lift()
+        with suppress(RunError, *FAILURES):
+            self._limits.end()
         talk.say(END)
         until = time.monotonic() + END_SECONDS
         while talk.exit is None and talk.next_event(until) is not None:

@@ -91,8 +91,7 @@ def launch(backend: Backend, session: Session, order: Order, observer: Observer,
     nodes = backend.nodes(spec)
     observer.started(Started(case.name, spec, nodes, len(tasks), force.workers, ideal, order.number, order.of))
     done = _run(case, spec, ideal, talk)
-    limits.check_again()
-    limits.lift()
+    limits.end()
     ending = time.monotonic()
     _end(talk)
     return Result(

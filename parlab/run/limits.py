@@ -41,10 +41,7 @@ class Limits:
         self._wanted = {node.name: None if node.limit is None else float(node.limit) for node in backend.nodes(spec)}
         self._engine: list[dict[str, float | None]] = []  # its limits, each time that it was asked
         self._burned: dict[str, float | None] = {}
-
-    def lift(self) -> None:
-        """Take all limits off: starting and ending ranks under them takes several times as long."""
-        self._set(None)
+        self._ended = False
 
     def put_on(self, *, burn: bool) -> None:
         """Set the limits and prove them; with `burn` see, too, what an unpaced burn gets under them."""
@@ -62,11 +59,20 @@ class Limits:
         except RunError as error:
             raise self._talk.failed(str(error)) from error
 
-    def check_again(self) -> None:
-        """Read the limits once more, where the nodes are and from the engine."""
-        self._check()
-        if self._on:
-            self._engine.append(self._backend.engine_limits(self._spec))
+    def end(self, seconds: float = STEP_SECONDS) -> None:
+        """Read the limits once more, and take them off: ending ranks under them takes several times as long.
+
+        A second time does nothing. Raises RunError where the nodes have not told theirs in these seconds.
+        """
+        if self._ended:
+            return
+        self._ended = True
+        try:
+            self._check(seconds)
+            if self._on:
+                self._engine.append(self._backend.engine_limits(self._spec))
+        finally:
+            self._set(None)
 
     def records(self) -> dict[str, NodeRecord]:
         """What was wanted and seen of each node that was read."""
@@ -94,6 +100,6 @@ class Limits:
         wanted = self._wanted.get(node)
         return cpus is not None and wanted is not None and cpus < (1 - BURN_WITHIN) * wanted
 
-    def _check(self) -> None:
+    def _check(self, seconds: float = STEP_SECONDS) -> None:
         self._talk.say(CHECK)
-        self._talk.gather(Checked, self._speakers, STEP_SECONDS, "reading the limits inside the nodes")
+        self._talk.gather(Checked, self._speakers, seconds, "reading the limits inside the nodes")
