@@ -28,7 +28,7 @@ from parlab.run.job_talk import JobTalk
 from parlab.run.limits import Limits
 from parlab.run.mpiexec import OPEN_MPI, mpiexec, scale
 from parlab.run.observer import Observer
-from parlab.run.why import deaths, explain, how, named
+from parlab.run.why import deaths, explain, first_to_fail, how, named
 
 EXIT_TIMEOUT, EXIT_OURS = 124, 125  # as timeout(1) and docker-run(1) have them
 HELLO_SECONDS, HELLO_SECONDS_A_NODE = 20.0, 1.0
@@ -201,7 +201,7 @@ class _Run:
             return Outcome(EXIT_CLOSED_PIPE, "parlab's: whoever read the output has closed it")
         if self._failed():
             talk.await_ends(OTHERS_SECONDS)
-        first = min(self._failed(), key=lambda end: end.at, default=None)
+        first = first_to_fail(self._failed())
         self._stop()
         self._finish()
         return Outcome(0, "the program's") if first is None else self._failure(first)

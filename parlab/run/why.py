@@ -6,6 +6,7 @@ from parlab.formatting import ending, percent, plural
 from parlab.model.job_events import Died, Ended, Frame, Looked, Seen
 
 BUSY = 0.05  # host CPUs in the last second: less is asleep
+NOTICED_SECONDS = 0.5  # between the end of a rank, and of one that has lost it, in either order
 MOST_FRAMES = 8  # of a stack, the innermost
 Where = Callable[[int], str]  # names the node of a rank
 
@@ -40,6 +41,19 @@ def deaths(ended: Iterable[Ended], where: Where) -> list[str]:
 
 
 def _death(died: Died, whose: str) -> str:
+def first_to_fail(failed: Sequence[Ended]) -> Ended | None:
+    """The rank whose end made others fail: a signal's, where it is told at about the time of the first.
+
+    Open MPI ends a rank that has lost another one, with exit code 14, and the supervisor of the lost one may be the
+    later of the two to notice.
+    """
+    if not failed:
+        return None
+    first = min(failed, key=lambda end: end.at)
+    by_signal = [end for end in failed if end.code < 0 and end.at < first.at + NOTICED_SECONDS]
+    return min(by_signal, key=lambda end: end.at, default=first)
+
+
     return f"a child {whose}, process {died.pid}, ended {_ending(died.code)}"
 
 
