@@ -21,6 +21,8 @@ INPUTS = (  # keep with .dockerignore
     "docker/node.sh",
     "docker/ssh_config",
     "docker/sshd_config",
+    "docker/waiting.c",
+    "docker/waiting.h",
     "requirements/node.txt",
 )
 BUNDLES = ("PARLAB_CA", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "PIP_CERT")

@@ -33,6 +33,7 @@ PROGRAM = {
     "out": "folder to bring new and changed files back to instead",
     "timeout": "seconds after which it is ended, and told what it was at",
     "no-limits": "without the nodes' limits",
+    "spin": "ranks that wait in MPI use the CPU, as Open MPI has it",
     "tag": "write node and rank before each line",
     "backend": RUN["backend"],
     "json": LAB["json"],

@@ -15,16 +15,35 @@ class Frame(msgspec.Struct, frozen=True):
     own: bool
 
 
-class Seen(msgspec.Struct, frozen=True):
-    """A process of a rank, as it was found: `cpu` in host CPUs over the last second, a stack of each thread.
+NOBODY, ANY, ELSEWHERE = -1, -2, -3  # as in docker/waiting.c; ELSEWHERE is a rank of another MPI_COMM_WORLD
 
-    The first stack is that of the main thread, and of each stack the first frame is the innermost.
+
+class MpiCall(msgspec.Struct, frozen=True):
+    """A call of MPI in which a thread waits: for which rank of MPI_COMM_WORLD, with which tag, for how long.
+
+    Of a collective, `peer` is its root; NOBODY, ANY and ELSEWHERE stand in for a rank, the first two for a tag, too.
     """
+
+    name: str
+    peer: int
+    tag: int
+    seconds: float
+
+
+class Stack(msgspec.Struct, frozen=True):
+    """What a thread is at, the innermost frame first; `waits` only where a rank waits as docker/waiting.c has it."""
+
+    frames: list[Frame]
+    waits: MpiCall | None = None
+
+
+class Seen(msgspec.Struct, frozen=True):
+    """A process of a rank, as it was found: `cpu` in host CPUs over the last second, the main thread's stack first."""
 
     pid: int
     command: str
     cpu: float
-    stacks: list[list[Frame]]
+    stacks: list[Stack]
 
 
 class Died(msgspec.Struct, frozen=True):

@@ -10,19 +10,20 @@ import re
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from parlab.model.job_events import Died, Frame, Seen
+from parlab.model.job_events import Died, Frame, MpiCall, Seen, Stack
 from parlab.node.hook.sitecustomize import LOOK
 from parlab.node.processes import TRACKER, TRACKER_SECONDS
+from parlab.node.waits import waiting_in_mpi
 
 SET_CHILD_SUBREAPER = 36  # of prctl(2), in linux/prctl.h
 WRITTEN_SECONDS = 2.0  # for a process to write its stacks: of one that has little CPU it takes a while
 STILL_SECONDS = 0.1  # a file that has not grown for so long is whole
 COMMAND = 200  # characters of a command
-THREAD = re.compile(r"(Current thread|Thread) 0x")
+THREAD = re.compile(r"(Current thread|Thread) 0x(?P<number>[0-9a-f]+)")
 ESCAPED = re.compile(r"\\(x[0-9a-f]{2}|u[0-9a-f]{4}|U[0-9a-f]{8})")  # faulthandler writes ASCII
 FRAME = re.compile(r'  File "(?P<file>.*)", line (?P<line>\d+) in (?P<function>.*)')
 
@@ -98,12 +99,13 @@ def look_at(pids: list[int], stacks: Path, own: Path, seconds: float) -> list[Se
         _ask(pid, stacks)
     time.sleep(seconds)
     elapsed = time.monotonic() - began
+    waits = {pid: waiting_in_mpi(stacks / f"{pid}.mpi") for pid in first}
     texts = {pid: _written(stacks / f"{pid}.stack", began + WRITTEN_SECONDS) for pid in first}
     found = []
     for pid, before in first.items():
         if (facts := _stat(pid)) is not None and facts[0] != "Z":
             cpu = max(0.0, cpu_s(pid) - before) / elapsed
-            found.append(Seen(pid, command_of(pid), cpu, list(_stacks(texts[pid], pid, own))))
+            found.append(Seen(pid, command_of(pid), cpu, list(_stacks(texts[pid], waits[pid], pid, own))))
     return found
 
 
@@ -142,17 +144,17 @@ def _written(file: Path, until: float) -> str:
         time.sleep(0.01)
 
 
-def _stacks(text: str, pid: int, own: Path) -> Iterator[list[Frame]]:
+def _stacks(text: str, waits: Mapping[int, MpiCall], pid: int, own: Path) -> Iterator[Stack]:
     """The threads of a dump, the main one first: that is the last, and the others have waited for it."""
-    threads: list[list[Frame]] = []
+    threads: list[Stack] = []
     with suppress(OSError):
         here = Path(f"/proc/{pid}/cwd").readlink()
         for line in text.splitlines():
-            if THREAD.match(line):
-                threads.append([])
+            if thread := THREAD.match(line):
+                threads.append(Stack([], waits.get(int(thread["number"], 16))))
             elif threads and (found := FRAME.match(line)):
-                threads[-1].append(_frame(here, found["file"], int(found["line"]), found["function"], own))
-    yield from reversed([frames for frames in threads if frames])
+                threads[-1].frames.append(_frame(here, found["file"], int(found["line"]), found["function"], own))
+    yield from reversed([thread for thread in threads if thread.frames])
 
 
 def _frame(here: Path, name: str, line: int, function: str, own: Path) -> Frame:

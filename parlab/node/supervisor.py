@@ -38,6 +38,7 @@ from parlab.node.passing import Passing
 from parlab.node.rank import end_leftovers
 
 LOOKING_SECONDS = 1.0
+WAITING = Path(sys.prefix) / "lib" / "libparlab-waiting.so"  # docker/waiting.c
 OPEN_SECONDS = 2.0  # for output that something keeps open which cannot be ended
 GRACE_SECONDS = 1.0  # between SIGTERM and SIGKILL
 
@@ -80,6 +81,8 @@ class Supervisor:
             env = {name: value for name, value in env.items() if not name.startswith(RANK)}
             when = "now"
         path = [str(Path(hook.__file__).parent), env.pop("PYTHONPATH", "")]
+        if env.pop("PARLAB_WAITS", None) is not None:
+            env["LD_PRELOAD"] = " ".join(filter(None, (str(WAITING), env.get("LD_PRELOAD"))))
         gate = f"{gate},{when}"
         here = {"PARLAB_GATE": gate, "PARLAB_STACKS": str(self._stacks), "PWD": str(self._folder)}
         return {"PYTHONUNBUFFERED": "1"} | env | here | {"PYTHONPATH": os.pathsep.join(filter(None, path))}

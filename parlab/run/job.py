@@ -44,7 +44,10 @@ READER_SECONDS = 120.0  # for whoever reads our output to take some of it, once 
 
 @dataclass(frozen=True)
 class Ask:
-    """What is asked of a run of a program. `seconds` is its deadline, `out` where its files go."""
+    """What is asked of a run of a program. `seconds` is its deadline, `out` where its files go.
+
+    `spin` leaves ranks that wait in MPI to wait as Open MPI has it.
+    """
 
     job: Job
     spec: Spec
@@ -52,6 +55,7 @@ class Ask:
     out: Path
     seconds: float
     limits: bool = True
+    spin: bool = False
     tag: bool = False
 
 
@@ -170,6 +174,8 @@ class _Run:
             "PARLAB_RUN": secrets.token_hex(8),
             "PARLAB_ENV": json.dumps(ask.job.env),  # not as they are: PATH, say, is not for mpiexec
         }
+        if self._waits():
+            own["PARLAB_WAITS"] = "1"
         env = {**OPEN_MPI, **scale(ask.spec, case), **placement.env, **own}
         when = PYTHON if ask.job.launch == PYTHON else "mpi4py.MPI"
         rank = ("-m", "parlab.node.supervisor", when, *ask.job.command)
@@ -179,6 +185,11 @@ class _Run:
         talk.gather_or_go_on(Ready, talk.ranks, READY_SECONDS)
         self._limits.put_on(burn=False)
         talk.say(START)
+
+    def _waits(self) -> bool:
+        """Whether ranks that wait in MPI leave the CPU to others (docker/waiting.c): all of them, or none."""
+        held = any(node.limit is not None for node in self._backend.nodes(self._ask.spec))
+        return held and self._ask.limits and not self._ask.spin and self._ask.job.launch != PYTHON
 
     def _to_the_end(self, until: float) -> Outcome:
         """Wait until all ranks have ended, one has failed, the deadline is over, or nobody reads any more."""

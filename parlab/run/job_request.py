@@ -47,6 +47,7 @@ def read_job(
     out: str | None,
     timeout: str,
     no_limits: bool,
+    spin: bool,
     tag: bool,
     cluster: str,
     backend: str | None,
@@ -78,6 +79,7 @@ def read_job(
         where if out is None else _folder_to_write(out),
         read_seconds("--timeout", timeout),
         limits=not no_limits,
+        spin=spin,
         tag=tag,
     )
     check_out(ask, backend)

@@ -13,7 +13,7 @@ import pytest
 from parlab.model import messages
 from parlab.model.case import Demand
 from parlab.model.event import Event, RankEvent
-from parlab.model.job_events import Died, Ended, Frame, Looked, Paused, Seen, Took, Wrote
+from parlab.model.job_events import ANY, Died, Ended, Frame, Looked, MpiCall, Paused, Seen, Stack, Took, Wrote
 from parlab.model.messages import (
     Answered,
     AnyCommand,
@@ -51,7 +51,7 @@ from tests.conftest import ROOT
 from tests.unit.samples import span
 
 RAW = RawReading(1.5, {"cpu.max": "25000 100000\n"}, Host(2, 1.0, 2.0, 0.0), {"7": Process("yes", 0.5)}, 0.001)
-SEEN = Seen(7, "python x.py", 0.5, [[Frame("x.py", 3, "f", "wait()", own=True)]])
+SEEN = Seen(7, "python x.py", 0.5, [Stack([Frame("x.py", 3, "f", "wait()", own=True)], MpiCall("Recv", 0, ANY, 2.5))])
 DIED = Died(9, -9, 1.5)
 EVENTS: list[AnyEvent] = [
     Wrote(1, "stdout", b"a line\n\xff\x00"),

@@ -1,15 +1,15 @@
 """Why a program hangs, in words."""
 
-from parlab.model.job_events import Died, Ended, Frame, Looked, Seen
-from parlab.run.why import deaths, explain, how
+from parlab.model.job_events import ANY, ELSEWHERE, NOBODY, Died, Ended, Frame, Looked, MpiCall, Seen, Stack
+from parlab.run.why import deaths, explain, first_to_fail, how
 
 SEND = Frame("ring.py", 7, "<module>", "comm.Send(data, right)", own=True)
 LIBRARY = Frame("/usr/lib/python3/threading.py", 359, "wait", "waiter.acquire()", own=False)
 RUNNER = Frame("/site-packages/mpi4py/run.py", 53, "main", "run_path()", own=False)
 
 
-def seen(*stack: Frame, cpu: float = 0.0) -> Seen:
-    return Seen(7, "python ring.py", cpu, [list(stack)])
+def seen(*stack: Frame, cpu: float = 0.0, waits: MpiCall | None = None) -> Seen:
+    return Seen(7, "python ring.py", cpu, [Stack(list(stack), waits)])
 
 
 def ended(code: int, *, goodbye: bool = True, why: str = "", died: tuple[Died, ...] = ()) -> Ended:
@@ -37,6 +37,45 @@ def test_a_rank_elsewhere_one_that_has_ended_and_one_that_is_silent_are_told_apa
     )
 
 
+def waiting(rank: int, call: str, peer: int = NOBODY, tag: int = NOBODY, seconds: float = 31.26) -> Looked:
+    return Looked(rank, [seen(SEND, RUNNER, waits=MpiCall(call, peer, tag, seconds))], [])
+
+
+def test_a_rank_that_waits_in_mpi_is_told_with_call_peer_and_tag() -> None:
+    assert first_line(waiting(3, "Recv", 0, 5)) == (
+        "rank 3 on node-4 waits in Recv from rank 0, tag 5, at ring.py:7 (comm.Send(data, right)) for 31.3 s"
+    )
+    assert "waits in Ssend to rank 2, tag 0, at" in first_line(waiting(0, "Ssend", 2, 0))
+    assert "waits in Probe from any rank, any tag, at" in first_line(waiting(0, "Probe", ANY, ANY))
+    assert "waits in Reduce to rank 1 at" in first_line(waiting(0, "Reduce", 1))
+    assert "waits in Recv from a rank of another MPI_COMM_WORLD, tag 1, at" in first_line(
+        waiting(0, "Recv", ELSEWHERE, 1)
+    )
+
+
+def test_ranks_that_wait_in_one_call_are_told_together_and_for_how_long_all_do() -> None:
+    line = first_line(*(waiting(rank, "Allreduce", seconds=30.0 + rank) for rank in range(3)), waiting(3, "Barrier"))
+    assert line.startswith(
+        "rank 0 to rank 2 wait in Allreduce at ring.py:7 (comm.Send(data, right)) for 30.0 s; rank 3"
+    )
+
+
+def test_a_circle_of_waiting_ranks_is_seen() -> None:
+    line = first_line(*(waiting(rank, "Send", (rank + 1) % 3, 7) for rank in range(3)))
+    assert "rank 0 to rank 2 wait in Send (0 to 1, 1 to 2, 2 to 0) at ring.py:7" in line
+    many = first_line(*(waiting(rank, "Send", (rank + 1) % 20, 7) for rank in range(20)))
+    assert "6 to 7, 7 to 8, ...) at" in many
+
+
+def test_of_other_threads_those_that_wait_are_shown() -> None:
+    process = seen(SEND)
+    process.stacks.append(Stack([LIBRARY], MpiCall("Recv", 2, 1, 4.0)))
+    text = explain([Looked(0, [process], [])], [], [], where)
+    assert (
+        "another thread:\n    in MPI_Recv from rank 2, tag 1, for 4.0 s\n    /usr/lib/python3/threading.py:359" in text
+    )
+
+
 def test_the_line_is_the_programs_own_and_stacks_leave_out_who_started_it() -> None:
     text = explain([Looked(0, [seen(LIBRARY, SEND, RUNNER)], [])], [], [], where)
     assert "asleep in ring.py:7" in text
@@ -51,6 +90,17 @@ def test_a_child_that_died_is_named_with_its_signal() -> None:
     assert deaths([ended(1, died=(Died(12, -9, 1.0), Died(13, 3, 1.0)))], where) == [
         "a child of rank 1 on node-2, process 12, ended by signal 9, SIGKILL"
     ]
+
+
+def test_the_first_to_fail_is_who_made_the_others_fail() -> None:
+    def end(rank: int, code: int, at: float) -> Ended:
+        return Ended(rank, code, False, False, "", 9, 1.0, at, 0.5, 4096, [], [])
+
+    lost, noticed_first = end(1, -11, 5.02), end(0, 14, 5.0)
+    assert first_to_fail([noticed_first, lost]) is lost
+    assert first_to_fail([end(0, 3, 4.0), lost]) == end(0, 3, 4.0)
+    assert first_to_fail([end(0, 3, 4.1), end(2, 1, 4.0)]) == end(2, 1, 4.0)
+    assert first_to_fail([]) is None
 
 
 def test_how_a_rank_ended() -> None:

@@ -1,0 +1,21 @@
+"""What the threads of a process wait for in MPI: the notes of docker/waiting.c."""
+
+import struct
+import time
+from contextlib import suppress
+from pathlib import Path
+
+from parlab.model.job_events import MpiCall
+
+NOTE = struct.Struct("=Qdii24s")  # struct note: thread, since, peer, tag, call
+
+
+def waiting_in_mpi(file: Path) -> dict[int, MpiCall]:
+    """The calls of a process that pause, by the thread's number; none where no file is."""
+    found = {}
+    with suppress(OSError):
+        notes, now = file.read_bytes(), time.monotonic()
+        for thread, since, peer, tag, call in NOTE.iter_unpack(notes[: len(notes) // NOTE.size * NOTE.size]):
+            if thread:
+                found[thread] = MpiCall(call.partition(b"\0")[0].decode(), peer, tag, max(0.0, now - since))
+    return found
