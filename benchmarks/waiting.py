@@ -56,7 +56,7 @@ if comm.rank == 0:
     print((time.perf_counter() - began) / times / 2)
 """
 MOST_OF_IDEAL, MOST_OF_SPINNING = 1.1, 1.3
-WHOLE = ("--cores", "2", "--speed", "1", "--ranks", "2", "there_and_back.py")
+WHOLE = ("--cores", "2", "--speed", "3/4", "--ranks", "2", "there_and_back.py")
 PROGRAMS = {
     "uneven": ("--cores", "2", "--speed", "1/8", "--ranks", "4", "uneven.py"),
     "8 bytes": (*WHOLE, "1", "5000"),
