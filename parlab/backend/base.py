@@ -58,6 +58,9 @@ class Backend(Protocol):
     def set_limits(self, spec: Spec, cpus: Fraction | None) -> None:
         """Limit each node of the spec to `cpus` host CPUs and the head to its own, or lift all (None)."""
 
+    def set_memory(self, spec: Spec, wanted: int | None) -> None:
+        """Give each node of the spec so many bytes of memory; None is what it has unless it is asked for."""
+
     def engine_limits(self, spec: Spec) -> dict[str, float | None]:
         """What the engine says of each node's limit, in host CPUs, by the node's name; None is no limit."""
 

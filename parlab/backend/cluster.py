@@ -30,6 +30,7 @@ from parlab.backend.exec import (
 )
 from parlab.backend.folder import packed, unpack
 from parlab.backend.image import build_image, current_image
+from parlab.backend.memory import set_memory
 from parlab.backend.session import Session
 from parlab.course.beside import files_beside
 from parlab.errors import Interrupted, LimitError, ParlabError, RunError, UsageError
@@ -232,6 +233,9 @@ class Cluster:
                 raise RunError(f"{node.name}: the engine did not set its limit: {error.explanation}") from error
 
         on_each(self.containers_for(spec), update)
+
+    def set_memory(self, spec: Spec, wanted: int | None) -> None:
+        set_memory(self.client, self.containers_for(spec)[1:], wanted)
 
     def engine_limits(self, spec: Spec) -> dict[str, float | None]:
         """As the engine has them for the nodes of the spec."""

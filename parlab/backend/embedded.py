@@ -88,6 +88,9 @@ class Embedded:
         """Simulated ones, which no kernel limits."""
         return tuple(Node(index, simulated(index)) for index in range(spec.nodes + 1))
 
+    def set_memory(self, spec: Spec, wanted: int | None) -> None:
+        """All ranks have the memory of this machine."""
+
     def engine_limits(self, spec: Spec) -> dict[str, float | None]:
         return {}
 

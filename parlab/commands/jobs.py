@@ -15,7 +15,7 @@ from parlab.results.record import Run
 from parlab.results.store import as_text, keep
 from parlab.run.job import EXIT_OURS, run_job
 from parlab.run.job_record import record
-from parlab.run.job_request import JobRequest, check_out
+from parlab.run.job_request import JobRequest, check_backend
 from parlab.terminal.job import in_six_lines
 from parlab.terminal.live import Silence
 
@@ -59,7 +59,7 @@ def run_program(request: JobRequest) -> None:
     asked = request.ask
     try:
         backend = open_backend(request.backend, request.cluster, observer.say)
-        check_out(asked, backend.name)  # it may have been chosen for want of an engine
+        check_backend(asked, backend.name)  # it may have been chosen for want of an engine
         with heard(request.cluster, tell_lines) as questions:
             outcome = run_job(asked, backend, observer, questions)
         run = record(asked, outcome, backend, now)

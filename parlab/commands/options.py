@@ -27,6 +27,7 @@ PROGRAM = {
     "module": "run that module, as `python -m` does; -m MODULE, too",
     "mpi": "every rank runs it, as under mpiexec",
     "futures": "as under `python -m mpi4py.futures`: it is run once, MPIPoolExecutor has the ranks",
+    "memory": "of each node, as in 512m or 2g; default: 1g",
     "ranks": "ranks, or workers with --futures; default: one a virtual core",
     "env": "NAME=VALUE, a variable for the program; may be given several times",
     "dir": "folder that is the current one of all ranks; what they change comes back to it",

@@ -46,7 +46,7 @@ READER_SECONDS = 120.0  # for whoever reads our output to take some of it, once 
 class Ask:
     """What is asked of a run of a program. `seconds` is its deadline, `out` where its files go.
 
-    `spin` leaves ranks that wait in MPI to wait as Open MPI has it.
+    `memory` is what each node is to have, in bytes; `spin` leaves ranks that wait in MPI to wait as Open MPI has it.
     """
 
     job: Job
@@ -54,6 +54,7 @@ class Ask:
     folder: Path
     out: Path
     seconds: float
+    memory: int | None = None
     limits: bool = True
     spin: bool = False
     tag: bool = False
@@ -96,6 +97,7 @@ def _in_session(ask: Ask, backend: Backend, session: Session, observer: Observer
     clean = False
     try:
         backend.set_limits(ask.spec, None)
+        backend.set_memory(ask.spec, ask.memory)
         folder = backend.share(ask.folder, observer.say)
         try:
             outcome = _Run(ask, backend, session, observer, folder, questions).outcome()
@@ -116,6 +118,7 @@ def _in_session(ask: Ask, backend: Backend, session: Session, observer: Observer
     finally:
         with undisturbed(), suppress(*FAILURES):
             backend.set_limits(ask.spec, ask.spec.node_cpus)
+            backend.set_memory(ask.spec, None)
     return outcome
 
 

@@ -38,6 +38,9 @@ def record(ask: Ask, outcome: Outcome, backend: Backend, now: datetime) -> Run:
 
 def _case(ask: Ask, outcome: Outcome, backend: Backend) -> MeasuredCase:
     ranks = len(outcome.nodes)
+    settings: dict[str, Any] = {} if ask.job.launch == PYTHON else {"ranks": ask.job.ranks}
+    if ask.memory is not None:
+        settings["memory"] = ask.memory
     names = tuple(node.name for node in backend.nodes(ask.spec))
     repeat = Repeat(
         spans=tuple(_span(end, outcome) for end in outcome.ended),
@@ -48,7 +51,7 @@ def _case(ask: Ask, outcome: Outcome, backend: Backend) -> MeasuredCase:
     )
     return MeasuredCase(
         name=ask.job.name if ask.job.launch == PYTHON else f"{ask.job.name}(ranks={ask.job.ranks})",
-        settings={} if ask.job.launch == PYTHON else {"ranks": ask.job.ranks},
+        settings=settings,
         spec=ask.spec,
         tasks=(Demand(0.0, 0.0),) * ranks,
         workforce=Workforce(ask.job.ranks, min(ask.spec.nodes, ask.job.ranks), ask.spec.cores),

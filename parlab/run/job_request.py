@@ -17,6 +17,8 @@ from parlab.run.job import Ask
 from parlab.run.request import read_backend, read_cluster, read_cluster_spec, read_output, read_whole
 
 MOST_RANKS = 256
+MEMORY_UNITS = {"m": 20, "g": 30}  # bits
+LEAST_MEMORY, MOST_MEMORY = 64 << 20, 1024 << 30  # bytes; a rank takes 30 MB before it does anything
 MOST_SECONDS = 7 * 24 * 3600
 
 
@@ -41,6 +43,7 @@ def read_job(
     nodes: str,
     cores: str,
     speed: str,
+    memory: str | None,
     ranks: str | None,
     env: Sequence[str],
     folder: str,
@@ -78,11 +81,12 @@ def read_job(
         where,
         where if out is None else _folder_to_write(out),
         read_seconds("--timeout", timeout),
+        None if memory is None else read_memory("--memory", memory),
         limits=not no_limits,
         spin=spin,
         tag=tag,
     )
-    check_out(ask, backend)
+    check_backend(ask, backend)
     return JobRequest(
         ask,
         read_cluster(cluster),
@@ -113,10 +117,12 @@ def _program(words: Sequence[str], folder: Path) -> tuple[str, ...]:
     return (f"./{below}" if str(below).startswith("-") else str(below), *words[1:])
 
 
-def check_out(ask: Ask, backend: str | None) -> None:
-    """Refuse --out where the folder is the user's own."""
+def check_backend(ask: Ask, backend: str | None) -> None:
+    """Refuse what only a cluster can do: nodes of their own memory, and a folder that is not the user's own."""
     if backend == "embedded" and ask.out != ask.folder:
         raise UsageError("--out is for a cluster: embedded, a program runs in the folder itself, and writes there")
+    if backend == "embedded" and ask.memory is not None:
+        raise UsageError("--memory is for a cluster: embedded, a program has the memory of this machine")
 
 
 def _folder_to_write(text: str) -> Path:
@@ -146,6 +152,15 @@ def read_folder(option: str, text: str) -> Path:
     if not path.is_dir():
         raise UsageError(f"{option} takes a folder, not {text!r}")
     return path
+
+
+def read_memory(option: str, text: str) -> int:
+    """Read an amount of memory, in bytes."""
+    found = re.fullmatch(r"([0-9]{1,6})([mg])", text.lower())
+    amount = int(found[1]) << MEMORY_UNITS[found[2]] if found else 0
+    if not LEAST_MEMORY <= amount <= MOST_MEMORY:
+        raise UsageError(f"{option} takes 64m to 1024g, as in 512m or 2g, not {text!r}")
+    return amount
 
 
 def read_seconds(option: str, text: str) -> float:

@@ -23,7 +23,9 @@ def in_six_lines(run: Run, outcome: Outcome) -> Iterator[str]:
         cpu[node] = cpu.get(node, 0.0) + end.cpu_s
         peak[node] = peak.get(node, 0.0) + end.peak
     yield f"CPU         {_by_node(cpu, lambda value: seconds(value) if value else '0 s')}"
-    yield f"memory      {_by_node(peak, lambda value: size(round(value)))}, the peaks of its ranks together"
+    has = run.cases[0].settings.get("memory")
+    of = f"; a node has {size(int(has))}" if has is not None else ""
+    yield f"memory      {_by_node(peak, lambda value: size(round(value)))}, the peaks of its ranks together{of}"
     yield f"throttled   {_throttled(run)}"
     yield f"imbalance   {_imbalance(outcome)}"
     held, quiet = run.verdict.held, run.verdict.quiet

@@ -85,3 +85,15 @@ def test_a_folder_that_may_not_be_written_to_is_gone_in_the_next_run(cluster: Cl
         assert done.returncode == 0, done.stderr.decode()
         assert done.stdout == said
     assert (first / "d/f").exists()
+
+
+def test_memory_is_what_each_node_has_for_this_run(cluster: Cluster, tmp_path: Path) -> None:
+    cluster.up(2, print, at_least=True)
+    (tmp_path / "wants.py").write_text("import sys; from mpi4py import MPI; print(len(b'x' * int(sys.argv[1])))")
+    options = ["run", "--cluster", NAME, "--mpi", "--nodes", "2", "--ranks", "2", "--timeout", "60"]
+    done = start(tmp_path, *options, "--memory", "128m", "wants.py", "300_000_000")
+    assert done.returncode == 137, done.stderr.decode()
+    assert "the node's memory ran out" in done.stderr.decode()
+    assert "; a node has 134.2 MB" in done.stderr.decode()
+    done = start(tmp_path, *options, "wants.py", "300_000_000")
+    assert done.stdout == b"300000000\n" * 2, done.stderr.decode()
