@@ -46,6 +46,9 @@ class Backend(Protocol):
     def bring_back(self, folder: Path) -> list[str]:
         """Write what is new or has changed since `share` into a folder; a line for each file that could not be."""
 
+    def check_fits(self, spec: Spec) -> None:
+        """Raise UsageError when the spec asks for more than the machine has."""
+
     def start(self, spec: Spec, show: Show) -> None:
         """Be ready for launches of up to this spec, in the open session. Raises UsageError when it does not fit."""
 

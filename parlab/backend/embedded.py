@@ -46,9 +46,12 @@ class Embedded:
         ensure_installed("node", show)
         return nullcontext()
 
+    def check_fits(self, spec: Spec) -> None:
+        check_fits(spec, usable_cpus(), "this machine")
+
     def start(self, spec: Spec, show: Show) -> None:
         """Nothing has to be started."""
-        check_fits(spec, usable_cpus(), "this machine")
+        self.check_fits(spec)
 
     def placement(self, nodes: int) -> Placement:
         """All hosts are this one. Open MPI refuses root unless told twice; a container or CI gives nothing else."""

@@ -2,6 +2,7 @@
 
 import sys
 from datetime import datetime
+from typing import NoReturn
 
 from parlab.backend.engine import FAILURES, describe
 from parlab.backend.registry import open_backend
@@ -13,10 +14,10 @@ from parlab.host.signals import deferred
 from parlab.results.junit import to_junit
 from parlab.results.record import Run
 from parlab.results.store import as_text, keep
-from parlab.run.job import EXIT_OURS, run_job
+from parlab.run.job import EXIT_OURS, Ask, Outcome, run_job
 from parlab.run.job_record import record
 from parlab.run.job_request import JobRequest, check_backend
-from parlab.terminal.job import in_six_lines
+from parlab.terminal.job import in_a_table, in_six_lines, size_of
 from parlab.terminal.live import Silence
 
 OWN = "run"  # the task behind whose options a program stands, with arguments that are its own
@@ -54,26 +55,48 @@ def why(cluster: str) -> None:
 
 
 def run_program(request: JobRequest) -> None:
-    """Run a program, tell what came of it, and exit with its code; a failure of ours exits with 125."""
+    """Run a program, tell what came of it, and exit with its code; a failure of ours exits with 125.
+
+    A sweep ends with the first size at which the program fails.
+    """
     observer, now = Silence() if request.quiet else Told(), datetime.now().astimezone()
-    asked = request.ask
+    ran: list[tuple[Ask, Outcome]] = []
+    failure = ""
     try:
         backend = open_backend(request.backend, request.cluster, observer.say)
-        check_backend(asked, backend.name)  # it may have been chosen for want of an engine
+        for asked in request.asks:
+            check_backend(asked, backend.name)  # it may have been chosen for want of an engine
+            backend.check_fits(asked.spec)
         with heard(request.cluster, tell_lines) as questions:
-            outcome = run_job(asked, backend, observer, questions)
-        run = record(asked, outcome, backend, now)
+            for asked in request.asks:
+                if request.sweep is not None:
+                    observer.say(f"{request.sweep.key}={size_of(asked, request.sweep)}")
+                ran.append((asked, run_job(asked, backend, observer, questions)))
+                tell_lines("\n".join(ran[-1][1].said))
+                if ran[-1][1].code:
+                    break
     except (UsageError, Interrupted):
         raise
     except ParlabError as error:
-        _exit_as_ours(str(error))
+        failure = str(error)
     except FAILURES as error:
-        _exit_as_ours(describe(error))
-    tell_lines("\n".join(outcome.said))
+        failure = describe(error)
+    if not ran:
+        _exit_as_ours(failure)
+    try:
+        run = record(ran, request.sweep, backend, now)  # of a sweep that failed, what came before
+    except ParlabError as error:
+        _exit_as_ours(failure or str(error))
+    except FAILURES as error:
+        _exit_as_ours(failure or describe(error))
+    outcome = ran[-1][1]
     with deferred():
-        for line in () if request.quiet else in_six_lines(run, outcome):
+        told = in_six_lines(run, outcome) if request.sweep is None else in_a_table(run, ran, request.sweep)
+        for line in () if request.quiet else told:
             tell(line)
         unwritten = _keep(run, request)
+    if failure:
+        _exit_as_ours(failure)
     if outcome.code:
         tell(f"exit code {outcome.code} is {outcome.whose}")
         sys.exit(outcome.code)
@@ -96,7 +119,7 @@ def _keep(run: Run, request: JobRequest) -> list[str]:
     return wrong
 
 
-def _exit_as_ours(said: str) -> None:
+def _exit_as_ours(said: str) -> NoReturn:
     tell_lines(said)
     tell(f"exit code {EXIT_OURS} is parlab's")
     sys.exit(EXIT_OURS)

@@ -31,6 +31,7 @@ from parlab.thresholds import MISFIT, UNEVEN
 AMDAHL, USL = "Amdahl's law", "Universal Scalability Law"
 AMDAHL_FROM, USL_FROM = 3, 5  # sizes; with no more than there are parameters any curve fits
 CONFIDENCE = 0.95
+SIZES = ("workers", "ranks", "nodes", "cores")  # settings that say how many work; the last three, of programs
 FAR = 100  # times as many workers as were measured: of so many they tell nothing
 NO_GAIN = 1.01  # times faster is no gain
 START = 0.01  # of each parameter, where the search begins
@@ -83,7 +84,7 @@ def curves(run: Run) -> list[Curve]:
     for case in run.cases:
         if not math.isnan(case.speedup):
             function = case.name.partition("(")[0]
-            rest = [f"{name}={value!r}" for name, value in case.settings.items() if name != "workers"]
+            rest = [f"{name}={value!r}" for name, value in case.settings.items() if name not in SIZES]
             if "workers" in case.settings and "nodes=" in case.name:  # else there are as many as the nodes have cores
                 rest.append(f"nodes={case.spec.nodes}")
             found.setdefault(f"{function}({', '.join(rest)})" if rest else function, []).append(case)

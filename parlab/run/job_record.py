@@ -1,6 +1,8 @@
-"""The record of a program's run: a Run with one case, in which each rank's life is one task."""
+"""The record of a program's run: a Run with a case for each size, in which each rank's life is one task."""
 
 import secrets
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import PurePath
 from typing import Any
@@ -15,11 +17,16 @@ from parlab.results.record import MeasuredCase, Repeat, Run
 from parlab.results.store import in_id
 from parlab.run.invocation import git_state
 from parlab.run.job import Ask, Outcome
+from parlab.run.sweep import Sweep
 
 
-def record(ask: Ask, outcome: Outcome, backend: Backend, now: datetime) -> Run:
-    """What is kept of it: the command, never the values of variables."""
-    case = _case(ask, outcome, backend)
+def record(ran: Sequence[tuple[Ask, Outcome]], sweep: Sweep | None, backend: Backend, now: datetime) -> Run:
+    """What is kept of it, a case a size: the command, never the values of variables."""
+    ask, last = ran[0][0], ran[-1][1]
+    cases = [_case(asked, outcome, sweep, backend) for asked, outcome in ran]
+    if sweep is not None and sweep.weak is None and cases[0].completed:
+        alone_s = cases[0].measured_s * cases[0].workers  # as if the smallest size lost nothing
+        cases = [replace(case, serial_s=alone_s) for case in cases]
     environment: dict[str, Any] = {**backend.environment(), "git": git_state()}
     name = in_id(PurePath(ask.job.name).name)
     return Run(
@@ -27,20 +34,17 @@ def record(ask: Ask, outcome: Outcome, backend: Backend, now: datetime) -> Run:
         started=now.isoformat(timespec="seconds"),
         lab=ask.job.name,
         backend=backend.name,
-        spec=ask.spec,
-        cases=(case,),
-        verdict=judge((), [case], environment, tuple),
+        spec=max((asked.spec for asked, _ in ran), key=lambda spec: spec.virtual_cores),
+        cases=tuple(cases),
+        verdict=judge((), cases, environment, tuple),
         environment=environment,
         command=("python", *ask.job.command),
-        exit_code=outcome.code,
+        exit_code=last.code,
     )
 
 
-def _case(ask: Ask, outcome: Outcome, backend: Backend) -> MeasuredCase:
+def _case(ask: Ask, outcome: Outcome, sweep: Sweep | None, backend: Backend) -> MeasuredCase:
     ranks = len(outcome.nodes)
-    settings: dict[str, Any] = {} if ask.job.launch == PYTHON else {"ranks": ask.job.ranks}
-    if ask.memory is not None:
-        settings["memory"] = ask.memory
     names = tuple(node.name for node in backend.nodes(ask.spec))
     repeat = Repeat(
         spans=tuple(_span(end, outcome) for end in outcome.ended),
@@ -49,8 +53,14 @@ def _case(ask: Ask, outcome: Outcome, backend: Backend) -> MeasuredCase:
         startup_s=outcome.startup_s,
         nodes=outcome.limits.records() if outcome.limits is not None else {},
     )
+    settings: dict[str, Any] = {} if ask.job.launch == PYTHON else {"ranks": ask.job.ranks}
+    if sweep is not None and sweep.key != "ranks":
+        settings[sweep.key] = getattr(ask.spec, sweep.key)
+    sizes = [f"{name}={value}" for name, value in settings.items()]
+    if ask.memory is not None:
+        settings["memory"] = ask.memory
     return MeasuredCase(
-        name=ask.job.name if ask.job.launch == PYTHON else f"{ask.job.name}(ranks={ask.job.ranks})",
+        name=f"{ask.job.name}({', '.join(sizes)})" if sizes else ask.job.name,
         settings=settings,
         spec=ask.spec,
         tasks=(Demand(0.0, 0.0),) * ranks,

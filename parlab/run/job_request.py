@@ -15,8 +15,10 @@ from parlab.model.case import FUTURES, MPI, PYTHON
 from parlab.model.job import Job
 from parlab.run.job import Ask
 from parlab.run.request import read_backend, read_cluster, read_cluster_spec, read_output, read_whole
+from parlab.run.sweep import Sweep, read_sweep
 
 MOST_RANKS = 256
+DEFAULTS = {"nodes": ("1",), "cores": ("2",), "ranks": ()}  # in parlab/menu.py, too
 MEMORY_UNITS = {"m": 20, "g": 30}  # bits
 LEAST_MEMORY, MOST_MEMORY = 64 << 20, 1024 << 30  # bytes; a rank takes 30 MB before it does anything
 MOST_SECONDS = 7 * 24 * 3600
@@ -24,9 +26,10 @@ MOST_SECONDS = 7 * 24 * 3600
 
 @dataclass(frozen=True)
 class JobRequest:
-    """What is asked of a program, and where it is to run."""
+    """What is asked of a program, once or at each size of a sweep, and where it is to run."""
 
-    ask: Ask
+    asks: tuple[Ask, ...]
+    sweep: Sweep | None = None
     cluster: str = "default"
     backend: str | None = None
     json: Path | None = None
@@ -45,6 +48,8 @@ def read_job(
     speed: str,
     memory: str | None,
     ranks: str | None,
+    sweep: str | None,
+    weak: str | None,
     env: Sequence[str],
     folder: str,
     out: str | None,
@@ -61,34 +66,42 @@ def read_job(
     """Read the options of `run` as they were typed, and the program with its arguments behind them."""
     if mpi and futures:
         raise UsageError("--mpi and --futures are two ways of starting it: give one of them")
-    spec = read_cluster_spec(nodes, cores, speed)
     launch = MPI if mpi else FUTURES if futures else PYTHON
-    if launch == PYTHON and (spec.nodes > 1 or ranks is not None):
-        raise UsageError("without --mpi or --futures a program is one process on one node: no --nodes, no --ranks")
     for word in (*words, *env):
         if any("\ud800" <= letter <= "\udfff" for letter in word):
             raise UsageError(f"a program's arguments are UTF-8 here, not {word!r}")
     where = read_folder("--dir", folder)
-    job = Job(
-        ("-m", module, *words) if module is not None else _program(words, where),
-        launch,
-        1 if launch == PYTHON else spec.virtual_cores if ranks is None else read_whole("--ranks", ranks, MOST_RANKS),
-        dict(map(_variable, env)),
-    )
-    ask = Ask(
-        job,
-        spec,
-        where,
-        where if out is None else _folder_to_write(out),
-        read_seconds("--timeout", timeout),
-        None if memory is None else read_memory("--memory", memory),
-        limits=not no_limits,
-        spin=spin,
-        tag=tag,
-    )
-    check_backend(ask, backend)
+    command = ("-m", module, *words) if module is not None else _program(words, where)
+    variables = dict(map(_variable, env))
+    swept = read_sweep(sweep, weak, command)
+    asked = {"nodes": nodes, "cores": cores, "ranks": ranks}
+    if swept is not None and asked[swept.key] not in (None, *DEFAULTS[swept.key]):
+        raise UsageError(f"--{swept.key} and --sweep {swept.key}=... are two answers: give one of them")
+
+    def ask(size: int | None) -> Ask:
+        sizes = asked if swept is None else {**asked, swept.key: str(size)}
+        spec = read_cluster_spec(str(sizes["nodes"]), str(sizes["cores"]), speed)
+        if launch == PYTHON and (spec.nodes > 1 or sizes["ranks"] is not None):
+            raise UsageError("without --mpi or --futures a program is one process on one node: no --nodes, no --ranks")
+        ranks = spec.virtual_cores if sizes["ranks"] is None else read_whole("--ranks", sizes["ranks"], MOST_RANKS)
+        words = swept.weak.in_words(command, size) if swept is not None and swept.weak and size else command
+        return Ask(
+            Job(tuple(words), launch, 1 if launch == PYTHON else ranks, variables),
+            spec,
+            where,
+            where if out is None else _folder_to_write(out),
+            read_seconds("--timeout", timeout),
+            None if memory is None else read_memory("--memory", memory),
+            limits=not no_limits,
+            spin=spin,
+            tag=tag,
+        )
+
+    asks = tuple(map(ask, (None,) if swept is None else swept.values))
+    check_backend(asks[0], backend)
     return JobRequest(
-        ask,
+        asks,
+        swept,
         read_cluster(cluster),
         None if backend is None else read_backend(backend),
         read_output("--json", json),

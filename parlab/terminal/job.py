@@ -1,15 +1,39 @@
-"""What is said of a program once it has ended: six lines for standard error."""
+"""What is said of a program once it has ended, on standard error: six lines, or a table of the sizes of a sweep."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from statistics import mean
 
 from parlab.formatting import decimal, percent, seconds, size
 from parlab.model.workers import in_order
 from parlab.results.record import Answer, Run
-from parlab.run.job import Outcome
+from parlab.run.job import Ask, Outcome
+from parlab.run.sweep import Sweep
 
 MOST_NODES = 4  # are told one by one; of more, the range
+BAR = 20  # characters, of an efficiency of 100 %
 EVEN = 0.1  # of the mean: a rank that used less than that more is no imbalance
+
+
+def size_of(ask: Ask, sweep: Sweep) -> int:
+    """The size of a sweep that this run has."""
+    return ask.job.ranks if sweep.key == "ranks" else int(getattr(ask.spec, sweep.key))
+
+
+def in_a_table(run: Run, ran: Sequence[tuple[Ask, Outcome]], sweep: Sweep) -> Iterator[str]:
+    """The time at each size that ended well, and how much of it the smallest one promised.
+
+    The work is the same at all sizes, and the speed-up that over the smallest; or it grows with them (`--weak`), and
+    the time is to stay what it was.
+    """
+    rows = [(size_of(ask, sweep), case) for (ask, _), case in zip(ran, run.cases, strict=True) if case.completed]
+    yield f"{sweep.key:>8}{'time':>10}{'' if sweep.weak else '  speed-up'}  efficiency"
+    for number, case in rows:
+        first, case_first = rows[0]
+        gain = case_first.measured_s / case.measured_s
+        efficiency = gain if sweep.weak else gain * first / number
+        speedup = "" if sweep.weak else f"{gain:>10.2f}"
+        bar = "█" * round(BAR * min(efficiency, 1.0))
+        yield f"{number:>8}{seconds(case.measured_s):>10}{speedup}{percent(efficiency, 0):>12}  {bar}"
 
 
 def in_six_lines(run: Run, outcome: Outcome) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -224,3 +225,36 @@ def test_a_running_program_is_asked_from_its_terminal_and_from_another_one(progr
     asked = subprocess.run(why, env=env, capture_output=True, text=True, timeout=60, check=False)
     assert asked.returncode == 2
     assert asked.stderr.startswith("usage: no program runs on cluster default")
+
+
+def test_a_sweep_runs_at_each_size_and_is_one_record(program: Write, tmp_path: Path) -> None:
+    folder = program("import sys; from mpi4py import MPI; print(MPI.COMM_WORLD.size, sys.argv[1])\n")
+    record = tmp_path / "r.json"
+    done = embedded(
+        folder, "--mpi", "--sweep", "ranks=1,2", "--weak", "N=10*ranks", "--json", str(record), "own.py", "{N}"
+    )
+    said = done.stderr.decode()
+    assert done.returncode == 0, said
+    assert sorted(done.stdout.decode().splitlines()) == ["1 10", "2 20", "2 20"]
+    run = json.loads(record.read_text())
+    assert [case["settings"] for case in run["cases"]] == [{"ranks": 1}, {"ranks": 2}]
+    assert "   ranks      time  efficiency" in said
+    assert re.search(r"parlab: {8}1 +[0-9.]+ m?s +100 %  █{20}", said)
+
+
+def test_a_sweep_whose_largest_size_does_not_fit_starts_nothing(program: Write) -> None:
+    folder = program("print('ran')\n")
+    done = embedded(folder, "--mpi", "--sweep", "nodes=1,64", "--cores", "64", "own.py")
+    assert done.returncode == 2
+    assert done.stdout == b""
+    assert "more than the" in done.stderr.decode()
+
+
+def test_a_sweep_ends_where_the_program_fails(program: Write) -> None:
+    folder = program("import sys; from mpi4py import MPI; sys.exit(3 if MPI.COMM_WORLD.size == 2 else 0)\n")
+    done = embedded(folder, "--mpi", "--sweep", "ranks=1,2,4", "own.py")
+    said = done.stderr.decode()
+    assert done.returncode == 3, said
+    assert "parlab: ranks=2" in said
+    assert "parlab: ranks=4" not in said
+    assert said.splitlines()[-1].startswith("parlab: exit code 3 is the program's")

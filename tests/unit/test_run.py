@@ -38,6 +38,13 @@ def refused(folder: Path, *words: str) -> str:
         (["--mpi", "--nodes", "0", "hello.py"], "--nodes takes a whole number from 1 to 64, not '0'"),
         (["--mpi", "--ranks", "many", "hello.py"], "--ranks takes a whole number"),
         (["--timeout", "soon", "hello.py"], "--timeout takes seconds"),
+        (["--mpi", "--sweep", "size=1,2", "hello.py"], "--sweep takes nodes=1,2,4"),
+        (
+            ["--mpi", "--sweep", "nodes=1,2", "--nodes", "3", "hello.py"],
+            "--nodes and --sweep nodes=... are two answers",
+        ),
+        (["--sweep", "nodes=1,2", "hello.py"], "one process on one node"),
+        (["--mpi", "--weak", "N=10*nodes", "hello.py", "{N}"], "--weak goes with --sweep"),
         (["--memory", "lots", "hello.py"], "--memory takes 64m to 1024g"),
         (["--memory", "8m", "hello.py"], "--memory takes 64m to 1024g"),
         (["--memory", "512m", "--backend", "embedded", "hello.py"], "--memory is for a cluster"),
