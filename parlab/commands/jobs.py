@@ -2,6 +2,7 @@
 
 import sys
 from datetime import datetime
+from itertools import product
 from typing import NoReturn
 
 from parlab.backend.engine import FAILURES, describe
@@ -57,10 +58,10 @@ def why(cluster: str) -> None:
 def run_program(request: JobRequest) -> None:
     """Run a program, tell what came of it, and exit with its code; a failure of ours exits with 125.
 
-    A sweep ends with the first size at which the program fails.
+    Of several runs the first in which the program fails is the last.
     """
     observer, now = Silence() if request.quiet else Told(), datetime.now().astimezone()
-    ran: list[tuple[Ask, Outcome]] = []
+    ran: list[tuple[Ask, list[Outcome]]] = []
     failure = ""
     try:
         backend = open_backend(request.backend, request.cluster, observer.say)
@@ -68,12 +69,15 @@ def run_program(request: JobRequest) -> None:
             check_backend(asked, backend.name)  # it may have been chosen for want of an engine
             backend.check_fits(asked.spec)
         with heard(request.cluster, tell_lines) as questions:
-            for asked in request.asks:
-                if request.sweep is not None:
+            for asked, number in product(request.asks, range(request.repeat)):
+                if number == 0 and request.sweep is not None:
                     observer.say(f"{request.sweep.key}={size_of(asked, request.sweep)}")
-                ran.append((asked, run_job(asked, backend, observer, questions)))
-                tell_lines("\n".join(ran[-1][1].said))
-                if ran[-1][1].code:
+                outcome = run_job(asked, backend, observer, questions)
+                if number == 0:
+                    ran.append((asked, []))
+                ran[-1][1].append(outcome)
+                tell_lines("\n".join(outcome.said))
+                if outcome.code:
                     break
     except (UsageError, Interrupted):
         raise
@@ -89,9 +93,8 @@ def run_program(request: JobRequest) -> None:
         _exit_as_ours(failure or str(error))
     except FAILURES as error:
         _exit_as_ours(failure or describe(error))
-    outcome = ran[-1][1]
     with deferred():
-        told = in_six_lines(run, outcome) if request.sweep is None else in_a_table(run, ran, request.sweep)
+        told = in_six_lines(run, ran[-1][1]) if request.sweep is None else in_a_table(run, ran, request.sweep)
         for line in () if request.quiet else told:
             tell(line)
         unwritten = _keep(run, request)

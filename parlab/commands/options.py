@@ -31,6 +31,7 @@ PROGRAM = {
     "ranks": "ranks, or workers with --futures; default: one a virtual core",
     "sweep": "nodes=1,2,4 (or ranks, cores): run it at each size, and compare",
     "weak": "N=1000*nodes: {N} among its arguments grows with the sizes of --sweep",
+    "repeat": "run it so many times; tables show the median",
     "env": "NAME=VALUE, a variable for the program; may be given several times",
     "dir": "folder that is the current one of all ranks; what they change comes back to it",
     "out": "folder to bring new and changed files back to instead",

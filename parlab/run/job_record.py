@@ -20,10 +20,10 @@ from parlab.run.job import Ask, Outcome
 from parlab.run.sweep import Sweep
 
 
-def record(ran: Sequence[tuple[Ask, Outcome]], sweep: Sweep | None, backend: Backend, now: datetime) -> Run:
+def record(ran: Sequence[tuple[Ask, Sequence[Outcome]]], sweep: Sweep | None, backend: Backend, now: datetime) -> Run:
     """What is kept of it, a case a size: the command, never the values of variables."""
-    ask, last = ran[0][0], ran[-1][1]
-    cases = [_case(asked, outcome, sweep, backend) for asked, outcome in ran]
+    ask, last = ran[0][0], ran[-1][1][-1]
+    cases = [_case(asked, outcomes, sweep, backend) for asked, outcomes in ran]
     if sweep is not None and sweep.weak is None and cases[0].completed:
         alone_s = cases[0].measured_s * cases[0].workers  # as if the smallest size lost nothing
         cases = [replace(case, serial_s=alone_s) for case in cases]
@@ -43,16 +43,18 @@ def record(ran: Sequence[tuple[Ask, Outcome]], sweep: Sweep | None, backend: Bac
     )
 
 
-def _case(ask: Ask, outcome: Outcome, sweep: Sweep | None, backend: Backend) -> MeasuredCase:
-    ranks = len(outcome.nodes)
-    names = tuple(node.name for node in backend.nodes(ask.spec))
-    repeat = Repeat(
+def _repeat(outcome: Outcome) -> Repeat:
+    return Repeat(
         spans=tuple(_span(end, outcome) for end in outcome.ended),
         outcome=RIGHT if outcome.code == 0 else f"exit code {outcome.code}",
         complaint=f"exit code {outcome.code} is {outcome.whose}" if outcome.code else None,
         startup_s=outcome.startup_s,
         nodes=outcome.limits.records() if outcome.limits is not None else {},
     )
+
+
+def _case(ask: Ask, outcomes: Sequence[Outcome], sweep: Sweep | None, backend: Backend) -> MeasuredCase:
+    names = tuple(node.name for node in backend.nodes(ask.spec))
     settings: dict[str, Any] = {} if ask.job.launch == PYTHON else {"ranks": ask.job.ranks}
     if sweep is not None and sweep.key != "ranks":
         settings[sweep.key] = getattr(ask.spec, sweep.key)
@@ -63,11 +65,11 @@ def _case(ask: Ask, outcome: Outcome, sweep: Sweep | None, backend: Backend) -> 
         name=f"{ask.job.name}({', '.join(sizes)})" if sizes else ask.job.name,
         settings=settings,
         spec=ask.spec,
-        tasks=(Demand(0.0, 0.0),) * ranks,
+        tasks=(Demand(0.0, 0.0),) * max(len(outcome.nodes) for outcome in outcomes),
         workforce=Workforce(ask.job.ranks, min(ask.spec.nodes, ask.job.ranks), ask.spec.cores),
         ideal_s=None,
         serial_s=None,
-        repeats=(repeat,),
+        repeats=tuple(map(_repeat, outcomes)),
         launch=ask.job.launch,
         nodes=names,
     )

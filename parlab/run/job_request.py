@@ -14,7 +14,7 @@ from parlab.errors import UsageError
 from parlab.model.case import FUTURES, MPI, PYTHON
 from parlab.model.job import Job
 from parlab.run.job import Ask
-from parlab.run.request import read_backend, read_cluster, read_cluster_spec, read_output, read_whole
+from parlab.run.request import read_backend, read_cluster, read_cluster_spec, read_output, read_repeat, read_whole
 from parlab.run.sweep import Sweep, read_sweep
 
 MOST_RANKS = 256
@@ -30,6 +30,7 @@ class JobRequest:
 
     asks: tuple[Ask, ...]
     sweep: Sweep | None = None
+    repeat: int = 1
     cluster: str = "default"
     backend: str | None = None
     json: Path | None = None
@@ -50,6 +51,7 @@ def read_job(
     ranks: str | None,
     sweep: str | None,
     weak: str | None,
+    repeat: str,
     env: Sequence[str],
     folder: str,
     out: str | None,
@@ -102,6 +104,7 @@ def read_job(
     return JobRequest(
         asks,
         swept,
+        read_repeat(repeat),
         read_cluster(cluster),
         None if backend is None else read_backend(backend),
         read_output("--json", json),

@@ -19,11 +19,11 @@ def size_of(ask: Ask, sweep: Sweep) -> int:
     return ask.job.ranks if sweep.key == "ranks" else int(getattr(ask.spec, sweep.key))
 
 
-def in_a_table(run: Run, ran: Sequence[tuple[Ask, Outcome]], sweep: Sweep) -> Iterator[str]:
+def in_a_table(run: Run, ran: Sequence[tuple[Ask, Sequence[Outcome]]], sweep: Sweep) -> Iterator[str]:
     """The time at each size that ended well, and how much of it the smallest one promised.
 
     The work is the same at all sizes, and the speed-up that over the smallest; or it grows with them (`--weak`), and
-    the time is to stay what it was.
+    the time is to stay what it was. Of several runs at a size it is the median.
     """
     rows = [(size_of(ask, sweep), case) for (ask, _), case in zip(ran, run.cases, strict=True) if case.completed]
     yield f"{sweep.key:>8}{'time':>10}{'' if sweep.weak else '  speed-up'}  efficiency"
@@ -36,10 +36,15 @@ def in_a_table(run: Run, ran: Sequence[tuple[Ask, Outcome]], sweep: Sweep) -> It
         yield f"{number:>8}{seconds(case.measured_s):>10}{speedup}{percent(efficiency, 0):>12}  {bar}"
 
 
-def in_six_lines(run: Run, outcome: Outcome) -> Iterator[str]:
-    """Wall, CPU and memory by node, throttling, the largest imbalance, and whether the limits held."""
-    nodes = run.cases[0].repeats[0].nodes
-    yield f"wall        {seconds(outcome.wall_s)}, and {seconds(outcome.startup_s)} to start"
+def in_six_lines(run: Run, outcomes: Sequence[Outcome]) -> Iterator[str]:
+    """Wall, CPU and memory by node, throttling, the largest imbalance, and whether the limits held.
+
+    Of several runs it is the wall time of all, and the others of the last.
+    """
+    outcome, nodes = outcomes[-1], run.cases[0].repeats[-1].nodes
+    walls = sorted(each.wall_s for each in outcomes)
+    of_several = f" to {seconds(walls[-1])} in {len(walls)} runs" if len(walls) > 1 else ""
+    yield f"wall        {seconds(walls[0])}{of_several}, and {seconds(outcome.startup_s)} to start"
     cpu: dict[str, float] = {}
     peak: dict[str, float] = {}
     for end in outcome.ended:
@@ -70,14 +75,14 @@ def _by_node(values: Mapping[str, float], say: Callable[[float], str]) -> str:
 
 def _throttled(run: Run) -> str:
     shares = {}
-    for name, use in run.cases[0].repeats[0].nodes.items():
+    for name, use in run.cases[0].repeats[-1].nodes.items():
         if use.wanted is not None and len(use.readings) > 1:
             first, last = use.readings[0], use.readings[-1]
             periods = (last.periods or 0) - (first.periods or 0)
             shares[name] = ((last.throttled or 0) - (first.throttled or 0)) / periods if periods > 0 else 0.0
     if not shares:
         return "no node has a limit"
-    limit = next(use.wanted for use in run.cases[0].repeats[0].nodes.values() if use.wanted is not None)
+    limit = next(use.wanted for use in run.cases[0].repeats[-1].nodes.values() if use.wanted is not None)
     return f"{_by_node(shares, lambda share: percent(share, 0))} of the periods; a node's limit is {decimal(limit)} CPU"
 
 

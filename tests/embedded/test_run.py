@@ -242,6 +242,20 @@ def test_a_sweep_runs_at_each_size_and_is_one_record(program: Write, tmp_path: P
     assert re.search(r"parlab: {8}1 +[0-9.]+ m?s +100 %  █{20}", said)
 
 
+def test_it_is_run_as_often_as_is_asked_for_until_it_fails(program: Write, tmp_path: Path) -> None:
+    folder = program("import pathlib\nwith open('log', 'a') as log: log.write('x')\n")
+    record = tmp_path / "r.json"
+    done = embedded(folder, "--repeat", "3", "--json", str(record), "own.py")
+    assert done.returncode == 0, done.stderr.decode()
+    assert (folder / "log").read_text() == "xxx"
+    assert " in 3 runs, and " in done.stderr.decode()
+    (case,) = json.loads(record.read_text())["cases"]
+    assert len(case["repeats"]) == 3
+    (folder / "own.py").write_text("with open('log', 'a') as log: log.write('y')\nraise SystemExit(4)\n")
+    assert embedded(folder, "--repeat", "3", "own.py").returncode == 4
+    assert (folder / "log").read_text() == "xxxy"
+
+
 def test_a_sweep_whose_largest_size_does_not_fit_starts_nothing(program: Write) -> None:
     folder = program("print('ran')\n")
     done = embedded(folder, "--mpi", "--sweep", "nodes=1,64", "--cores", "64", "own.py")

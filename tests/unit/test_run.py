@@ -45,6 +45,7 @@ def refused(folder: Path, *words: str) -> str:
         ),
         (["--sweep", "nodes=1,2", "hello.py"], "one process on one node"),
         (["--mpi", "--weak", "N=10*nodes", "hello.py", "{N}"], "--weak goes with --sweep"),
+        (["--repeat", "0", "hello.py"], "--repeat takes a whole number from 1 to 100"),
         (["--memory", "lots", "hello.py"], "--memory takes 64m to 1024g"),
         (["--memory", "8m", "hello.py"], "--memory takes 64m to 1024g"),
         (["--memory", "512m", "--backend", "embedded", "hello.py"], "--memory is for a cluster"),
