@@ -1,5 +1,5 @@
 /*
- * Waiting that leaves the CPU to others, for the ranks of programs under a limit (preloaded by parlab/node/supervisor.py).
+ * Waiting that leaves the CPU to others, for ranks under a limit: parlab/node/supervisor.py preloads it.
  *
  * A rank in a blocking call of Open MPI asks again and again whether it is done. Where a node has half a core for four
  * ranks, three that ask take the time in which the fourth could get there. Here each blocking call is its non-blocking
@@ -8,8 +8,9 @@
  * ours, and we call PMPI_Isend.
  *
  * A twin of a collective meets no blocking one: all ranks of a program have this library, or none. Reductions may add
- * in another order. What has no twin waits as ever: one-sided calls, files, making communicators, MPI_Init, and
- * MPI_Finalize.
+ * in another order. What is not here waits as ever: one-sided calls, files, making communicators and leaving them,
+ * MPI_Buffer_detach, MPI_Init and MPI_Finalize have no twin. Those of Neighbor_alltoall, -v and -w mix up the two
+ * neighbours along a periodic dimension of one or two ranks (Open MPI 5.0; open-mpi/ompi issue 14430).
  *
  * What a call pauses for stands in PARLAB_STACKS/PID.mpi, an array of struct note; parlab/node/waits.py reads it.
  */
@@ -64,39 +65,57 @@ int MPI_Mprobe(int source, int tag, MPI_Comm comm, MPI_Message *message, MPI_Sta
     UNTIL(found, mpi.Improbe(source, tag, comm, &found, message, status));
 }
 
-/* Both of a pair; what the call tells is of the receive. */
-static int test_both(MPI_Request *receive, int *received, MPI_Request *send, int *sent, MPI_Status *status)
+/* A pair: `send` is ready and not started, so that both are known to be right before either is on its way. Both go to
+ * their ends, whatever the first of them gives: their buffers are the program's again then. */
+static int pair(struct wait wait, MPI_Request *send, int dest, int sendtag, void *into, int count, MPI_Datatype type,
+                int source, int recvtag, MPI_Status *status)
 {
-    int error = MPI_SUCCESS;
-    if (!*received)
-        error = mpi.Test(receive, received, status);
-    if (error == MPI_SUCCESS && !*sent)
-        error = mpi.Test(send, sent, MPI_STATUS_IGNORE);
-    return error;
-}
-
-static int until_both(struct wait wait, MPI_Request *receive, MPI_Request *send, MPI_Status *status)
-{
+    MPI_Request receive;
     int received = 0, sent = 0;
-    UNTIL(received && sent, test_both(receive, &received, send, &sent, status));
+    int failed = mpi.Irecv(into, count, type, source, recvtag, wait.comm, &receive);
+    if (failed)
+        mpi.Request_free(send);
+    if (failed || (failed = mpi.Start(send)))
+        return failed;
+    for (;;) {
+        if (!received) {
+            failed = mpi.Test(&receive, &received, status);
+            received = received || failed;
+            if (received) { /* now it is the other that is waited for */
+                end(&wait, MPI_SUCCESS);
+                wait.note = NULL;
+                wait.call = "Send of Sendrecv";
+                wait.peer = dest;
+                wait.tag = sendtag;
+            }
+        }
+        if (!sent) {
+            int error = mpi.Test(send, &sent, MPI_STATUS_IGNORE);
+            sent = sent || error;
+            failed = failed ? failed : error;
+        }
+        if (received && sent)
+            break;
+        rest(&wait);
+    }
+    mpi.Request_free(send);
+    return end(&wait, failed);
 }
 
 int MPI_Sendrecv(const void *sendbuf, int sendcount, MPI_Datatype sendtype, int dest, int sendtag, void *recvbuf,
                  int recvcount, MPI_Datatype recvtype, int source, int recvtag, MPI_Comm comm, MPI_Status *status)
 {
-    MPI_Request receive, send;
+    MPI_Request send;
     be_ready();
     WAITING("Sendrecv", comm, source, recvtag);
-    int failed = mpi.Irecv(recvbuf, recvcount, recvtype, source, recvtag, comm, &receive);
-    if (failed || (failed = mpi.Isend(sendbuf, sendcount, sendtype, dest, sendtag, comm, &send)))
-        return failed;
-    return until_both(wait, &receive, &send, status);
+    int failed = mpi.Send_init(sendbuf, sendcount, sendtype, dest, sendtag, comm, &send);
+    return failed ? failed : pair(wait, &send, dest, sendtag, recvbuf, recvcount, recvtype, source, recvtag, status);
 }
 
 int MPI_Sendrecv_replace(void *buf, int count, MPI_Datatype type, int dest, int sendtag, int source, int recvtag,
                          MPI_Comm comm, MPI_Status *status)
 {
-    MPI_Request receive, send;
+    MPI_Request send;
     int size, length = 0, failed;
     be_ready();
     WAITING("Sendrecv_replace", comm, source, recvtag);
@@ -105,10 +124,9 @@ int MPI_Sendrecv_replace(void *buf, int count, MPI_Datatype type, int dest, int 
     void *copy = malloc(size > 0 ? size : 1);
     if (copy == NULL)
         return MPI_ERR_NO_MEM;
-    if (!(failed = mpi.Pack(buf, count, type, copy, size, &length, comm)) &&
-        !(failed = mpi.Irecv(buf, count, type, source, recvtag, comm, &receive)) &&
-        !(failed = mpi.Isend(copy, length, packed, dest, sendtag, comm, &send)))
-        failed = until_both(wait, &receive, &send, status);
+    failed = mpi.Pack(buf, count, type, copy, size, &length, comm);
+    if (!failed && !(failed = mpi.Send_init(copy, length, packed, dest, sendtag, comm, &send)))
+        failed = pair(wait, &send, dest, sendtag, buf, count, type, source, recvtag, status);
     free(copy);
     return failed;
 }
@@ -155,7 +173,7 @@ int MPI_Waitsome(int count, MPI_Request requests[], int *finished, int indices[]
         MPI_Request request;                                                                                        \
         int inter = 0;                                                                                              \
         be_ready();                                                                                                 \
-        WAITING(#name, comm, root, MPI_UNDEFINED);                                                                           \
+        WAITING(#name, comm, root, MPI_UNDEFINED);                                                                  \
         int failed = mpi.Comm_test_inter(comm, &inter);                                                             \
         if (!failed && inter)                                                                                       \
             return mpi.name(__VA_ARGS__);                                                                           \
@@ -166,7 +184,7 @@ int MPI_Waitsome(int count, MPI_Request requests[], int *finished, int indices[]
 
 #define COUNTS const int counts[]
 #define FROM const void *from, int sends, MPI_Datatype send
-#define FROM_EACH(at) const void *from, const int sends[], const at offsets[]
+#define FROM_EACH const void *from, const int sends[], const int offsets[]
 #define INTO void *into, int receives, MPI_Datatype receive
 
 COLLECTIVE(Barrier, Ibarrier, MPI_UNDEFINED, (MPI_Comm comm), comm)
@@ -179,38 +197,35 @@ COLLECTIVE(Gatherv, Igatherv, root,
            from, sends, send, into, counts, offsets, receive, root, comm)
 COLLECTIVE(Scatter, Iscatter, root, (FROM, INTO, int root, MPI_Comm comm),
            from, sends, send, into, receives, receive, root, comm)
-COLLECTIVE(Scatterv, Iscatterv, root, (FROM_EACH(int), MPI_Datatype send, INTO, int root, MPI_Comm comm),
+COLLECTIVE(Scatterv, Iscatterv, root, (FROM_EACH, MPI_Datatype send, INTO, int root, MPI_Comm comm),
            from, sends, offsets, send, into, receives, receive, root, comm)
 COLLECTIVE(Reduce, Ireduce, root,
            (const void *from, void *into, int count, MPI_Datatype type, MPI_Op op, int root, MPI_Comm comm),
            from, into, count, type, op, root, comm)
 
-#define TO_ALL(name, twin) \
+#define TO_ALL(name, twin)                                                                                          \
     COLLECTIVE(name, twin, MPI_UNDEFINED, (FROM, INTO, MPI_Comm comm), from, sends, send, into, receives, receive, comm)
 TO_ALL(Allgather, Iallgather)
 TO_ALL(Alltoall, Ialltoall)
 TO_ALL(Neighbor_allgather, Ineighbor_allgather)
-TO_ALL(Neighbor_alltoall, Ineighbor_alltoall)
 
 #define TO_ALL_V(name, twin)                                                                                        \
-    COLLECTIVE(name, twin, MPI_UNDEFINED,                                                                                    \
+    COLLECTIVE(name, twin, MPI_UNDEFINED,                                                                           \
                (FROM, void *into, COUNTS, const int offsets[], MPI_Datatype receive, MPI_Comm comm),                \
                from, sends, send, into, counts, offsets, receive, comm)
 TO_ALL_V(Allgatherv, Iallgatherv)
 TO_ALL_V(Neighbor_allgatherv, Ineighbor_allgatherv)
 
-#define EACH_TO_EACH(name, twin, types, at)                                                                         \
-    COLLECTIVE(name, twin, MPI_UNDEFINED,                                                                                    \
-               (FROM_EACH(at), const MPI_Datatype send types, void *into, COUNTS, const at places[],                \
+#define EACH_TO_EACH(name, twin, types)                                                                             \
+    COLLECTIVE(name, twin, MPI_UNDEFINED,                                                                           \
+               (FROM_EACH, const MPI_Datatype send types, void *into, COUNTS, const int places[],                   \
                 const MPI_Datatype receive types, MPI_Comm comm),                                                   \
                from, sends, offsets, send, into, counts, places, receive, comm)
-EACH_TO_EACH(Alltoallv, Ialltoallv, , int)
-EACH_TO_EACH(Alltoallw, Ialltoallw, [], int)
-EACH_TO_EACH(Neighbor_alltoallv, Ineighbor_alltoallv, , int)
-EACH_TO_EACH(Neighbor_alltoallw, Ineighbor_alltoallw, [], MPI_Aint)
+EACH_TO_EACH(Alltoallv, Ialltoallv, )
+EACH_TO_EACH(Alltoallw, Ialltoallw, [])
 
 #define REDUCE(name, twin, counted)                                                                                 \
-    COLLECTIVE(name, twin, MPI_UNDEFINED,                                                                                    \
+    COLLECTIVE(name, twin, MPI_UNDEFINED,                                                                           \
                (const void *from, void *into, counted, MPI_Datatype type, MPI_Op op, MPI_Comm comm),                \
                from, into, counts, type, op, comm)
 REDUCE(Allreduce, Iallreduce, int counts)
@@ -221,12 +236,12 @@ REDUCE(Reduce_scatter_block, Ireduce_scatter_block, int counts)
 
 /* ---- Ranks that a program spawns: they wait as those that spawn them do ---- */
 
-/* A copy of `info` under which they have this library, too; MPI_INFO_NULL where there can be none. */
+/* A copy of `info` under which they have this library, too. */
 static MPI_Info with_library(MPI_Info info)
 {
     MPI_Info more = no_info;
     Dl_info us;
-    char env[MPI_MAX_INFO_VAL + 1] = "", theirs[MPI_MAX_INFO_VAL + 1] = "";
+    char env[MPI_MAX_INFO_VAL] = "", theirs[MPI_MAX_INFO_VAL + 1] = "";
     int size = sizeof theirs, given = 0;
     if ((info == no_info ? mpi.Info_create(&more) : mpi.Info_dup(info, &more)) != MPI_SUCCESS)
         return no_info;
@@ -234,14 +249,18 @@ static MPI_Info with_library(MPI_Info info)
     if (dladdr(with_library, &us) != 0 &&
         snprintf(env, sizeof env, "LD_PRELOAD=%s%s%s", us.dli_fname, given ? "\n" : "", theirs) < (int)sizeof env)
         mpi.Info_set(more, "env", env);
+    else
+        fprintf(stderr, "parlab: no room for one more variable in the info for MPI_Comm_spawn: run with --spin\n");
     return more;
 }
 
 int MPI_Comm_spawn(const char *command, char *argv[], int most, MPI_Info info, int root, MPI_Comm comm,
                    MPI_Comm *spawned, int errors[])
 {
+    int rank = MPI_UNDEFINED;
     be_ready();
-    MPI_Info more = with_library(info);
+    mpi.Comm_rank(comm, &rank);
+    MPI_Info more = rank == root ? with_library(info) : no_info;
     int failed = mpi.Comm_spawn(command, argv, most, more, root, comm, spawned, errors);
     if (more != no_info)
         mpi.Info_free(&more);
@@ -251,14 +270,15 @@ int MPI_Comm_spawn(const char *command, char *argv[], int most, MPI_Info info, i
 int MPI_Comm_spawn_multiple(int count, char *commands[], char **argvs[], const int most[], const MPI_Info infos[],
                             int root, MPI_Comm comm, MPI_Comm *spawned, int errors[])
 {
-    be_ready();
-    int rank = -1;
+    int rank = MPI_UNDEFINED;
     MPI_Info *more = NULL;
+    be_ready();
     mpi.Comm_rank(comm, &rank);
     if (rank == root && count > 0 && (more = malloc(count * sizeof *more)) != NULL)
         for (int i = 0; i < count; i++)
             more[i] = with_library(infos[i]);
-    int failed = mpi.Comm_spawn_multiple(count, commands, argvs, most, more != NULL ? more : infos, root, comm, spawned, errors);
+    int failed = mpi.Comm_spawn_multiple(count, commands, argvs, most, more == NULL ? infos : more, root, comm, spawned,
+                                         errors);
     for (int i = 0; more != NULL && i < count; i++)
         if (more[i] != no_info)
             mpi.Info_free(&more[i]);

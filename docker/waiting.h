@@ -22,16 +22,14 @@
 /* Open MPI is looked up at the first call: were this linked to it, each process of a program would load it. */
 #define USED(X)                                                                                                     \
     X(Comm_group) X(Comm_rank) X(Comm_spawn) X(Comm_spawn_multiple) X(Info_create) X(Info_dup) X(Info_free)         \
-    X(Info_get_string) X(Info_set) X(Comm_remote_group) X(Comm_test_inter) X(Group_free)                            \
-    X(Group_translate_ranks) X(Initialized) X(Isend) X(Issend) X(Irsend) X(Irecv) X(Iprobe) X(Improbe) X(Imrecv)    \
-    X(Pack) X(Pack_size) X(Test) X(Testall) X(Testany) X(Testsome) X(Barrier) X(Ibarrier) X(Bcast) X(Ibcast)        \
-    X(Gather) X(Igather) X(Gatherv) X(Igatherv) X(Scatter) X(Iscatter) X(Scatterv) X(Iscatterv) X(Allgather)        \
-    X(Iallgather) X(Allgatherv) X(Iallgatherv) X(Alltoall) X(Ialltoall) X(Alltoallv) X(Ialltoallv) X(Alltoallw)     \
-    X(Ialltoallw) X(Reduce) X(Ireduce) X(Allreduce) X(Iallreduce) X(Reduce_scatter) X(Ireduce_scatter)              \
-    X(Reduce_scatter_block) X(Ireduce_scatter_block) X(Scan) X(Iscan) X(Exscan) X(Iexscan) X(Neighbor_allgather)    \
-    X(Ineighbor_allgather) X(Neighbor_allgatherv) X(Ineighbor_allgatherv) X(Neighbor_alltoall)                      \
-    X(Ineighbor_alltoall) X(Neighbor_alltoallv) X(Ineighbor_alltoallv) X(Neighbor_alltoallw)                        \
-    X(Ineighbor_alltoallw)
+    X(Info_get_string) X(Info_set) X(Comm_remote_group) X(Comm_test_inter) X(Send_init) X(Start) X(Request_free)    \
+    X(Group_free) X(Group_translate_ranks) X(Initialized) X(Isend) X(Issend) X(Irsend) X(Irecv) X(Iprobe)           \
+    X(Improbe) X(Imrecv) X(Pack) X(Pack_size) X(Test) X(Testall) X(Testany) X(Testsome) X(Barrier) X(Ibarrier)      \
+    X(Bcast) X(Ibcast) X(Gather) X(Igather) X(Gatherv) X(Igatherv) X(Scatter) X(Iscatter) X(Scatterv)               \
+    X(Iscatterv) X(Allgather) X(Iallgather) X(Allgatherv) X(Iallgatherv) X(Alltoall) X(Ialltoall) X(Alltoallv)      \
+    X(Ialltoallv) X(Alltoallw) X(Ialltoallw) X(Reduce) X(Ireduce) X(Allreduce) X(Iallreduce) X(Reduce_scatter)      \
+    X(Ireduce_scatter) X(Reduce_scatter_block) X(Ireduce_scatter_block) X(Scan) X(Iscan) X(Exscan) X(Iexscan)       \
+    X(Neighbor_allgather) X(Ineighbor_allgather) X(Neighbor_allgatherv) X(Ineighbor_allgatherv)
 
 static struct {
 #define FIELD(name) __typeof__(&PMPI_##name) name;
@@ -61,7 +59,7 @@ static void open_notes(void)
     int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (fd < 0)
         return;
-    if (ftruncate(fd, NOTES * sizeof *notes) == 0) {
+    if (posix_fallocate(fd, 0, NOTES * sizeof *notes) == 0) { /* or a full /tmp would be a SIGBUS, later */
         void *at = mmap(NULL, NOTES * sizeof *notes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
         notes = at == MAP_FAILED ? NULL : at;
     }
@@ -176,7 +174,7 @@ static int end(struct wait *wait, int error)
 
 #define WAITING(name, of, with, tagged) struct wait wait = {.call = name, .comm = of, .peer = with, .tag = tagged}
 
-/* Until `done` is so, or `test` fails. */
+/* The rest of a function: test until `done` is so, or the test fails, and return what it gave. */
 #define UNTIL(done, test)                                                                                           \
     int error;                                                                                                      \
     while ((error = (test)) == MPI_SUCCESS && !(done))                                                              \

@@ -155,6 +155,21 @@ def neighbours() -> None:
     assert got.tolist() == mine
 
 
+def twice_the_same_neighbour() -> None:
+    """Along a periodic dimension of one or two ranks the left neighbour is the right one, too."""
+    pair = MPI.Intracomm(world.Split(rank < 2))
+    size = pair.size  # 2, and 1 for the last rank
+    ring, other = pair.Create_cart([size], periods=[True]), (pair.rank + 1) % size
+    to_each, mine = np.array([10.0 * pair.rank, 10.0 * pair.rank + 1]), [10 * other + 1, 10 * other]
+    ring.Neighbor_alltoall(to_each, got := np.empty(2))
+    assert got.tolist() == mine
+    ring.Neighbor_alltoallv([to_each, [1, 1], [0, 1], MPI.DOUBLE], [got := np.empty(2), [1, 1], [0, 1], MPI.DOUBLE])
+    assert got.tolist() == mine
+    types = [MPI.DOUBLE] * 2
+    ring.Neighbor_alltoallw([to_each, ([1, 1], [0, 8]), types], [got := np.empty(2), ([1, 1], [0, 8]), types])
+    assert got.tolist() == mine
+
+
 def between_groups() -> None:
     """From several roots in a row, and with others that say nothing."""
     mine = MPI.Intracomm(world.Split(rank == 0))
@@ -179,6 +194,20 @@ def errors() -> None:
         world.Send(of(1, 100), 1, tag=3)
     elif rank == 1:
         assert error_of(lambda: world.Recv(of(1, 10), 0, tag=3)) == MPI.ERR_TRUNCATE
+    # Of a pair of which one fails, the other leaves nothing behind: the next message comes whole, and where it should.
+    got, unused, ours = np.empty(SMALL), of(-1), of(rank, LARGE)
+    assert error_of(lambda: world.Sendrecv(of(1), size, 0, unused, left)) in nobody
+    assert error_of(lambda: world.Sendrecv_replace(unused, size, 0, left)) in nobody
+    world.Sendrecv(of(rank), right, 4, got, left)
+    assert got.tolist() == [left] * SMALL
+    assert unused.tolist() == [-1] * SMALL
+    if rank == 0:
+        assert error_of(lambda: world.Sendrecv(ours, 1, 5, unused, 1)) == MPI.ERR_TRUNCATE
+    elif rank == 1:
+        world.Send(of(1, LARGE), 0)
+        late_one = np.empty(LARGE)
+        world.Recv(late_one, 0, tag=5)
+        assert (late_one == 0).all()
 
 
 def error_of(call: Callable[[], object]) -> int:
@@ -211,6 +240,7 @@ def main() -> None:
         requests()
         collectives(world)
         neighbours()
+        twice_the_same_neighbour()
         between_groups()
         errors()
     print(f"rank {rank}: every call", flush=True)
