@@ -5,6 +5,7 @@ or be written late, because the rank had no CPU. Only a rank that had some has l
 """
 
 import os
+import select
 import selectors
 import subprocess
 import sys
@@ -77,9 +78,14 @@ class Passing:
     def _tell_pauses(self) -> None:
         now = time.monotonic()
         for name, line in list(self._open.items()):
-            if now >= line.since + PAUSE_SECONDS and not self._waits_for_cpu(line):
+            if now >= line.since + PAUSE_SECONDS and not self._waits_for_cpu(line) and not self._has_more(name):
                 del self._open[name]
                 self._line.send(Paused(self._line.rank, name))
+
+    def _has_more(self, name: str) -> bool:
+        """Asked last: what a rank that sleeps now has written before is in its pipe."""
+        pipe = self._pipes[name]
+        return pipe is not None and bool(select.select([pipe], [], [], 0)[0])
 
     def _waits_for_cpu(self, line: _Open) -> bool:
         return state_of(self._pid) == "R" and cpu_s(self._pid) < line.cpu_s + SOME_CPU_S
