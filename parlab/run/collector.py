@@ -22,6 +22,7 @@ class Collector:
     def __init__(self, backend: Backend, spec: Spec, case: Case, observer: Observer) -> None:
         self._backend, self._spec, self._case, self._observer = backend, spec, case, observer
         self._clocks: dict[int, Clock] = {}  # by rank, of those under another kernel than the launcher
+        self._closed = False
         self.node_of: dict[int, str] = {}  # by rank
         self.hosts: dict[int, str] = {}  # what each rank's machine calls itself
         self.spans: list[Span] = []
@@ -34,10 +35,14 @@ class Collector:
                 self._greet(event)
             case Spans(rank, spans):
                 self._take_spans(rank, spans)
-            case Sampled(rank, raw):
+            case Sampled(rank, raw) if not self._closed:
                 self._observer.reading(self.node_of[rank], self._read(rank, raw))
-            case Checked(rank, raw):
+            case Checked(rank, raw) if not self._closed:
                 self._read(rank, raw)
+
+    def close(self) -> None:
+        """From here on take no more readings: the limits are off."""
+        self._closed = True
 
     def set_clocks(self, clocks: dict[int, Clock]) -> None:
         """From here on set back the stamps of these ranks."""

@@ -72,6 +72,7 @@ class Limits:
             if self._on:
                 self._engine.append(self._backend.engine_limits(self._spec))
         finally:
+            self._collected.close()  # whoever answers only now reads that they are off
             self._set(None)
 
     def records(self) -> dict[str, NodeRecord]:
