@@ -186,6 +186,7 @@ class Cluster:
         """Up with at least the spec's nodes: our session keeps other clients out of the head."""
         self.check_fits(spec)
         self.up(spec.nodes, show, at_least=True, ours=True)
+        self.set_memory(spec, None)  # a run that was killed may have left another amount
 
     def check_fits(self, spec: Spec) -> None:
         """Raise UsageError, with the arithmetic, when the spec asks for more CPUs than the engine has."""

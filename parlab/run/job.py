@@ -97,7 +97,8 @@ def _in_session(ask: Ask, backend: Backend, session: Session, observer: Observer
     clean = False
     try:
         backend.set_limits(ask.spec, None)
-        backend.set_memory(ask.spec, ask.memory)
+        if ask.memory is not None:
+            backend.set_memory(ask.spec, ask.memory)
         folder = backend.share(ask.folder, observer.say)
         try:
             outcome = _Run(ask, backend, session, observer, folder, questions).outcome()
@@ -118,7 +119,9 @@ def _in_session(ask: Ask, backend: Backend, session: Session, observer: Observer
     finally:
         with undisturbed(), suppress(*FAILURES):
             backend.set_limits(ask.spec, ask.spec.node_cpus)
-            backend.set_memory(ask.spec, None)
+        with undisturbed(), suppress(*FAILURES):
+            if ask.memory is not None:
+                backend.set_memory(ask.spec, None)
     return outcome
 
 
