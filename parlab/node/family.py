@@ -99,7 +99,7 @@ def look_at(pids: list[int], stacks: Path, own: Path, seconds: float) -> list[Se
         _ask(pid, stacks)
     time.sleep(seconds)
     elapsed = time.monotonic() - began
-    waits = {pid: waiting_in_mpi(stacks / f"{pid}.mpi") for pid in first}
+    waits = {pid: waiting_in_mpi(stacks / f"{pid}.mpi", elapsed) for pid in first}
     texts = {pid: _written(stacks / f"{pid}.stack", began + WRITTEN_SECONDS) for pid in first}
     found = []
     for pid, before in first.items():

@@ -10,12 +10,15 @@ from parlab.model.job_events import MpiCall
 NOTE = struct.Struct("=Qdii24s")  # struct note: thread, since, peer, tag, call
 
 
-def waiting_in_mpi(file: Path) -> dict[int, MpiCall]:
-    """The calls of a process that pause, by the thread's number; none where no file is."""
+def waiting_in_mpi(file: Path, seconds: float = 0.0) -> dict[int, MpiCall]:
+    """The calls of a process that have paused for so long, by the thread's number; none where no file is.
+
+    A stack that was asked for as long ago is of the same call.
+    """
     found = {}
     with suppress(OSError):
         notes, now = file.read_bytes(), time.monotonic()
         for thread, since, peer, tag, call in NOTE.iter_unpack(notes[: len(notes) // NOTE.size * NOTE.size]):
-            if thread:
+            if thread and now - since >= seconds:
                 found[thread] = MpiCall(call.partition(b"\0")[0].decode(), peer, tag, max(0.0, now - since))
     return found

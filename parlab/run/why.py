@@ -6,10 +6,11 @@ from parlab.formatting import ending, percent, plural
 from parlab.model.job_events import ANY, ELSEWHERE, NOBODY, Died, Ended, Frame, Looked, MpiCall, Seen
 
 BUSY = 0.05  # host CPUs in the last second: less is asleep
+EXIT_LOST = 14  # of a rank that Open MPI ends, since it has lost another one
 NOTICED_SECONDS = 0.5  # between the end of a rank, and of one that has lost it, in either order
 MOST_FRAMES = 8  # of a stack, the innermost
 MOST_PAIRS = 8  # of ranks and whom they wait for, in the sentence
-TO = ("Send", "Ssend", "Rsend", "Reduce", "Gather", "Gatherv")  # and from, in all other calls
+TO = ("Send", "Ssend", "Rsend", "Send of Sendrecv")  # and from, in all other calls with a peer
 Where = Callable[[int], str]  # names the node of a rank
 
 
@@ -42,16 +43,16 @@ def how(end: Ended) -> str:
 
 
 def first_to_fail(failed: Sequence[Ended]) -> Ended | None:
-    """The rank whose end made others fail: a signal's, where it is told at about the time of the first.
+    """The rank that failed before all others.
 
-    Open MPI ends a rank that has lost another one, with exit code 14, and the supervisor of the lost one may be the
-    later of the two to notice.
+    Open MPI ends a rank that has lost another one, and the supervisor of the lost one may be the later of the two to
+    notice: then it is that one.
     """
     if not failed:
         return None
     first = min(failed, key=lambda end: end.at)
-    by_signal = [end for end in failed if end.code < 0 and end.at < first.at + NOTICED_SECONDS]
-    return min(by_signal, key=lambda end: end.at, default=first)
+    before = [end for end in failed if end.code < 0 and end.at < first.at + NOTICED_SECONDS]
+    return min(before, key=lambda end: end.at, default=first) if first.code == EXIT_LOST else first
 
 
 def deaths(ended: Iterable[Ended], where: Where) -> list[str]:
@@ -92,7 +93,8 @@ def _waiting(group: Sequence[Looked], place: str) -> str:
         whom = _whom(first)
     else:
         way = _way(first)
-        pairs = [f"{rank} {way} {_peer(call.peer).removeprefix('rank ')}" for rank, call in calls.items()]
+        waits = {rank: call.peer for rank, call in calls.items() if call.peer != NOBODY}
+        pairs = [f"{rank} {way} {_peer(peer).removeprefix('rank ')}" for rank, peer in waits.items()]
         whom = f" ({', '.join(pairs[:MOST_PAIRS])}{', ...' if len(pairs) > MOST_PAIRS else ''})"
     seconds = min(call.seconds for call in calls.values())
     return f"{'waits' if len(calls) == 1 else 'wait'} in {first.name}{whom} at {place} for {seconds:.1f} s"
@@ -103,11 +105,12 @@ def _way(call: MpiCall) -> str:
 
 
 def _whom(call: MpiCall) -> str:
-    """For whom a call waits, in words: ' from rank 0, tag 5,'."""
+    """For whom a call waits, in words: ' from rank 0, tag 5,'; of a collective, its root."""
     if call.peer == NOBODY:
         return ""
-    tag = "" if call.tag == NOBODY else ", any tag," if call.tag == ANY else f", tag {call.tag},"
-    return f" {_way(call)} {_peer(call.peer)}{tag}"
+    if call.tag == NOBODY:
+        return f" with root {_peer(call.peer).removeprefix('rank ')}"
+    return f" {_way(call)} {_peer(call.peer)}, {'any tag' if call.tag == ANY else f'tag {call.tag}'},"
 
 
 def _peer(rank: int) -> str:

@@ -82,7 +82,7 @@ def test_a_hang_is_told_with_call_peer_and_tag(cluster: Cluster, tmp_path: Path)
     assert done.returncode == 124, said
     first = said.splitlines()[0]
     assert "rank 0 to rank 1 wait in Send (0 to 1, 1 to 0) at hangs.py:7 (comm.Send(data" in first
-    assert "rank 2 on node-1 waits in Bcast from rank 3 at hangs.py:9" in first
+    assert "rank 2 on node-1 waits in Bcast with root 3 at hangs.py:9" in first
     assert "rank 3 on node-1 waits in Mprobe from any rank, any tag, at hangs.py:11" in first
     assert "    in MPI_Send to rank 0, tag 7, for " in said
     assert "the limits held" in said, "they were read before they were lifted"

@@ -30,6 +30,13 @@ def test_the_notes_of_threads_that_wait(tmp_path: Path) -> None:
     assert (barrier.name, barrier.peer, barrier.tag) == ("Barrier", NOBODY, NOBODY)
 
 
+def test_a_call_that_is_younger_than_the_stack_beside_it_is_left_out(tmp_path: Path) -> None:
+    file = tmp_path / "7.mpi"
+    now = time.monotonic()
+    file.write_bytes(note(1, now - 5, 3, 0, b"Recv") + note(2, now - 0.1, 3, 0, b"Send"))
+    assert list(waiting_in_mpi(file, 1.0)) == [1]
+
+
 @pytest.mark.parametrize("data", [b"", b"cut off", FREE + b"cut off"])
 def test_where_nothing_is_noted(data: bytes, tmp_path: Path) -> None:
     (tmp_path / "7.mpi").write_bytes(data)

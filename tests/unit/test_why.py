@@ -47,7 +47,8 @@ def test_a_rank_that_waits_in_mpi_is_told_with_call_peer_and_tag() -> None:
     )
     assert "waits in Ssend to rank 2, tag 0, at" in first_line(waiting(0, "Ssend", 2, 0))
     assert "waits in Probe from any rank, any tag, at" in first_line(waiting(0, "Probe", ANY, ANY))
-    assert "waits in Reduce to rank 1 at" in first_line(waiting(0, "Reduce", 1))
+    assert "waits in Reduce with root 1 at" in first_line(waiting(0, "Reduce", 1))
+    assert "waits in Send of Sendrecv to rank 1, tag 2, at" in first_line(waiting(0, "Send of Sendrecv", 1, 2))
     assert "waits in Recv from a rank of another MPI_COMM_WORLD, tag 1, at" in first_line(
         waiting(0, "Recv", ELSEWHERE, 1)
     )
@@ -63,6 +64,8 @@ def test_ranks_that_wait_in_one_call_are_told_together_and_for_how_long_all_do()
 def test_a_circle_of_waiting_ranks_is_seen() -> None:
     line = first_line(*(waiting(rank, "Send", (rank + 1) % 3, 7) for rank in range(3)))
     assert "rank 0 to rank 2 wait in Send (0 to 1, 1 to 2, 2 to 0) at ring.py:7" in line
+    ends = first_line(waiting(0, "Sendrecv"), waiting(1, "Sendrecv", 0, 7), waiting(2, "Sendrecv", 1, 7))
+    assert "rank 0 to rank 2 wait in Sendrecv (1 from 0, 2 from 1) at" in ends
     many = first_line(*(waiting(rank, "Send", (rank + 1) % 20, 7) for rank in range(20)))
     assert "6 to 7, 7 to 8, ...) at" in many
 
@@ -98,7 +101,8 @@ def test_the_first_to_fail_is_who_made_the_others_fail() -> None:
 
     lost, noticed_first = end(1, -11, 5.02), end(0, 14, 5.0)
     assert first_to_fail([noticed_first, lost]) is lost
-    assert first_to_fail([end(0, 3, 4.0), lost]) == end(0, 3, 4.0)
+    assert first_to_fail([end(0, 14, 4.0), lost]) == end(0, 14, 4.0)  # of something else, a second before
+    assert first_to_fail([end(0, 3, 5.0), lost]) == end(0, 3, 5.0)
     assert first_to_fail([end(0, 3, 4.1), end(2, 1, 4.0)]) == end(2, 1, 4.0)
     assert first_to_fail([]) is None
 
