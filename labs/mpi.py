@@ -1,16 +1,16 @@
 """mpi: the same work on one, two and four nodes
 
 Words      A cluster is several machines that work together. A node is a machine of a cluster; here it is a container
-           with two virtual cores, each as fast as 3/16 of a core of your machine. A task is one call of `square`; it
-           computes for one unit of time, here 0.5 s. A worker is a process that does one task after another.
+           with two virtual cores, each as fast as 1/8 of a core of your machine. A task is one call of `square`; it
+           computes for one unit of time, here 1 s. A worker is a process that does one task after another.
 
 Question   How long do 32 tasks take on one node, on two, on four?
 
-Predict    A core does one task at a time. One node does two at once, so 32 tasks are 16 rounds of one unit: 8 s.
+Predict    A core does one task at a time. One node does two at once, so 32 tasks are 16 rounds of one unit: 16 s.
            How many rounds on two nodes, on four? And 16 tasks on four, if each worker is sent four at a time?
 
 Run        ./invoke lab.mpi
-           ./invoke lab.mpi --nodes 1,2,4,8 --speed 3/32   slower cores: eight need no more CPU than four did
+           ./invoke lab.mpi --nodes 1,2,4,8 --speed 1/16   slower cores: eight need no more CPU than four did
            ./invoke lab.mpi --nodes 4 --chunk 8            half as many chunks: predict the time first
 
 What happens, and why
@@ -46,7 +46,7 @@ from mpi4py.futures import MPIPoolExecutor, as_completed
 
 from parlab.lab import Lab, approx, burn
 
-lab = Lab(unit=0.5, nodes=[1, 2, 4], cores=2, speed=3 / 16)
+lab = Lab(unit=1.0, nodes=[1, 2, 4], cores=2, speed=1 / 8)
 
 
 def square(number):

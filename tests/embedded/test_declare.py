@@ -33,7 +33,7 @@ if __name__ == "__main__":
 
 def test_the_mpi_lab_declares_its_spec_its_cases_and_its_claims() -> None:
     lab = declared_in(lab_files()["mpi"])
-    assert (lab.nodes, lab.cores, lab.speed, lab.unit) == ((1, 2, 4), 2, Fraction(3, 16), 0.5)
+    assert (lab.nodes, lab.cores, lab.speed, lab.unit) == ((1, 2, 4), 2, Fraction(1, 8), 1.0)
     assert lab.cases[0].name == "pool_of_ranks"
     assert "time is whole rounds of one unit" in {claim.name for claim in lab.claims}
 
