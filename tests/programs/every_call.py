@@ -144,15 +144,7 @@ def neighbours() -> None:
     assert got.tolist() == next_to
     ring.Neighbor_allgatherv(of(rank, 1), [got := np.empty(2), [1, 1], [0, 1], MPI.DOUBLE])
     assert got.tolist() == next_to
-    to_each = np.array([10.0 * rank, 10.0 * rank + 1])
-    mine = [10 * left + 1, 10 * right]
-    ring.Neighbor_alltoall(to_each, got := np.empty(2))
-    assert got.tolist() == mine
-    ring.Neighbor_alltoallv([to_each, [1, 1], [0, 1], MPI.DOUBLE], [got := np.empty(2), [1, 1], [0, 1], MPI.DOUBLE])
-    assert got.tolist() == mine
-    types = [MPI.DOUBLE] * 2
-    ring.Neighbor_alltoallw([to_each, ([1, 1], [0, 8]), types], [got := np.empty(2), ([1, 1], [0, 8]), types])
-    assert got.tolist() == mine
+    each_its_own(ring, [10 * left + 1, 10 * right])
 
 
 def twice_the_same_neighbour() -> None:
@@ -160,7 +152,12 @@ def twice_the_same_neighbour() -> None:
     pair = MPI.Intracomm(world.Split(rank < 2))
     size = pair.size  # 2, and 1 for the last rank
     ring, other = pair.Create_cart([size], periods=[True]), (pair.rank + 1) % size
-    to_each, mine = np.array([10.0 * pair.rank, 10.0 * pair.rank + 1]), [10 * other + 1, 10 * other]
+    each_its_own(ring, [10 * other + 1, 10 * other])
+
+
+def each_its_own(ring: MPI.Cartcomm, mine: list[int]) -> None:
+    """Ten times its rank goes to the left, one more to the right; `mine` comes from there."""
+    to_each = np.array([10.0 * ring.rank, 10.0 * ring.rank + 1])
     ring.Neighbor_alltoall(to_each, got := np.empty(2))
     assert got.tolist() == mine
     ring.Neighbor_alltoallv([to_each, [1, 1], [0, 1], MPI.DOUBLE], [got := np.empty(2), [1, 1], [0, 1], MPI.DOUBLE])
