@@ -18,7 +18,7 @@ from parlab.run.request import read_backend, read_cluster, read_cluster_spec, re
 from parlab.run.sweep import Sweep, read_sweep
 
 MOST_RANKS = 256
-DEFAULTS = {"nodes": ("1",), "cores": ("2",), "ranks": ()}  # in parlab/menu.py, too
+DEFAULTS = {"nodes": ("1",), "cores": ("2",), "ranks": ()}  # in parlab/menu/programs.py, too
 MEMORY_UNITS = {"m": 20, "g": 30}  # bits
 LEAST_MEMORY, MOST_MEMORY = 64 << 20, 1024 << 30  # bytes; a rank takes 30 MB before it does anything
 MOST_SECONDS = 7 * 24 * 3600

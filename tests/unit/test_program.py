@@ -140,11 +140,11 @@ def test_who_asks_gets_the_traceback(broken: Path, arguments: list[str], env: di
 
 
 def test_a_file_that_cannot_be_imported_is_our_fault_too(broken: Path) -> None:
-    with (broken / "parlab/menu.py").open("a") as file:
+    with (broken / "parlab/menu/__init__.py").open("a") as file:
         file.write("raise RuntimeError('a bug')\n")
     done = run("parlab", "labs", folder=broken, PYTHONPATH=str(broken))
     assert done.returncode == EXIT_INTERNAL
-    assert "RuntimeError: a bug (parlab/menu.py, line " in done.stderr
+    assert "RuntimeError: a bug (parlab/menu/__init__.py, line " in done.stderr
 
 
 def test_a_value_that_is_no_number_is_refused() -> None:

@@ -1,0 +1,44 @@
+"""Tasks for the cluster, and for the image of its nodes."""
+
+from invoke.context import Context
+from invoke.tasks import task
+
+from parlab.commands import cluster as clusters
+from parlab.commands.labs import exiting
+from parlab.commands.options import CLUSTER, SIZE
+from parlab.run.request import read_cluster, read_cluster_spec
+
+
+@task(auto_shortflags=False, help=SIZE | CLUSTER)
+def up(_: Context, nodes: str = "4", cores: str = "2", speed: str = "1/8", cluster: str = "default") -> None:
+    """Start the cluster, or bring it to another size."""
+    with exiting():
+        clusters.up(read_cluster_spec(nodes, cores, speed), read_cluster(cluster))
+
+
+@task(auto_shortflags=False, help=CLUSTER)
+def down(_: Context, cluster: str = "default") -> None:
+    """Remove the cluster and its keys."""
+    with exiting():
+        clusters.down(read_cluster(cluster))
+
+
+@task(auto_shortflags=False, help=CLUSTER)
+def status(_: Context, cluster: str = "default") -> None:
+    """Show the nodes, their state and their limits."""
+    with exiting():
+        clusters.status(read_cluster(cluster))
+
+
+@task(auto_shortflags=False, help=CLUSTER | {"node": "head, node-1 ..."})
+def shell(_: Context, node: str = "head", cluster: str = "default") -> None:
+    """Open a shell on a node."""
+    with exiting():
+        clusters.shell(node, read_cluster(cluster))
+
+
+@task
+def image(_: Context) -> None:
+    """Build the nodes' image if it is out of date."""
+    with exiting():
+        clusters.image()

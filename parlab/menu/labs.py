@@ -1,0 +1,89 @@
+"""Tasks that run labs, and list them."""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from invoke.context import Context
+from invoke.tasks import Task, task
+
+from parlab.commands.course import explain as explain_lab
+from parlab.commands.course import list_labs, run_all
+from parlab.commands.labs import exiting, run_and_show
+from parlab.commands.options import LAB, RUN, SIZE
+from parlab.course.catalog import not_taken
+from parlab.course.handout import read_handout
+from parlab.run.request import read_outputs, read_request
+
+
+def lab_task(path: Path) -> Task[Callable[..., Any]]:
+    """Make the task `lab.NAME` of a lab file."""
+
+    def run(
+        _: Context,
+        nodes: str | None = None,
+        cores: str | None = None,
+        speed: str | None = None,
+        unit: str | None = None,
+        workers: str | None = None,
+        chunk: str | None = None,
+        size: str | None = None,
+        cluster: str = "default",
+        backend: str | None = None,
+        repeat: str = "1",
+        json: str | None = None,
+        junit: str | None = None,
+        trace: str | None = None,
+        check: bool = False,
+        quiet: bool = False,
+        explain: bool = False,
+    ) -> None:
+        with exiting():
+            if explain:
+                explain_lab(path)
+                return
+            output = read_outputs(json=json, junit=junit, trace=trace, check=check, quiet=quiet)
+            request = read_request(
+                nodes=nodes,
+                cores=cores,
+                speed=speed,
+                unit=unit,
+                workers=workers,
+                chunk=chunk,
+                size=size,
+                cluster=cluster,
+                backend=backend,
+                repeat=repeat,
+            )
+            run_and_show(path, request, output)
+
+    run.__doc__ = read_handout(path).title
+    told = SIZE | LAB | RUN
+    if {"--help", "-h"} & set(sys.argv):  # nobody else is to wait for every lab's file to be searched
+        told |= dict.fromkeys(not_taken(path), "(this lab does not take it)")
+    made: Task[Callable[..., Any]] = task(name=path.stem, auto_shortflags=False, help=told)(run)
+    return made
+
+
+@task(name="all", auto_shortflags=False, help=RUN)
+def all_labs(
+    _: Context,
+    cluster: str = "default",
+    backend: str | None = None,
+    repeat: str = "1",
+    junit: str | None = None,
+    check: bool = False,
+    quiet: bool = False,
+) -> None:
+    """Run all labs in teaching order, and sum up."""
+    with exiting():
+        request = read_request(cluster=cluster, backend=backend, repeat=repeat)
+        run_all(request, read_outputs(junit=junit, check=check, quiet=quiet))
+
+
+@task
+def labs(_: Context) -> None:
+    """List the labs in teaching order, with their questions."""
+    with exiting():
+        list_labs()

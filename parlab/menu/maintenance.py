@@ -1,0 +1,29 @@
+"""Tasks that only a checkout has."""
+
+from invoke.context import Context
+from invoke.tasks import task
+
+from parlab.commands import develop
+from parlab.commands.labs import exiting
+from parlab.commands.options import TESTS
+
+
+@task(name="test", auto_shortflags=False, help=TESTS)
+def check(
+    _: Context,
+    all: bool = False,
+    require_engine: bool = False,
+    require_browser: bool = False,
+    require_measurements: bool = False,
+) -> None:
+    """Run linter, type checker and tests."""
+    with exiting():
+        given = (all, require_engine, require_browser, require_measurements)
+        develop.test([f"--{name}" for name, wanted in zip(TESTS, given, strict=True) if wanted])
+
+
+@task
+def pin(_: Context) -> None:
+    """Write the hashed locks in requirements/ anew."""
+    with exiting():
+        develop.write_locks()
