@@ -7,6 +7,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any, Protocol
 
+from parlab.backend.packages import Packages
 from parlab.backend.session import Session
 from parlab.errors import UsageError
 from parlab.formatting import Show
@@ -23,6 +24,15 @@ class Placement:
     env: Mapping[str, str]
 
 
+@dataclass(frozen=True)
+class Equipment:
+    """What a program asks for besides: an image to make nodes of, packages, and the folder that it works in."""
+
+    image: str | None = None
+    packages: Packages | None = None
+    folder: Path | None = None
+
+
 class Backend(Protocol):
     """Hold it, have it ready and open a session, in which the lab is read; then start its nodes and make launches.
 
@@ -33,6 +43,9 @@ class Backend(Protocol):
 
     def hold(self, doing: str, show: Show) -> AbstractContextManager[None]:
         """Keep others out while a command of that name runs."""
+
+    def equip(self, wanted: Equipment, show: Show) -> None:
+        """Have what a program asks for in the nodes that come up after this. Raises UsageError, ParlabError."""
 
     def ready(self, show: Show) -> AbstractContextManager[None]:
         """Have what a session needs. If the block raises UsageError, what was started for it is removed again."""

@@ -12,8 +12,9 @@ from typing import Any
 from docker.client import DockerClient
 from docker.errors import APIError
 
-from parlab.backend.base import Kind, Placement
+from parlab.backend.base import Equipment, Kind, Placement
 from parlab.backend.compose import FOREIGN, Container, bring_up, containers, mend, take_down
+from parlab.backend.cpu_limits import check_limits, limits_of, set_limits
 from parlab.backend.engine import FAILURES, connect, facts_of, on_each
 from parlab.backend.exec import (
     FOLDER,
@@ -29,20 +30,21 @@ from parlab.backend.exec import (
     sweep,
 )
 from parlab.backend.folder import packed, unpack
-from parlab.backend.image import build_image, current_image
+from parlab.backend.machine import Machine, equipped, plain
 from parlab.backend.memory import set_memory
 from parlab.backend.session import Session
 from parlab.course.beside import files_beside
-from parlab.errors import Interrupted, LimitError, ParlabError, RunError, UsageError
-from parlab.formatting import Show, decimal, plural
+from parlab.errors import Interrupted, ParlabError, UsageError
+from parlab.formatting import Show, plural
 from parlab.host.cluster_lock import only_user
 from parlab.host.places import COMMAND
 from parlab.host.signals import leaves, undisturbed
 from parlab.model.node import Node, node_name
-from parlab.model.spec import HEAD_CPUS, PERIOD_US, Spec, check_fits, quota_us
-from parlab.thresholds import LIMIT_EXACT
+from parlab.model.spec import HEAD_CPUS, Spec, check_fits
+from parlab.node.folder import INPUT
 
 GRACE_SECONDS = 10
+PLAIN = "no folder of this machine is to be read there any more"
 
 
 class Cluster:
@@ -56,6 +58,7 @@ class Cluster:
         self.project = "parlab" if cluster == "default" else f"parlab-{cluster}"
         self._containers: list[Container] = []
         self._is_new = False  # brought up by this command
+        self._machine: Machine | None = None  # what a program asks for
 
     @cached_property
     def info(self) -> dict[str, Any]:
@@ -77,20 +80,22 @@ class Cluster:
         Raises ParlabError when it does not come up; then none of it is left. What was there stays if the image
         cannot be built, or if it is interrupted.
         """
-        image = current_image(self.client) or build_image(self.client)
+        machine = self._machine or plain(self.client)
         before = self.containers()
         known = [node.index for node in before if node.state != FOREIGN]
         count = max([nodes, *known]) if at_least else nodes
         there = [node.index for node in before] == list(range(count + 1))
-        if there and all(node.well and node.image == image for node in before):
+        if there and all(node.well and node.made_of(machine) for node in before):
             self._containers = before
             return
         if not ours:
             self._not_in_use(before)
         with self._none_left_of_a_failure([] if self._is_new else before, show):
             mend(self.client, before, count, show)
+            if any(node.well and node.reads != machine.reads for node in before):
+                show("nodes are made anew: " + (f"they read {machine.reads} where it lies" if machine.reads else PLAIN))
             show(f"bringing up the cluster: head and {plural(count, 'node')}" if count else "bringing up the head")
-            bring_up(self.project, count)
+            bring_up(self.project, count, machine)
             self._containers = self.containers()
 
     def up_with_limits(self, spec: Spec, show: Show) -> None:
@@ -100,7 +105,7 @@ class Cluster:
         self.up(spec.nodes, show)
         with self._none_left_of_a_failure(before, show):
             self.set_limits(spec, spec.node_cpus)
-            self.check_limits(spec)
+            check_limits(self.engine_limits(spec), self.nodes(spec))
 
     @contextmanager
     def _none_left_of_a_failure(self, before: list[Container], show: Show) -> Iterator[None]:
@@ -167,6 +172,9 @@ class Cluster:
     def remedy(self) -> str:
         return f"Retry. If it fails again, run {self._down()} first."
 
+    def equip(self, wanted: Equipment, show: Show) -> None:
+        self._machine = equipped(self.client, wanted, show)
+
     @contextmanager
     def ready(self, show: Show) -> Iterator[None]:
         """The head is up, and the nodes that were there. If that was in vain, a cluster that was not there goes."""
@@ -202,11 +210,16 @@ class Cluster:
         return Session(launcher, f"{FOLDER}/labs", lab.parent if lab else None)
 
     def share(self, folder: Path, show: Show) -> str:
-        fill_folder(self.client, self._containers[0].id, packed(folder, show))
+        fill_folder(self.client, self._containers[0].id, packed(folder, show, mounted=self._reads_in_place()))
         return WORK
 
+    def _reads_in_place(self) -> bool:
+        """Whether nodes can read the program's folder where it lies."""
+        return self._machine is not None and self._machine.reads != ""
+
     def bring_back(self, folder: Path) -> list[str]:
-        return unpack(changed_in_folder(self.client, self._containers[0].id), folder)
+        with changed_in_folder(self.client, self._containers[0].id) as archive:
+            return unpack(archive, folder)
 
     def containers_for(self, spec: Spec) -> list[Container]:
         """Those of the head and of the first nodes, as many as the spec asks for."""
@@ -220,51 +233,17 @@ class Cluster:
     def placement(self, nodes: int) -> Placement:
         """Ranks go to containers, by the names that these have on the cluster's network."""
         names = tuple(node_name(index) for index in range(nodes + 1))
-        return Placement(names, PYTHON, {"PYTHONPATH": library(), "PARLAB_OWN_NODE": "1"})
+        reads = {"PARLAB_INPUT": INPUT} if self._reads_in_place() else {}
+        return Placement(names, PYTHON, {"PYTHONPATH": library(), "PARLAB_OWN_NODE": "1"} | reads)
 
     def set_limits(self, spec: Spec, cpus: Fraction | None) -> None:
-        """Limit the spec's nodes to `cpus` host CPUs each and the head to its own, or lift all. Raises RunError."""
-
-        def update(node: Container) -> None:
-            limit = HEAD_CPUS if node.is_head else cpus
-            quota = -1 if cpus is None or limit is None else quota_us(limit)
-            try:
-                self.client.api.update_container(node.id, cpu_period=PERIOD_US, cpu_quota=quota)
-            except APIError as error:
-                raise RunError(f"{node.name}: the engine did not set its limit: {error.explanation}") from error
-
-        on_each(self.containers_for(spec), update)
+        set_limits(self.client, self.containers_for(spec), cpus)
 
     def set_memory(self, spec: Spec, wanted: int | None) -> None:
         set_memory(self.client, self.containers_for(spec)[1:], wanted)
 
     def engine_limits(self, spec: Spec) -> dict[str, float | None]:
-        """As the engine has them for the nodes of the spec."""
-        return self.limits_of(self.containers_for(spec))
-
-    def limits_of(self, nodes: list[Container]) -> dict[str, float | None]:
-        """What the engine says of each node's limit, in host CPUs, by the node's name; None is no limit."""
-
-        def read(node: Container) -> float | None:
-            config = self.client.api.inspect_container(node.id)["HostConfig"]
-            if config["NanoCpus"]:
-                return float(config["NanoCpus"]) / 1e9
-            return float(config["CpuQuota"]) / (config["CpuPeriod"] or PERIOD_US) if config["CpuQuota"] > 0 else None
-
-        return dict(zip((node.name for node in nodes), on_each(nodes, read), strict=True))
-
-    def check_limits(self, spec: Spec) -> None:
-        """Raise LimitError when the engine does not have the limits of the spec."""
-        found_limits = self.engine_limits(spec)
-        for node in self.nodes(spec):
-            found, wanted = found_limits.get(node.name), float(node.limit or 0)
-            if found is None or abs(found - wanted) > LIMIT_EXACT:
-                got = "no limit" if found is None else f"{decimal(found)} CPU"
-                raise LimitError(
-                    f"{node.name}: the engine says {got}, asked for was {decimal(wanted)} CPU: something else changes "
-                    f"limits, or this engine ignores them. {COMMAND} status shows those that it has; {COMMAND} down, "
-                    "then run again."
-                )
+        return limits_of(self.client, self.containers_for(spec))
 
     def node_of(self, host: str, index: int) -> str:
         """A container has its node's name: the worker itself says where it was."""

@@ -7,12 +7,14 @@ from typing import Any
 from docker.client import DockerClient
 
 from parlab.backend.engine import compose
-from parlab.backend.image import image_name
+from parlab.backend.machine import Machine
 from parlab.errors import ParlabError, RunError
 from parlab.formatting import Show
 from parlab.model.node import HEAD, node_name
+from parlab.node.folder import INPUT
 
 IN_FILE = 4  # nodes that compose.yaml itself has
+READS = "parlab.reads"  # the folder that a node can read, at INPUT
 LABEL = "parlab.node"  # the number of a node; the engine's own numbers may have gaps
 HEALTH = {"(unhealthy)": "unhealthy", "(health: starting)": "starting"}
 CUT_OFF, FOREIGN = "cut off from its network", "of another version of parlab"  # states that the engine has no word for
@@ -39,12 +41,17 @@ class Container:
     called: str
     id: str
     image: str
+    reads: str  # the folder on the engine's machine that it can read, or ''
     state: str  # as the engine says: running, paused ...; of a running one starting, unhealthy, CUT_OFF or FOREIGN
 
     @property
     def well(self) -> bool:
         """Whether it can be used as it is."""
         return self.state == "running"
+
+    def made_of(self, machine: Machine) -> bool:
+        """Whether it has what the cluster is to be made of."""
+        return self.image == machine.image_id and self.reads == machine.reads
 
     @property
     def replaceable(self) -> bool:
@@ -77,7 +84,7 @@ def _container(facts: dict[str, Any], project: str) -> Container:
         service, number = labels["com.docker.compose.service"], labels["com.docker.compose.container-number"]
         is_head = service == node_name(HEAD)
         index, name, state = (HEAD, service, FOREIGN) if is_head else (int(number), f"{service}-{number}", FOREIGN)
-    return Container(index, name, called, facts["Id"], facts["ImageID"], state)
+    return Container(index, name, called, facts["Id"], facts["ImageID"], labels.get(READS, ""), state)
 
 
 def mend(client: DockerClient, nodes: list[Container], count: int, show: Show) -> None:
@@ -94,7 +101,7 @@ def mend(client: DockerClient, nodes: list[Container], count: int, show: Show) -
             client.api.remove_container(node.id, force=True)
 
 
-def bring_up(project: str, nodes: int) -> None:
+def bring_up(project: str, nodes: int, machine: Machine) -> None:
     """Start a head and so many nodes, and wait until they are well; what is as it should be stays as it is.
 
     Raises ParlabError when they do not come up in time, RunError when another command takes them down meanwhile.
@@ -102,25 +109,30 @@ def bring_up(project: str, nodes: int) -> None:
     deadline = UP_SECONDS + UP_SECONDS_A_NODE * nodes
     names = [node_name(index) for index in range(nodes + 1)]
     wait = ("--detach", "--wait", "--wait-timeout", str(deadline), "--remove-orphans")
-    env = {"PARLAB_IMAGE": image_name()}
+    env = {"PARLAB_IMAGE": machine.image}
     try:
-        compose(project, "up", *wait, *names, deadline=deadline + 10, env=env, more=more_nodes(nodes))
+        compose(project, "up", *wait, *names, deadline=deadline + 10, env=env, more=more_nodes(nodes, machine.reads))
     except ParlabError as error:
         if any(words in str(error) for words in GONE):
             raise RunError("the cluster was taken down while it came up. Run it again.") from error
         raise
 
 
-def more_nodes(nodes: int) -> str | None:
-    """What is added to compose.yaml for more nodes than it has; JSON is YAML."""
-    if nodes <= IN_FILE:
-        return None
+def more_nodes(nodes: int, reads: str) -> str | None:
+    """What is added to compose.yaml: more nodes than it has, and a folder that all can read. JSON is YAML."""
     base = {"file": "compose.yaml", "service": node_name(1)}
-    services = {
+    services: dict[str, dict[str, Any]] = {
         node_name(index): {"extends": base, "hostname": node_name(index), "labels": {LABEL: str(index)}}
         for index in range(IN_FILE + 1, nodes + 1)
     }
-    return json.dumps({"services": services})
+    if reads:
+        source = reads.replace("$", "$$")  # Compose would look for a variable
+        bind = {"type": "bind", "source": source, "target": INPUT, "read_only": True}
+        for index in range(nodes + 1):
+            service = services.setdefault(node_name(index), {})
+            service["volumes"] = [bind | {"bind": {"create_host_path": False}}]
+            service["labels"] = service.get("labels", {}) | {READS: source}
+    return json.dumps({"services": services}) if services else None
 
 
 def take_down(project: str) -> None:

@@ -12,7 +12,8 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from parlab.backend.base import Kind, Placement
+from parlab.backend.base import Equipment, Kind, Placement
+from parlab.backend.packages import installed_for_embedded
 from parlab.backend.session import Session
 from parlab.course.beside import copy_beside
 from parlab.errors import UsageError
@@ -37,6 +38,9 @@ class Embedded:
 
     name = "embedded"
 
+    def __init__(self) -> None:
+        self._packages: Path | None = None  # a folder of those that a program asks for
+
     def hold(self, doing: str, show: Show) -> AbstractContextManager[None]:
         """Every run has ranks of its own: nobody needs to be kept out."""
         return leaves("its ranks end by themselves")
@@ -45,6 +49,10 @@ class Embedded:
         """Install what only runs in nodes, once: that stays."""
         ensure_installed("node", show)
         return nullcontext()
+
+    def equip(self, wanted: Equipment, show: Show) -> None:
+        if wanted.packages is not None:
+            self._packages = installed_for_embedded(wanted.packages, show)
 
     def check_fits(self, spec: Spec) -> None:
         check_fits(spec, usable_cpus(), "this machine")
@@ -60,7 +68,8 @@ class Embedded:
         # Installed, the ranks' Python has it anyway; in PYTHONPATH site-packages would go before Python's own modules.
         path = {} if INSTALLED else {"PYTHONPATH": str(ROOT)}
         asserts = {"PYTHONOPTIMIZE": ""}  # a lab's claims are made of them, whatever the user's environment says
-        return Placement(hosts, sys.executable, root | path | asserts)
+        packages = {} if self._packages is None else {"PARLAB_PACKAGES": str(self._packages)}
+        return Placement(hosts, sys.executable, root | path | asserts | packages)
 
     def session(self, lab: Path | None = None) -> Session:
         """A launcher as a child process in a session of its own: a Ctrl-C is ours to pass on."""

@@ -119,6 +119,15 @@ def on_each(things: Sequence[Thing], do: Callable[[Thing], Result]) -> list[Resu
     return [future.result() for future in futures]  # only now: one that fails must not keep the others from it
 
 
+class ComposeFailed(ParlabError):
+    """Compose ended with an exit code that is not 0; `output` is all that it wrote, unless that was shown."""
+
+    def __init__(self, what: str, code: int, output: str) -> None:
+        last = "\n  ".join(output.strip().splitlines()[-8:])
+        super().__init__(f"{what} failed with exit code {code}" + (f":\n  {last}" if last else ""))
+        self.output = output
+
+
 def compose(
     project: str,
     *arguments: str,
@@ -147,5 +156,4 @@ def compose(
             f"{what} did not finish in {deadline:g} s. Look at `docker ps -a`, then try again."
         ) from error
     if process.returncode:
-        last = "\n  ".join(text.strip().splitlines()[-8:])
-        raise ParlabError(f"{what} failed with exit code {process.returncode}" + (f":\n  {last}" if last else ""))
+        raise ComposeFailed(what, process.returncode, text)

@@ -4,12 +4,14 @@ import hashlib
 import io
 import socket
 import tarfile
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
+from typing import IO
 
 from docker.api.client import APIClient
 from docker.client import DockerClient
@@ -173,15 +175,18 @@ def fill_folder(client: DockerClient, container: str, data: bytes) -> None:
         raise RunError(f"the folder could not be put on the nodes (exit code {code}): {text or 'it said nothing'}")
 
 
-def changed_in_folder(client: DockerClient, container: str) -> bytes:
+def changed_in_folder(client: DockerClient, container: str) -> IO[bytes]:
     """An archive of what is new or has changed in the nodes' folder since it was filled. Raises RunError."""
     command = Exec(client, container, _folder_command("changed"))
-    found: dict[int, list[bytes]] = {1: [], 2: []}
-    code = command.finish(lambda stream, piece: found[stream].append(piece))
+    said = bytearray()
+    archive = tempfile.TemporaryFile()  # noqa: SIM115 - the caller closes it; results may be larger than memory
+    code = command.finish(lambda stream, piece: archive.write(piece) if stream == 1 else said.extend(piece))
     if code != 0:
-        text = b"".join(found[2]).decode(errors="replace").strip()
+        archive.close()
+        text = said.decode(errors="replace").strip()
         raise RunError(f"what is new in the folder could not be brought back (exit code {code}): {text}")
-    return b"".join(found[1])
+    archive.seek(0)
+    return archive
 
 
 def sweep(client: DockerClient, container: str, seconds: float) -> None:
@@ -214,7 +219,7 @@ class Exec:
             yield from lines
         yield from filter(None, rest.values())
 
-    def finish(self, take: Callable[[int, bytes], None]) -> int | None:
+    def finish(self, take: Callable[[int, bytes], object]) -> int | None:
         """Close its standard input and take what it writes, by stream; its exit code, None after FOLDER_SECONDS.
 
         The SDK reads without a deadline: so another thread does, and is left to itself when it takes too long.

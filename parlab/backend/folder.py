@@ -6,16 +6,22 @@ links there are, or whatever links the program has made.
 
 import io
 import os
+import stat
+import sys
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from parlab.errors import UsageError
 from parlab.formatting import Show, plural, size
+from parlab.node.folder import INPUT
 
 LEFT_OUT = (".git", "__pycache__")  # folders: of no use there, and large
 MOST_BYTES, MOST_FILES = 512_000_000, 100_000  # it is packed in memory
+LARGE = 1_000_000  # bytes of a file that is not copied, where the folder is too large for that
+NODE_USER = 1000  # the user of the nodes, and its group
 VENV = "pyvenv.cfg"  # marks a virtual environment, whose Python is this machine's
 
 
@@ -43,13 +49,52 @@ def contents(folder: Path) -> Contents:
     return Contents(folder, tuple(files), tuple(out), tuple(unreadable))
 
 
-def see_that_it_can_be_copied(found: Contents) -> None:
-    """Raise UsageError for more than a copy is made of."""
-    total = sum(file.lstat().st_size for file in found.files)
-    if total > MOST_BYTES or len(found.files) > MOST_FILES:
-        has = f"{plural(len(found.files), 'file')} of {size(total)} in all"
-        most = f"{MOST_FILES}, of {size(MOST_BYTES)}"
-        raise UsageError(f"{found.folder} has {has}; at most {most} are copied to the nodes. --dir names another")
+def too_large_to_copy(folder: Path) -> bool:
+    """Whether nodes are to read its large files where they lie. Raises UsageError."""
+    try:
+        return _total(contents(folder).files) > MOST_BYTES
+    except OSError as error:
+        raise UsageError(f"the folder cannot be looked into: {error}") from error
+
+
+def _total(files: Iterable[Path]) -> int:
+    return sum(file.lstat().st_size for file in files if not file.is_dir())
+
+
+def large_files(found: Contents) -> frozenset[Path]:
+    """The files that nodes can read where they lie, and that are large enough for it."""
+    return frozenset(
+        file
+        for file in found.files
+        if file.lstat().st_size >= LARGE and stat.S_ISREG(file.lstat().st_mode) and _nodes_can_read(file, found.folder)
+    )
+
+
+def _nodes_can_read(file: Path, folder: Path) -> bool:
+    """Whether the nodes' user, who is another than this one, has the right to; on macOS anybody has."""
+    if sys.platform != "linux":
+        return True
+    above = [parent for parent in file.parents if parent.is_relative_to(folder)]
+    return _allows(file.stat(), stat.S_IROTH) and all(_allows(parent.stat(), stat.S_IXOTH) for parent in above)
+
+
+def _allows(found: os.stat_result, others: int) -> bool:
+    shift = 6 if found.st_uid == NODE_USER else 3 if found.st_gid == NODE_USER else 0
+    return bool(found.st_mode & (others << shift))
+
+
+def see_that_it_can_be_copied(found: Contents, mounted: Collection[Path] = ()) -> None:
+    """Raise UsageError for more than a copy is made of, besides what is read where it lies."""
+    copied = [file for file in found.files if file not in mounted]
+    total = _total(copied)
+    if total <= MOST_BYTES and len(copied) <= MOST_FILES:
+        return
+    has = f"{plural(len(copied), 'file')} of {size(total)}" + (" that have to be copied" if mounted else "")
+    most = f"{MOST_FILES}, of {size(MOST_BYTES)}"
+    why = ""
+    if closed := [file for file in copied if stat.S_ISREG(file.lstat().st_mode) and file.lstat().st_size >= LARGE]:
+        why = f" {closed[0].relative_to(found.folder)} is large, and could be read in place if others may read it."
+    raise UsageError(f"{found.folder} has {has}; at most {most} are copied to the nodes.{why} --dir names another")
 
 
 def _walk(folder: Path) -> Iterator[Path]:
@@ -74,12 +119,16 @@ def _real(path: Path) -> Path:
     return Path(os.path.realpath(path))
 
 
-def packed(folder: Path, show: Show) -> bytes:
-    """An archive of a folder, for the nodes; says what they will not have. Raises UsageError, also for OSError."""
+def packed(folder: Path, show: Show, *, mounted: bool = False) -> bytes:
+    """An archive of a folder, for the nodes; says what they will not have. Raises UsageError, also for OSError.
+
+    Where nodes have it `mounted` at INPUT, the archive has links to the large files there.
+    """
     try:
         found = contents(folder)
-        see_that_it_can_be_copied(found)
-        data = pack(found)
+        there = large_files(found) if mounted else frozenset()
+        see_that_it_can_be_copied(found, there)
+        data = pack(found, there)
     except OSError as error:
         raise UsageError(f"the folder cannot be copied to the nodes: {error}") from error
     for link in found.out_of_it:
@@ -89,8 +138,8 @@ def packed(folder: Path, show: Show) -> bytes:
     return data
 
 
-def pack(found: Contents) -> bytes:
-    """A tar archive of it, readable by everybody's Python. Raises OSError."""
+def pack(found: Contents, mounted: Collection[Path] = ()) -> bytes:
+    """A tar archive of it, readable by everybody's Python, with links to what is mounted. Raises OSError."""
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w", format=tarfile.PAX_FORMAT) as archive:
         for path in found.files:
@@ -100,7 +149,9 @@ def pack(found: Contents) -> bytes:
                 member.size = path.stat().st_size
             if member.issym() and Path(member.linkname).is_absolute():  # the folder lies elsewhere on a node
                 member.linkname = os.path.relpath(_real(path), _real(path.parent))
-            member.uid = member.gid = 1000
+            if path in mounted:
+                member.type, member.linkname, member.size = tarfile.SYMTYPE, f"{INPUT}/{member.name}", 0
+            member.uid = member.gid = NODE_USER
             member.uname = member.gname = ""
             member.mode |= 0o600
             if member.isreg():
@@ -111,13 +162,13 @@ def pack(found: Contents) -> bytes:
     return packed.getvalue()
 
 
-def unpack(data: bytes, folder: Path) -> list[str]:
+def unpack(data: IO[bytes], folder: Path) -> list[str]:
     """Write the files of an archive into a folder; why some were not, a line each.
 
     What does not go to the nodes does not come back from there either: a program is not to change a user's `.git`.
     """
     complaints, root = [], folder.resolve()
-    with tarfile.open(fileobj=io.BytesIO(data)) as archive:
+    with tarfile.open(fileobj=data) as archive:
         for member in archive:
             path = folder / member.name
             try:

@@ -1,19 +1,27 @@
 """The nodes' image: built when what it is made from has changed."""
 
 import hashlib
+import json
 import os
+import re
+import tempfile
 from contextlib import suppress
 from pathlib import Path
 
 from docker.client import DockerClient
 from docker.errors import APIError, ImageNotFound
 
-from parlab.backend.engine import ENGINE_SH, compose
+from parlab.backend.engine import ENGINE_SH, ComposeFailed, compose
+from parlab.backend.packages import LAST_LINES, Packages
 from parlab.errors import ParlabError, UsageError
+from parlab.formatting import Show
 from parlab.host.places import ROOT
 
 IMAGE = "parlab"
 LABEL = "parlab.checkout"
+INPUTS_LABEL = "parlab.inputs"  # the digest of what it was built from: images that are built on it have it, too
+WITH_PACKAGES = "parlab-packages"
+STEP = re.compile(r"^#\d+ \d+\.\d+ (.*)$", re.MULTILINE)  # what a step of a build has written
 BUILD_SECONDS = 3600  # some 70 MB of downloads, on bad Wi-Fi
 INPUTS = (  # keep with .dockerignore
     "compose.yaml",
@@ -51,10 +59,8 @@ def current_image(client: DockerClient) -> str | None:
 
 def build_image(client: DockerClient) -> str:
     """Build the image, with progress shown, and return its id. Raises ParlabError where the build fails."""
-    bundle = next((os.environ[name] for name in BUNDLES if os.environ.get(name)), os.devnull)
-    if not Path(bundle).exists():
-        raise UsageError(f"the CA bundle {bundle!r}, named by one of {', '.join(BUNDLES)}, is not there")
-    env = {"PARLAB_IMAGE": image_name(), "PARLAB_CA": str(Path(bundle).resolve()), "PARLAB_CHECKOUT": checkout()}
+    env = {"PARLAB_IMAGE": image_name(), "PARLAB_CA": _bundle(), "PARLAB_CHECKOUT": checkout()}
+    env["PARLAB_INPUTS"] = inputs_digest()
     try:
         compose(IMAGE, "build", "head", deadline=BUILD_SECONDS, shown=True, env=env)
     except ParlabError as error:
@@ -64,6 +70,43 @@ def build_image(client: DockerClient) -> str:
         ) from error
     remove_replaced(client)
     return str(client.images.get(image_name()).id)
+
+
+def _bundle() -> str:
+    """The file of the CA bundle that this machine's settings name, or an empty one. Raises UsageError."""
+    bundle = next((os.environ[name] for name in BUNDLES if os.environ.get(name)), os.devnull)
+    if not Path(bundle).exists():
+        raise UsageError(f"the CA bundle {bundle!r}, named by one of {', '.join(BUNDLES)}, is not there")
+    return str(Path(bundle).resolve())
+
+
+def with_packages(client: DockerClient, base: str, base_id: str, packages: Packages, show: Show) -> tuple[str, str]:
+    """An image with these packages on `base`, by name and id: built once. Raises ParlabError where that fails."""
+    dockerfile = ROOT / "docker" / "packages.Dockerfile"
+    name = f"{WITH_PACKAGES}:{packages.key(base_id + dockerfile.read_text())}"
+    with suppress(ImageNotFound):
+        return name, str(client.images.get(name).id)
+    show(f"installing the packages of {packages.source} into an image of the nodes; later runs have it")
+    with tempfile.TemporaryDirectory(prefix="parlab-packages-") as folder:
+        packages.write(Path(folder))
+        build = {
+            "context": folder,
+            "dockerfile": str(dockerfile),
+            "args": {"IMAGE": base},
+            "secrets": ["ca", "index"],
+            "labels": {LABEL: checkout()},
+        }
+        services = {"packages": {"image": name, "build": build}}
+        more = {"services": services, "secrets": {"index": {"environment": "PARLAB_INDEX"}}}
+        env = {"PARLAB_CA": _bundle(), "PARLAB_INDEX": os.environ.get("PIP_INDEX_URL", "")}
+        try:
+            compose(IMAGE, "build", "packages", deadline=BUILD_SECONDS, env=env, more=json.dumps(more))
+        except ComposeFailed as error:
+            said = STEP.findall(error.output)[-LAST_LINES:] or [str(error)]
+            raise ParlabError(
+                "\n".join((f"the packages of {packages.source} could not be installed:", *said))
+            ) from error
+    return name, str(client.images.get(name).id)
 
 
 def checkout() -> str:

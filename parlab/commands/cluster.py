@@ -4,8 +4,11 @@ import subprocess
 import sys
 
 from parlab.backend.cluster import Cluster
-from parlab.backend.engine import connect
+from parlab.backend.cpu_limits import limits_of
+from parlab.backend.engine import NoEngine, connect
 from parlab.backend.image import build_image, current_image, image_name
+from parlab.backend.packages import forget_embedded
+from parlab.backend.prune import prune as remove_unused
 from parlab.errors import ParlabError, UsageError
 from parlab.formatting import decimal, plural
 from parlab.host.places import COMMAND
@@ -39,7 +42,7 @@ def status(cluster: str) -> None:
     if not nodes:
         print(f"cluster {cluster} is not up; {_how_to_start(cluster)} starts it, and so does any lab")
         return
-    limits = backend.limits_of(nodes)
+    limits = limits_of(backend.client, nodes)
     table = plain_table("node", "state", "limit", "container")
     for node in nodes:
         cpus = limits[node.name]
@@ -70,3 +73,16 @@ def image() -> None:
     built = current_image(client) or build_image(client)
     size = client.images.get(built).attrs["Size"]
     print(f"image {image_name()}: {built.removeprefix('sha256:')[:12]}, {size / 1e6:.0f} MB")
+
+
+def prune() -> None:
+    """Remove what nothing uses any more, and say what that was; without an engine, what embedded programs have left."""
+    removed = forget_embedded()
+    try:
+        removed += remove_unused(connect())
+    except NoEngine as error:
+        print(f"no cluster: {error.reason}")
+    for line in removed:
+        print(f"removed {line}")
+    if not removed:
+        print("nothing to remove")

@@ -65,9 +65,10 @@ def run_program(request: JobRequest) -> None:
     failure = ""
     try:
         backend = open_backend(request.backend, request.cluster, observer.say)
+        check_backend(request, backend.name)  # it may have been chosen for want of an engine
         for asked in request.asks:
-            check_backend(asked, backend.name)  # it may have been chosen for want of an engine
             backend.check_fits(asked.spec)
+        backend.equip(request.equipment, observer.say)
         with heard(request.cluster, tell_lines) as questions:
             for asked, number in product(request.asks, range(request.repeat)):
                 if number == 0 and request.sweep is not None:

@@ -42,3 +42,10 @@ def image(_: Context) -> None:
     """Build the nodes' image if it is out of date."""
     with exiting():
         clusters.image()
+
+
+@task
+def prune(_: Context) -> None:
+    """Remove images, volumes and packages that nothing uses."""
+    with exiting():
+        clusters.prune()

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 LEFT_OUT = "__pycache__"  # a folder that Python makes by itself
+INPUT = "/input"  # where large files of the user's folder lie that are not copied: links lead there
 
 
 def fill(folder: Path, note: Path) -> int:
@@ -39,6 +40,8 @@ def changed(folder: Path, note: Path) -> int:
     before = json.loads(note.read_text())
     facts = ((name, _facts(folder / name)) for name in _files(folder))
     names = [name for name, found in facts if found is not None and before.get(name) != found]
+    for name in names:
+        _copy_what_it_leads_to(folder / name)
     argv = [
         "tar",
         "--create",
@@ -54,6 +57,14 @@ def changed(folder: Path, note: Path) -> int:
     # Files that processes still write, or that have gone meanwhile, are no reason to bring back none.
     done = subprocess.run([*argv, "--ignore-failed-read"], input=b"\0".join(map(os.fsencode, names)), check=False)
     return 0 if done.returncode == 1 else done.returncode
+
+
+def _copy_what_it_leads_to(path: Path) -> None:
+    """Put a file in the place of a link to INPUT: of a large file that was renamed. The user has no such place."""
+    if path.is_symlink() and str(path.readlink()).startswith(f"{INPUT}/") and path.is_file():
+        copy = path.with_name(f"{path.name}.parlab-copy")
+        shutil.copyfile(path, copy)
+        copy.replace(path)
 
 
 def _files(folder: Path) -> Iterator[str]:

@@ -73,14 +73,14 @@ class Supervisor:
         line.hung_up = self._end_at_once
 
     def _environment(self, when: str, gate: str) -> dict[str, str]:
-        """What the program finds: the user's own PYTHONPATH, behind our hook's folder."""
+        """What the program finds: behind our hook's folder the user's own PYTHONPATH, and packages of its own."""
         ours = ("PYTHONPATH", "PARLAB_CONTROL", "PARLAB_ENV")
         env = {name: value for name, value in os.environ.items() if name not in ours}
         env |= json.loads(os.environ.get("PARLAB_ENV", "{}"))
         if when == PYTHON:  # one process, which is no rank
             env = {name: value for name, value in env.items() if not name.startswith(RANK)}
             when = "now"
-        path = [str(Path(hook.__file__).parent), env.pop("PYTHONPATH", "")]
+        path = [str(Path(hook.__file__).parent), env.pop("PYTHONPATH", ""), env.pop("PARLAB_PACKAGES", "")]
         if env.pop("PARLAB_WAITS", None) is not None:
             env["LD_PRELOAD"] = " ".join(filter(None, (str(WAITING), env.get("LD_PRELOAD"))))
         gate = f"{gate},{when}"

@@ -9,12 +9,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from parlab.backend.base import Equipment
 from parlab.backend.folder import stays
+from parlab.backend.packages import Packages
 from parlab.errors import UsageError
 from parlab.model.case import FUTURES, MPI, PYTHON
 from parlab.model.job import Job
 from parlab.run.job import Ask
 from parlab.run.request import read_backend, read_cluster, read_cluster_spec, read_output, read_repeat, read_whole
+from parlab.run.requirements import read_packages
 from parlab.run.sweep import Sweep, read_sweep
 
 MOST_RANKS = 256
@@ -36,6 +39,13 @@ class JobRequest:
     json: Path | None = None
     junit: Path | None = None
     quiet: bool = False
+    image: str | None = None
+    packages: Packages | None = None
+
+    @property
+    def equipment(self) -> Equipment:
+        """What nodes are to have for it."""
+        return Equipment(self.image, self.packages, self.asks[0].folder)
 
 
 def read_job(
@@ -59,6 +69,8 @@ def read_job(
     no_limits: bool,
     spin: bool,
     tag: bool,
+    image: str | None,
+    requirements: str | None,
     cluster: str,
     backend: str | None,
     json: str | None,
@@ -100,8 +112,8 @@ def read_job(
         )
 
     asks = tuple(map(ask, (None,) if swept is None else swept.values))
-    check_backend(asks[0], backend)
-    return JobRequest(
+    program = None if module is not None else where / command[0]
+    request = JobRequest(
         asks,
         swept,
         read_repeat(repeat),
@@ -110,7 +122,11 @@ def read_job(
         read_output("--json", json),
         read_output("--junit", junit),
         quiet,
+        image,
+        read_packages(requirements, program, embedded=backend == "embedded"),
     )
+    check_backend(request, backend)
+    return request
 
 
 def _program(words: Sequence[str], folder: Path) -> tuple[str, ...]:
@@ -133,12 +149,17 @@ def _program(words: Sequence[str], folder: Path) -> tuple[str, ...]:
     return (f"./{below}" if str(below).startswith("-") else str(below), *words[1:])
 
 
-def check_backend(ask: Ask, backend: str | None) -> None:
-    """Refuse what only a cluster can do: nodes of their own memory, and a folder that is not the user's own."""
-    if backend == "embedded" and ask.out != ask.folder:
+def check_backend(request: JobRequest, backend: str | None) -> None:
+    """Refuse what only a cluster can do: nodes of their own make, and a folder that is not the user's own."""
+    if backend != "embedded":
+        return
+    ask = request.asks[0]
+    if ask.out != ask.folder:
         raise UsageError("--out is for a cluster: embedded, a program runs in the folder itself, and writes there")
-    if backend == "embedded" and ask.memory is not None:
+    if ask.memory is not None:
         raise UsageError("--memory is for a cluster: embedded, a program has the memory of this machine")
+    if request.image is not None:
+        raise UsageError("--image is for a cluster: embedded, a program has this machine's own system")
 
 
 def _folder_to_write(text: str) -> Path:

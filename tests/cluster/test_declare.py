@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from parlab.backend.cluster import Cluster
+from parlab.backend.cpu_limits import limits_of
 from parlab.errors import UsageError
 from parlab.results.record import Run
 from parlab.run.request import Request
@@ -81,10 +82,10 @@ def test_bad_input_leaves_a_cluster_that_is_not_up_as_it_was(cluster: Cluster, l
 
 
 def test_bad_input_leaves_a_cluster_that_is_up_as_it_was(four: Cluster, lab_file: LabFile) -> None:
-    before = [(node.id, four.limits_of([node])) for node in four.containers()]
+    before = [(node.id, limits_of(four.client, [node])) for node in four.containers()]
     with pytest.raises(UsageError, match=r"sample\.py, line 1: ZeroDivisionError"):
         run(lab_file("1 / 0\n"))
-    assert [(node.id, four.limits_of([node])) for node in four.containers()] == before
+    assert [(node.id, limits_of(four.client, [node])) for node in four.containers()] == before
 
 
 def test_a_file_that_never_gets_to_its_lab_is_ended(

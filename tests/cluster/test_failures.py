@@ -12,6 +12,7 @@ import pytest
 
 from parlab.backend.cluster import Cluster
 from parlab.backend.compose import Container
+from parlab.backend.cpu_limits import limits_of
 from parlab.errors import LimitError, ParlabError, RunError
 from parlab.host.places import LABS
 from parlab.model.case import FUTURES, Case
@@ -174,7 +175,7 @@ def test_an_interrupted_run_leaves_the_cluster_up_and_no_rank_in_it(
     process = start_invoke("lab.mpi", "--cluster", NAME, "--nodes", "4", "--speed", "1/8", "--unit", "2")
     within(20, lambda: strays(four) != {})
     if phase == "running":
-        within(20, lambda: set(four.limits_of(before).values()) == LIMITS)
+        within(20, lambda: set(limits_of(four.client, before).values()) == LIMITS)
         time.sleep(0.5)
     process.send_signal(number)
     _, errors = process.communicate(timeout=PATIENCE * 30)
@@ -182,7 +183,7 @@ def test_an_interrupted_run_leaves_the_cluster_up_and_no_rank_in_it(
         assert process.returncode == 130
         assert errors == f"error: interrupted by {number.name}\n"
         assert strays(four) == {}
-        assert set(four.limits_of(before).values()) == LIMITS
+        assert set(limits_of(four.client, before).values()) == LIMITS
     within(10, lambda: strays(four) == {})
     assert four.containers() == before
 

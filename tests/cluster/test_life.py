@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from parlab.backend.cluster import Cluster
+from parlab.backend.cpu_limits import limits_of
 from parlab.backend.exec import LOCK
 from parlab.backend.image import image_name
 from parlab.errors import ParlabError
@@ -38,13 +39,13 @@ def test_limits_are_what_the_engine_and_the_node_say(four: Cluster) -> None:
     spec = Spec(4, 2, Fraction(1, 8), 1)
     nodes = four.containers()
     four.set_limits(spec, spec.node_cpus)
-    said = four.limits_of(nodes)
+    said = limits_of(four.client, nodes)
     assert said == {"head": float(HEAD_CPUS), **{f"node-{number + 1}": 0.25 for number in range(4)}}
     for node in nodes:
         text = inside(node, "sh", "-c", f"cat {V1} 2>/dev/null || cat {V2}").split()[0]
         assert int(text) == (50_000 if node.name == "head" else 25_000)
     four.set_limits(spec, None)
-    assert set(four.limits_of(nodes).values()) == {None}
+    assert set(limits_of(four.client, nodes).values()) == {None}
 
 
 def test_status_shows_nodes_and_limits(four: Cluster, invoke: Invoke) -> None:
@@ -118,7 +119,7 @@ def test_plain_compose_gives_the_default_cluster(cluster: Cluster) -> None:
     try:
         subprocess.run([*command, "up", "--detach", "--wait"], cwd=ROOT, check=True, capture_output=True, timeout=120)
         plain = Cluster(cluster.client, f"{NAME}-plain")
-        assert plain.limits_of(plain.containers()) == {"head": 0.5, **{f"node-{n + 1}": 0.25 for n in range(4)}}
+        assert limits_of(plain.client, plain.containers()) == {"head": 0.5, **{f"node-{n + 1}": 0.25 for n in range(4)}}
     finally:
         subprocess.run([*command, "down", "--volumes"], cwd=ROOT, check=True, capture_output=True, timeout=120)
     assert left_of(f"parlab-{NAME}-plain") == ""

@@ -25,6 +25,7 @@ COMMANDS = {
     "report",
     "export",
     "image",
+    "prune",
     "test",
 }
 MENU = COMMANDS | {"dev.pin", "lab.all"} | {f"lab.{name}" for name in lab_files()}

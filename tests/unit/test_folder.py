@@ -2,12 +2,13 @@
 
 import io
 import os
+import sys
 import tarfile
 from pathlib import Path
 
 import pytest
 
-from parlab.backend.folder import contents, pack, see_that_it_can_be_copied, unpack
+from parlab.backend.folder import contents, large_files, pack, packed, see_that_it_can_be_copied, unpack
 from parlab.errors import UsageError
 
 
@@ -16,7 +17,7 @@ def names(folder: Path) -> list[str]:
         return archive.getnames()
 
 
-def archive_of(*members: tuple[str, bytes | None, str]) -> bytes:
+def archive_of(*members: tuple[str, bytes | None, str]) -> io.BytesIO:
     """Of names with their data or, in its place, a link's target."""
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w") as archive:
@@ -28,7 +29,8 @@ def archive_of(*members: tuple[str, bytes | None, str]) -> bytes:
             else:
                 member.size = len(data)
                 archive.addfile(member, io.BytesIO(data))
-    return packed.getvalue()
+    packed.seek(0)
+    return packed
 
 
 def test_all_files_go_along_but_those_of_git_caches_and_environments(tmp_path: Path) -> None:
@@ -119,8 +121,45 @@ def test_pipes_are_left_out_and_odd_names_go_along(tmp_path: Path) -> None:
 def test_a_folder_that_is_too_large_is_refused_with_its_size(tmp_path: Path) -> None:
     with (tmp_path / "large").open("wb") as file:
         file.truncate(2_000_000_000)
-    with pytest.raises(UsageError, match=r"1 file of 2000\.0 MB in all"):
+    with pytest.raises(UsageError, match=r"1 file of 2000\.0 MB; at most"):
         see_that_it_can_be_copied(contents(tmp_path))
+
+
+def large(path: Path, mode: int = 0o644) -> Path:
+    with path.open("wb") as file:
+        file.truncate(600_000_000)
+    path.chmod(mode)
+    return path
+
+
+def test_where_nodes_read_a_folder_in_place_its_large_files_are_links(tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
+    large(tmp_path / "größe 1")
+    (tmp_path / "small").write_text("x")
+    (tmp_path / "link").symlink_to("größe 1")
+    data = packed(tmp_path, print, mounted=True)
+    with tarfile.open(fileobj=io.BytesIO(data)) as archive:
+        found = {member.name: (member.linkname, member.size) for member in archive}
+    assert found == {"größe 1": ("/input/größe 1", 0), "small": ("", 1), "link": ("größe 1", 0)}
+    assert len(data) < 20_000
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the engine reads as this user does")
+@pytest.mark.parametrize(("file", "folder", "readable"), [(0o644, 0o755, 1), (0o640, 0o755, 0), (0o644, 0o750, 0)])
+def test_a_large_file_that_nodes_may_not_read_is_copied_or_refused(
+    tmp_path: Path, file: int, folder: int, readable: int
+) -> None:
+    (tmp_path / "sub").mkdir()
+    tmp_path.chmod(0o755)
+    large(tmp_path / "sub" / "data", file)
+    (tmp_path / "sub").chmod(folder)
+    if (tmp_path / "sub").stat().st_uid == 1000:
+        pytest.skip("the nodes' user has the number of this one")
+    found = contents(tmp_path)
+    assert len(large_files(found)) == readable
+    if not readable:
+        with pytest.raises(UsageError, match="sub/data is large, and could be read in place if others may read it"):
+            packed(tmp_path, print, mounted=True)
 
 
 def test_neither_git_nor_an_environment_is_changed_from_there(tmp_path: Path) -> None:
@@ -158,7 +197,7 @@ def test_links_in_a_circle_go_along_and_absolute_ones_lead_to_the_same_file_ther
     (folder / "deep/link").symlink_to(folder / "file")
     (folder / "circle").symlink_to("elcric")
     (folder / "elcric").symlink_to("circle")
-    assert unpack(pack(contents(folder)), there) == []
+    assert unpack(io.BytesIO(pack(contents(folder))), there) == []
     assert str((there / "deep/link").readlink()) == "../file"
     assert (there / "deep/link").read_text() == "x"
     assert str((there / "circle").readlink()) == "elcric"

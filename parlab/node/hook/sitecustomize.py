@@ -5,6 +5,8 @@ Python imports a module of this name at its start, and this folder stands in PYT
 - It lets its stacks be seen: on the signal LOOK each thread's goes to a file of this process.
 - A rank stops once, when it is booted, until its node's limits are on; and it says goodbye when it ends by itself.
 - What a rank starts does not take its place in MPI: the variables by which Open MPI knows a rank are withheld from it.
+- A large file of the user's folder is read where it lies (PARLAB_INPUT); one that is opened to be written to is
+  copied before.
 - A child that a signal ended, or that failed, is noted: a pool that has lost a worker waits for ever, without a word.
 """
 
@@ -130,6 +132,37 @@ def _once_imported(name: str, do: Callable[[], None]) -> None:
     sys.meta_path.insert(0, Finder)
 
 
+def _copy_before_writing(place: str) -> None:
+    """Have a copy of a file in the place of the link that leads to it, before Python's `open` writes to it.
+
+    Libraries that open files by themselves, as HDF5 does, are not seen by an audit hook.
+    """
+
+    def hook(event: str, arguments: tuple[Any, ...]) -> None:
+        if event != "open":
+            return
+        path, _, flags = arguments
+        if flags & (os.O_WRONLY | os.O_RDWR) and isinstance(path, str | bytes) and os.path.islink(path):
+            name = os.fsdecode(path)
+            if os.readlink(name).startswith(place + "/"):
+                copy(name, keep=not flags & os.O_TRUNC)
+
+    def copy(name: str, keep: bool) -> None:
+        from shutil import copyfile
+
+        new = f"{name}.{os.getpid()}.parlab-copy"
+        try:
+            if keep:
+                copyfile(name, new)
+            else:
+                os.close(os.open(new, os.O_WRONLY | os.O_CREAT, 0o644))
+            os.replace(new, name)
+        except OSError:  # the program's own attempt tells what is wrong
+            pass
+
+    sys.addaudithook(hook)
+
+
 def _withhold_rank() -> None:
     for name in [name for name in os.environ if name.startswith(RANK)]:
         del os.environ[name]
@@ -143,6 +176,9 @@ def _start() -> None:
             _note_who_died(folder)
         except (OSError, ValueError):
             pass
+    place = os.environ.get("PARLAB_INPUT")
+    if place is not None:
+        _copy_before_writing(place)
     gate = os.environ.pop("PARLAB_GATE", None)
     if gate is not None:
         _become_a_rank(gate)

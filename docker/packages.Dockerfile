@@ -1,0 +1,11 @@
+# A layer with the Python packages that a program asks for, on the nodes' image or on one that is built on it.
+ARG IMAGE
+FROM ${IMAGE}
+USER root
+# Secrets, since an index's address may hold a password; `ca` as in Dockerfile.
+RUN --mount=type=secret,id=ca --mount=type=secret,id=index --mount=type=bind,target=/tmp/wanted \
+    if [ -s /run/secrets/ca ]; then export PIP_CERT=/run/secrets/ca; fi; \
+    if [ -s /run/secrets/index ]; then PIP_INDEX_URL=$(cat /run/secrets/index); export PIP_INDEX_URL; fi; \
+    /opt/parlab/bin/pip install --no-cache-dir --disable-pip-version-check --no-input --root-user-action ignore \
+        --requirement /tmp/wanted/requirements.txt
+USER lab

@@ -1,0 +1,48 @@
+"""What clusters have left behind that nothing uses: images of this checkout, and volumes and networks of clusters."""
+
+import re
+from collections.abc import Iterator
+from contextlib import suppress
+
+from docker.client import DockerClient
+from docker.errors import APIError
+from filelock import FileLock, Timeout
+
+from parlab.backend.image import IMAGE, LABEL, WITH_PACKAGES, checkout, image_name
+from parlab.host.cluster_lock import lock_path
+
+PROJECT = "com.docker.compose.project"
+CLUSTER = re.compile(r"parlab(-.+)?")  # the Compose project of a cluster
+
+
+def prune(client: DockerClient) -> list[str]:
+    """Remove it, and name each thing removed. What a command uses meanwhile stays, and so does the current image."""
+    return [*_images(client), *_of_clusters(client)]
+
+
+def _images(client: DockerClient) -> Iterator[str]:
+    """Those with packages, and those of older versions, that no container is made from."""
+    used = {container["ImageID"] for container in client.api.containers(all=True)}
+    for repository in (WITH_PACKAGES, IMAGE):
+        for image in client.images.list(repository, filters={"label": f"{LABEL}={checkout()}"}):
+            if image.id in used:
+                continue
+            for tag in image.tags:
+                if tag != image_name():
+                    with suppress(APIError):  # it is used since
+                        client.images.remove(tag)
+                        yield f"image {tag}"
+
+
+def _of_clusters(client: DockerClient) -> Iterator[str]:
+    """Volumes and networks of clusters that have no container."""
+    filters = {"dangling": True, "label": PROJECT}
+    volumes = [("volume", thing, thing.attrs.get("Labels") or {}) for thing in client.volumes.list(filters=filters)]
+    networks = [("network", thing, thing.attrs.get("Labels") or {}) for thing in client.networks.list(filters=filters)]
+    for kind, thing, labels in (*volumes, *networks):
+        project = labels.get(PROJECT, "")
+        if not CLUSTER.fullmatch(project):
+            continue
+        with suppress(APIError, Timeout), FileLock(lock_path(project), timeout=0):  # it may be coming up at this moment
+            thing.remove()
+            yield f"{kind} {thing.name}"
