@@ -210,7 +210,8 @@ class Cluster:
         return Session(launcher, f"{FOLDER}/labs", lab.parent if lab else None)
 
     def share(self, folder: Path, show: Show) -> str:
-        fill_folder(self.client, self._containers[0].id, packed(folder, show, mounted=self._reads_in_place()))
+        with packed(folder, show, mounted=self._reads_in_place()) as archive:
+            fill_folder(self.client, self._containers[0].id, archive)
         return WORK
 
     def _reads_in_place(self) -> bool:

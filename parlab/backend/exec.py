@@ -8,7 +8,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from functools import cache
 from pathlib import Path
 from typing import IO
@@ -163,12 +163,13 @@ def _exit_code(api: APIClient, started: str, seconds: float) -> int | None:
     return code
 
 
-def fill_folder(client: DockerClient, container: str, data: bytes) -> None:
+def fill_folder(client: DockerClient, container: str, archive: IO[bytes]) -> None:
     """Have what is in this archive, and nothing else, in the nodes' folder. Raises RunError."""
     command = Exec(client, container, _folder_command("fill"))
     said: list[bytes] = []
     with suppress(OSError):  # it has ended, and says why
-        command.write(data)
+        while piece := archive.read(PIECE):
+            command.write(piece)
     code = command.finish(lambda _, piece: said.append(piece))
     if code != 0:
         text = b"".join(said).decode(errors="replace").strip()
@@ -179,13 +180,14 @@ def changed_in_folder(client: DockerClient, container: str) -> IO[bytes]:
     """An archive of what is new or has changed in the nodes' folder since it was filled. Raises RunError."""
     command = Exec(client, container, _folder_command("changed"))
     said = bytearray()
-    archive = tempfile.TemporaryFile()  # noqa: SIM115 - the caller closes it; results may be larger than memory
-    code = command.finish(lambda stream, piece: archive.write(piece) if stream == 1 else said.extend(piece))
-    if code != 0:
-        archive.close()
-        text = said.decode(errors="replace").strip()
-        raise RunError(f"what is new in the folder could not be brought back (exit code {code}): {text}")
-    archive.seek(0)
+    with ExitStack() as failing:
+        archive = failing.enter_context(tempfile.TemporaryFile())  # results may be larger than memory
+        code = command.finish(lambda stream, piece: archive.write(piece) if stream == 1 else said.extend(piece))
+        if code != 0:
+            text = said.decode(errors="replace").strip()
+            raise RunError(f"what is new in the folder could not be brought back (exit code {code}): {text}")
+        archive.seek(0)
+        failing.pop_all()  # whoever reads it closes it
     return archive
 
 

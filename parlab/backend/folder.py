@@ -4,12 +4,13 @@ What comes back is written by this process, so it is the user's own. Nothing is 
 links there are, or whatever links the program has made.
 """
 
-import io
 import os
 import stat
 import sys
 import tarfile
+import tempfile
 from collections.abc import Collection, Iterable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -19,7 +20,7 @@ from parlab.formatting import Show, plural, size
 from parlab.node.folder import INPUT
 
 LEFT_OUT = (".git", "__pycache__")  # folders: of no use there, and large
-MOST_BYTES, MOST_FILES = 512_000_000, 100_000  # it is packed in memory
+MOST_BYTES, MOST_FILES = 512_000_000, 100_000  # of a copy
 LARGE = 1_000_000  # bytes of a file that is not copied, where the folder is too large for that
 NODE_USER = 1000  # the user of the nodes, and its group
 VENV = "pyvenv.cfg"  # marks a virtual environment, whose Python is this machine's
@@ -119,7 +120,7 @@ def _real(path: Path) -> Path:
     return Path(os.path.realpath(path))
 
 
-def packed(folder: Path, show: Show, *, mounted: bool = False) -> bytes:
+def packed(folder: Path, show: Show, *, mounted: bool = False) -> IO[bytes]:
     """An archive of a folder, for the nodes; says what they will not have. Raises UsageError, also for OSError.
 
     Where nodes have it `mounted` at INPUT, the archive has links to the large files there.
@@ -138,9 +139,17 @@ def packed(folder: Path, show: Show, *, mounted: bool = False) -> bytes:
     return data
 
 
-def pack(found: Contents, mounted: Collection[Path] = ()) -> bytes:
+def pack(found: Contents, mounted: Collection[Path] = ()) -> IO[bytes]:
     """A tar archive of it, readable by everybody's Python, with links to what is mounted. Raises OSError."""
-    packed = io.BytesIO()
+    with ExitStack() as failing:
+        packed = failing.enter_context(tempfile.TemporaryFile())  # it may be larger than memory
+        _write(found, mounted, packed)
+        packed.seek(0)
+        failing.pop_all()  # whoever reads it closes it
+    return packed
+
+
+def _write(found: Contents, mounted: Collection[Path], packed: IO[bytes]) -> None:
     with tarfile.open(fileobj=packed, mode="w", format=tarfile.PAX_FORMAT) as archive:
         for path in found.files:
             member = archive.gettarinfo(path, str(path.relative_to(found.folder)))
@@ -159,7 +168,6 @@ def pack(found: Contents, mounted: Collection[Path] = ()) -> bytes:
                     archive.addfile(member, file)
             else:
                 archive.addfile(member)
-    return packed.getvalue()
 
 
 def unpack(data: IO[bytes], folder: Path) -> list[str]:

@@ -1,0 +1,73 @@
+"""A program's start-up: what a whole `parlab run --mpi hello.py` costs, beside the plain way, in turn, in one run.
+
+    .venv/bin/python -m benchmarks.hello [--repeat 5] [--nodes 4]
+
+Ours is the command as a user types it, on a cluster that is up, from start to exit: the folder goes to the nodes and
+comes back, the limits are put on and read. The plain way is `docker compose exec` of mpiexec, with Open MPI's default
+settings, in the same containers under the same limits. The ratio of the medians is to be at most 0.3.
+"""
+
+import argparse
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from fractions import Fraction
+from pathlib import Path
+
+from parlab.backend.cluster import Cluster
+from parlab.backend.engine import connect
+from parlab.backend.exec import PYTHON
+from parlab.host.places import ROOT
+from parlab.model.spec import Spec
+
+HELLO = """
+from mpi4py import MPI
+print(f"hello from rank {MPI.COMM_WORLD.rank} of {MPI.COMM_WORLD.size}", flush=True)
+"""
+MOST = 0.3
+
+
+def seconds(command: list[str], folder: Path, ranks: int) -> float:
+    """How long a command takes, from start to exit. Raises AssertionError where a rank has not said hello."""
+    start = time.perf_counter()
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
+    took = time.perf_counter() - start
+    assert done.stdout.count("hello from rank") == ranks, f"{command}: {done.returncode}\n{done.stdout}{done.stderr}"
+    return took
+
+
+def main() -> None:
+    """Time both ways in turn."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--repeat", type=int, default=5)
+    parser.add_argument("--nodes", type=int, default=4)
+    options = parser.parse_args()
+
+    spec = Spec(options.nodes, 2, Fraction(1, 8), unit=1.0)
+    cluster = Cluster(connect())
+    cluster.up_with_limits(spec, print)
+    head, *nodes = cluster.containers_for(spec)
+    hosts = ",".join(f"{node.name}:{spec.cores}" for node in nodes)
+    ours = [str(ROOT / "invoke"), "run", "--mpi", "--nodes", str(options.nodes), "hello.py"]
+    plain = ["docker", "compose", "--project-directory", str(ROOT), "exec", "-T", "head", "mpiexec"]
+    plain += ["--host", hosts, "--bind-to", "none", "-n", str(spec.virtual_cores), PYTHON, "/cluster/hello.py"]
+    write = ["docker", "exec", "-i", head.id, "sh", "-c"]
+    subprocess.run([*write, "cat >/cluster/hello.py"], input=HELLO.encode(), check=True)
+    costs: dict[str, list[float]] = {"ours": [], "plain": []}
+    with tempfile.TemporaryDirectory() as name:
+        (Path(name) / "hello.py").write_text(HELLO)
+        for number in range(1, options.repeat + 1):
+            for way, command in (("ours", ours), ("plain", plain)):
+                costs[way].append(seconds(command, Path(name), spec.virtual_cores))
+                print(f"{number}: {way:5} {costs[way][-1]:6.2f} s", flush=True)
+    subprocess.run([*write, "rm /cluster/hello.py"], check=True)
+    medians = {way: statistics.median(took) for way, took in costs.items()}
+    ratio = medians["ours"] / medians["plain"]
+    print(f"median: ours {medians['ours']:.2f} s, plain {medians['plain']:.2f} s, ratio {ratio:.2f}; at most {MOST}")
+    sys.exit(ratio > MOST)
+
+
+if __name__ == "__main__":
+    main()
