@@ -13,7 +13,7 @@ from parlab.model.case import PYTHON, RIGHT, Demand
 from parlab.model.job_events import Ended
 from parlab.model.span import OK, Span
 from parlab.model.workers import Workforce
-from parlab.results.record import MeasuredCase, Repeat, Run
+from parlab.results.record import Answer, Finding, MeasuredCase, Repeat, Run, Verdict
 from parlab.results.store import in_id
 from parlab.run.invocation import git_state
 from parlab.run.job import Ask, Outcome
@@ -36,11 +36,20 @@ def record(ran: Sequence[tuple[Ask, Sequence[Outcome]]], sweep: Sweep | None, ba
         backend=backend.name,
         spec=max((asked.spec for asked, _ in ran), key=lambda spec: spec.virtual_cores),
         cases=tuple(cases),
-        verdict=judge((), cases, environment, tuple),
+        verdict=_of_a_program(judge((), cases, environment, tuple), ask, backend),
         environment=environment,
         command=("python", *ask.job.command),
         exit_code=last.code,
     )
+
+
+def _of_a_program(verdict: Verdict, ask: Ask, backend: Backend) -> Verdict:
+    """Without a limit nothing holds a program back: unlike a lab's processes it is not paced."""
+    if ask.limits and any(node.limit is not None for node in backend.nodes(ask.spec)):
+        return verdict
+    why = "--no-limits" if not ask.limits else f"{backend.name}, nodes have no limits"
+    held = Finding(Answer.CANNOT, f"there were none ({why}): it ran as quick as this machine is")
+    return replace(verdict, held=held)
 
 
 def _repeat(outcome: Outcome) -> Repeat:

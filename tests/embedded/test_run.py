@@ -272,3 +272,12 @@ def test_a_sweep_ends_where_the_program_fails(program: Write) -> None:
     assert "parlab: ranks=2" in said
     assert "parlab: ranks=4" not in said
     assert said.splitlines()[-1].startswith("parlab: exit code 3 is the program's")
+
+
+@pytest.mark.parametrize(
+    ("options", "why"), [((), "embedded, nodes have no limits"), (("--no-limits",), "--no-limits")]
+)
+def test_without_limits_it_is_said_that_there_were_none(program: Write, options: tuple[str, ...], why: str) -> None:
+    done = embedded(program("print(1)"), *options, "own.py")
+    said = done.stderr.decode()
+    assert re.search(rf"^parlab: limits      there were none \({why}\): it ran as quick", said, re.MULTILINE), said
