@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from parlab.backend.session import Session
 from parlab.errors import UsageError
 from parlab.formatting import Show
+from parlab.host.cluster_lock import WAIT_SECONDS
 from parlab.model.node import Node
 from parlab.model.spec import Spec
 
@@ -31,8 +32,8 @@ class Backend(Protocol):
 
     name: str
 
-    def hold(self, doing: str, show: Show) -> AbstractContextManager[None]:
-        """Keep others out while a command of that name runs."""
+    def hold(self, doing: str, show: Show, seconds: float = WAIT_SECONDS) -> AbstractContextManager[None]:
+        """Keep others out while a command of that name runs; wait so long for another's end."""
 
     def ready(self, show: Show) -> AbstractContextManager[None]:
         """Have what a session needs. If the block raises UsageError, what was started for it is removed again."""

@@ -37,7 +37,7 @@ class Embedded:
 
     name = "embedded"
 
-    def hold(self, doing: str, show: Show) -> AbstractContextManager[None]:
+    def hold(self, doing: str, show: Show, seconds: float = 0.0) -> AbstractContextManager[None]:
         """Every run has ranks of its own: nobody needs to be kept out."""
         return leaves("its ranks end by themselves")
 
