@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, settings
 from parlab.backend import embedded
 from parlab.backend.engine import connect
 from parlab.errors import UsageError
-from parlab.host import cluster_lock, places, questions
+from parlab.host import cluster_lock, detached, places, questions
 from parlab.report.export import find_browser
 
 pytest_plugins = ["pytester", "tests.measuring"]
@@ -89,7 +89,7 @@ def _what_tests_leave_is_kept_apart(tmp_path_factory: pytest.TempPathFactory) ->
     os.environ["PARLAB_RESULTS"] = str(tmp_path_factory.mktemp("results"))
     state = tmp_path_factory.mktemp("state")
     os.environ["XDG_STATE_HOME"] = str(state)
-    for module in (places, cluster_lock, questions, embedded):  # each has read it by now
+    for module in (places, cluster_lock, questions, detached, embedded):  # each has read it by now
         module.STATE = state / "parlab"  # type: ignore[attr-defined]
 
 
