@@ -61,6 +61,11 @@ def seconds(value: float | None) -> str:
     return f"{value:.2f} s" if value >= 0.1 else f"{1000 * value:.3g} ms"
 
 
+def at_most(limit: float) -> str:
+    """A limit of time as it was set, in whole hours where it has some: `120 s`, `24 h`."""
+    return f"{limit / 3600:g} h" if limit and limit % 3600 == 0 else f"{limit:g} s"
+
+
 def ending(code: int) -> str:
     """How a process ended: `with exit code 3`; `by SIGKILL` of one below 0, which is a signal."""
     if code >= 0:

@@ -11,8 +11,10 @@ import pytest
 from _pytest.mark import ParameterSet
 from hypothesis import HealthCheck, settings
 
+from parlab.backend import embedded
 from parlab.backend.engine import connect
 from parlab.errors import UsageError
+from parlab.host import cluster_lock, detached, places, questions
 from parlab.report.export import find_browser
 
 pytest_plugins = ["pytester", "tests.measuring"]
@@ -83,8 +85,12 @@ def rank_of(path: Path) -> int:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _results_of_tests_are_kept_apart(tmp_path_factory: pytest.TempPathFactory) -> None:
+def _what_tests_leave_is_kept_apart(tmp_path_factory: pytest.TempPathFactory) -> None:
     os.environ["PARLAB_RESULTS"] = str(tmp_path_factory.mktemp("results"))
+    state = tmp_path_factory.mktemp("state")
+    os.environ["XDG_STATE_HOME"] = str(state)
+    for module in (places, cluster_lock, questions, detached, embedded):  # each has read it by now
+        module.STATE = state / "parlab"  # type: ignore[attr-defined]
 
 
 def slow(value: object) -> ParameterSet:

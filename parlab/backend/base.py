@@ -11,6 +11,7 @@ from parlab.backend.packages import Packages
 from parlab.backend.session import Session
 from parlab.errors import UsageError
 from parlab.formatting import Show
+from parlab.host.cluster_lock import WAIT_SECONDS
 from parlab.model.node import Node
 from parlab.model.spec import Spec
 
@@ -41,8 +42,8 @@ class Backend(Protocol):
 
     name: str
 
-    def hold(self, doing: str, show: Show) -> AbstractContextManager[None]:
-        """Keep others out while a command of that name runs."""
+    def hold(self, doing: str, show: Show, seconds: float = WAIT_SECONDS) -> AbstractContextManager[None]:
+        """Keep others out while a command of that name runs; wait so long for another's end."""
 
     def equip(self, wanted: Equipment, show: Show) -> None:
         """Have what a program asks for in the nodes that come up after this. Raises UsageError, ParlabError."""

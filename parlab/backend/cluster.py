@@ -36,7 +36,7 @@ from parlab.backend.session import Session
 from parlab.course.beside import files_beside
 from parlab.errors import Interrupted, ParlabError, UsageError
 from parlab.formatting import Show, plural
-from parlab.host.cluster_lock import only_user
+from parlab.host.cluster_lock import WAIT_SECONDS, only_user
 from parlab.host.places import COMMAND
 from parlab.host.signals import leaves, undisturbed
 from parlab.model.node import Node, node_name
@@ -156,9 +156,9 @@ class Cluster:
     # A backend for launches
 
     @contextmanager
-    def hold(self, doing: str, show: Show) -> Iterator[None]:
+    def hold(self, doing: str, show: Show, seconds: float = WAIT_SECONDS) -> Iterator[None]:
         """Keep this user's other commands out."""
-        with only_user(self.project, self.called, doing, show), leaves(self.what_is_left()):
+        with only_user(self.project, self.called, doing, show, seconds), leaves(self.what_is_left()):
             yield
 
     def what_is_left(self) -> str:

@@ -41,7 +41,7 @@ class Embedded:
     def __init__(self) -> None:
         self._packages: Path | None = None  # a folder of those that a program asks for
 
-    def hold(self, doing: str, show: Show) -> AbstractContextManager[None]:
+    def hold(self, doing: str, show: Show, seconds: float = 0.0) -> AbstractContextManager[None]:
         """Every run has ranks of its own: nobody needs to be kept out."""
         return leaves("its ranks end by themselves")
 

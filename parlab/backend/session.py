@@ -11,7 +11,7 @@ from typing import Protocol
 from msgspec.structs import replace
 
 from parlab.errors import RunError
-from parlab.formatting import Show
+from parlab.formatting import Show, at_most
 from parlab.host.places import shown
 from parlab.model.messages import (
     Answered,
@@ -100,18 +100,18 @@ class Session:
     def _own(self, text: str) -> str:
         return text if self._folder is None else text.replace(f"{self.labs}/", f"{self._folder}/")
 
-    def await_launcher(self, show: Show) -> None:
+    def await_launcher(self, show: Show, held_seconds: float = HELD_SECONDS) -> None:
         """Wait until the launcher listens, and say so if that is because another client holds the cluster.
 
-        Raises RunError when it does not start in OPEN_SECONDS, when it does not get the cluster in HELD_SECONDS, when
-        it dies, or when it cannot be understood.
+        Raises RunError when it does not start in OPEN_SECONDS, when it does not get the cluster in `held_seconds`,
+        when it dies, or when it cannot be understood.
         """
         until, why, said = time.monotonic() + OPEN_SECONDS, f"it did not start in {OPEN_SECONDS} s", ""
         try:
             while not isinstance(event := self.next_event(until), Listening):
                 if isinstance(event, Waiting):
-                    show(f"another user or machine is running on this cluster: waiting up to {HELD_SECONDS} s")
-                    until = time.monotonic() + HELD_SECONDS
+                    show(f"another user or machine is running on this cluster: waiting up to {at_most(held_seconds)}")
+                    until = time.monotonic() + held_seconds
                     why = "the cluster is still in use; --cluster NAME gives another"
                 if isinstance(event, Output):
                     said = event.text

@@ -5,10 +5,12 @@ from datetime import datetime
 from itertools import product
 from typing import NoReturn
 
+from parlab.backend.base import Backend
 from parlab.backend.engine import FAILURES, describe
 from parlab.backend.registry import open_backend
 from parlab.commands.labs import write_or_complain
 from parlab.errors import Interrupted, ParlabError, UsageError
+from parlab.host.background import Turn
 from parlab.host.places import COMMAND, RESULTS, shown
 from parlab.host.questions import ask, heard
 from parlab.host.signals import deferred
@@ -18,6 +20,7 @@ from parlab.results.store import as_text, keep
 from parlab.run.job import EXIT_OURS, Ask, Outcome, run_job
 from parlab.run.job_record import record
 from parlab.run.job_request import JobRequest, check_backend
+from parlab.run.observer import Observer
 from parlab.terminal.job import in_a_table, in_six_lines, size_of
 from parlab.terminal.live import Silence
 
@@ -55,7 +58,16 @@ def why(cluster: str) -> None:
         print(answer or f"it does not answer: it starts, or ends ({COMMAND} run, process {number})")
 
 
-def run_program(request: JobRequest) -> None:
+def open_for(request: JobRequest, observer: Observer) -> Backend:
+    """The backend on which it is to run. Raises UsageError for what cannot run there."""
+    backend = open_backend(request.backend, request.cluster, observer.say)
+    check_backend(request, backend.name)  # it may have been chosen for want of an engine
+    for asked in request.asks:
+        backend.check_fits(asked.spec)
+    return backend
+
+
+def run_program(request: JobRequest, turn: Turn) -> None:
     """Run a program, tell what came of it, and exit with its code; a failure of ours exits with 125.
 
     Of several runs the first in which the program fails is the last.
@@ -64,16 +76,14 @@ def run_program(request: JobRequest) -> None:
     ran: list[tuple[Ask, list[Outcome]]] = []
     failure = ""
     try:
-        backend = open_backend(request.backend, request.cluster, observer.say)
-        check_backend(request, backend.name)  # it may have been chosen for want of an engine
-        for asked in request.asks:
-            backend.check_fits(asked.spec)
+        backend = open_for(request, observer)
+        turn.wait(backend.name, observer.say)
         backend.equip(request.equipment, observer.say)
         with heard(request.cluster, tell_lines) as questions:
             for asked, number in product(request.asks, range(request.repeat)):
                 if number == 0 and request.sweep is not None:
                     observer.say(f"{request.sweep.key}={size_of(asked, request.sweep)}")
-                outcome = run_job(asked, backend, observer, questions)
+                outcome = run_job(asked, backend, observer, questions, turn)
                 if number == 0:
                     ran.append((asked, []))
                 ran[-1][1].append(outcome)

@@ -45,7 +45,9 @@ PROGRAM = {
     "json": LAB["json"],
     "junit": RUN["junit"],
     "quiet": "say nothing of our own, unless it fails",
+    "detach": "run it in the background, and print the number of its job",
 }
+A_JOB = "its number in `jobs`"
 A_RUN = "a run: its number in `results`, its id or a file"
 
 TESTS = {

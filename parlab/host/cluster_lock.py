@@ -9,7 +9,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from parlab.errors import ParlabError
-from parlab.formatting import Show
+from parlab.formatting import Show, at_most
 from parlab.host.places import STATE
 
 WAIT_SECONDS = 120
@@ -21,8 +21,8 @@ def lock_path(project: str) -> Path:
 
 
 @contextmanager
-def only_user(project: str, cluster: str, doing: str, show: Show) -> Iterator[None]:
-    """Hold the cluster of this name for one command of this user; wait for another's end, saying so.
+def only_user(project: str, cluster: str, doing: str, show: Show, seconds: float = WAIT_SECONDS) -> Iterator[None]:
+    """Hold the cluster of this name for one command of this user; wait `seconds` for another's end, saying so.
 
     Raises ParlabError where that takes too long, or where no lock can be had, as in a home that cannot be written to.
 
@@ -33,7 +33,7 @@ def only_user(project: str, cluster: str, doing: str, show: Show) -> Iterator[No
     lock, holder = FileLock(path), path.with_suffix(".holder")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        _acquire(lock, holder, cluster, show)
+        _acquire(lock, holder, cluster, show, seconds)
     except BrokenPipeError:  # of who reads what is shown
         raise
     except OSError as error:
@@ -48,15 +48,15 @@ def only_user(project: str, cluster: str, doing: str, show: Show) -> Iterator[No
         lock.release()
 
 
-def _acquire(lock: FileLock, holder: Path, cluster: str, show: Show) -> None:
+def _acquire(lock: FileLock, holder: Path, cluster: str, show: Show, seconds: float) -> None:
     try:
         lock.acquire(timeout=0)
         return
     except Timeout:
         who = _read(holder) or "another command"
-    show(f"cluster {cluster} is in use by {who}: waiting up to {WAIT_SECONDS} s; --cluster NAME gives another")
+    show(f"cluster {cluster} is in use by {who}: waiting up to {at_most(seconds)}; --cluster NAME gives another")
     try:
-        lock.acquire(timeout=WAIT_SECONDS)
+        lock.acquire(timeout=seconds)
     except Timeout:
         raise ParlabError(f"cluster {cluster} is still in use by {who}. Stop it, or use --cluster NAME") from None
 

@@ -1,12 +1,16 @@
 """Tasks for programs of the user's own."""
 
-from invoke.context import Context
-from invoke.tasks import task
+from collections.abc import Callable
+from typing import Any
 
-from parlab.commands import jobs
+from invoke.context import Context
+from invoke.tasks import Task, task
+
+from parlab.commands import detached, jobs
 from parlab.commands.jobs import WORDS
 from parlab.commands.labs import exiting
-from parlab.commands.options import CLUSTER, PROGRAM, SIZE
+from parlab.commands.options import A_JOB, CLUSTER, PROGRAM, SIZE
+from parlab.host.background import Turn, own_job
 from parlab.run.job_request import read_job
 from parlab.run.request import read_cluster
 
@@ -39,9 +43,10 @@ def run(
     json: str | None = None,
     junit: str | None = None,
     quiet: bool = False,
+    detach: bool = False,
 ) -> None:
     """Run a program of your own, with its arguments behind it."""
-    with exiting():
+    with own_job() as job, exiting():
         request = read_job(
             context.config[WORDS],
             module=module,
@@ -70,7 +75,10 @@ def run(
             junit=junit,
             quiet=quiet,
         )
-        jobs.run_program(request)
+        if detach and job is None:
+            detached.start(request)
+        else:
+            jobs.run_program(request, job or Turn())
 
 
 @task(auto_shortflags=False, help=CLUSTER)
@@ -78,3 +86,34 @@ def why(_: Context, cluster: str = "default") -> None:
     """Tell what each rank of a running program is at."""
     with exiting():
         jobs.why(read_cluster(cluster))
+
+
+@task(name="jobs")
+def list_jobs(_: Context) -> None:
+    """List the jobs, runs in the background, the newest first."""
+    with exiting():
+        detached.list_jobs()
+
+
+def logs_task(*, named: bool) -> Task[Callable[..., Any]]:
+    """Make the task `logs`, for a job that is named or for the newest: invoke has no word that may be left out."""
+    told = {
+        "job": f"{A_JOB}; default: the newest",
+        "follow": "go on until it ends, and exit with its code; Ctrl-C ends this alone",
+    }
+
+    def logs(_: Context, job: str | None = None, follow: bool = False) -> None:
+        """Print what a job has printed, as logs 1 --follow."""
+        with exiting():
+            detached.show_logs(job, follow=follow)
+
+    positional = ["job"] if named else []
+    made: Task[Callable[..., Any]] = task(auto_shortflags=False, positional=positional, help=told)(logs)
+    return made
+
+
+@task(help={"job": A_JOB})
+def cancel(_: Context, job: str) -> None:
+    """End a job, as Ctrl-C would."""
+    with exiting():
+        detached.cancel(job)

@@ -16,6 +16,7 @@ from parlab.backend.engine import FAILURES, describe
 from parlab.backend.session import Session
 from parlab.errors import EXIT_CLOSED_PIPE, RunError
 from parlab.formatting import size
+from parlab.host.background import Turn
 from parlab.host.questions import Questions
 from parlab.host.signals import undisturbed
 from parlab.model.case import PYTHON
@@ -80,12 +81,13 @@ class Outcome:
             self.code, self.whose = EXIT_OURS, "parlab's: the program itself ended well"
 
 
-def run_job(ask: Ask, backend: Backend, observer: Observer, questions: Questions) -> Outcome:
+def run_job(ask: Ask, backend: Backend, observer: Observer, questions: Questions, turn: Turn) -> Outcome:
     """Run a program; what it changed in its folder is brought back, whatever came of it. Raises ParlabError."""
-    with backend.hold(f"run {ask.job.name}", observer.say), backend.ready(observer.say):
+    with backend.hold(f"run {ask.job.name}", observer.say, turn.seconds), backend.ready(observer.say):
         session = backend.session()
         try:
-            session.await_launcher(observer.say)
+            session.await_launcher(observer.say, turn.seconds)
+            turn.come()
             backend.start(ask.spec, observer.say)
             return _in_session(ask, backend, session, observer, questions)
         finally:

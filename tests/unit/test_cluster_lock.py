@@ -19,15 +19,12 @@ def state(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     return tmp_path / "state"
 
 
-def test_while_it_is_held_a_second_command_is_told_by_whom_and_waits_only_so_long(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(cluster_lock, "WAIT_SECONDS", 0.1)
+def test_while_it_is_held_a_second_command_is_told_by_whom_and_waits_only_so_long() -> None:
     said: list[str] = []
     with (
         only_user("parlab", "default", "lab.mpi", said.append),
         pytest.raises(ParlabError, match=r"still in use by lab\.mpi"),
-        only_user("parlab", "default", "lab.lock", said.append),
+        only_user("parlab", "default", "lab.lock", said.append, 0.1),
     ):
         pytest.fail("two at once")
     assert len(said) == 1

@@ -1,0 +1,142 @@
+"""Runs in the background: start one, list them, show what one prints, end it."""
+
+import os
+import shlex
+import signal
+import sys
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack, suppress
+from typing import IO
+
+from parlab.commands.jobs import open_for, tell
+from parlab.errors import Interrupted, ParlabError, UsageError
+from parlab.formatting import at_most
+from parlab.host import background
+from parlab.host.detached import About, Detached, State, all_jobs, find
+from parlab.host.environment import ensure_installed
+from parlab.host.places import COMMAND, OWN_VENV
+from parlab.run.job import EXIT_OURS
+from parlab.run.job_request import JobRequest
+from parlab.terminal.jobs import list_of_jobs
+from parlab.terminal.live import Silence
+from parlab.terminal.tables import make_console
+
+LOOK_SECONDS = 0.2
+PIECE = 1 << 20  # bytes at once
+CLEAN_UP_SECONDS = 60.0  # to bring files back, and to clean the nodes: each step of it has a deadline of its own
+END_SECONDS = 5.0
+ENDING = (  # as Ctrl-C does: the second one gives the clean-up up
+    (signal.SIGTERM, CLEAN_UP_SECONDS),
+    (signal.SIGTERM, END_SECONDS),
+    (signal.SIGKILL, END_SECONDS),
+)
+
+
+def start(request: JobRequest) -> None:
+    """Have it run in the background, and print its number. Raises UsageError for what would be refused there."""
+    backend = open_for(request, Silence())
+    if backend.name == "embedded" and not OWN_VENV:
+        ensure_installed("node", tell)  # there it installs nothing, and says what is missing
+    about = About(shlex.join(request.asks[0].job.words), request.cluster, backend.name)
+    number = background.start(about).number
+    print(number, flush=True)
+    if not request.quiet:
+        why = "why" if request.cluster == "default" else f"why --cluster {request.cluster}"
+        commands = ", ".join(f"{COMMAND} {what}" for what in (f"logs {number}", why, f"cancel {number}"))
+        tell(f"job {number} runs in the background: {commands}")
+
+
+def list_jobs() -> None:
+    """Print all jobs, the newest first."""
+    if jobs := all_jobs():
+        console = make_console()
+        console.print(list_of_jobs([(job, job.report()) for job in jobs], console.width))
+    else:
+        print(f"there is no job yet: {COMMAND} run --detach PROGRAM starts one")
+
+
+def show_logs(wanted: str | None, *, follow: bool) -> None:
+    """Print what a job has printed, on the same streams; with `follow` until it ends, and exit as it does."""
+    job = find(wanted)
+    try:
+        with ExitStack() as opened:
+            logs = [
+                (opened.enter_context((job.folder / name).open("rb")), stream.buffer)
+                for name, stream in (("stdout", sys.stdout), ("stderr", sys.stderr))
+            ]
+            if follow:
+                _follow(job, logs)
+            else:
+                for log, stream in logs:
+                    _pass_on(log, stream, os.fstat(log.fileno()).st_size)  # it may be written to without end
+    except FileNotFoundError as error:
+        raise ParlabError(f"what job {job.number} printed is not there any more: {error}") from error
+    except Interrupted:
+        if job.is_alive:
+            tell(f"job {job.number} goes on; {COMMAND} cancel {job.number} ends it")
+        sys.exit(Interrupted.exit_code)
+    report = job.report()
+    if report.state is State.LOST:
+        tell(f"job {job.number} is lost: its process died without a word, as by SIGKILL or a reboot")
+    if follow:
+        without_a_word = EXIT_OURS if report.state is State.LOST else Interrupted.exit_code
+        sys.exit(without_a_word if report.code is None else report.code)
+
+
+def _follow(job: Detached, logs: Sequence[tuple[IO[bytes], IO[bytes]]]) -> None:
+    """Pass on what it prints until it has ended: it has deadlines."""
+    alive = True
+    while alive:
+        alive = job.is_alive  # is asked first: what it printed before its end is then read
+        while sum(_pass_on(log, stream, PIECE) for log, stream in logs):  # each of them
+            pass
+        if alive:
+            time.sleep(LOOK_SECONDS)
+
+
+def _pass_on(log: IO[bytes], stream: IO[bytes], most: int) -> bool:
+    """Write so much of what is new; whether there was anything."""
+    left = most
+    while left and (data := log.read(min(left, PIECE))):
+        stream.write(data)
+        left -= len(data)
+    stream.flush()
+    return left < most
+
+
+def cancel(wanted: str) -> None:
+    """End a job as Ctrl-C does, harder where that is not enough, and tell what came of it.
+
+    Raises UsageError where there is nothing to end, ParlabError where it does not end.
+    """
+    job = find(wanted)
+    if not job.is_alive:
+        raise UsageError(f"job {job.number} has ended ({job.report()}): there is nothing to cancel")
+    if (process := job.process) is None:
+        raise ParlabError(f"job {job.number} is only starting: try again")
+    first = job.is_first_to_cancel()  # another command may wait for its clean-up, which a second signal would give up
+    for step, (number, seconds) in enumerate(ENDING):
+        if step or first:
+            with suppress(ProcessLookupError):
+                os.kill(process, number)
+        if job.is_gone_in(seconds):
+            break
+        if number != signal.SIGKILL:
+            tell(f"job {job.number} has not ended in {at_most(seconds)}: ending it harder")
+    else:
+        raise ParlabError(f"job {job.number} cannot be ended: SIGKILL was sent to its process, {process}")
+    report = job.report()
+    if report.state is not State.CANCELLED:
+        print(f"job {job.number} ended by itself before that: {report}")
+        return
+    print(f"job {job.number} is cancelled")
+    if step:
+        print(_without_clean_up(job.about))
+
+
+def _without_clean_up(about: About) -> str:
+    if about.backend == "embedded":
+        return "its clean-up was given up: its ranks end by themselves"
+    down = "down" if about.cluster == "default" else f"down --cluster {about.cluster}"
+    return f"its clean-up was given up: its ranks may still run. {COMMAND} {down} makes a fresh start"

@@ -1,0 +1,132 @@
+"""How a run goes into the background: this command line is started once more, as a process in a session of its own.
+
+That process inherits the lock of its job (parlab/host/detached.py), so there is no moment at which a job that lives
+looks lost. A variable tells it which job it is; the options stay as they were typed.
+"""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO
+
+from parlab.errors import EXIT_INTERNAL, ParlabError, UsageError
+from parlab.formatting import Show, at_most
+from parlab.host import detached
+from parlab.host.cluster_lock import WAIT_SECONDS
+from parlab.host.detached import About, Detached
+from parlab.host.signals import deferred
+
+VARIABLE = "PARLAB_JOB"  # the job's number and the descriptor of its lock, for its process
+TURN_SECONDS = 24 * 3600.0  # for the cluster: jobs before it may take hours
+LOOK_SECONDS = 0.2
+
+
+class Turn:
+    """When a run may have its cluster: at a terminal, as soon as nobody else has it, and that not for long."""
+
+    seconds: float = WAIT_SECONDS
+
+    def wait(self, backend: str, show: Show) -> None:
+        """Wait for those who come first. Raises ParlabError where that takes too long."""
+
+    def come(self) -> None:
+        """The cluster is had."""
+
+
+class Own(Turn):
+    """The job that this process is: it comes after those on its cluster that were started before it."""
+
+    seconds = TURN_SECONDS
+
+    def __init__(self, job: Detached) -> None:
+        self._job = job
+
+    def wait(self, backend: str, show: Show) -> None:
+        where, cluster = (backend, self._job.about.cluster), self._job.about.cluster
+        before = [
+            job
+            for job in detached.all_jobs()
+            if job.number < self._job.number and (job.about.backend, job.about.cluster) == where
+        ]
+        until, told = time.monotonic() + self.seconds, False
+        while backend != "embedded" and (before := [job for job in before if job.is_alive]):
+            first = f"job {before[-1].number}"
+            if time.monotonic() >= until:
+                raise ParlabError(f"cluster {cluster} is still in use by {first}. Cancel it, or use --cluster NAME")
+            if not told:
+                show(f"cluster {cluster} is in use by {first}: waiting up to {at_most(self.seconds)}")
+            told = True
+            time.sleep(LOOK_SECONDS)
+
+    def come(self) -> None:
+        self._job.begin()
+
+
+@contextmanager
+def own_job() -> Iterator[Own | None]:
+    """The job that this process is, if it is one; how the block ends is noted, by its exit code."""
+    job = _told()
+    if job is None:
+        yield None
+        return
+    code: object = EXIT_INTERNAL
+    try:
+        yield Own(job)
+        code = 0
+    except SystemExit as end:
+        code = end.code or 0
+        raise
+    finally:
+        job.end(code if isinstance(code, int) else 1)
+
+
+def _told() -> Detached | None:
+    """The job whose lock this process has inherited. Its children are not told."""
+    number, _, lock = os.environ.get(VARIABLE, "").partition(":")
+    with suppress(UsageError, OSError, ValueError):
+        job = detached.find(number)
+        if os.path.samestat(os.fstat(int(lock)), (job.folder / "lock").stat()):
+            os.set_inheritable(int(lock), False)
+            del os.environ[VARIABLE]
+            return job
+    return None
+
+
+def start(about: About) -> Detached:
+    """Start this command line once more, as a job. Raises UsageError where nothing can be written."""
+    if VARIABLE in os.environ:  # and it is of no job: what is started would do the same, and so on
+        raise UsageError(f"{VARIABLE} is a variable of parlab's own: unset it")
+    with deferred():  # a job that has been started is to be told
+        job, lock = detached.new(about)
+        try:
+            with _written(job, "stdout") as out, _written(job, "stderr") as err:
+                process = subprocess.Popen(
+                    [sys.executable, *sys.orig_argv[1:]],
+                    env={**os.environ, VARIABLE: f"{job.number}:{lock}"},
+                    stdin=_standard_input(),
+                    stdout=out,
+                    stderr=err,
+                    pass_fds=(lock,),
+                    start_new_session=True,  # the end of this terminal is none of its business
+                )
+            os.write(lock, str(process.pid).encode())
+        except OSError as error:
+            detached.forget(job)
+            raise detached.no_place(error) from error
+        finally:
+            os.close(lock)
+        detached.forget_old()
+    return job
+
+
+def _written(job: Detached, name: str) -> IO[bytes]:
+    return Path(job.folder / name).open("ab", buffering=0)
+
+
+def _standard_input() -> int | None:
+    """A file or a pipe goes along; a terminal stays with who sits there."""
+    return subprocess.DEVNULL if sys.__stdin__ is None or sys.__stdin__.isatty() else None
