@@ -49,7 +49,7 @@ class Supervisor:
 
     def __init__(self, line: Control, when: str, words: list[str]) -> None:
         self._line, self._stopped, self._went = line, threading.Event(), threading.Event()
-        self._folder = Path(os.environ.get("PARLAB_FOLDER", ".")).absolute()
+        self._folder = Path(json.loads(os.environ["PARLAB_FOLDER"]))
         self._stacks = Path(tempfile.mkdtemp(prefix="parlab-stacks-"))
         self._goodbye = False
         self.well = False  # it has ended as it should

@@ -179,7 +179,7 @@ class _Run:
         ask, talk, case = self._ask, self._talk, self._ask.job.case
         placement = self._backend.placement(ask.spec.nodes)
         own = {
-            "PARLAB_FOLDER": self._folder,
+            "PARLAB_FOLDER": json.dumps(self._folder),  # its name may be no UTF-8, which no message holds
             "PARLAB_RUN": secrets.token_hex(8),
             "PARLAB_ENV": json.dumps({**self._window.variables, **ask.job.env}),  # mpiexec is to have its own PATH
             **self._window.told,

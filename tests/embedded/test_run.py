@@ -272,3 +272,15 @@ def test_a_sweep_ends_where_the_program_fails(program: Write) -> None:
     assert "parlab: ranks=2" in said
     assert "parlab: ranks=4" not in said
     assert said.splitlines()[-1].startswith("parlab: exit code 3 is the program's")
+
+
+def test_names_that_are_no_utf_8_are_told_as_well_as_they_can_be(tmp_path: Path) -> None:
+    folder = tmp_path / os.fsdecode(b"folder \xff\n")
+    folder.mkdir()
+    (folder / os.fsdecode(b"waits \xff.py")).write_text("import time\ntime.sleep(1000)\n")
+    code = "import os, runpy\nprint(os.getcwdb()[-10:], flush=True)\nrunpy.run_path(os.fsdecode(b'waits \\xff.py'))\n"
+    (folder / "own.py").write_text(code)
+    done = embedded(folder, "--timeout", "2", "own.py")
+    assert done.returncode == 124, done.stderr.decode()
+    assert done.stdout == b"b'/folder \\xff\\n'\n"
+    assert r"rank 0 on simulated-1 is asleep in waits \udcff.py:2 (time.sleep(1000))" in done.stderr.decode()
