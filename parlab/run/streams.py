@@ -93,7 +93,8 @@ class Output:
         line = stream.lines.setdefault(rank, _Line())
         end = 1 + max(data.rfind(b"\n"), data.rfind(b"\r"))
         if end:
-            self._end_line_of_others(stream, rank, redraws=data.startswith(b"\r"))
+            redraws = line.redrawn if line.rest or line.begun else data.startswith(b"\r")
+            self._end_line_of_others(stream, rank, redraws=redraws)
             self._show(stream, rank, line, data[:end])
             line.paused, line.begun, line.redrawn = False, False, data[end - 1 : end] == b"\r"
         if data[end:]:
@@ -122,8 +123,7 @@ class Output:
         for one in self._beside(stream):
             for other, line in one.lines.items():
                 if other != rank and line.begun:
-                    if not (redraws and line.redrawn):
-                        self._put(one.fd, b"\n")
+                    self._put(one.fd, b"\r" if redraws and line.redrawn else b"\n")
                     line.begun = False
 
     def _tagged(self, rank: int, lines: bytes, *, begun: bool) -> bytes:

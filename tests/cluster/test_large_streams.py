@@ -6,6 +6,7 @@ import pytest
 
 from parlab.backend.cluster import Cluster
 from tests.cluster.conftest import NAME, strays
+from tests.conftest import within
 from tests.large_streams import SCENARIOS, Scenario
 
 
@@ -14,4 +15,4 @@ def test_streams(scenario: Scenario, cluster: Cluster, tmp_path: Path) -> None:
     cluster.up(2, print, at_least=True)
     memory = ("--memory", "192m")  # what a supervisor kept of a hundred megabytes would be too much
     scenario(tmp_path / "folder", ("--cluster", NAME, *memory))
-    assert strays(cluster) == {}
+    within(3, lambda: strays(cluster) == {})

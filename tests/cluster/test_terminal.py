@@ -6,6 +6,7 @@ import pytest
 
 from parlab.backend.cluster import Cluster
 from tests.cluster.conftest import NAME, strays
+from tests.conftest import within
 from tests.terminals import SCENARIOS, Scenario
 
 
@@ -13,4 +14,4 @@ from tests.terminals import SCENARIOS, Scenario
 def test_a_program_at_a_terminal(scenario: Scenario, cluster: Cluster, tmp_path: Path) -> None:
     cluster.up(2, print, at_least=True)
     scenario(tmp_path / "folder", ("--cluster", NAME))
-    assert strays(cluster) == {}
+    within(3, lambda: strays(cluster) == {})

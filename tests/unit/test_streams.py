@@ -198,7 +198,12 @@ def test_progress_bars_of_several_ranks_are_drawn_one_over_the_other(reading: Re
     for rank, bar in ((0, b"\r10 %"), (1, b"\r20 %"), (0, b"\r30 %")):
         output.take(rank, "stderr", bar)
         output.pause(rank, "stderr")
-    assert all_of(reading, output) == b"\r10 %\r20 %\r30 %"
+    assert all_of(reading, output) == b"\r10 %\r\r20 %\r\r30 %"
+    output = Output(None, alone=False)
+    for rank, bar in ((1, b"\r20 %"), (0, b"\r10 %"), (1, b"\r30 %")):  # of rank 1 the first is not shown yet
+        output.take(rank, "stderr", bar)
+        output.pause(0, "stderr")
+    assert all_of(reading, output) == b"\r\r10 %\r20 %\r30 %"
     output = Output(None, alone=False)
     output.take(0, "stderr", b"name? ")
     output.pause(0, "stderr")
