@@ -15,6 +15,7 @@ PACKAGE = Path(__file__).resolve().parent
 
 def main() -> NoReturn:
     """Run what the command line names, and exit with its code; an error that nobody foresaw is one of ours."""
+    _have_streams()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):  # a name that is not UTF-8 is shown as well as the stream can
             stream.reconfigure(errors="backslashreplace")
@@ -33,6 +34,18 @@ def main() -> NoReturn:
         print(_internal(error), file=sys.stderr)
         sys.exit(EXIT_INTERNAL)
     sys.exit()
+
+
+def _have_streams() -> None:
+    """Open those of the standard streams that whoever has started us has closed (`>&-`): nobody is at their other end.
+
+    The next file that is opened would have the number of one, and a child write its output there.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            fd = os.open(os.devnull, os.O_RDWR)
+            os.set_inheritable(fd, True)
+            setattr(sys, name, os.fdopen(fd, mode))
 
 
 def _run(arguments: list[str]) -> None:

@@ -272,7 +272,7 @@ def _run_by_itself(file: str) -> NoReturn:
 
     `-P`: what lies in the current folder hides none of the modules that parlab needs.
     """
-    for stream in (sys.stdout, sys.stderr):
+    for stream in filter(None, (sys.stdout, sys.stderr)):  # one that was closed is None
         stream.flush()
     _remove_segments()
     os.execv(sys.executable, [sys.executable, "-P", "-m", "parlab", str(Path(file).resolve())])

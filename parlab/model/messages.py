@@ -25,7 +25,8 @@ from parlab.model.reading import RawReading
 from parlab.model.span import Span
 
 BOOT, CHECK, BURN, CLOCK, START, END = "boot", "check", "burn", "clock", "start", "end"  # words
-LOOK, STOP, FEED = "look", "stop", "feed"  # words to the supervisor of a program; FEED has data behind it
+LOOK, STOP = "look", "stop"  # words to the supervisor of a program
+FEED, SIZE = "feed", "size"  # words with data behind them: standard input; columns and lines of the user's terminal
 
 
 class Launch(Command, tag="launch", frozen=True):

@@ -163,6 +163,7 @@ def _frame(here: Path, name: str, line: int, function: str, own: Path) -> Frame:
     file = here / ESCAPED.sub(lambda found: chr(int(found[1][1:], 16)), name)
     is_own = file.is_relative_to(own) and "site-packages" not in file.parts
     name = str(file.relative_to(own)) if is_own else str(file)
+    name = name.encode(errors="backslashreplace").decode()  # bytes that are none of UTF-8 are in no message
     return Frame(name, line, function, linecache.getline(str(file), line).strip(), is_own)
 
 

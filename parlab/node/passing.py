@@ -4,26 +4,20 @@ Whether it does is found out here, beside the rank: on a busy host the second ha
 or be written late, because the rank had no CPU. Only a rank that had some has left its line as it is.
 """
 
-import os
 import select
 import selectors
-import subprocess
-import sys
 import time
-from contextlib import suppress
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import IO
 
 from parlab.model.job_events import Paused, Wrote
 from parlab.node.control import Control
 from parlab.node.family import cpu_s, state_of
+from parlab.node.outlet import Outlet
 
-PIECE = 1 << 16  # bytes of output in one message
-PIPE = 1 << 20  # bytes that a pipe holds: a rank need not wait for us so soon
 GATHER_SECONDS = 0.004  # so long output may come together: a message for each line would cost more than the line
 PAUSE_SECONDS = 0.1  # then a line without an end is to be shown as it is: a prompt, a progress bar
 SOME_CPU_S = 0.02  # more than the kernel's tick
-SET_PIPE_SIZE = 1031  # F_SETPIPE_SZ of fcntl(2)
 
 
 @dataclass
@@ -35,30 +29,32 @@ class _Open:
 
 
 class Passing:
-    """The two streams of one rank. `silent_since` is since when there is nothing to pass on."""
+    """The two streams of one rank, by name. `silent_since` is since when there is nothing to pass on."""
 
-    def __init__(self, line: Control, process: subprocess.Popen[bytes]) -> None:
-        self._line, self._pid = line, process.pid
-        self._pipes = {"stdout": process.stdout, "stderr": process.stderr}
+    def __init__(self, line: Control, pid: int, outlets: Mapping[str, Outlet]) -> None:
+        self._line, self._pid, self._outlets = line, pid, outlets
         self._open: dict[str, _Open] = {}
         self.silent_since = float("inf")
 
     def run(self) -> None:
         """Pass all of it on, until whoever writes has closed both ends."""
         with selectors.DefaultSelector() as selector:
-            for name, pipe in self._pipes.items():
-                assert pipe is not None
-                selector.register(pipe, selectors.EVENT_READ, name)
-                _widen(pipe)
+            for name, outlet in self._outlets.items():
+                selector.register(outlet, selectors.EVENT_READ, name)
             self.silent_since = time.monotonic()
             while selector.get_map():
                 ready = selector.select(PAUSE_SECONDS if self._open else None)
                 if ready:
                     self.silent_since = float("inf")  # whoever reads it may be slow
+                    much = False
                     for key, _ in ready:
-                        if not self._pass_on(key.data, os.read(key.fd, PIECE)):
-                            selector.unregister(key.fileobj)
-                    time.sleep(GATHER_SECONDS)
+                        outlet = self._outlets[key.data]
+                        if (data := outlet.read()) is not None:
+                            much = much or outlet.is_much(data)
+                            if not self._pass_on(key.data, data):
+                                selector.unregister(outlet)
+                    if not much:
+                        time.sleep(GATHER_SECONDS)
                     self.silent_since = time.monotonic()
                 self._tell_pauses()
 
@@ -84,17 +80,7 @@ class Passing:
 
     def _has_more(self, name: str) -> bool:
         """Asked last: what a rank that sleeps now has written before is in its pipe."""
-        pipe = self._pipes[name]
-        return pipe is not None and bool(select.select([pipe], [], [], 0)[0])
+        return bool(select.select([self._outlets[name]], [], [], 0)[0])
 
     def _waits_for_cpu(self, line: _Open) -> bool:
         return state_of(self._pid) == "R" and cpu_s(self._pid) < line.cpu_s + SOME_CPU_S
-
-
-def _widen(pipe: IO[bytes]) -> None:
-    """Have the kernel keep more of it, where it can."""
-    if sys.platform == "linux":
-        import fcntl
-
-        with suppress(OSError):
-            fcntl.fcntl(pipe, SET_PIPE_SIZE, PIPE)

@@ -34,6 +34,7 @@ from parlab.node.feeder import Feeder
 from parlab.node.hook.sitecustomize import RANK
 from parlab.node.kernel import boot_id
 from parlab.node.memory import oom_kills, shared_memory_is_full
+from parlab.node.outlet import Outlet, terminal
 from parlab.node.passing import Passing
 from parlab.node.rank import end_leftovers
 
@@ -48,12 +49,13 @@ class Supervisor:
 
     def __init__(self, line: Control, when: str, words: list[str]) -> None:
         self._line, self._stopped, self._went = line, threading.Event(), threading.Event()
-        self._folder = Path(os.environ.get("PARLAB_FOLDER", ".")).absolute()
+        self._folder = Path(json.loads(os.environ["PARLAB_FOLDER"]))
         self._stacks = Path(tempfile.mkdtemp(prefix="parlab-stacks-"))
         self._goodbye = False
         self.well = False  # it has ended as it should
         self._kills = oom_kills()
         self._reaping = threading.Lock()
+        self._outlets = {name: Outlet(name, terminal()) for name in ("stdout", "stderr")}
         ready, self._ready_end = os.pipe()
         go_end, self._go = os.pipe()
         self._ready = os.fdopen(ready, "rb", buffering=0)
@@ -63,18 +65,20 @@ class Supervisor:
             cwd=self._folder,
             env=self._environment(when, f"{self._ready_end},{go_end}"),
             stdin=subprocess.PIPE if line.rank == 0 else subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            stdout=self._outlets["stdout"].far,
+            stderr=self._outlets["stderr"].far,
             pass_fds=(self._ready_end, go_end),
-            start_new_session=True,  # a program that signals its group does not mean us
+            # A program that signals its group does not mean us. It leads no session: the leader that opens a terminal
+            # of ours once more, by its name, would be controlled by it, and the kernel hangs up on it at his end.
+            process_group=0,
         )
-        os.close(self._ready_end)
-        os.close(go_end)
+        for end in (self._ready_end, go_end, *(outlet.far for outlet in self._outlets.values())):
+            os.close(end)
         line.hung_up = self._end_at_once
 
     def _environment(self, when: str, gate: str) -> dict[str, str]:
         """What the program finds: behind our hook's folder the user's own PYTHONPATH, and packages of its own."""
-        ours = ("PYTHONPATH", "PARLAB_CONTROL", "PARLAB_ENV")
+        ours = ("PYTHONPATH", "PARLAB_CONTROL", "PARLAB_ENV", "PARLAB_TERMINAL")
         env = {name: value for name, value in os.environ.items() if name not in ours}
         env |= json.loads(os.environ.get("PARLAB_ENV", "{}"))
         if when == PYTHON:  # one process, which is no rank
@@ -91,7 +95,7 @@ class Supervisor:
         """See the rank through to its end, and wait until the launcher has heard of all."""
         threading.Thread(target=self._await_ready, daemon=True).start()
         threading.Thread(target=self._obey, daemon=True).start()
-        passing = Passing(self._line, self.process)
+        passing = Passing(self._line, self.process.pid, self._outlets)
         output = threading.Thread(target=passing.run, daemon=True)
         output.start()
         self._await_rank()
@@ -161,12 +165,20 @@ class Supervisor:
                     threading.Thread(target=self._look, daemon=True).start()
                 case messages.STOP:
                     threading.Thread(target=self._stop, daemon=True).start()
+                case messages.SIZE:
+                    self._resize(*map(int, data.split()))
                 case messages.END:
                     self._went.set()
 
     def _release(self) -> None:
         with suppress(OSError):
             os.write(self._go, b"s")
+
+    def _resize(self, columns: int, lines: int) -> None:
+        """The user's terminal has another size: so have the rank's, and it is told as by a terminal of its own."""
+        for outlet in self._outlets.values():
+            outlet.resize(columns, lines)
+        self._signal(signal.SIGWINCH)
 
     def await_end(self) -> None:
         """Wait until the launcher says that all ranks have ended."""

@@ -30,6 +30,7 @@ from parlab.run.limits import Limits
 from parlab.run.mpiexec import OPEN_MPI, mpiexec, scale
 from parlab.run.observer import Observer
 from parlab.run.why import deaths, explain, first_to_fail, how, named
+from parlab.run.window import Window
 
 EXIT_TIMEOUT, EXIT_OURS = 124, 125  # as timeout(1) and docker-run(1) have them
 HELLO_SECONDS, HELLO_SECONDS_A_NODE = 20.0, 1.0
@@ -146,21 +147,23 @@ class _Run:
         self._limits = Limits(backend, ask.spec, self._talk, self._talk.collected, on=ask.limits)
         self._output = streams.Output(self._tag if ask.tag else None, alone=self._talk.ranks == 1)
         self._talk.output = self._output
+        self._window = Window(self._widest_tag() if ask.tag else 0)
 
     def outcome(self) -> Outcome:
         """Start it, see it through, and tell what came of it."""
-        began = time.monotonic()
+        began, well = time.monotonic(), False
         try:
             self._start()
             started = time.monotonic()
             self._output.until = started + self._ask.seconds
             outcome = self._to_the_end(self._output.until)
+            well = outcome.code == 0
         except BaseException:
             with undisturbed(), suppress(*FAILURES):  # while supervisors live, they know all that is to be ended
                 self._stop()
             raise
         finally:
-            self._output.finish(READER_SECONDS)
+            self._output.finish(READER_SECONDS, restore=not well)
         if self._output.failure and not self._output.lost:
             outcome.lose([self._output.failure])
         if self._output.lost:
@@ -178,9 +181,10 @@ class _Run:
         ask, talk, case = self._ask, self._talk, self._ask.job.case
         placement = self._backend.placement(ask.spec.nodes)
         own = {
-            "PARLAB_FOLDER": self._folder,
+            "PARLAB_FOLDER": json.dumps(self._folder),  # its name may be no UTF-8, which no message holds
             "PARLAB_RUN": secrets.token_hex(8),
-            "PARLAB_ENV": json.dumps(ask.job.env),  # not as they are: PATH, say, is not for mpiexec
+            "PARLAB_ENV": json.dumps({**self._window.variables, **ask.job.env}),  # mpiexec is to have its own PATH
+            **self._window.told,
         }
         if self._waits():
             own["PARLAB_WAITS"] = "1"
@@ -208,6 +212,8 @@ class _Run:
                 return self._out_of_time()
             if (reply := self._questions.next()) is not None:
                 reply(self._look())
+            if (word := self._window.resized()) is not None:
+                talk.say(word)
             if event is None and talk.exit is not None:
                 talk.await_ends(STOP_SECONDS)
                 if len(talk.ended) < talk.ranks and not self._failed():
@@ -276,6 +282,10 @@ class _Run:
         if talk.exit is None or len(talk.ended) < talk.ranks:
             with suppress(*FAILURES):
                 self._backend.stop()
+
+    def _widest_tag(self) -> int:
+        names = (node.name for node in self._backend.nodes(self._ask.spec))
+        return len(f"[{max(names, key=len)}:{self._talk.ranks - 1}] ")
 
     def _tag(self, rank: int) -> bytes:
         return f"[{self._talk.node(rank) or 'spawned'}:{rank}] ".encode() if rank >= 0 else b"[spawned] "

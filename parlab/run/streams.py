@@ -11,40 +11,49 @@ from dataclasses import dataclass, field
 
 LOOK_SECONDS = 0.1
 MOST_PENDING = 32 << 20  # bytes that wait to be written: of more, whoever brings them waits
+MOST_OF_A_LINE = 32 << 20  # bytes that are kept of one, for its end: of more, what there is is shown
 PIECE = 1 << 16  # bytes of standard input at once
 WINDOW = 1 << 20  # bytes of it that rank 0 has not taken yet
 NO_RANK = -1  # whoever has no number of its own
 OUT = {"stdout": 1, "stderr": 2}
+RESTORED = b"\x1b[0m\x1b[?25h"  # no colour, and the cursor is to be seen
 
 
 @dataclass
 class _Line:
-    """What a rank has written of a line and is not shown yet, whether it pauses there, and what was before is shown."""
+    """What a rank has written of a line and is not shown yet, whether it pauses there, and what was before is shown.
 
-    rest: bytes = b""
+    One that is `redrawn` has begun at a carriage return, as a progress bar does.
+    """
+
+    rest: bytearray = field(default_factory=bytearray)
     paused: bool = False
     begun: bool = False
+    redrawn: bool = False
 
 
 @dataclass
 class _Stream:
-    """One of the two: its descriptor, and the unfinished line of each rank."""
+    """One of the two: its descriptor, whether it is a terminal, and the unfinished line of each rank."""
 
     fd: int
+    is_terminal: bool
     lines: dict[int, _Line] = field(default_factory=dict)
+    escapes: bool = False  # it may have another colour now, or no cursor
 
 
 class Output:
     """Writes in a thread of its own: whoever reads may be slow, and deadlines are kept meanwhile.
 
     A line ends with a newline or a carriage return; one that pauses, such as a prompt, is shown as it is, unless
-    another rank is in the middle of one. Of one rank alone everything passes as it comes.
+    another rank is in the middle of one: of the same stream, or on the same screen, where both are a terminal. Of one
+    rank alone everything passes as it comes.
     """
 
     def __init__(self, tag: Callable[[int], bytes] | None, *, alone: bool) -> None:
         self._tag, self._alone = tag, alone
         self.until = float("inf")  # monotonic seconds: so long, whoever brings too much waits; later, it may be lost
-        self._streams = {name: _Stream(fd) for name, fd in OUT.items()}
+        self._streams = {name: _Stream(fd, is_terminal(fd)) for name, fd in OUT.items()}
         self._pieces: list[tuple[int, bytes]] = []
         self._pending, self._over = 0, False
         self._moved = time.monotonic()  # when something was last written
@@ -64,6 +73,7 @@ class Output:
                     self.lost += len(data)
                     return
                 self._lock.wait(min(1.0, left))
+            stream.escapes = stream.escapes or (stream.is_terminal and b"\x1b" in data)
             if self._alone and self._tag is None:
                 self._put(stream.fd, data)
             else:
@@ -83,27 +93,45 @@ class Output:
         line = stream.lines.setdefault(rank, _Line())
         end = 1 + max(data.rfind(b"\n"), data.rfind(b"\r"))
         if end:
-            self._end_line_of_others(stream, rank)
-            self._put(stream.fd, self._tagged(rank, line.rest + data[:end], begun=line.begun))
-            line.rest, line.paused, line.begun = b"", False, False
+            redraws = line.redrawn if line.rest or line.begun else data.startswith(b"\r")
+            self._end_line_of_others(stream, rank, redraws=redraws)
+            self._show(stream, rank, line, data[:end])
+            line.paused, line.begun, line.redrawn = False, False, data[end - 1 : end] == b"\r"
         if data[end:]:
             line.rest += data[end:]
             line.paused = False
+        if len(line.rest) > MOST_OF_A_LINE:
+            self._end_line_of_others(stream, rank)
+            self._show(stream, rank, line)
+            line.begun = True
         self._show_paused(stream)
 
-    def _end_line_of_others(self, stream: _Stream, rank: int) -> None:
-        """Where the beginning of another rank's line is shown, end it: what follows of it begins a line of its own."""
-        for other, line in stream.lines.items():
-            if other != rank and line.begun:
-                self._put(stream.fd, b"\n")
-                line.begun = False
+    def _show(self, stream: _Stream, rank: int, line: _Line, end: bytes = b"") -> None:
+        """Show what was not yet of a line, and what there is of it now."""
+        self._put(stream.fd, self._tagged(rank, bytes(line.rest) + end, begun=line.begun))
+        line.rest = bytearray()
+
+    def _beside(self, stream: _Stream) -> list[_Stream]:
+        """The streams that one shares its place with, itself included."""
+        return [one for one in self._streams.values() if one is stream or (one.is_terminal and stream.is_terminal)]
+
+    def _end_line_of_others(self, stream: _Stream, rank: int, *, redraws: bool = False) -> None:
+        """Where the beginning of another rank's line is shown, end it: what follows of it begins a line of its own.
+
+        Progress bars are drawn one over the other, as ever.
+        """
+        for one in self._beside(stream):
+            for other, line in one.lines.items():
+                if other != rank and line.begun:
+                    self._put(one.fd, b"\r" if redraws and line.redrawn else b"\n")
+                    line.begun = False
 
     def _tagged(self, rank: int, lines: bytes, *, begun: bool) -> bytes:
         if self._tag is None:
             return lines
         tag = self._tag(rank)
         return b"".join(
-            (b"" if begun and number == 0 else tag) + line
+            (b"" if line == b"\r" or (begun and number == 0) else tag) + line
             for number, line in enumerate(lines.splitlines(keepends=True))
         )
 
@@ -113,12 +141,14 @@ class Output:
 
     def _show_paused(self, stream: _Stream) -> None:
         """Show the beginnings of lines that pause, unless another rank is in the middle of one."""
-        in_the_middle = {rank for rank, line in stream.lines.items() if line.begun}
-        for rank, line in stream.lines.items():
-            if line.rest and line.paused and in_the_middle <= {rank}:
-                self._put(stream.fd, self._tagged(rank, line.rest, begun=line.begun))
-                line.rest, line.begun = b"", True
-                in_the_middle = {rank}
+        beside = self._beside(stream)
+        in_the_middle = {rank for one in beside for rank, line in one.lines.items() if line.begun}
+        for one in beside:
+            for rank, line in one.lines.items():
+                if line.rest and line.paused and in_the_middle <= {rank}:
+                    self._show(one, rank, line)
+                    line.begun = True
+                    in_the_middle = {rank}
 
     def _write(self) -> None:
         while True:
@@ -135,8 +165,8 @@ class Output:
                     self._lock.notify_all()
 
     def _write_all(self, fd: int, data: bytes) -> None:
-        if {1: sys.__stdout__, 2: sys.__stderr__}.get(fd, sys) is None:
-            return  # as for standard input
+        if not _was_given(fd):
+            return
         while data and not self.closed:
             try:
                 data = data[os.write(fd, data) :]
@@ -151,14 +181,19 @@ class Output:
     def _name(self, fd: int) -> str:
         return next(name for name, stream in self._streams.items() if stream.fd == fd)
 
-    def finish(self, seconds: float) -> bool:
-        """Write all there is, as long as something is taken every so many seconds; whether all was written."""
+    def finish(self, seconds: float, *, restore: bool = False) -> bool:
+        """Write all there is, as long as something is taken every so many seconds; whether all was written.
+
+        `restore` is for a program that was ended: it may have left a terminal in some colour, or without a cursor.
+        """
         with self._lock:
             for stream in self._streams.values():
                 for rank, line in stream.lines.items():
                     if line.rest:
-                        self._put(stream.fd, self._tagged(rank, line.rest, begun=line.begun))
+                        self._show(stream, rank, line)
                 stream.lines.clear()
+                if restore and stream.escapes:
+                    self._put(stream.fd, RESTORED)
             self._over = True
             self._lock.notify_all()
             self._moved = time.monotonic()
@@ -184,7 +219,7 @@ class Input:
             self._come.notify()
 
     def _read(self) -> None:
-        if sys.__stdin__ is None:  # closed by whoever has started us: the number may be another file's by now
+        if not _was_given(0):
             self._feed(b"")
             return
         with suppress(OSError):  # a standard input that is closed, or that is a folder: there is none
@@ -195,6 +230,16 @@ class Input:
                     while self._room < PIECE:
                         self._come.wait()
         self._feed(b"")
+
+
+def is_terminal(fd: int) -> bool:
+    """Whether a stream of ours is one."""
+    return _was_given(fd) and os.isatty(fd)
+
+
+def _was_given(fd: int) -> bool:
+    """Whether a stream was open when we were started: if it was not, the number may be another file's by now."""
+    return {0: sys.__stdin__, 1: sys.__stdout__, 2: sys.__stderr__}.get(fd, sys) is not None
 
 
 def _is_ours() -> bool:

@@ -64,13 +64,72 @@ def test_out_is_another_folder_for_what_is_new(cluster: Cluster, tmp_path: Path)
     assert [path.name for path in folder.iterdir()] == ["own.py"]
 
 
-def test_ten_thousand_files_and_a_long_line(cluster: Cluster, tmp_path: Path) -> None:
+def test_ten_thousand_files_are_there_and_ten_thousand_new_ones_come_back(cluster: Cluster, tmp_path: Path) -> None:
     for number in range(10_000):
         (tmp_path / f"{number}.txt").write_text(str(number))
-    code = "import glob, sys\nprint(len(glob.glob('*.txt')))\nprint('x' * 1_000_000)\n"
+    code = """
+import glob, pathlib
+names = glob.glob("*.txt")
+print(len(names), sum(int(pathlib.Path(name).read_text()) for name in names))
+for number in range(10_000):
+    pathlib.Path(f"{number}.new").write_text(str(number))
+"""
     (tmp_path / "own.py").write_text(code)
     done = start(tmp_path, "run", "--cluster", NAME, "own.py")
-    assert done.stdout == b"10000\n" + b"x" * 1_000_000 + b"\n", done.stderr.decode()[-500:]
+    assert done.stdout == b"10000 49995000\n", done.stderr.decode()[-500:]
+    assert [(tmp_path / f"{number}.new").read_text() for number in range(10_000)] == [*map(str, range(10_000))]
+
+
+ODD = [
+    b"a blank",
+    b" a blank ahead",
+    b"a blank behind ",
+    "größer".encode(),
+    "u\u0308 in two".encode(),
+    "\U0001f600".encode(),
+    b"new\nline",
+    b"tab\there",
+    b"-dash",
+    b"--option=x",
+    b"not \xff UTF-8 \xfe",
+    b"\x1b[31mescape",
+    b"quote'\"",
+    b"star*?[",
+    b"back\\slash",
+    b"~",
+    b"..dots",
+    b"x" * 255,
+    b"of \xff/a folder\n/-f",
+]
+READS_ODD = """
+import os
+here = [os.path.join(folder, name)[2:] for folder, _, names in os.walk(b".") for name in names if name != b"own.py"]
+assert all(open(name, "rb").read() == name for name in here if not os.path.islink(name))
+print(len(here), os.readlink(b"link \\xff"), os.path.lexists(b"out \\xff"), os.listdir(b"empty \\xff"), flush=True)
+for name in here:
+    with open(os.path.join(b"new \\xff", name.replace(b"/", b"_")), "wb") as file:
+        file.write(name)
+"""
+
+
+def test_names_are_whatever_they_are(cluster: Cluster, tmp_path: Path) -> None:
+    top = os.fsencode(tmp_path) + b"/-a\n\xff"
+    for name in ODD:
+        path = Path(os.fsdecode(top + b"/" + name))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(name)
+    folder = Path(os.fsdecode(top))
+    for name in (b"empty \xff", b"new \xff"):
+        (folder / os.fsdecode(name)).mkdir()
+    (folder / os.fsdecode(b"link \xff")).symlink_to("größer")
+    (folder / os.fsdecode(b"out \xff")).symlink_to("/etc/passwd")
+    (folder / "own.py").write_text(READS_ODD)
+    done = start(folder, "run", "--cluster", NAME, "own.py")
+    assert done.returncode == 0, done.stderr.decode()
+    assert done.stdout == f"{len(ODD) + 1} {'größer'.encode()!r} False []\n".encode()
+    assert "out \\udcff leads out of the folder" in done.stderr.decode()
+    new = folder / os.fsdecode(b"new \xff")
+    assert sorted(path.read_bytes() for path in new.iterdir()) == sorted([*ODD, b"link \xff"])
 
 
 def test_a_folder_that_may_not_be_written_to_is_gone_in_the_next_run(cluster: Cluster, tmp_path: Path) -> None:

@@ -281,3 +281,15 @@ def test_without_limits_it_is_said_that_there_were_none(program: Write, options:
     done = embedded(program("print(1)"), *options, "own.py")
     said = done.stderr.decode()
     assert re.search(rf"^parlab: limits      there were none \({why}\): it ran as quick", said, re.MULTILINE), said
+
+
+def test_names_that_are_no_utf_8_are_told_as_well_as_they_can_be(tmp_path: Path) -> None:
+    folder = tmp_path / os.fsdecode(b"folder \xff\n")
+    folder.mkdir()
+    (folder / os.fsdecode(b"waits \xff.py")).write_text("import time\ntime.sleep(1000)\n")
+    code = "import os, runpy\nprint(os.getcwdb()[-10:], flush=True)\nrunpy.run_path(os.fsdecode(b'waits \\xff.py'))\n"
+    (folder / "own.py").write_text(code)
+    done = embedded(folder, "--timeout", "2", "own.py")
+    assert done.returncode == 124, done.stderr.decode()
+    assert done.stdout == b"b'/folder \\xff\\n'\n"
+    assert r"rank 0 on simulated-1 is asleep in waits \udcff.py:2 (time.sleep(1000))" in done.stderr.decode()

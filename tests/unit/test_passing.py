@@ -1,5 +1,6 @@
 """What a rank writes is passed on as it comes; that its line pauses is told once it has left it as it is."""
 
+import os
 import subprocess
 import sys
 import threading
@@ -11,8 +12,10 @@ import msgspec
 import pytest
 
 from parlab.model.job_events import Paused, Wrote
+from parlab.model.terminal import Terminal
 from parlab.node import passing
 from parlab.node.control import Control
+from parlab.node.outlet import Outlet
 from parlab.node.passing import Passing
 from tests.conftest import within
 
@@ -32,17 +35,25 @@ class Line:
 
 
 @contextmanager
-def passed_on(program: str) -> Iterator[tuple[Line, subprocess.Popen[bytes], threading.Thread]]:
+def passed_on(
+    program: str, terminal: Terminal | None = None
+) -> Iterator[tuple[Line, subprocess.Popen[bytes], threading.Thread]]:
     """A program whose streams are passed on; at the end its standard input is closed, and it has ended."""
-    pipe, line = subprocess.PIPE, Line()
-    with subprocess.Popen([sys.executable, "-c", program], stdin=pipe, stdout=pipe, stderr=pipe) as process:
-        thread = threading.Thread(target=Passing(cast(Control, line), process).run)
+    line, outlets = Line(), {name: Outlet(name, terminal) for name in ("stdout", "stderr")}
+    stdout, stderr = (outlet.far for outlet in outlets.values())
+    command = [sys.executable, "-c", program]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=stdout, stderr=stderr) as process:
+        for outlet in outlets.values():
+            os.close(outlet.far)
+        thread = threading.Thread(target=Passing(cast(Control, line), process.pid, outlets).run)
         thread.start()
         yield line, process, thread
         assert process.stdin is not None
         process.stdin.close()
         thread.join(20)
         assert not thread.is_alive()
+    for outlet in outlets.values():
+        os.close(outlet.fileno())
 
 
 def pauses(line: Line) -> list[msgspec.Struct]:

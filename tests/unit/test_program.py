@@ -105,6 +105,16 @@ def test_a_reader_who_goes_is_no_fault(arguments: list[str]) -> None:
     assert (process.returncode, said) == (EXIT_CLOSED_PIPE, "")
 
 
+@pytest.mark.parametrize(("closed", "said"), [(">&-", b""), ("<&- >&- 2>&-", b""), ("2>&-", b"lab.")])
+def test_a_stream_that_was_closed_is_no_fault(closed: str, said: bytes) -> None:
+    for words, code in (("labs", 0), ("no-such-task", 2)):
+        command = ["sh", "-c", f'"$@" {closed}', "sh", sys.executable, "-m", "parlab", words]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, timeout=60, check=False)
+        assert done.returncode == code
+        assert said in done.stdout or code
+        assert b"fault" not in done.stderr
+
+
 def test_a_task_that_is_named_twice_runs_twice(invoke: Invoke, tmp_path: Path) -> None:
     assert invoke("results", "results", PARLAB_RESULTS=str(tmp_path)).stdout.count("is empty") == 2
 

@@ -3,6 +3,7 @@
 import os
 import threading
 import time
+import tty
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -190,3 +191,73 @@ def test_a_line_that_comes_while_another_rank_is_in_the_middle_of_one_begins_ane
     output.take(1, "stdout", b"whole\n")
     output.take(0, "stdout", b" and half\n")
     assert all_of(reading, output) == b"\nwhole\n and half\n"
+
+
+def test_progress_bars_of_several_ranks_are_drawn_one_over_the_other(reading: Reading) -> None:
+    output = Output(None, alone=False)
+    for rank, bar in ((0, b"\r10 %"), (1, b"\r20 %"), (0, b"\r30 %")):
+        output.take(rank, "stderr", bar)
+        output.pause(rank, "stderr")
+    assert all_of(reading, output) == b"\r10 %\r\r20 %\r\r30 %"
+    output = Output(None, alone=False)
+    for rank, bar in ((1, b"\r20 %"), (0, b"\r10 %"), (1, b"\r30 %")):  # of rank 1 the first is not shown yet
+        output.take(rank, "stderr", bar)
+        output.pause(0, "stderr")
+    assert all_of(reading, output) == b"\r\r10 %\r20 %\r30 %"
+    output = Output(None, alone=False)
+    output.take(0, "stderr", b"name? ")
+    output.pause(0, "stderr")
+    output.take(1, "stderr", b"\r10 %")
+    assert all_of(reading, output) == b"name? \n\r10 %", "what is no bar is not drawn over"
+
+
+def test_a_tag_stands_before_a_bar_and_not_before_its_return(reading: Reading) -> None:
+    output = Output(lambda rank: b"[%d] " % rank, alone=True)
+    output.take(0, "stderr", b"\r10 %\r20 %")
+    assert all_of(reading, output) == b"\r[0] 10 %\r[0] 20 %"
+
+
+@pytest.fixture
+def screen(monkeypatch: pytest.MonkeyPatch) -> Iterator[Reading]:
+    """Both streams are one terminal; what is to be seen on it."""
+    near, far = os.openpty()
+    tty.setraw(far)
+    os.set_blocking(near, False)
+    again = os.dup(far)
+    monkeypatch.setattr(streams, "OUT", {"stdout": far, "stderr": again})
+    yield lambda: os.read(near, 1 << 16)
+    for fd in (near, far, again):
+        os.close(fd)
+
+
+def test_on_one_screen_no_line_of_one_stream_is_within_one_of_the_other(screen: Reading) -> None:
+    output = Output(None, alone=False)
+    output.take(0, "stdout", b"name? ")
+    output.pause(0, "stdout")
+    output.take(1, "stderr", b"Traceback\n")
+    assert all_of(screen, output) == b"name? \nTraceback\n"
+
+
+def test_a_program_that_was_ended_leaves_a_screen_with_its_own_colour_and_a_cursor(screen: Reading) -> None:
+    for restore, left in ((True, b"\x1b[0m\x1b[?25h"), (False, b"")):
+        output = Output(None, alone=True)
+        output.take(0, "stdout", b"\x1b[?25l\x1b[31mred")
+        assert output.finish(10, restore=restore)
+        assert screen() == b"\x1b[?25l\x1b[31mred" + left
+
+
+def test_a_pipe_is_not_restored(reading: Reading) -> None:
+    output = Output(None, alone=True)
+    output.take(0, "stdout", b"\x1b[31mred")
+    assert output.finish(10, restore=True)
+    assert reading() == b"\x1b[31mred"
+
+
+def test_a_line_without_an_end_is_not_kept_for_ever(reading: Reading, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(streams, "MOST_OF_A_LINE", 1000)
+    output = Output(None, alone=False)
+    for _ in range(11):
+        output.take(0, "stdout", b"x" * 100)
+    comes(reading, b"x" * 1100)
+    output.take(0, "stdout", b"its end\n")
+    assert all_of(reading, output) == b"its end\n"
