@@ -81,12 +81,14 @@ class Took(RankEvent, tag="took", frozen=True):
 class Looked(RankEvent, tag="looked", frozen=True):
     """The answer to `look`: the processes of a rank, the rank's own first, and which of their children died.
 
-    `why` is what the kernel knows of the reason: memory that ran out; '' where nothing is known.
+    `why` is what the kernel knows of the reason: memory that ran out; '' where nothing is known. `goodbye` is whether
+    the rank's Python has come to its end, and its process has not: MPI_Finalize, say, waits for all ranks.
     """
 
     processes: list[Seen]
     died: list[Died]
     why: str = ""
+    goodbye: bool = False
 
 
 class Ended(RankEvent, tag="ended", frozen=True):

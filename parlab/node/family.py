@@ -96,13 +96,12 @@ def _reap() -> None:
 def look_at(pids: list[int], stacks: Path, own: Path, seconds: float) -> list[Seen]:
     """What each of these processes is at; `own` is the program's folder. It takes the seconds, and a little more."""
     uses, began = Uses(pids), time.monotonic()
-    for pid in pids:
-        _ask(pid, stacks)
+    asked = [pid for pid in pids if _ask(pid, stacks)]  # nobody waits for the others
     time.sleep(seconds)
     elapsed = time.monotonic() - began
     waits = {pid: waiting_in_mpi(stacks / f"{pid}.mpi", elapsed) for pid in pids}
-    texts = {pid: _written(stacks / f"{pid}.stack", began + WRITTEN_SECONDS) for pid in pids}
-    found = (uses.seen(pid, list(stacks_in(texts[pid], waits[pid], pid, own))) for pid in pids)
+    texts = {pid: _written(stacks / f"{pid}.stack", began + WRITTEN_SECONDS) for pid in asked}
+    found = (uses.seen(pid, list(stacks_in(texts.get(pid, ""), waits[pid], pid, own))) for pid in pids)
     return [one for one in found if one is not None]
 
 
@@ -153,13 +152,15 @@ def knows_the_signal(pid: int) -> bool:
     return False
 
 
-def _ask(pid: int, stacks: Path) -> None:
-    """Ask a process for its stacks, if it knows what the signal means."""
+def _ask(pid: int, stacks: Path) -> bool:
+    """Ask a process for its stacks, if it knows what the signal means; whether it does."""
     file = stacks / f"{pid}.stack"
     with suppress(OSError):
         if file.exists() and knows_the_signal(pid):
             os.truncate(file, 0)
             os.kill(pid, LOOK)
+            return True
+    return False
 
 
 def _written(file: Path, until: float) -> str:

@@ -175,7 +175,7 @@ class Supervisor:
     def _look(self) -> None:
         pids = descendants(os.getpid())
         seen = look_at(pids, self._stacks, self._folder, LOOKING_SECONDS)
-        self._line.send(Looked(self._line.rank, seen, died(self._stacks, pids), self._why()))
+        self._line.send(Looked(self._line.rank, seen, died(self._stacks, pids), self._why(), self._goodbye))
 
     def _stop(self) -> None:
         """End the rank: politely, then not. Whatever it has started is ended with it."""

@@ -29,13 +29,19 @@ def explain(
     """What each rank is at, in a sentence, then what it has started; below it every process with its stacks."""
     looked = sorted(looked, key=lambda one: one.rank)
     places: dict[tuple[str, str], list[Looked]] = {}
+    finished = [one.rank for one in looked if one.goodbye and not (one.processes and _frames(one.processes[0]))]
     for one in looked:
+        if one.rank in finished:
+            continue
         call = _waits(one)
         places.setdefault((_place(one.processes), "" if call is None else call.name), []).append(one)
     parts = [
         f"{_ranks([one.rank for one in group], where)} {_waiting(group, place) if call else _doing(group, place)}"
         for (place, call), group in places.items()
     ]
+    if finished:
+        others = ", and MPI_Finalize waits for the others" if len(looked) + len(ended) + len(silent) > 1 else ""
+        parts.append(f"{_ranks(finished, where)} {'is' if len(finished) == 1 else 'are'} through the program{others}")
     parts += [f"{named(end.rank, where)} has ended {how(end)}" for end in sorted(ended, key=lambda end: end.at)]
     parts += [f"{named(rank, where)} is gone" for rank in gone]
     parts += [f"{named(rank, where)} does not answer" for rank in silent]

@@ -61,7 +61,7 @@ EVENTS: list[AnyEvent] = [
     Wrote(1, "stdout", b"a line\n\xff\x00"),
     Paused(1, "stdout"),
     Took(0, 65536),
-    Looked(2, [SEEN], [DIED], "its memory"),
+    Looked(2, [SEEN], [DIED], "its memory", True),
     AllLooked({"node-1": "", "node-2": "no answer"}),
     Ended(1, -9, False, True, "its memory", 7, 1.0, 2.0, 0.5, 4096, ["sleep 9"], [DIED]),
     Waiting(),

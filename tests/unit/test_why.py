@@ -125,6 +125,14 @@ def test_who_computes_and_who_would_is_busy() -> None:
     assert "is busy (6 % of a host core)" in doing(0.06, 0.0)
 
 
+def test_a_rank_that_is_through_and_waits_for_the_others_is_told_as_such() -> None:
+    line = first_line(waiting(0, "Recv", 1, 5), Looked(1, [seen(cpu=0.1)], [], goodbye=True))
+    assert line.endswith("; rank 1 on node-2 is through the program, and MPI_Finalize waits for the others")
+    at_exit = first_line(Looked(1, [seen(SEND)], [], goodbye=True))
+    assert "is asleep in ring.py:7" in at_exit, "something registered with atexit"
+    assert first_line(Looked(0, [seen()], [], goodbye=True)) == "rank 0 on node-1 is through the program"
+
+
 def test_ranks_that_are_gone_are_told() -> None:
     said = explain([Looked(0, [seen(SEND)], [])], [], [2], where, [1])
     assert "; rank 1 on node-2 is gone; rank 2 on node-3 does not answer" in said
