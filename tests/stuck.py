@@ -16,7 +16,7 @@ from parlab.commands.labs import exiting, run_and_show
 from parlab.run.request import Output, read_request
 path, backend, cluster, timeout = sys.argv[1:]
 with exiting():
-    run_and_show(Path(path), read_request(backend=backend, cluster=cluster, timeout=timeout), Output(quiet=True))
+    run_and_show(Path(path), read_request(backend=backend, cluster=cluster, timeout=timeout), Output())
 """
 HEAD = '''"""stuck: it does not end"""
 import itertools, os, signal, time
@@ -25,6 +25,7 @@ from multiprocessing import Lock, get_context
 from parlab.lab import Lab, burn
 lab = Lab(unit=0.02, nodes=2, cores=1, speed=1/4)
 lock = Lock()
+print("began", time.time(), flush=True)
 '''
 SERIAL = """
 @lab.serial

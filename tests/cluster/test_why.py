@@ -6,8 +6,7 @@ from pathlib import Path
 import pytest
 
 from parlab.backend.cluster import Cluster
-from tests.cluster.conftest import NAME, strays
-from tests.cluster.test_cases import left_in
+from tests.cluster.conftest import NAME, left_in, strays
 from tests.conftest import PATIENCE, slow, within
 from tests.stuck import DEFAULT, NAP, QUICK, STUCK, run, started, why
 
