@@ -45,11 +45,14 @@ from parlab.model.declaration import ClaimDeclared
 from parlab.task.metrics import metric
 from parlab.task.pace import burn, pace, wait
 from parlab.task.phases import holding, mark, phase
+from parlab.task.stacks import let_be_seen
 
 __all__ = ["CannotBeShown", "Lab", "approx", "burn", "holding", "mark", "metric", "pace", "phase", "wait"]
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 BOUNDS = {"workers": (1, 64), "chunk": (1, 1000)}
+
+let_be_seen()  # a worker that is spawned imports the lab's file
 
 
 class CannotBeShown(Exception):

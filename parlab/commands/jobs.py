@@ -48,14 +48,14 @@ def tell_lines(text: str) -> None:
 
 
 def why(cluster: str) -> None:
-    """Print what the programs on a cluster of that name are at, embedded ones, too. Raises UsageError for none."""
+    """Print what programs and labs on a cluster of that name are at, embedded ones, too. Raises UsageError for none."""
     answers = ask(cluster)
     if not answers:
-        raise UsageError(f"no program runs on cluster {cluster}: {COMMAND} run starts one")
+        raise UsageError(f"no program or lab runs on cluster {cluster}: {COMMAND} run starts one")
     for number, answer in answers.items():
         if len(answers) > 1:
             print(f"process {number}:")
-        print(answer or f"it does not answer: it starts, or ends ({COMMAND} run, process {number})")
+        print(answer or f"it does not answer: it starts, or ends (process {number})")
 
 
 def open_for(request: JobRequest, observer: Observer) -> Backend:

@@ -15,6 +15,7 @@ from parlab.course.catalog import see_that_it_can_be_a_lab
 from parlab.course.handout import read_handout
 from parlab.errors import EXIT_CLOSED_PIPE, Interrupted, ParlabError, RunError, UsageError
 from parlab.host.places import COMMAND, RESULTS, shown
+from parlab.host.questions import heard
 from parlab.host.signals import deferred, interruptible
 from parlab.judge.verdict import exit_code
 from parlab.results.junit import to_junit
@@ -84,9 +85,10 @@ def run_and_show(path: Path, request: Request, output: Output) -> None:
 def run_one(console: Console, path: Path, request: Request, tell: Callable[[Run, Text], None], *, quiet: bool) -> Run:
     """Run a lab, keep its record, and `tell` of it and of where that is. Raises ParlabError."""
     see_that_it_can_be_a_lab(path)
-    with observing(console, f"{path.stem}: {read_handout(path).title}", quiet=quiet) as observer:
+    heading = f"{path.stem}: {read_handout(path).title}"
+    with observing(console, heading, quiet=quiet) as observer, heard(request.cluster, _complain) as questions:
         backend = open_backend(request.backend, request.cluster, observer.say)
-        run = run_lab(path, request, backend, observer)
+        run = run_lab(path, request, backend, observer, questions)
     with deferred():  # a Ctrl-C now must not lose what was measured
         tell(run, _keep(run))
     return run

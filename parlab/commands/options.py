@@ -19,6 +19,7 @@ LAB = {
 RUN = CLUSTER | {
     "backend": "cluster or embedded; default: the cluster, where an engine answers",
     "repeat": "Launches per case; tables show the median",
+    "timeout": "Seconds per launch; then it is ended, and told what it was at",
     "junit": "file to write the answers to, as JUnit XML",
     "check": "exit 3 when it is not a measurement, 1 when a claim does not hold",
     "quiet": "say nothing while it runs",

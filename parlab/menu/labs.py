@@ -32,6 +32,7 @@ def lab_task(path: Path) -> Task[Callable[..., Any]]:
         cluster: str = "default",
         backend: str | None = None,
         repeat: str = "1",
+        timeout: str | None = None,
         json: str | None = None,
         junit: str | None = None,
         trace: str | None = None,
@@ -55,6 +56,7 @@ def lab_task(path: Path) -> Task[Callable[..., Any]]:
                 cluster=cluster,
                 backend=backend,
                 repeat=repeat,
+                timeout=timeout,
             )
             run_and_show(path, request, output)
 
@@ -72,13 +74,14 @@ def all_labs(
     cluster: str = "default",
     backend: str | None = None,
     repeat: str = "1",
+    timeout: str | None = None,
     junit: str | None = None,
     check: bool = False,
     quiet: bool = False,
 ) -> None:
     """Run all labs in teaching order, and sum up."""
     with exiting():
-        request = read_request(cluster=cluster, backend=backend, repeat=repeat)
+        request = read_request(cluster=cluster, backend=backend, repeat=repeat, timeout=timeout)
         run_all(request, read_outputs(junit=junit, check=check, quiet=quiet))
 
 

@@ -83,7 +83,7 @@ def run(
 
 @task(auto_shortflags=False, help=CLUSTER)
 def why(_: Context, cluster: str = "default") -> None:
-    """Tell what each rank of a running program is at."""
+    """Tell what each rank of a running program or lab is at."""
     with exiting():
         jobs.why(read_cluster(cluster))
 

@@ -1,4 +1,4 @@
-"""What the supervisor of a program's rank tells: what it wrote, what it is at, and how it ended."""
+"""What is told of a program's rank, or of a lab's: what it wrote, what it is at, and how it ended."""
 
 import msgspec
 
@@ -38,12 +38,17 @@ class Stack(msgspec.Struct, frozen=True):
 
 
 class Seen(msgspec.Struct, frozen=True):
-    """A process of a rank, as it was found: `cpu` in host CPUs over the last second, the main thread's stack first."""
+    """A process of a rank, as it was found: `cpu` in host CPUs over the last second, the main thread's stack first.
+
+    `held_back` is the share of the time in which its main thread was ready to run, and others ran, or its node's limit
+    was spent.
+    """
 
     pid: int
     command: str
     cpu: float
     stacks: list[Stack]
+    held_back: float = 0.0
 
 
 class Died(msgspec.Struct, frozen=True):
@@ -74,10 +79,16 @@ class Took(RankEvent, tag="took", frozen=True):
 
 
 class Looked(RankEvent, tag="looked", frozen=True):
-    """The answer to `look`: the processes of a rank, the rank's own first, and which of their children died."""
+    """The answer to `look`: the processes of a rank, the rank's own first, and which of their children died.
+
+    `why` is what the kernel knows of the reason: memory that ran out; '' where nothing is known. `goodbye` is whether
+    the rank's Python has come to its end, and its process has not: MPI_Finalize, say, waits for all ranks.
+    """
 
     processes: list[Seen]
     died: list[Died]
+    why: str = ""
+    goodbye: bool = False
 
 
 class Ended(RankEvent, tag="ended", frozen=True):

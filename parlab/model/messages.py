@@ -64,6 +64,14 @@ class Ask(Command, tag="ask", frozen=True):
     seconds: float
 
 
+class Look(Command, tag="look", frozen=True):
+    """Run this on these hosts of a launch: it tells a Looked for each rank there; at last comes AllLooked."""
+
+    hosts: list[str]
+    argv: list[str]
+    env: dict[str, str]
+
+
 class CompareClocks(Command, tag="clocks", frozen=True):
     """Ask these ranks for the time, over and over; answered by ClocksRead."""
 
@@ -95,6 +103,12 @@ class Exit(Event, tag="exit", frozen=True):
 
 class Probed(Event, tag="probed", frozen=True):
     """What each node answered wrongly, by its name; '' where it did not."""
+
+    complaints: dict[str, str]
+
+
+class AllLooked(Event, tag="all looked", frozen=True):
+    """Each host was looked at; why it could not be, by its name, '' where it could."""
 
     complaints: dict[str, str]
 
@@ -201,10 +215,10 @@ class Read(msgspec.Struct, frozen=True):
     refusal: str = ""
 
 
-AnyCommand = Launch | Say | Feed | Probe | CompareClocks | Ask
+AnyCommand = Launch | Say | Feed | Probe | Look | CompareClocks | Ask
 OfPrograms = Wrote | Paused | Took | Looked | Ended
 FromRank = Hello | Plan | Ready | Checked | Burned | Sampled | Spans | Done | Failed | OfPrograms
-AnyEvent = Waiting | Listening | Output | Exit | Probed | ClocksRead | Answered | FromRank
+AnyEvent = Waiting | Listening | Output | Exit | Probed | AllLooked | ClocksRead | Answered | FromRank
 
 Message = TypeVar("Message")
 SHOWN = 200  # characters of a message, in an error

@@ -10,7 +10,7 @@ import re
 import signal
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -23,6 +23,7 @@ SET_CHILD_SUBREAPER = 36  # of prctl(2), in linux/prctl.h
 WRITTEN_SECONDS = 2.0  # for a process to write its stacks: of one that has little CPU it takes a while
 STILL_SECONDS = 0.1  # a file that has not grown for so long is whole
 COMMAND = 200  # characters of a command
+STATUS = 49  # of the fields of proc_pid_stat(5) from the third on: exit_code, of a zombie
 THREAD = re.compile(r"(Current thread|Thread) 0x(?P<number>[0-9a-f]+)")
 ESCAPED = re.compile(r"\\(x[0-9a-f]{2}|u[0-9a-f]{4}|U[0-9a-f]{8})")  # faulthandler writes ASCII
 FRAME = re.compile(r'  File "(?P<file>.*)", line (?P<line>\d+) in (?P<function>.*)')
@@ -94,19 +95,30 @@ def _reap() -> None:
 
 def look_at(pids: list[int], stacks: Path, own: Path, seconds: float) -> list[Seen]:
     """What each of these processes is at; `own` is the program's folder. It takes the seconds, and a little more."""
-    first, began = {pid: cpu_s(pid) for pid in pids}, time.monotonic()
-    for pid in first:
-        _ask(pid, stacks)
+    uses, began = Uses(pids), time.monotonic()
+    asked = [pid for pid in pids if _ask(pid, stacks)]  # nobody waits for the others
     time.sleep(seconds)
     elapsed = time.monotonic() - began
-    waits = {pid: waiting_in_mpi(stacks / f"{pid}.mpi", elapsed) for pid in first}
-    texts = {pid: _written(stacks / f"{pid}.stack", began + WRITTEN_SECONDS) for pid in first}
-    found = []
-    for pid, before in first.items():
-        if (facts := _stat(pid)) is not None and facts[0] != "Z":
-            cpu = max(0.0, cpu_s(pid) - before) / elapsed
-            found.append(Seen(pid, command_of(pid), cpu, list(_stacks(texts[pid], waits[pid], pid, own))))
-    return found
+    waits = {pid: waiting_in_mpi(stacks / f"{pid}.mpi", elapsed) for pid in pids}
+    texts = {pid: _written(stacks / f"{pid}.stack", began + WRITTEN_SECONDS) for pid in asked}
+    found = (uses.seen(pid, list(stacks_in(texts.get(pid, ""), waits[pid], pid, own))) for pid in pids)
+    return [one for one in found if one is not None]
+
+
+class Uses:
+    """What processes use from here on, and would use."""
+
+    def __init__(self, pids: list[int]) -> None:
+        self._began = time.monotonic()
+        self._before = {pid: (cpu_s(pid), delay_s(pid)) for pid in pids}
+
+    def seen(self, pid: int, stacks: list[Stack]) -> Seen | None:
+        """What a process was seen at; None of one that has ended."""
+        if state_of(pid) in ("", "Z"):
+            return None
+        elapsed, (cpu, delay) = time.monotonic() - self._began, self._before[pid]
+        used, held_back = max(0.0, cpu_s(pid) - cpu), max(0.0, delay_s(pid) - delay)
+        return Seen(pid, command_of(pid), used / elapsed, stacks, held_back / elapsed)
 
 
 def state_of(pid: int) -> str:
@@ -121,14 +133,34 @@ def cpu_s(pid: int) -> float:
     return 0.0 if facts is None else (int(facts[11]) + int(facts[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def _ask(pid: int, stacks: Path) -> None:
-    """Ask a process for its stacks, if it knows what the signal means: it would end any other."""
+def delay_s(pid: int) -> float:
+    """Seconds that its main thread was ready to run and did not; 0 where the kernel does not say.
+
+    Another thread may be ours, which reads the node.
+    """
+    try:
+        return int(Path(f"/proc/{pid}/schedstat").read_text().split()[1]) / 1e9
+    except (OSError, ValueError, IndexError):
+        return 0.0
+
+
+def knows_the_signal(pid: int) -> bool:
+    """Whether a process has something to do on LOOK: any other would end by it."""
+    with suppress(OSError):
+        found = re.search(r"SigCgt:\s*(\w+)", Path(f"/proc/{pid}/status").read_text())
+        return found is not None and bool(int(found[1], 16) >> (LOOK - 1) & 1)
+    return False
+
+
+def _ask(pid: int, stacks: Path) -> bool:
+    """Ask a process for its stacks, if it knows what the signal means; whether it does."""
     file = stacks / f"{pid}.stack"
     with suppress(OSError):
-        caught = int(re.search(r"SigCgt:\s*(\w+)", Path(f"/proc/{pid}/status").read_text())[1], 16)  # type: ignore[index]
-        if caught >> (LOOK - 1) & 1 and file.exists():
+        if file.exists() and knows_the_signal(pid):
             os.truncate(file, 0)
             os.kill(pid, LOOK)
+            return True
+    return False
 
 
 def _written(file: Path, until: float) -> str:
@@ -144,7 +176,7 @@ def _written(file: Path, until: float) -> str:
         time.sleep(0.01)
 
 
-def _stacks(text: str, waits: Mapping[int, MpiCall], pid: int, own: Path) -> Iterator[Stack]:
+def stacks_in(text: str, waits: Mapping[int, MpiCall], pid: int, own: Path) -> Iterator[Stack]:
     """The threads of a dump, the main one first: that is the last, and the others have waited for it."""
     threads: list[Stack] = []
     with suppress(OSError):
@@ -167,11 +199,28 @@ def _frame(here: Path, name: str, line: int, function: str, own: Path) -> Frame:
     return Frame(name, line, function, linecache.getline(str(file), line).strip(), is_own)
 
 
-def died(stacks: Path) -> list[Died]:
-    """The children of a rank's processes that failed, in the order in which that was noticed."""
+def died(stacks: Path, pids: Iterable[int] = ()) -> list[Died]:
+    """The children of a rank's processes that failed, in the order in which that was noticed.
+
+    Last come those among `pids` that nobody has waited for yet.
+    """
+    try:
+        noted = (stacks / "died").read_text().splitlines()
+    except OSError:
+        noted = []
+    return [death_in(line) for line in noted] + unnoticed(pids)
+
+
+def death_in(line: str) -> Died:
+    """A death as the parent has noted it."""
+    pid, code, at = line.split()
+    return Died(int(pid), int(code), float(at))
+
+
+def unnoticed(pids: Iterable[int]) -> list[Died]:
+    """Those that have failed, and whose parent has not waited for them: it may wait for something else."""
     found = []
-    with suppress(OSError):
-        for line in (stacks / "died").read_text().splitlines():
-            pid, code, at = line.split()
-            found.append(Died(int(pid), int(code), float(at)))
+    for pid in pids:
+        if (facts := _stat(pid)) is not None and facts[0] == "Z" and (status := int(facts[STATUS])):
+            found.append(Died(pid, os.waitstatus_to_exitcode(status), time.monotonic()))
     return found

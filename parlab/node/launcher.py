@@ -24,6 +24,7 @@ from parlab.model.event import Event
 from parlab.model.messages import (
     CLOCK,
     FEED,
+    AllLooked,
     AnyCommand,
     Ask,
     ClocksRead,
@@ -34,6 +35,7 @@ from parlab.model.messages import (
     Join,
     Launch,
     Listening,
+    Look,
     Output,
     Probe,
     Probed,
@@ -43,12 +45,14 @@ from parlab.model.messages import (
     to_line,
 )
 from parlab.node.ask import ask
+from parlab.node.elsewhere import run_on
 from parlab.node.kernel import boot_id
 from parlab.node.processes import end_processes
 
 LOOPBACK = "127.0.0.1"
 GRACE_SECONDS = 2
 PROBE_SECONDS = 8
+LOOK_SECONDS = 12.0  # on a node of 1/64 core the look itself takes several
 EXCHANGES = 16  # of the time, with one rank: the quickest counts
 OUTPUT_BYTES = 64 * 1024  # of mpiexec's output, in one message
 LINE_LIMIT = 64 * 1024 * 1024  # bytes; one message may hold all the spans of half a second
@@ -105,6 +109,8 @@ class Launcher:
                         aside.add(asyncio.create_task(self.probe(nodes, argv)))
                     case Ask():
                         aside.add(asyncio.create_task(self.answer(command)))
+                    case Look(hosts, argv, env):
+                        aside.add(asyncio.create_task(self.look(hosts, argv, env)))
                     case CompareClocks(ranks):
                         aside.add(asyncio.create_task(self.clocks(ranks)))
         finally:
@@ -211,27 +217,23 @@ class Launcher:
         """Try a command on every node at once; report what each answered wrongly, '' where it did not."""
 
         async def complaint(node: str) -> str:
-            ssh = await asyncio.create_subprocess_exec(
-                "ssh",
-                node,
-                *argv,
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=asyncio.subprocess.STDOUT,
-            )
-            try:
-                output, _ = await asyncio.wait_for(ssh.communicate(), PROBE_SECONDS)
-            except TimeoutError:
-                return f"no answer over ssh in {PROBE_SECONDS} s"
-            finally:
-                if ssh.returncode is None:
-                    ssh.kill()
-            return (
-                "" if ssh.returncode == 0 else output.decode(errors="replace").strip() or f"exit code {ssh.returncode}"
-            )
+            return (await run_on(node, argv, PROBE_SECONDS, {}))[1]
 
         complaints = await asyncio.gather(*map(complaint, nodes))
         self.tell(Probed(dict(zip(nodes, complaints, strict=True))))
+
+    async def look(self, hosts: list[str], argv: list[str], env: dict[str, str]) -> None:
+        """Have every host of the launch looked at; what is told of its ranks there is passed on unread."""
+        env = env | {"PARLAB_RUN": self._run.decode()}
+
+        async def complaint(host: str) -> str:
+            here = host == self.host or self.host == LOOPBACK
+            told, wrong = await run_on(None if here else host, argv, LOOK_SECONDS, env)
+            self._pass_on(told if not wrong else b"")
+            return wrong
+
+        complaints = await asyncio.gather(*map(complaint, hosts))
+        self.tell(AllLooked(dict(zip(hosts, complaints, strict=True))))
 
     async def end(self) -> None:
         """End mpiexec and with it its ranks: politely, then not; and this node's ranks one by one at last."""

@@ -20,6 +20,12 @@ def oom_kills() -> int:
     return 0
 
 
+def out_of_memory(before: int) -> str:
+    """What the kernel has done since there were so many, in words; '' where nothing."""
+    kills = oom_kills() - before
+    return f"the node's memory ran out: the kernel ended {kills} of its processes" if kills > 0 else ""
+
+
 def shared_memory_is_full() -> bool:
     """Whether there is next to no room in /dev/shm."""
     try:

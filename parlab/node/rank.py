@@ -23,7 +23,9 @@ from parlab.node.control import control
 from parlab.node.failure import is_success, report
 from parlab.node.harness import run_case
 from parlab.node.kernel import boot_id
+from parlab.node.memory import oom_kills
 from parlab.node.processes import end_processes
+from parlab.task.stacks import KILLS, let_be_seen, note
 
 # Imported before the rank goes on, in all ranks at once. The first starts MPI; the rest is what mpi4py.futures and a
 # lab would otherwise load one after another.
@@ -51,6 +53,8 @@ def main() -> None:
     """Boot, then become the lab, by itself or under mpi4py.futures; a thread answers the launcher."""
     _, launch, lab = sys.argv
     faulthandler.enable(all_threads=False)  # before MPI: its own handler prints addresses, this one lines of the lab
+    let_be_seen()
+    note(f"{KILLS} {oom_kills()}")
     line = control()
     # A simulated node shares its machine with other people's runs: there, none is ours to end.
     ended = end_leftovers() if os.environ.get("PARLAB_OWN_NODE") else []

@@ -33,7 +33,7 @@ from parlab.node.family import become_subreaper, descendants, died, end_all, loo
 from parlab.node.feeder import Feeder
 from parlab.node.hook.sitecustomize import RANK
 from parlab.node.kernel import boot_id
-from parlab.node.memory import oom_kills, shared_memory_is_full
+from parlab.node.memory import oom_kills, out_of_memory, shared_memory_is_full
 from parlab.node.outlet import Outlet, terminal
 from parlab.node.passing import Passing
 from parlab.node.rank import end_leftovers
@@ -134,10 +134,10 @@ class Supervisor:
                 return
             os.waitpid(ended.si_pid, 0)
 
-    def _why(self, code: int) -> str:
+    def _why(self, code: int = 0) -> str:
         """What the kernel knows of the reason: memory that ran out."""
-        if (kills := oom_kills() - self._kills) > 0:
-            return f"the node's memory ran out: the kernel ended {kills} of its processes"
+        if why := out_of_memory(self._kills):
+            return why
         if code == -signal.SIGBUS and shared_memory_is_full():
             return "/dev/shm is full"
         return ""
@@ -185,8 +185,9 @@ class Supervisor:
         self._went.wait()
 
     def _look(self) -> None:
-        seen = look_at(descendants(os.getpid()), self._stacks, self._folder, LOOKING_SECONDS)
-        self._line.send(Looked(self._line.rank, seen, died(self._stacks)))
+        pids = descendants(os.getpid())
+        seen = look_at(pids, self._stacks, self._folder, LOOKING_SECONDS)
+        self._line.send(Looked(self._line.rank, seen, died(self._stacks, pids), self._why(), self._goodbye))
 
     def _stop(self) -> None:
         """End the rank: politely, then not. Whatever it has started is ended with it."""

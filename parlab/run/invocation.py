@@ -18,6 +18,7 @@ from parlab.backend.session import Session
 from parlab.course.handout import docstring
 from parlab.errors import EXIT_CLOSED_PIPE, Interrupted, ParlabError, RunError
 from parlab.host.places import INSTALLED, RESULTS, ROOT
+from parlab.host.questions import Questions
 from parlab.host.signals import undisturbed
 from parlab.judge.uncertainty import LAB_FILE, Known
 from parlab.judge.verdict import judge
@@ -37,12 +38,14 @@ from parlab.run.request import Request
 GIT_SECONDS = 5
 
 
-def run_lab(path: Path, request: Request, backend: Backend, observer: Observer) -> Run:
+def run_lab(
+    path: Path, request: Request, backend: Backend, observer: Observer, questions: Questions | None = None
+) -> Run:
     """Run a lab's file: every case that the request chooses on every size.
 
     A run that breaks off, or is interrupted, is returned with its failure and the cases that were complete by then.
-    Raises UsageError for what is no lab and for a request that it cannot meet, and ParlabError for a cluster that does
-    not come up.
+    `questions` are answered while a launch runs. Raises UsageError for what is no lab and for a request that it cannot
+    meet, and ParlabError for a cluster that does not come up.
     """
     now, digest = datetime.now().astimezone(), sha256(path.read_bytes()).hexdigest()[:12]  # it may be edited meanwhile
     with (
@@ -57,7 +60,7 @@ def run_lab(path: Path, request: Request, backend: Backend, observer: Observer) 
             observer.say(line)
         backend.start(plan.largest, observer.say)
         observer.begin(plan.largest, backend.nodes(plan.largest))
-        return _run(Bench(backend, session, file, plan, observer, digest), now)
+        return _run(Bench(backend, session, file, plan, observer, digest, request.timeout, questions), now)
 
 
 @dataclass(frozen=True)
@@ -70,6 +73,8 @@ class Bench:
     plan: Plan
     observer: Observer
     digest: str  # of the lab's file
+    seconds: float | None  # of each launch
+    questions: Questions | None
 
 
 @contextmanager
@@ -193,9 +198,10 @@ def _run_cases(bench: Bench, run_id: str, output: LabOutput) -> Iterator[tuple[C
         for number in range(1, plan.repeats + 1):
             burn = (spec, places) not in burned  # once shows what the engine delivers to all of them at once
             env = _told(plan, chosen) | {"PARLAB_RUN": next(ids)}
-            order = Order(case, spec, plan.path.name, env, number=number, of=plan.repeats, burn=burn)
+            order = Order(case, spec, plan.path.name, env, number, plan.repeats, burn, bench.seconds)
             output.begin(order.what)
-            results.append(launch(bench.backend, bench.session, order, bench.observer, output.line))
+            told = (bench.observer, output.line, bench.questions)
+            results.append(launch(bench.backend, bench.session, order, *told))
             output.end()
             if case.limits:
                 burned.add((spec, places))

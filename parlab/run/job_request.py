@@ -16,7 +16,15 @@ from parlab.errors import UsageError
 from parlab.model.case import FUTURES, MPI, PYTHON
 from parlab.model.job import Job
 from parlab.run.job import Ask
-from parlab.run.request import read_backend, read_cluster, read_cluster_spec, read_output, read_repeat, read_whole
+from parlab.run.request import (
+    read_backend,
+    read_cluster,
+    read_cluster_spec,
+    read_output,
+    read_repeat,
+    read_seconds,
+    read_whole,
+)
 from parlab.run.requirements import read_packages
 from parlab.run.sweep import Sweep, read_sweep
 
@@ -24,7 +32,6 @@ MOST_RANKS = 256
 DEFAULTS = {"nodes": ("1",), "cores": ("2",), "ranks": ()}  # in parlab/menu/programs.py, too
 MEMORY_UNITS = {"m": 20, "g": 30}  # bits
 LEAST_MEMORY, MOST_MEMORY = 64 << 20, 1024 << 30  # bytes; a rank takes 30 MB before it does anything
-MOST_SECONDS = 7 * 24 * 3600
 
 
 @dataclass(frozen=True)
@@ -198,10 +205,3 @@ def read_memory(option: str, text: str) -> int:
     if not LEAST_MEMORY <= amount <= MOST_MEMORY:
         raise UsageError(f"{option} takes 64m to 1024g, as in 512m or 2g, not {text!r}")
     return amount
-
-
-def read_seconds(option: str, text: str) -> float:
-    """Read a deadline in seconds."""
-    if not re.fullmatch(r"[0-9]{1,7}(\.[0-9]{1,3})?", text) or not 1 <= float(text) <= MOST_SECONDS:
-        raise UsageError(f"{option} takes seconds from 1 to {MOST_SECONDS}, not {text!r}")
-    return float(text)

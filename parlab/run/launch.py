@@ -6,14 +6,16 @@ Every step has a deadline; a step that fails ends in an error that names the nod
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from parlab.analysis.ideal import ideal_s
 from parlab.backend.base import Backend
 from parlab.backend.session import Session
 from parlab.formatting import Show, plural
+from parlab.host.questions import Questions
 from parlab.model.case import MPI, Case, Demand
 from parlab.model.clocks import estimate
+from parlab.model.event import Event
 from parlab.model.messages import BOOT, END, START, ClocksRead, CompareClocks, Done, Exit, Hello, Launch, Plan, Ready
 from parlab.model.spec import Spec
 from parlab.model.workers import Workforce, workforce
@@ -21,8 +23,11 @@ from parlab.results.record import Repeat
 from parlab.run.collector import Collector
 from parlab.run.conversation import Conversation
 from parlab.run.limits import STEP_SECONDS, Limits
+from parlab.run.looking import Looking
 from parlab.run.mpiexec import OPEN_MPI, mpiexec, scale
 from parlab.run.observer import Observer, Started
+
+Kind = TypeVar("Kind", bound=Event)
 
 # Measured on 2 cores: 9 ranks boot in under 1 s, 33 in 5 s. A laptop that is busy takes several times that.
 BOOT_SECONDS = 20.0
@@ -36,6 +41,7 @@ class Order:
     """What one launch is to run: a case on a size, from a lab's file, with what the ranks are told of it.
 
     It is number `number` of `of` launches of this case; with `burn` it proves by a burn what the nodes' limits deliver.
+    `seconds` is what its own code has in all, from the start of MPI on; None is so much for each step as seems enough.
     """
 
     case: Case
@@ -45,6 +51,7 @@ class Order:
     number: int = 1
     of: int = 1
     burn: bool = True
+    seconds: float | None = None
 
     @property
     def what(self) -> str:
@@ -63,10 +70,34 @@ class Result:
     cpu: str
 
 
-def launch(backend: Backend, session: Session, order: Order, observer: Observer, printed: Show) -> Result:
+class Allowance:
+    """The time that a lab's own code has in a launch: what was asked for in all, or for each step what seems enough."""
+
+    def __init__(self, talk: Conversation, seconds: float | None) -> None:
+        self._talk, self._asked, self._left = talk, seconds, seconds
+
+    def gather(self, kind: type[Kind], count: int, enough: float, doing: str) -> list[Kind]:
+        """As a conversation's, until the allowance is used up. What passes between two steps is no part of it."""
+        if self._left is None:
+            return self._talk.gather(kind, count, enough, doing)
+        began = time.monotonic()
+        found = self._talk.gather(kind, count, self._left, doing, self._asked)
+        self._left = max(0.0, self._left - (time.monotonic() - began))
+        return found
+
+
+def launch(
+    backend: Backend,
+    session: Session,
+    order: Order,
+    observer: Observer,
+    printed: Show,
+    questions: Questions | None = None,
+) -> Result:
     """Run the steps of one launch, in order; limits are lifted when it begins, and when it ends.
 
-    `printed` gets each line that the lab prints. Raises RunError; the session is of no use after that.
+    `printed` gets each line that the lab prints; `questions` are answered meanwhile. Raises RunError; the session is
+    of no use after that.
     """
     case, spec = order.case, order.spec
     collected = Collector(backend, spec, case, observer)
@@ -78,11 +109,14 @@ def launch(backend: Backend, session: Session, order: Order, observer: Observer,
         lambda: backend.diagnosis(session, spec),
         collected.node_of.get,
         backend.remedy(),
+        Looking(backend, spec, case, session.labs, collected),
+        questions,
     )
+    allowance = Allowance(talk, order.seconds)
     limits = Limits(backend, spec, talk, collected, on=case.limits)
 
     began = time.monotonic()
-    plan = _boot(backend, session, order, talk, collected)
+    plan = _boot(backend, session, order, talk, collected, allowance)
     booted = time.monotonic()
     limits.put_on(burn=order.burn)
     tasks = tuple(plan.tasks)
@@ -90,7 +124,7 @@ def launch(backend: Backend, session: Session, order: Order, observer: Observer,
     ideal = ideal_s(tasks, force, spec.unit)
     nodes = backend.nodes(spec)
     observer.started(Started(case.name, spec, nodes, len(tasks), force.workers, ideal, order.number, order.of))
-    done = _run(case, spec, ideal, talk)
+    done = _run(case, spec, ideal, talk, allowance)
     limits.end()
     ending = time.monotonic()
     _end(talk)
@@ -103,7 +137,14 @@ def launch(backend: Backend, session: Session, order: Order, observer: Observer,
     )
 
 
-def _boot(backend: Backend, session: Session, order: Order, talk: Conversation, collected: Collector) -> Plan:
+def _boot(
+    backend: Backend,
+    session: Session,
+    order: Order,
+    talk: Conversation,
+    collected: Collector,
+    allowance: Allowance,
+) -> Plan:
     """Start the ranks and wait until each that runs the case is about to submit its first task."""
     case, spec, placement = order.case, order.spec, backend.placement(order.spec.nodes)
     env = {**OPEN_MPI, **placement.env, **scale(spec, case), **order.env}
@@ -113,9 +154,9 @@ def _boot(backend: Backend, session: Session, order: Order, talk: Conversation, 
     within = BOOT_SECONDS + BOOT_SECONDS_A_NODE * spec.nodes
     hellos = talk.gather(Hello, case.ranks(spec.virtual_cores), within, "starting the ranks")
     talk.say(BOOT)
-    (plan,) = talk.gather(Plan, 1, within, "the serial solution, in which only burn() and wait() take no time")
+    (plan,) = allowance.gather(Plan, 1, within, "the serial solution, in which only burn() and wait() take no time")
     talk.show_output()
-    talk.gather(Ready, _running(case, spec), within, "starting the case, up to its first task")
+    allowance.gather(Ready, _running(case, spec), within, "starting the case, up to its first task")
     _compare_clocks(hellos, session.boot, talk, collected)
     return plan
 
@@ -134,11 +175,11 @@ def _compare_clocks(hellos: list[Hello], boot: str, talk: Conversation, collecte
         collected.set_clocks({rank: estimate(exchanges) for rank, exchanges in read.exchanges.items()})
 
 
-def _run(case: Case, spec: Spec, ideal: float | None, talk: Conversation) -> Done:
+def _run(case: Case, spec: Spec, ideal: float | None, talk: Conversation, allowance: Allowance) -> Done:
     """Let the case go on to its end; what rank 0 says of it: its result was compared, its metrics count."""
     talk.say(START)
     within = RUN_SECONDS + RUN_FACTOR * ideal if ideal else UNPREDICTED_SECONDS
-    done = talk.gather(Done, _running(case, spec), within, "running the case")
+    done = allowance.gather(Done, _running(case, spec), within, "running the case")
     return min(done, key=lambda event: event.rank)
 
 

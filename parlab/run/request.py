@@ -21,6 +21,7 @@ MOST_CORES = 64
 MOST_REPEATS = 100
 SLOWEST = Fraction(1, 64)
 UNIT_SECONDS = (0.001, 60.0)
+MOST_SECONDS = 7 * 24 * 3600
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,7 @@ class Request:
     cluster: str = "default"
     backend: str | None = None
     repeat: int = 1
+    timeout: float | None = None  # seconds, of each launch
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,7 @@ def read_request(
     cluster: str = "default",
     backend: str | None = None,
     repeat: str = "1",
+    timeout: str | None = None,
 ) -> Request:
     """Read the options of a lab as they were typed."""
     settings = {"workers": workers, "chunk": chunk, "size": size}
@@ -75,6 +78,7 @@ def read_request(
         cluster=read_cluster(cluster),
         backend=None if backend is None else read_backend(backend),
         repeat=read_repeat(repeat),
+        timeout=None if timeout is None else read_seconds("--timeout", timeout),
     )
 
 
@@ -172,6 +176,13 @@ def read_backend(text: str) -> str:
 def read_repeat(text: str) -> int:
     """Read how many times each case is to be launched."""
     return read_whole("--repeat", text, MOST_REPEATS)
+
+
+def read_seconds(option: str, text: str) -> float:
+    """Read a deadline in seconds."""
+    if not re.fullmatch(r"[0-9]{1,7}(\.[0-9]{1,3})?", text) or not 1 <= float(text) <= MOST_SECONDS:
+        raise UsageError(f"{option} takes seconds from 1 to {MOST_SECONDS}, not {text!r}")
+    return float(text)
 
 
 def read_output(option: str, text: str | None) -> Path | None:

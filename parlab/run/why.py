@@ -1,34 +1,52 @@
 """Why a program hangs, or of what it ended: in words, from what the supervisors of its ranks have seen."""
 
+import signal
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from parlab.formatting import ending, percent, plural
 from parlab.model.job_events import ANY, ELSEWHERE, NOBODY, Died, Ended, Frame, Looked, MpiCall, Seen
 
 BUSY = 0.05  # host CPUs in the last second: less is asleep
+READY = 0.5  # of the time, to run: it computes, however little CPU a node's limit leaves to it
 EXIT_LOST = 14  # of a rank that Open MPI ends, since it has lost another one
 NOTICED_SECONDS = 0.5  # between the end of a rank, and of one that has lost it, in either order
 MOST_FRAMES = 8  # of a stack, the innermost
 MOST_PAIRS = 8  # of ranks and whom they wait for, in the sentence
+MOST_PIDS = 8  # of processes that are at one line
+HELPERS = ("resource_tracker",)  # in the commands of processes that are no workers
+START = "multiprocessing/process.py", "_bootstrap"  # where the stack of a worker begins
+LOOPS = {  # functions in which a pool's worker waits for work
+    "worker": ("multiprocessing/pool.py",),
+    "_process_worker": ("concurrent/futures/process.py", "loky/process_executor.py"),
+}
 TO = ("Send", "Ssend", "Rsend", "Send of Sendrecv")  # and from, in all other calls with a peer
 Where = Callable[[int], str]  # names the node of a rank
 
 
-def explain(looked: Sequence[Looked], ended: Sequence[Ended], silent: Sequence[int], where: Where) -> str:
-    """What each rank is at, in a sentence; below it every process with its stacks."""
+def explain(
+    looked: Sequence[Looked], ended: Sequence[Ended], silent: Sequence[int], where: Where, gone: Sequence[int] = ()
+) -> str:
+    """What each rank is at, in a sentence, then what it has started; below it every process with its stacks."""
     looked = sorted(looked, key=lambda one: one.rank)
     places: dict[tuple[str, str], list[Looked]] = {}
+    finished = [one.rank for one in looked if one.goodbye and not (one.processes and _frames(one.processes[0]))]
     for one in looked:
+        if one.rank in finished:
+            continue
         call = _waits(one)
         places.setdefault((_place(one.processes), "" if call is None else call.name), []).append(one)
     parts = [
         f"{_ranks([one.rank for one in group], where)} {_waiting(group, place) if call else _doing(group, place)}"
         for (place, call), group in places.items()
     ]
+    if finished:
+        others = ", and MPI_Finalize waits for the others" if len(looked) + len(ended) + len(silent) > 1 else ""
+        parts.append(f"{_ranks(finished, where)} {'is' if len(finished) == 1 else 'are'} through the program{others}")
     parts += [f"{named(end.rank, where)} has ended {how(end)}" for end in sorted(ended, key=lambda end: end.at)]
+    parts += [f"{named(rank, where)} is gone" for rank in gone]
     parts += [f"{named(rank, where)} does not answer" for rank in silent]
-    deaths = (_death(died, f"of {named(one.rank, where)}") for one in looked for died in one.died)
-    lines = [sentence for sentence in ("; ".join(parts), *deaths) if sentence]
+    deaths = (line for one in looked for line in _deaths(one.died, named(one.rank, where), one.why))
+    lines = [sentence for sentence in ("; ".join(parts), *_children(looked, where), *deaths) if sentence]
     for one in looked:
         lines += _processes(one, where)
     return "\n".join(lines)
@@ -57,11 +75,26 @@ def first_to_fail(failed: Sequence[Ended]) -> Ended | None:
 
 def deaths(ended: Iterable[Ended], where: Where) -> list[str]:
     """A line for each child of a rank that a signal ended: whoever waits for it may not have said so."""
-    return [_death(died, f"of {named(end.rank, where)}") for end in ended for died in end.died if died.code < 0]
+    killed = ((end, [died for died in end.died if died.code < 0]) for end in ended)
+    return [line for end, died in killed for line in _deaths(died, named(end.rank, where))]
 
 
-def _death(died: Died, whose: str) -> str:
-    return f"a child {whose}, process {died.pid}, ended {_ending(died.code)}"
+def _deaths(died: Iterable[Died], whose: str, why: str = "") -> Iterator[str]:
+    """The children of a rank that have failed, those that ended alike together."""
+    by_code: dict[int, list[int]] = {}
+    for one in died:
+        by_code.setdefault(one.code, []).append(one.pid)
+    for code, pids in by_code.items():
+        reason = f": {why}" if why and code == -signal.SIGKILL else ""
+        if len(pids) == 1:
+            yield f"a child of {whose}, process {pids[0]}, ended {_ending(code)}{reason}"
+        else:
+            yield f"{len(pids)} children of {whose}, {_numbers(pids)}, ended {_ending(code)}{reason}"
+
+
+def _numbers(pids: Sequence[int]) -> str:
+    shown = ", ".join(map(str, pids[:MOST_PIDS]))
+    return f"{'process' if len(pids) == 1 else 'processes'} {shown}{', ...' if len(pids) > MOST_PIDS else ''}"
 
 
 def _ending(code: int) -> str:
@@ -71,13 +104,49 @@ def _ending(code: int) -> str:
 
 def _place(processes: Sequence[Seen]) -> str:
     """Where a rank is: the line of the program's own that its main thread is in."""
-    if not processes:
-        return "no process any more"
-    frames = processes[0].stacks[0].frames if processes[0].stacks else []
-    own = next((frame for frame in frames if frame.own), frames[0] if frames else None)
-    if own is None:
-        return f"{processes[0].command}, which shows no Python stack"
-    return f"{own.file}:{own.line}" + (f" ({own.text})" if own.text else "")
+    return _line(processes[0], _frames(processes[0])) if processes else "no process any more"
+
+
+def _frames(seen: Seen) -> Sequence[Frame]:
+    """The stack of a process's main thread."""
+    return seen.stacks[0].frames if seen.stacks else ()
+
+
+def _line(seen: Seen, frames: Sequence[Frame]) -> str:
+    at = next((frame for frame in frames if frame.own), frames[0] if frames else None)
+    if at is None:
+        return f"{seen.command}, which shows no Python stack"
+    return f"{at.file}:{at.line}" + (f" ({at.text})" if at.text else "")
+
+
+def _children(looked: Sequence[Looked], where: Where) -> Iterator[str]:
+    """What the processes are at that ranks have started, those at one line together."""
+    places: dict[tuple[str, bool], list[tuple[int, Seen]]] = {}
+    for one in looked:
+        for seen in one.processes[1:]:
+            if not any(helper in seen.command for helper in HELPERS):
+                frames = _since_its_start(_frames(seen))
+                places.setdefault((_line(seen, _at_work(frames)), _busy(seen)), []).append((one.rank, seen))
+    for (place, _), group in places.items():
+        ranks = list(dict.fromkeys(rank for rank, _ in group))
+        pids = [seen.pid for _, seen in group]
+        who = f"{len(pids)} children of {_ranks(ranks, where)}" if pids[1:] else f"a child of {_ranks(ranks, where)}"
+        yield f"{who}, {_numbers(pids)}, {_state([seen for _, seen in group])} in {place}"
+
+
+def _since_its_start(frames: Sequence[Frame]) -> Sequence[Frame]:
+    """Of a process that was forked, without the frames of its parent, which stand below its own."""
+    file, function = START
+    begins = (number for number, at in enumerate(frames) if at.function == function and at.file.endswith(file))
+    return frames[: next(begins, len(frames))]
+
+
+def _at_work(frames: Sequence[Frame]) -> Sequence[Frame]:
+    """Of a pool's worker that has nothing of the program's to do, from the line on which it waits for that."""
+    if any(frame.own for frame in frames):
+        return frames
+    loops = (number for number, at in enumerate(frames) if at.file.endswith(LOOPS.get(at.function, ("\0",))))
+    return frames[next(loops, 0) :]
 
 
 def _waits(one: Looked) -> MpiCall | None:
@@ -119,12 +188,21 @@ def _peer(rank: int) -> str:
 
 def _doing(group: Sequence[Looked], place: str) -> str:
     """Whether ranks at one place sleep or use CPU: who waits in MPI may do either."""
-    used = sorted(one.processes[0].cpu for one in group if one.processes)
-    verb = "is" if len(group) == 1 else "are"
-    if not used or used[-1] < BUSY:
-        return f"{verb} asleep in {place}"
-    low, high = (percent(share, 0) for share in (used[0], used[-1]))
-    return f"{verb} busy ({low if low == high else f'{low} to {high}'} of a host core) in {place}"
+    return f"{_state([one.processes[0] for one in group if one.processes], len(group))} in {place}"
+
+
+def _busy(seen: Seen) -> bool:
+    """Whether a process computes, or would."""
+    return seen.cpu >= BUSY or seen.cpu + seen.held_back >= READY
+
+
+def _state(group: Sequence[Seen], count: int = 0) -> str:
+    verb = "is" if (count or len(group)) == 1 else "are"
+    if not any(map(_busy, group)):
+        return f"{verb} asleep"
+    used = [seen.cpu for seen in group]
+    low, high = (percent(share, 0) for share in (min(used), max(used)))
+    return f"{verb} busy ({low if low == high else f'{low} to {high}'} of a host core)"
 
 
 def _ranks(ranks: Sequence[int], where: Where) -> str:
@@ -147,7 +225,7 @@ def named(rank: int, where: Where) -> str:
 
 def _processes(looked: Looked, where: Where) -> Iterator[str]:
     for seen in looked.processes:
-        state = "runs" if seen.cpu >= BUSY else "sleeps"
+        state = "runs" if _busy(seen) else "sleeps"
         yield f"{named(looked.rank, where)}, process {seen.pid}, {state}, {seen.cpu:.2f} CPU: {seen.command}"
         for number, stack in enumerate(seen.stacks):
             if number and stack.waits is None and not any(frame.own for frame in stack.frames):
@@ -156,7 +234,7 @@ def _processes(looked: Looked, where: Where) -> Iterator[str]:
                 yield "    another thread:"
             if stack.waits is not None:
                 yield f"    in MPI_{stack.waits.name}{_whom(stack.waits)} for {stack.waits.seconds:.1f} s"
-            frames = _of_interest(stack.frames)
+            frames = _of_interest(_since_its_start(stack.frames) or stack.frames)
             for frame in frames[:MOST_FRAMES]:
                 yield f"    {_in_words(frame)}"
             if len(frames) > MOST_FRAMES:

@@ -30,10 +30,12 @@ from parlab.model.span import OK, Phase, Span
 from parlab.task.delay import run_delay_s
 from parlab.task.pace import core, resume
 from parlab.task.phases import record_into
+from parlab.task.stacks import let_be_seen
 
 Stamps = tuple[tuple[float, float, float], tuple[Any, ...]]  # a Span's fields before and after `received`
 SHARED = "PARLAB_SPANS"  # names the file in which other processes than the case's own leave their spans
 
+let_be_seen()  # whoever is sent a task gets here first
 
 _recorded: deque[Span] = deque()
 _shared: "_Shared | None" = None

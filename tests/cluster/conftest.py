@@ -3,6 +3,7 @@
 import os
 import re
 import subprocess
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -12,6 +13,10 @@ from parlab.backend.compose import Container
 from parlab.backend.engine import connect
 
 NAME = os.environ.get("PARLAB_TEST_CLUSTER", "tests")  # another one where two suites run at once
+# Of the user's own: neither what a node itself runs, nor what looks, or is about to: that is `[sh]` for an instant.
+PROCESSES = "ps -u lab -o args= | grep -v -e init -e sshd -e '^ps ' -e '^sh ' -e '^[[]sh[]]$'"
+DAEMONS_SECONDS = 3.0
+LEFT = f"ls -A /dev/shm; ls -A /tmp | grep -v -x parlab.lock; {PROCESSES}"
 OURS = re.compile(r"parlab\.node|prte|mpiexec|mpirun|tarfile")
 
 
@@ -50,6 +55,16 @@ def strays(cluster: Cluster) -> dict[str, list[str]]:
         if lines:
             found[node.name] = lines
     return found
+
+
+def left_in(cluster: Cluster) -> dict[str, str]:
+    """Files and processes that a program has left, by node; Open MPI's daemons may take a moment to end."""
+    until = time.monotonic() + DAEMONS_SECONDS
+    while True:
+        looked = {node.name: inside(node, "sh", "-c", f"{LEFT}; true") for node in cluster.containers()}
+        left = {node: said for node, said in looked.items() if said}
+        if not left or time.monotonic() > until:
+            return left
 
 
 def left_of(project: str) -> str:

@@ -1,29 +1,13 @@
 """Programs after public bug reports on the cluster: each comes out right, and leaves nothing behind."""
 
-import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from parlab.backend.cluster import Cluster
-from tests.cluster.conftest import NAME, inside, strays
+from tests.cluster.conftest import NAME, left_in, strays
 from tests.own_programs import all_cases, check, timed
-
-# Of the user's own: neither what a node itself runs, nor what looks, or is about to: that is `[sh]` for an instant.
-PROCESSES = "ps -u lab -o args= | grep -v -e init -e sshd -e '^ps ' -e '^sh ' -e '^[[]sh[]]$'"
-DAEMONS_SECONDS = 3.0
-LEFT = f"ls -A /dev/shm; ls -A /tmp | grep -v -x parlab.lock; {PROCESSES}"
-
-
-def left_in(cluster: Cluster) -> dict[str, str]:
-    """Files and processes that a program has left, by node; Open MPI's daemons may take a moment to end."""
-    until = time.monotonic() + DAEMONS_SECONDS
-    while True:
-        looked = {node.name: inside(node, "sh", "-c", f"{LEFT}; true") for node in cluster.containers()}
-        left = {node: said for node, said in looked.items() if said}
-        if not left or time.monotonic() > until:
-            return left
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from parlab.model.case import Demand
 from parlab.model.event import Event, RankEvent
 from parlab.model.job_events import ANY, Died, Ended, Frame, Looked, MpiCall, Paused, Seen, Stack, Took, Wrote
 from parlab.model.messages import (
+    AllLooked,
     Answered,
     AnyCommand,
     AnyEvent,
@@ -31,6 +32,7 @@ from parlab.model.messages import (
     Join,
     Launch,
     Listening,
+    Look,
     Output,
     Plan,
     Probe,
@@ -51,13 +53,16 @@ from tests.conftest import ROOT
 from tests.unit.samples import span
 
 RAW = RawReading(1.5, {"cpu.max": "25000 100000\n"}, Host(2, 1.0, 2.0, 0.0), {"7": Process("yes", 0.5)}, 0.001)
-SEEN = Seen(7, "python x.py", 0.5, [Stack([Frame("x.py", 3, "f", "wait()", own=True)], MpiCall("Recv", 0, ANY, 2.5))])
+SEEN = Seen(
+    7, "python x.py", 0.5, [Stack([Frame("x.py", 3, "f", "wait()", own=True)], MpiCall("Recv", 0, ANY, 2.5))], 0.25
+)
 DIED = Died(9, -9, 1.5)
 EVENTS: list[AnyEvent] = [
     Wrote(1, "stdout", b"a line\n\xff\x00"),
     Paused(1, "stdout"),
     Took(0, 65536),
-    Looked(2, [SEEN], [DIED]),
+    Looked(2, [SEEN], [DIED], "its memory", True),
+    AllLooked({"node-1": "", "node-2": "no answer"}),
     Ended(1, -9, False, True, "its memory", 7, 1.0, 2.0, 0.5, 4096, ["sleep 9"], [DIED]),
     Waiting(),
     Listening("boot"),
@@ -81,6 +86,7 @@ COMMANDS: list[AnyCommand] = [
     Say("start"),
     Feed(b"\x00\xff\n"),
     Probe(["node-1"], ["python", "--version"]),
+    Look(["node-1"], ["python", "-m", "parlab.node.look"], {"A": "b c"}),
     CompareClocks([1, 2]),
     Ask(["python"], {"PARLAB_RUN": "1"}, "text", 60.0),
 ]

@@ -11,6 +11,7 @@ import pytest
 
 from parlab.backend.session import Session
 from parlab.errors import RunError
+from parlab.host.questions import Questions
 from parlab.model.messages import AnyEvent, Done, Exit, Listening, Output, ProtocolError, to_line
 from parlab.run.conversation import Conversation
 
@@ -101,3 +102,14 @@ def test_no_exception_while_reading_leaves_anybody_waiting(monkeypatch: pytest.M
     with pytest.raises(EOFError):
         session.next_event(time.monotonic() + FAR)
     assert told.get(timeout=10) is MemoryError
+
+
+def test_who_asks_while_no_rank_has_started_is_told_so() -> None:
+    script, questions, heard = Script(to_line(Exit(0))), Questions(), list[str]()
+    questions.put(heard.append)
+    session = Session(script, "labs")
+    talk = Conversation(session, "pool", lambda _: None, print, lambda: "", lambda _: None, "", questions=questions)
+    (end,) = talk.gather(Exit, 1, FAR, "ending mpiexec")
+    script.hang_up(0)
+    assert end.code == 0
+    assert heard == ["no rank has started yet"]

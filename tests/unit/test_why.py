@@ -95,6 +95,58 @@ def test_a_child_that_died_is_named_with_its_signal() -> None:
     ]
 
 
+POOL_GET = Frame("/usr/lib/python3.13/multiprocessing/pool.py", 114, "worker", "task = get()", own=False)
+START = Frame("/usr/lib/python3.13/multiprocessing/process.py", 313, "_bootstrap", "self.run()", own=False)
+IN_LOCK = Frame("ring.py", 3, "work", "lock.acquire()", own=True)
+
+
+def test_children_are_told_where_they_are_and_not_where_their_parent_was() -> None:
+    locked, idle = seen(LIBRARY, IN_LOCK, POOL_GET, START, SEND), seen(LIBRARY, POOL_GET, START, SEND)
+    text = explain([Looked(0, [seen(SEND), locked, locked, idle], [])], [], [], where)
+    assert text.splitlines()[1:3] == [
+        "2 children of rank 0 on node-1, processes 7, 7, are asleep in ring.py:3 (lock.acquire())",
+        "a child of rank 0 on node-1, process 7, is asleep in "
+        "/usr/lib/python3.13/multiprocessing/pool.py:114 (task = get())",
+    ]
+    assert text.count("ring.py:7 in <module>: comm.Send") == 1, "of the rank alone"
+
+
+def test_children_of_several_ranks_at_one_line_are_told_together() -> None:
+    text = explain([Looked(rank, [seen(SEND), seen(IN_LOCK, START)], []) for rank in (0, 1)], [], [], where)
+    assert "2 children of rank 0 to rank 1, processes 7, 7, are asleep in ring.py:3" in text
+
+
+def test_who_computes_and_who_would_is_busy() -> None:
+    def doing(cpu: float, held_back: float) -> str:
+        return first_line(Looked(0, [Seen(7, "python", cpu, [Stack([SEND])], held_back)], []))
+
+    assert "is asleep" in doing(0.0, 0.3)
+    assert "is busy (1 % of a host core)" in doing(0.01, 0.9)
+    assert "is busy (6 % of a host core)" in doing(0.06, 0.0)
+
+
+def test_a_rank_that_is_through_and_waits_for_the_others_is_told_as_such() -> None:
+    line = first_line(waiting(0, "Recv", 1, 5), Looked(1, [seen(cpu=0.1)], [], goodbye=True))
+    assert line.endswith("; rank 1 on node-2 is through the program, and MPI_Finalize waits for the others")
+    at_exit = first_line(Looked(1, [seen(SEND)], [], goodbye=True))
+    assert "is asleep in ring.py:7" in at_exit, "something registered with atexit"
+    assert first_line(Looked(0, [seen()], [], goodbye=True)) == "rank 0 on node-1 is through the program"
+
+
+def test_ranks_that_are_gone_are_told() -> None:
+    said = explain([Looked(0, [seen(SEND)], [])], [], [2], where, [1])
+    assert "; rank 1 on node-2 is gone; rank 2 on node-3 does not answer" in said
+
+
+def test_children_that_ended_alike_are_told_together_and_why() -> None:
+    died = [Died(12, -9, 1.0), Died(13, -15, 1.0), Died(14, -9, 2.0)]
+    text = explain([Looked(0, [seen(SEND)], died, "its memory ran out")], [], [], where)
+    assert text.splitlines()[1:3] == [
+        "2 children of rank 0 on node-1, processes 12, 14, ended by signal 9, SIGKILL: its memory ran out",
+        "a child of rank 0 on node-1, process 13, ended by signal 15, SIGTERM",
+    ]
+
+
 def test_the_first_to_fail_is_who_made_the_others_fail() -> None:
     def end(rank: int, code: int, at: float) -> Ended:
         return Ended(rank, code, False, False, "", 9, 1.0, at, 0.5, 4096, [], [])

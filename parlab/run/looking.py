@@ -1,0 +1,53 @@
+"""A look at a lab's launch: each host that has ranks is asked what they are at, and it is told in words."""
+
+from collections.abc import Sequence
+from contextlib import suppress
+
+from parlab.backend.base import Backend
+from parlab.backend.engine import FAILURES
+from parlab.errors import RunError
+from parlab.model.case import Case
+from parlab.model.job_events import Looked
+from parlab.model.messages import AllLooked, Look
+from parlab.model.spec import Spec
+from parlab.run.collector import Collector
+from parlab.run.why import explain
+
+
+class Looking:
+    """Of one launch: who is to be asked, and what the answers say."""
+
+    def __init__(self, backend: Backend, spec: Spec, case: Case, labs: str, collected: Collector) -> None:
+        self._backend, self._spec, self._case, self._labs, self._collected = backend, spec, case, labs, collected
+        self._placement = backend.placement(spec.nodes)
+
+    @property
+    def ranks(self) -> list[int]:
+        """Those that have said hello."""
+        return sorted(self._collected.node_of)
+
+    def release(self) -> None:
+        """Lift the limits: the launch is over, and whoever waits for CPU cannot answer."""
+        with suppress(RunError, *FAILURES):
+            self._backend.set_limits(self._spec, None)
+
+    def command(self) -> Look:
+        """What the launcher is to do for it."""
+        hosts = dict.fromkeys(self._host(rank) for rank in self.ranks)
+        argv = [self._placement.python, "-m", "parlab.node.look", self._labs]
+        return Look(list(hosts), argv, dict(self._placement.env))
+
+    def in_words(self, looked: Sequence[Looked], all_looked: Sequence[AllLooked]) -> str:
+        """What the answers say, and of which ranks there is none."""
+        answered = {one.rank for one in looked}
+        complaints = all_looked[0].complaints if all_looked else None  # None: not every host has answered
+        missing = [rank for rank in self.ranks if rank not in answered]
+        gone = [rank for rank in missing if complaints is not None and not complaints.get(self._host(rank))]
+        silent = [rank for rank in missing if rank not in gone]
+        said = explain(looked, [], silent, lambda rank: self._collected.node_of.get(rank, ""), gone)
+        wrong = (f"{host}: {text}" for host, text in (complaints or {}).items() if text)
+        return "\n".join([*filter(None, [said]), *wrong])
+
+    def _host(self, rank: int) -> str:
+        """Where the launcher finds a rank."""
+        return self._placement.hosts[self._case.node_of(rank, self._spec)]
