@@ -7,6 +7,7 @@ the names that are near. invoke itself exits with 1, as a failed claim does, and
 import re
 import sys
 from collections.abc import Iterable
+from copy import copy
 from difflib import get_close_matches
 from typing import NoReturn
 
@@ -114,7 +115,9 @@ class Program(program.Program):
         if OWN not in argv[1:] or not all(word.startswith("-") for word in argv[1 : argv.index(OWN, 1)]):
             return argv, []
         assert self.namespace is not None
-        flags = ParserContext(OWN, args=self.namespace[OWN].get_arguments()).flags
+        asked = copy(self.namespace[OWN])  # which forgets what its options are for, once it has told that
+        asked.help = dict(asked.help)
+        flags = ParserContext(OWN, args=asked.get_arguments()).flags
         at = argv.index(OWN, 1) + 1
         while at < len(argv) and argv[at].startswith("-"):
             word = argv[at]

@@ -86,7 +86,7 @@ def with_packages(client: DockerClient, base: str, base_id: str, packages: Packa
     name = f"{WITH_PACKAGES}:{packages.key(base_id + dockerfile.read_text())}"
     with suppress(ImageNotFound):
         return name, str(client.images.get(name).id)
-    show(f"installing the packages of {packages.source} into an image of the nodes; later runs have it")
+    show(f"installing the packages of {packages.source} into an image of the nodes, once")
     with tempfile.TemporaryDirectory(prefix="parlab-packages-") as folder:
         packages.write(Path(folder))
         build = {

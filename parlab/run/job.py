@@ -15,7 +15,7 @@ from parlab.backend.base import Backend
 from parlab.backend.engine import FAILURES, describe
 from parlab.backend.session import Session
 from parlab.errors import EXIT_CLOSED_PIPE, RunError
-from parlab.formatting import size
+from parlab.formatting import seconds, size
 from parlab.host.background import Turn
 from parlab.host.questions import Questions
 from parlab.host.signals import undisturbed
@@ -35,6 +35,7 @@ from parlab.run.window import Window
 EXIT_TIMEOUT, EXIT_OURS = 124, 125  # as timeout(1) and docker-run(1) have them
 HELLO_SECONDS, HELLO_SECONDS_A_NODE = 20.0, 1.0
 READY_SECONDS = 10.0  # a program that starts MPI later goes on without waiting for the others
+MUCH_FREE_SECONDS = 2.0  # to import mpi4py; without limits
 OTHERS_SECONDS = 1.0  # for what else fails, once one rank has: several may have a traceback to tell
 LOOK_SECONDS = 4.0
 LIMITS_SECONDS = 2.0  # to read the limits once more, past the deadline
@@ -147,6 +148,7 @@ class _Run:
         self._limits = Limits(backend, ask.spec, self._talk, self._talk.collected, on=ask.limits)
         self._output = streams.Output(self._tag if ask.tag else None, alone=self._talk.ranks == 1)
         self._talk.output = self._output
+        self._born = time.monotonic()  # when its Pythons have started
         self._window = Window(self._widest_tag() if ask.tag else 0)
 
     def outcome(self) -> Outcome:
@@ -168,8 +170,13 @@ class _Run:
             outcome.lose([self._output.failure])
         if self._output.lost:
             outcome.lose([f"{size(self._output.lost)} of output are lost: nobody has read them"])
-        outcome.startup_s, outcome.wall_s = started - began, time.monotonic() - started
         outcome.ended = sorted(self._talk.ended.values(), key=lambda end: end.rank)
+        outcome.startup_s, outcome.wall_s = self._born - began, time.monotonic() - self._born
+        if outcome.ended:
+            outcome.wall_s = max(end.at for end in outcome.ended) - min(end.began for end in outcome.ended)
+        if self._ask.limits and (free_s := started - self._born) > MUCH_FREE_SECONDS:
+            late = "some rank imported mpi4py late, or not at all"
+            outcome.said.append(f"there were no limits in its first {seconds(free_s)}: {late}")
         outcome.limits, outcome.nodes = self._limits, self._talk.collected.node_of
         for end in outcome.ended:
             if end.left and not end.stopped:
@@ -193,6 +200,7 @@ class _Run:
         rank = ("-m", "parlab.node.supervisor", when, *ask.job.command)
         talk.send(Launch(mpiexec(placement, ask.spec, case, (*env, "PARLAB_CONTROL"), rank), env))
         talk.gather(Hello, talk.ranks, HELLO_SECONDS + HELLO_SECONDS_A_NODE * ask.spec.nodes, "starting the ranks")
+        self._born = time.monotonic()
         talk.listen()
         talk.gather_or_go_on(Ready, talk.ranks, READY_SECONDS)
         self._limits.put_on(burn=False)

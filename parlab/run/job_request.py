@@ -7,6 +7,7 @@ import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 
 from parlab.backend.base import Equipment
@@ -142,7 +143,7 @@ def _program(words: Sequence[str], folder: Path) -> tuple[str, ...]:
         raise UsageError("run needs a PROGRAM, or -m MODULE")
     path = Path(words[0])
     if not path.is_file():
-        raise UsageError(f"there is no program {words[0]!r}")
+        raise UsageError(f"there is no program {words[0]!r}{_near(path)}")
     try:
         below = _absolute(path).relative_to(folder)
     except ValueError:
@@ -154,6 +155,16 @@ def _program(words: Sequence[str], folder: Path) -> tuple[str, ...]:
             f"{words[0]} is of a folder that does not go to the nodes: .git, __pycache__, or an environment"
         )
     return (f"./{below}" if str(below).startswith("-") else str(below), *words[1:])
+
+
+def _near(path: Path) -> str:
+    """Programs beside that path which may be meant, in words."""
+    try:
+        names = [found.name for found in path.parent.iterdir() if found.suffix == ".py"]
+    except OSError:
+        return ""
+    likely = get_close_matches(path.name, names, n=2)
+    return f"; did you mean {' or '.join(str(path.with_name(name)) for name in likely)}?" if likely else ""
 
 
 def check_backend(request: JobRequest, backend: str | None) -> None:
@@ -193,6 +204,8 @@ def _absolute(path: Path) -> Path:
 def read_folder(option: str, text: str) -> Path:
     """Read the name of a folder that is there."""
     path = _absolute(Path(text))
+    if not path.exists():
+        raise UsageError(f"{option} takes a folder that is there, and {text!r} is not")
     if not path.is_dir():
         raise UsageError(f"{option} takes a folder, not {text!r}")
     return path

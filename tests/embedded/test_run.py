@@ -293,3 +293,21 @@ def test_names_that_are_no_utf_8_are_told_as_well_as_they_can_be(tmp_path: Path)
     assert done.returncode == 124, done.stderr.decode()
     assert done.stdout == b"b'/folder \\xff\\n'\n"
     assert r"rank 0 on simulated-1 is asleep in waits \udcff.py:2 (time.sleep(1000))" in done.stderr.decode()
+
+
+def test_the_wall_time_is_that_of_the_pythons_whenever_they_import_mpi(program: Write) -> None:
+    folder = program("import sys, time\ntime.sleep(3)\nif 'mpi' in sys.argv: from mpi4py import MPI\n")
+    for words in (("own.py",), ("own.py", "mpi")):
+        said = embedded(folder, "--mpi", "--ranks", "2", *words).stderr.decode()
+        wall = re.search(r"^parlab: wall +([0-9.]+) s, and ", said, re.MULTILINE)
+        assert wall, said
+        assert float(wall[1]) >= 3, said
+        assert re.search(
+            r"^parlab: there were no limits in its first [0-9.]+ s: some rank imported", said, re.MULTILINE
+        )
+
+
+def test_a_program_that_is_not_there_is_told_with_what_is(program: Write) -> None:
+    done = embedded(program("print(1)"), "owm.py")
+    assert done.returncode == 2
+    assert done.stderr.decode() == "usage: there is no program 'owm.py'; did you mean own.py?\n"

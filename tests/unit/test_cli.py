@@ -173,3 +173,10 @@ def test_an_environment_that_the_user_made_is_left_alone(tmp_path: Path) -> None
     assert done.returncode == 2
     assert f"{tmp_path}/.venv was not made by ./invoke, so it is left alone" in done.stderr
     assert (tmp_path / ".venv/precious.txt").read_text() == "work"
+
+
+def test_each_option_of_run_is_told_with_what_it_is_for(invoke: Invoke) -> None:
+    words = invoke("run", "--help").stdout.splitlines()
+    options = [line.split() for line in words if line.startswith("  --")]
+    assert len(options) > 20
+    assert all(len(line) > 2 for line in options), options
