@@ -45,11 +45,11 @@ class Backend(Protocol):
     def hold(self, doing: str, show: Show, seconds: float = WAIT_SECONDS) -> AbstractContextManager[None]:
         """Keep others out while a command of that name runs; wait so long for another's end."""
 
-    def equip(self, wanted: Equipment, show: Show) -> None:
-        """Have what a program asks for in the nodes that come up after this. Raises UsageError, ParlabError."""
+    def ready(self, show: Show, wanted: Equipment | None = None) -> AbstractContextManager[None]:
+        """Have what a session needs and, in all nodes from here on, what a program asks for.
 
-    def ready(self, show: Show) -> AbstractContextManager[None]:
-        """Have what a session needs. If the block raises UsageError, what was started for it is removed again."""
+        If the block raises UsageError, what was started for it is removed again. Raises UsageError, ParlabError.
+        """
 
     def session(self, lab: Path | None = None) -> Session:
         """Start a launcher on the head, with the lab's file at hand, as it is now, and what lies beside it."""

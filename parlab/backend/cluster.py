@@ -92,7 +92,7 @@ class Cluster:
             self._not_in_use(before)
         with self._none_left_of_a_failure([] if self._is_new else before, show):
             mend(self.client, before, count, show)
-            if any(node.well and node.reads != machine.reads for node in before):
+            if any(node.well and node.reads != machine.mark for node in before):
                 show("nodes are made anew: " + (f"they read {machine.reads} where it lies" if machine.reads else PLAIN))
             show(f"bringing up the cluster: head and {plural(count, 'node')}" if count else "bringing up the head")
             bring_up(self.project, count, machine)
@@ -172,12 +172,10 @@ class Cluster:
     def remedy(self) -> str:
         return f"Retry. If it fails again, run {self._down()} first."
 
-    def equip(self, wanted: Equipment, show: Show) -> None:
-        self._machine = equipped(self.client, wanted, show)
-
     @contextmanager
-    def ready(self, show: Show) -> Iterator[None]:
+    def ready(self, show: Show, wanted: Equipment | None = None) -> Iterator[None]:
         """The head is up, and the nodes that were there. If that was in vain, a cluster that was not there goes."""
+        self._machine = None if wanted is None else equipped(self.client, wanted, show)
         self._is_new = not self.containers()
         self.up(0, show, at_least=True)
         try:

@@ -41,7 +41,7 @@ class Container:
     called: str
     id: str
     image: str
-    reads: str  # the folder on the engine's machine that it can read, or ''
+    reads: str  # which folder on the engine's machine it can read, or ''
     state: str  # as the engine says: running, paused ...; of a running one starting, unhealthy, CUT_OFF or FOREIGN
 
     @property
@@ -51,7 +51,7 @@ class Container:
 
     def made_of(self, machine: Machine) -> bool:
         """Whether it has what the cluster is to be made of."""
-        return self.image == machine.image_id and self.reads == machine.reads
+        return self.image == machine.image_id and self.reads == machine.mark
 
     @property
     def replaceable(self) -> bool:
@@ -109,29 +109,31 @@ def bring_up(project: str, nodes: int, machine: Machine) -> None:
     deadline = UP_SECONDS + UP_SECONDS_A_NODE * nodes
     names = [node_name(index) for index in range(nodes + 1)]
     wait = ("--detach", "--wait", "--wait-timeout", str(deadline), "--remove-orphans")
+    as_it_is = ("--no-build", "--pull", "never")  # another image under that name would not be what was asked for
     env = {"PARLAB_IMAGE": machine.image}
     try:
-        compose(project, "up", *wait, *names, deadline=deadline + 10, env=env, more=more_nodes(nodes, machine.reads))
+        more = more_nodes(nodes, machine)
+        compose(project, "up", *wait, *as_it_is, *names, deadline=deadline + 10, env=env, more=more)
     except ParlabError as error:
         if any(words in str(error) for words in GONE):
             raise RunError("the cluster was taken down while it came up. Run it again.") from error
         raise
 
 
-def more_nodes(nodes: int, reads: str) -> str | None:
+def more_nodes(nodes: int, machine: Machine) -> str | None:
     """What is added to compose.yaml: more nodes than it has, and a folder that all can read. JSON is YAML."""
     base = {"file": "compose.yaml", "service": node_name(1)}
     services: dict[str, dict[str, Any]] = {
         node_name(index): {"extends": base, "hostname": node_name(index), "labels": {LABEL: str(index)}}
         for index in range(IN_FILE + 1, nodes + 1)
     }
-    if reads:
-        source = reads.replace("$", "$$")  # Compose would look for a variable
+    if machine.reads:
+        source, mark = (text.replace("$", "$$") for text in (machine.reads, machine.mark))  # of Compose's variables
         bind = {"type": "bind", "source": source, "target": INPUT, "read_only": True}
         for index in range(nodes + 1):
             service = services.setdefault(node_name(index), {})
             service["volumes"] = [bind | {"bind": {"create_host_path": False}}]
-            service["labels"] = service.get("labels", {}) | {READS: source}
+            service["labels"] = service.get("labels", {}) | {READS: mark}
     return json.dumps({"services": services}) if services else None
 
 

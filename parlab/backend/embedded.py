@@ -45,14 +45,12 @@ class Embedded:
         """Every run has ranks of its own: nobody needs to be kept out."""
         return leaves("its ranks end by themselves")
 
-    def ready(self, show: Show) -> AbstractContextManager[None]:
-        """Install what only runs in nodes, once: that stays."""
+    def ready(self, show: Show, wanted: Equipment | None = None) -> AbstractContextManager[None]:
+        """Install what only runs in nodes, once: that stays. So do packages that a program asks for."""
         ensure_installed("node", show)
-        return nullcontext()
-
-    def equip(self, wanted: Equipment, show: Show) -> None:
-        if wanted.packages is not None:
+        if wanted is not None and wanted.packages is not None:
             self._packages = installed_for_embedded(wanted.packages, show)
+        return nullcontext()
 
     def check_fits(self, spec: Spec) -> None:
         check_fits(spec, usable_cpus(), "this machine")

@@ -5,6 +5,7 @@ links there are, or whatever links the program has made.
 """
 
 import os
+import shutil
 import stat
 import sys
 import tarfile
@@ -23,6 +24,7 @@ LEFT_OUT = (".git", "__pycache__")  # folders: of no use there, and large
 MOST_BYTES, MOST_FILES = 512_000_000, 100_000  # of a copy
 LARGE = 1_000_000  # bytes of a file that is not copied, where the folder is too large for that
 NODE_USER = 1000  # the user of the nodes, and its group
+NOWHERE = ".parlab-nowhere"  # no folder has this name
 VENV = "pyvenv.cfg"  # marks a virtual environment, whose Python is this machine's
 
 
@@ -112,7 +114,7 @@ def _walk(folder: Path) -> Iterator[Path]:
 
 def _left_out(path: Path) -> bool:
     """Whether a folder does not go to the nodes; of one that cannot be looked into, its name tells."""
-    return path.name in LEFT_OUT or os.access(path / VENV, os.F_OK)
+    return path.name.lower() in LEFT_OUT or os.access(path / VENV, os.F_OK)
 
 
 def _real(path: Path) -> Path:
@@ -173,31 +175,57 @@ def _write(found: Contents, mounted: Collection[Path], packed: IO[bytes]) -> Non
 def unpack(data: IO[bytes], folder: Path) -> list[str]:
     """Write the files of an archive into a folder; why some were not, a line each.
 
-    What does not go to the nodes does not come back from there either: a program is not to change a user's `.git`.
+    What does not go to the nodes does not come back from there either: a program is not to change a user's `.git`. What
+    stands in a file's place is there until the new one is whole.
     """
-    complaints, root = [], folder.resolve()
-    with tarfile.open(fileobj=data) as archive:
-        for member in archive:
-            path = folder / member.name
-            try:
-                if not path.parent.resolve().is_relative_to(root):
-                    raise OSError("it leads out of the folder")
-                if stays(path, folder):
-                    raise OSError("it is of a .git, or of a virtual environment")
-                _make_room(path)
-                archive.extract(member, folder, filter="data")
-            except (OSError, tarfile.TarError) as error:
-                complaints.append(f"{member.name} was not brought back: {error}")
+    complaints = []
+    try:
+        with tarfile.open(fileobj=data) as archive:
+            for member in archive:
+                try:
+                    _see_where_it_leads(folder / member.name, folder)
+                    # Filtered as for an empty folder: a link of the user's in its place is replaced, not followed.
+                    _write_one(archive, tarfile.data_filter(member, str(folder / NOWHERE)), folder)
+                except (OSError, tarfile.FilterError) as error:
+                    complaints.append(f"{member.name} was not brought back: {error}")
+    except tarfile.TarError as error:
+        complaints.append(f"what follows was not brought back: the archive is damaged: {error}")
     return complaints
+
+
+def _see_where_it_leads(path: Path, folder: Path) -> None:
+    """Raise OSError for what is not to be written: a link of the user's leads elsewhere than a program's folder did."""
+    if not path.parent.resolve().is_relative_to(folder.resolve()):
+        raise OSError("it leads out of the folder")
+    if link := next((above for above in path.parents if above != folder and above.is_symlink()), None):
+        raise OSError(f"{link.relative_to(folder)} is a link here, and a folder there")
+    if stays(path, folder):
+        raise OSError("it is of a .git, or of a virtual environment")
+
+
+def _write_one(archive: tarfile.TarFile, member: tarfile.TarInfo, folder: Path) -> None:
+    """Write a member beside its place and then into it: a link, a pipe or a second name there is not written to."""
+    path = folder / member.name
+    if member.isdir():
+        path.mkdir(parents=True, exist_ok=True)
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".parlab-") as beside:
+        new = Path(beside) / "new"
+        if member.issym():
+            new.symlink_to(member.linkname)
+        else:
+            file = archive.extractfile(member)
+            if file is None:
+                raise OSError("it is no file")
+            with file, new.open("wb") as copy:
+                shutil.copyfileobj(file, copy)
+            new.chmod(member.mode or 0o644)
+            os.utime(new, (member.mtime, member.mtime))
+        new.replace(path)
 
 
 def stays(path: Path, folder: Path) -> bool:
     """Whether a path below a folder is of what does not go to the nodes."""
     parts = path.relative_to(folder).parts
     return any(_left_out(folder.joinpath(*parts[:count])) for count in range(1, len(parts) + 1))
-
-
-def _make_room(path: Path) -> None:
-    """Remove what stands in a file's place: to write to a link, a pipe or a second name would be to write elsewhere."""
-    if path.is_symlink() or (path.exists() and not path.is_dir()):
-        path.unlink()

@@ -21,6 +21,7 @@ IMAGE = "parlab"
 LABEL = "parlab.checkout"
 INPUTS_LABEL = "parlab.inputs"  # the digest of what it was built from: images that are built on it have it, too
 WITH_PACKAGES = "parlab-packages"
+OURS = re.compile(r"(parlab|parlab-packages):[0-9a-f]{16}")  # users' own images have other tags, and the same labels
 STEP = re.compile(r"^#\d+ \d+\.\d+ (.*)$", re.MULTILINE)  # what a step of a build has written
 BUILD_SECONDS = 3600  # some 70 MB of downloads, on bad Wi-Fi
 INPUTS = (  # keep with .dockerignore
@@ -118,6 +119,6 @@ def remove_replaced(client: DockerClient) -> None:
     """Remove the images that this checkout has made before the current one; those of others are theirs."""
     for image in client.images.list(IMAGE, filters={"label": f"{LABEL}={checkout()}"}):
         for tag in image.tags:
-            if tag != image_name():
+            if OURS.fullmatch(tag) and tag != image_name():
                 with suppress(APIError):  # a cluster still runs from it
                     client.images.remove(tag)

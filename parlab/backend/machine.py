@@ -1,6 +1,8 @@
 """What a cluster's containers are made from: an image, and a folder of the user's that they can read."""
 
+import re
 from dataclasses import dataclass
+from pathlib import Path
 
 from docker.client import DockerClient
 from docker.errors import ImageNotFound
@@ -12,14 +14,27 @@ from parlab.errors import UsageError
 from parlab.formatting import Show
 from parlab.host.places import COMMAND
 
+LOCAL = re.compile(r"http\+docker://localhost|unix:|http://127\.0\.0\.1")  # a socket, or a port, of this machine
+
 
 @dataclass(frozen=True)
 class Machine:
-    """`image` is a name and `image_id` what it stands for; `reads` is the folder on the engine's machine, or ''."""
+    """`image` is a name and `image_id` what it stands for; `reads` is the folder on the engine's machine, or ''.
+
+    A node holds the folder itself, whatever its path leads to later: `mark` tells one from another.
+    """
 
     image: str
     image_id: str
     reads: str = ""
+
+    @property
+    def mark(self) -> str:
+        """What the nodes' label says of the folder."""
+        if not self.reads:
+            return ""
+        found = Path(self.reads).stat()
+        return f"{found.st_dev}:{found.st_ino} {self.reads}"
 
 
 def plain(client: DockerClient) -> Machine:
@@ -34,7 +49,13 @@ def equipped(client: DockerClient, wanted: Equipment, show: Show) -> Machine:
     if wanted.packages is not None:
         image, image_id = with_packages(client, image, image_id, wanted.packages, show)
     folder = wanted.folder
-    return Machine(image, image_id, str(folder.resolve()) if folder and too_large_to_copy(folder) else "")
+    if folder is None or not too_large_to_copy(folder):
+        return Machine(image, image_id)
+    if not LOCAL.match(client.api.base_url):
+        raise UsageError(
+            f"{folder} is too large to be copied, and the engine is on another machine, which cannot read it here"
+        )
+    return Machine(image, image_id, str(folder.resolve()))
 
 
 def _others(client: DockerClient, name: str) -> Machine:

@@ -47,8 +47,7 @@ class Packages:
 def installed_for_embedded(packages: Packages, show: Show) -> Path:
     """A folder with these packages for this Python, kept in the user's cache. Raises UsageError, ParlabError."""
     made = CACHE / packages.key(f"{sys.version} {platform.machine()} {sys.prefix}")
-    if made.is_dir():
-        _keep_until_we_end(made)
+    if _kept_until_we_end(made):
         return made
     if find_spec("pip") is None:
         raise UsageError(
@@ -66,14 +65,15 @@ def installed_for_embedded(packages: Packages, show: Show) -> Path:
                 target.rename(made)
     except OSError as error:
         raise ParlabError(f"the packages of {packages.source} could not be kept in {CACHE}: {error}") from error
-    _keep_until_we_end(made)
+    _kept_until_we_end(made)
     return made
 
 
-def _keep_until_we_end(folder: Path) -> None:
-    """Lock it as one of its users, so that `prune` leaves it alone: the lock ends with this process."""
-    with suppress(OSError):  # removed at this moment, or a file system without locks
+def _kept_until_we_end(folder: Path) -> bool:
+    """Lock it as one of its users, so that `prune` leaves it alone until this process ends; whether it is there."""
+    with suppress(OSError):  # a file system without locks
         fcntl.flock(os.open(folder, os.O_RDONLY | os.O_CLOEXEC), fcntl.LOCK_SH)
+    return folder.is_dir()
 
 
 def _pip(*words: str, source: str) -> None:
@@ -92,7 +92,7 @@ def _pip(*words: str, source: str) -> None:
 def forget_embedded() -> list[str]:
     """Remove the packages that are kept for embedded programs and that none uses; a line for each."""
     removed = []
-    for folder in sorted(CACHE.iterdir()) if CACHE.is_dir() else ():
+    for folder in sorted(CACHE.glob("[!n]*")) if CACHE.is_dir() else ():  # new-... is being installed at this moment
         with suppress(OSError):
             lock = os.open(folder, os.O_RDONLY)
             try:

@@ -8,30 +8,33 @@ from docker.client import DockerClient
 from docker.errors import APIError
 from filelock import FileLock, Timeout
 
-from parlab.backend.image import IMAGE, LABEL, WITH_PACKAGES, checkout, image_name
+from parlab.backend.image import IMAGE, LABEL, OURS, WITH_PACKAGES, checkout, image_name
 from parlab.host.cluster_lock import lock_path
 
 PROJECT = "com.docker.compose.project"
+OF_A_CLUSTER = ("cluster", "work")  # compose.yaml's volumes, and its network
 CLUSTER = re.compile(r"parlab(-.+)?")  # the Compose project of a cluster
 
 
 def prune(client: DockerClient) -> list[str]:
     """Remove it, and name each thing removed. What a command uses meanwhile stays, and so does the current image."""
-    return [*_images(client), *_of_clusters(client)]
+    return [*unused_images(client), *_of_clusters(client)]
 
 
-def _images(client: DockerClient) -> Iterator[str]:
-    """Those with packages, and those of older versions, that no container is made from."""
+def unused_images(client: DockerClient) -> list[str]:
+    """Remove those with packages, and those of older versions, that no container is made from; name each."""
+    removed = []
     used = {container["ImageID"] for container in client.api.containers(all=True)}
     for repository in (WITH_PACKAGES, IMAGE):
         for image in client.images.list(repository, filters={"label": f"{LABEL}={checkout()}"}):
             if image.id in used:
                 continue
             for tag in image.tags:
-                if tag != image_name():
+                if OURS.fullmatch(tag) and tag != image_name():
                     with suppress(APIError):  # it is used since
                         client.images.remove(tag)
-                        yield f"image {tag}"
+                        removed.append(f"image {tag}")
+    return removed
 
 
 def _of_clusters(client: DockerClient) -> Iterator[str]:
@@ -41,7 +44,8 @@ def _of_clusters(client: DockerClient) -> Iterator[str]:
     networks = [("network", thing, thing.attrs.get("Labels") or {}) for thing in client.networks.list(filters=filters)]
     for kind, thing, labels in (*volumes, *networks):
         project = labels.get(PROJECT, "")
-        if not CLUSTER.fullmatch(project):
+        own = labels.get("com.docker.compose.volume" if kind == "volume" else "com.docker.compose.network")
+        if not CLUSTER.fullmatch(project) or own not in OF_A_CLUSTER or thing.name != f"{project}_{own}":
             continue
         with suppress(APIError, Timeout), FileLock(lock_path(project), timeout=0):  # it may be coming up at this moment
             thing.remove()

@@ -24,7 +24,7 @@ from parlab.terminal.tables import make_console
 
 LOOK_SECONDS = 0.2
 PIECE = 1 << 20  # bytes at once
-CLEAN_UP_SECONDS = 60.0  # to bring files back, and to clean the nodes: each step of it has a deadline of its own
+CLEAN_UP_SECONDS = 180.0  # to bring files back, and to clean the nodes: each step of it has a deadline of its own
 END_SECONDS = 5.0
 ENDING = (  # as Ctrl-C does: the second one gives the clean-up up
     (signal.SIGTERM, CLEAN_UP_SECONDS),

@@ -13,7 +13,7 @@ from parlab.errors import Interrupted, ParlabError, UsageError
 from parlab.host.background import Turn
 from parlab.host.places import COMMAND, RESULTS, shown
 from parlab.host.questions import ask, heard
-from parlab.host.signals import deferred
+from parlab.host.signals import deferred, was_put_off
 from parlab.results.junit import to_junit
 from parlab.results.record import Run
 from parlab.results.store import as_text, keep
@@ -78,7 +78,6 @@ def run_program(request: JobRequest, turn: Turn) -> None:
     try:
         backend = open_for(request, observer)
         turn.wait(backend.name, observer.say)
-        backend.equip(request.equipment, observer.say)
         with heard(request.cluster, tell_lines) as questions:
             for asked, number in product(request.asks, range(request.repeat)):
                 if number == 0 and request.sweep is not None:
@@ -88,6 +87,8 @@ def run_program(request: JobRequest, turn: Turn) -> None:
                     ran.append((asked, []))
                 ran[-1][1].append(outcome)
                 tell_lines("\n".join(outcome.said))
+                if was_put_off():
+                    break
                 if outcome.code:
                     break
     except (UsageError, Interrupted):

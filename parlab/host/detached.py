@@ -105,7 +105,8 @@ class Detached:
             code = int((self.folder / "end").read_text())
         except (OSError, ValueError):
             return Report(State.CANCELLED if cancelled else State.LOST)
-        state = State.DONE if code == 0 else State.CANCELLED if code == Interrupted.exit_code else State.FAILED
+        interrupted = cancelled and code == Interrupted.exit_code
+        state = State.DONE if code == 0 else State.CANCELLED if interrupted else State.FAILED
         ended = _time_of(self.folder / "end")
         return Report(state, code, None if ended is None else max(0.0, ended - since))
 

@@ -110,6 +110,11 @@ def deferred() -> Iterator[None]:
         signal.raise_signal(come[0])
 
 
+def was_put_off() -> bool:
+    """Whether a signal has come that the next block which is `deferred` will hear: nothing more is to be begun."""
+    return _Heard.put_off is not None
+
+
 @contextmanager
 def child(command: list[str], number: int, seconds: float, **options: Any) -> Iterator[subprocess.Popen[str]]:
     """Run a command (options as of Popen) for the length of the block.

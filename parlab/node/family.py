@@ -35,12 +35,18 @@ def become_subreaper() -> None:
         ctypes.CDLL(None, use_errno=True).prctl(SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
-def descendants(pid: int) -> list[int]:
-    """All processes below one, parents before children; on a system without /proc none is found."""
+def children_of_all() -> dict[int, list[int]]:
+    """The children of each process that has any; on a system without /proc none is found."""
     children: dict[int, list[int]] = {}
     for folder in Path("/proc").glob("[0-9]*"):
         if (facts := _stat(int(folder.name))) is not None:
             children.setdefault(int(facts[1]), []).append(int(folder.name))
+    return children
+
+
+def descendants(pid: int, children: Mapping[int, list[int]] | None = None) -> list[int]:
+    """All processes below one, parents before children; `children` where they are known already."""
+    children = children_of_all() if children is None else children
     found = list(children.get(pid, ()))
     for one in found:  # which grows meanwhile
         found += children.get(one, ())

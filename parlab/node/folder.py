@@ -9,10 +9,12 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 LEFT_OUT = "__pycache__"  # a folder that Python makes by itself
+COPY = ".parlab-copy"  # in parlab/node/hook/sitecustomize.py, too
 INPUT = "/input"  # where large files of the user's folder lie that are not copied: links lead there
 
 
@@ -40,8 +42,7 @@ def changed(folder: Path, note: Path) -> int:
     before = json.loads(note.read_text())
     facts = ((name, _facts(folder / name)) for name in _files(folder))
     names = [name for name, found in facts if found is not None and before.get(name) != found]
-    for name in names:
-        _copy_what_it_leads_to(folder / name)
+    names = [name for name in names if not name.endswith(COPY) and _has_its_own(folder / name)]
     argv = [
         "tar",
         "--create",
@@ -59,12 +60,22 @@ def changed(folder: Path, note: Path) -> int:
     return 0 if done.returncode == 1 else done.returncode
 
 
-def _copy_what_it_leads_to(path: Path) -> None:
-    """Put a file in the place of a link to INPUT: of a large file that was renamed. The user has no such place."""
-    if path.is_symlink() and str(path.readlink()).startswith(f"{INPUT}/") and path.is_file():
-        copy = path.with_name(f"{path.name}.parlab-copy")
-        shutil.copyfile(path, copy)
-        copy.replace(path)
+def _has_its_own(path: Path) -> bool:
+    """Put a file in the place of a link to INPUT, as of a large file that was renamed; whether that went well."""
+    try:
+        if path.is_symlink() and str(path.readlink()).startswith(f"{INPUT}/") and path.is_file():
+            number, copy = tempfile.mkstemp(COPY, dir=path.parent)
+            os.close(number)
+            try:
+                shutil.copyfile(path, copy)
+                shutil.copymode(path, copy)
+                Path(copy).replace(path)
+            finally:
+                Path(copy).unlink(missing_ok=True)
+    except OSError as error:
+        print(f"{path}: {error}", file=sys.stderr)
+        return False
+    return True
 
 
 def _files(folder: Path) -> Iterator[str]:

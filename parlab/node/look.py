@@ -17,7 +17,16 @@ from msgspec.structs import replace
 
 from parlab.model.job_events import Died, Looked, Stack
 from parlab.model.messages import to_line
-from parlab.node.family import Uses, command_of, death_in, descendants, knows_the_signal, stacks_in, unnoticed
+from parlab.node.family import (
+    Uses,
+    children_of_all,
+    command_of,
+    death_in,
+    descendants,
+    knows_the_signal,
+    stacks_in,
+    unnoticed,
+)
 from parlab.node.memory import out_of_memory
 from parlab.node.processes import TRACKER, processes
 from parlab.task.stacks import DEATHS, KILLS, LOOK, STACKS, memory_of
@@ -38,9 +47,10 @@ def families(run: str) -> dict[int, list[int]]:
                 if rank_of := RANK.search((folder / "environ").read_bytes()):
                     marked[int(folder.name)] = int(rank_of[1])
     found: dict[int, list[int]] = {}
+    children = children_of_all()
     for rank in sorted(set(marked.values())):
         pids = [pid for pid, of in marked.items() if of == rank]
-        below = {pid: descendants(pid) for pid in pids}  # those without our mark, too, and those that have ended
+        below = {pid: descendants(pid, children) for pid in pids}  # without our mark, or ended
         root = max(pids, key=lambda pid: len(below[pid]))
         family = dict.fromkeys([root, *below[root], *pids, *(one for pid in pids for one in below[pid])])
         found[rank] = [pid for pid in family if TRACKER.decode() not in command_of(pid)]

@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from parlab.backend.base import Backend
+from parlab.backend.base import Backend, Equipment
 from parlab.backend.engine import FAILURES, describe
 from parlab.backend.session import Session
 from parlab.errors import EXIT_CLOSED_PIPE, RunError
@@ -58,6 +58,7 @@ class Ask:
     out: Path
     seconds: float
     memory: int | None = None
+    equipment: Equipment | None = None
     limits: bool = True
     spin: bool = False
     tag: bool = False
@@ -85,7 +86,7 @@ class Outcome:
 
 def run_job(ask: Ask, backend: Backend, observer: Observer, questions: Questions, turn: Turn) -> Outcome:
     """Run a program; what it changed in its folder is brought back, whatever came of it. Raises ParlabError."""
-    with backend.hold(f"run {ask.job.name}", observer.say, turn.seconds), backend.ready(observer.say):
+    with backend.hold(f"run {ask.job.name}", observer.say, turn.seconds), backend.ready(observer.say, ask.equipment):
         session = backend.session()
         try:
             session.await_launcher(observer.say, turn.seconds)

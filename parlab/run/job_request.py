@@ -12,7 +12,6 @@ from pathlib import Path
 
 from parlab.backend.base import Equipment
 from parlab.backend.folder import stays
-from parlab.backend.packages import Packages
 from parlab.errors import UsageError
 from parlab.model.case import FUTURES, MPI, PYTHON
 from parlab.model.job import Job
@@ -47,13 +46,6 @@ class JobRequest:
     json: Path | None = None
     junit: Path | None = None
     quiet: bool = False
-    image: str | None = None
-    packages: Packages | None = None
-
-    @property
-    def equipment(self) -> Equipment:
-        """What nodes are to have for it."""
-        return Equipment(self.image, self.packages, self.asks[0].folder)
 
 
 def read_job(
@@ -114,13 +106,15 @@ def read_job(
             where if out is None else _folder_to_write(out),
             read_seconds("--timeout", timeout),
             None if memory is None else read_memory("--memory", memory),
+            Equipment(image, packages, where),
             limits=not no_limits,
             spin=spin,
             tag=tag,
         )
 
-    asks = tuple(map(ask, (None,) if swept is None else swept.values))
     program = None if module is not None else where / command[0]
+    packages = read_packages(requirements, program, embedded=backend == "embedded")
+    asks = tuple(map(ask, (None,) if swept is None else swept.values))
     request = JobRequest(
         asks,
         swept,
@@ -130,8 +124,6 @@ def read_job(
         read_output("--json", json),
         read_output("--junit", junit),
         quiet,
-        image,
-        read_packages(requirements, program, embedded=backend == "embedded"),
     )
     check_backend(request, backend)
     return request
@@ -176,7 +168,7 @@ def check_backend(request: JobRequest, backend: str | None) -> None:
         raise UsageError("--out is for a cluster: embedded, a program runs in the folder itself, and writes there")
     if ask.memory is not None:
         raise UsageError("--memory is for a cluster: embedded, a program has the memory of this machine")
-    if request.image is not None:
+    if ask.equipment is not None and ask.equipment.image is not None:
         raise UsageError("--image is for a cluster: embedded, a program has this machine's own system")
 
 

@@ -11,7 +11,7 @@ from docker.errors import ImageNotFound
 
 from parlab.backend.cluster import Cluster
 from parlab.backend.image import WITH_PACKAGES, image_name
-from parlab.backend.prune import prune
+from parlab.backend.prune import unused_images
 from tests.cluster.conftest import NAME
 from tests.own_programs import start
 
@@ -31,6 +31,11 @@ if rank == 1:
         file.write("all of it")
     os.rename("moved", "elsewhere")
 barrier()
+with open("together", "r+b") as file:
+    file.seek(rank)
+    file.write(b"%d" % rank)
+barrier()
+print(rank, open("together", "rb").read(2))
 print(rank, open("middle", "rb").read(6), open("replaced").read(), os.path.getsize("elsewhere"))
 for place in ("/input/middle", "/input/made"):
     try:
@@ -63,7 +68,7 @@ def test_a_folder_too_large_to_copy_is_read_in_place_and_stays_as_it_was_but_for
 ) -> None:
     cluster.up(2, print, at_least=True)
     make(folder / "größe $HOME.bin", b"last", LARGE)
-    for name in ("middle", "replaced", "moved"):
+    for name in ("middle", "replaced", "moved", "together"):
         make(folder / name, b"end")
     (folder / "own.py").write_text(IN_PLACE)
     before = (folder / "größe $HOME.bin").stat()
@@ -78,6 +83,7 @@ def test_a_folder_too_large_to_copy_is_read_in_place_and_stays_as_it_was_but_for
             f"{rank} True b'last'",
             f"{rank} b'new\\x00\\x00\\x00' all of it 2000000",
             f"{rank} refused True",
+            f"{rank} b'01'",
         )
     }
     assert (folder / "größe $HOME.bin").stat().st_mtime_ns == before.st_mtime_ns
@@ -87,7 +93,7 @@ def test_a_folder_too_large_to_copy_is_read_in_place_and_stays_as_it_was_but_for
     assert (folder / "elsewhere").stat().st_size == (folder / "moved").stat().st_size == 2_000_000
     assert not (folder / "elsewhere").is_symlink()
     assert {path.name for path in folder.iterdir()} == {
-        *("größe $HOME.bin", "middle", "replaced", "moved", "elsewhere", "own.py")
+        *("größe $HOME.bin", "middle", "replaced", "moved", "elsewhere", "together", "own.py")
     }
     nodes = [node.id for node in cluster.containers()]
     again = start(folder, *words)
@@ -193,9 +199,9 @@ def test_packages_are_installed_once_and_the_old_ones_are_pruned(cluster: Cluste
     (image,) = {node.image for node in cluster.containers()}
     tags = cluster.client.images.get(image).tags
     assert [tag.split(":")[0] for tag in tags] == [WITH_PACKAGES]
-    assert f"image {tags[0]}" not in prune(cluster.client), "a cluster is made of it"
+    assert f"image {tags[0]}" not in unused_images(cluster.client), "a cluster is made of it"
     cluster.up(1, print)
-    assert f"image {tags[0]}" in prune(cluster.client)
+    assert f"image {tags[0]}" in unused_images(cluster.client)
 
 
 def test_packages_that_do_not_exist_are_pips_to_tell_and_nothing_has_changed(four: Cluster, tmp_path: Path) -> None:

@@ -224,7 +224,7 @@ def test_a_running_program_is_asked_from_its_terminal_and_from_another_one(progr
     assert process.returncode == 130
     asked = subprocess.run(why, env=env, capture_output=True, text=True, timeout=60, check=False)
     assert asked.returncode == 2
-    assert asked.stderr.startswith("usage: no program runs on cluster default")
+    assert asked.stderr.startswith("usage: no program or lab runs on cluster default")
 
 
 def test_a_sweep_runs_at_each_size_and_is_one_record(program: Write, tmp_path: Path) -> None:

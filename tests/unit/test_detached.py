@@ -69,7 +69,7 @@ def test_a_job_waits_until_it_has_its_cluster(living: Start) -> None:
 
 
 @pytest.mark.parametrize(
-    ("code", "said"), [(0, "done"), (3, "failed (3)"), (124, "failed (124)"), (130, "cancelled"), (None, "lost")]
+    ("code", "said"), [(0, "done"), (3, "failed (3)"), (124, "failed (124)"), (130, "failed (130)"), (None, "lost")]
 )
 def test_a_job_whose_process_has_gone_is_what_its_exit_code_says(code: int | None, said: str) -> None:
     job = over(code)

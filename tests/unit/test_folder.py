@@ -202,3 +202,45 @@ def test_links_in_a_circle_go_along_and_absolute_ones_lead_to_the_same_file_ther
     assert str((there / "deep/link").readlink()) == "../file"
     assert (there / "deep/link").read_text() == "x"
     assert str((there / "circle").readlink()) == "elcric"
+
+
+def test_what_stands_in_a_files_place_is_there_until_the_new_one_is_whole(tmp_path: Path) -> None:
+    whole = archive_of(("first", b"new", ""), ("data", b"y" * 100_000, "")).getvalue()
+    (tmp_path / "first").write_text("old")
+    (tmp_path / "data").write_text("the user's")
+    (line,) = unpack(io.BytesIO(whole[:50_000]), tmp_path)
+    assert "not brought back" in line
+    assert (tmp_path / "first").read_text() == "new"
+    assert (tmp_path / "data").read_text() == "the user's"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["data", "first"]
+
+
+@pytest.mark.parametrize("kind", ["link away", "link to the root", "pipe"])
+def test_what_cannot_come_back_does_not_take_the_users_file_with_it(tmp_path: Path, kind: str) -> None:
+    (tmp_path / "data").write_text("the user's")
+    packed = archive_of(("data", None, "../../x" if kind == "link away" else "/x"))
+    if kind == "pipe":
+        packed = io.BytesIO()
+        with tarfile.open(fileobj=packed, mode="w") as archive:
+            member = tarfile.TarInfo("data")
+            member.type = tarfile.FIFOTYPE
+            archive.addfile(member)
+        packed.seek(0)
+    (line,) = unpack(packed, tmp_path)
+    assert line.startswith("data was not brought back")
+    assert (tmp_path / "data").read_text() == "the user's"
+
+
+def test_a_link_of_the_users_is_not_written_through_though_it_leads_to_the_folder(tmp_path: Path) -> None:
+    for name in ("v1", ".git"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "v1/x").write_text("the user's")
+    (tmp_path / "data").symlink_to("v1")
+    (tmp_path / "g").symlink_to(".git")
+    complaints = unpack(archive_of(("data/x", b"new", ""), ("g/hook", b"new", "")), tmp_path)
+    assert complaints == [
+        "data/x was not brought back: data is a link here, and a folder there",
+        "g/hook was not brought back: g is a link here, and a folder there",
+    ]
+    assert (tmp_path / "v1/x").read_text() == "the user's"
+    assert not (tmp_path / ".git/hook").exists()

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 LOOK = 62 if sys.platform == "linux" else 31  # a real-time signal, which no program is known to use; or SIGUSR2
 HIGH = 200  # descriptors from here on are none that a program closes or counts on
+COPY = ".parlab-copy"  # how the name of a copy in the making ends: in parlab/node/folder.py, too
 RANK = ("PMIX_", "PRTE_", "OMPI_COMM_")
 
 
@@ -142,23 +143,43 @@ def _copy_before_writing(place: str) -> None:
         if event != "open":
             return
         path, _, flags = arguments
-        if flags & (os.O_WRONLY | os.O_RDWR) and isinstance(path, str | bytes) and os.path.islink(path):
+        if flags & (os.O_WRONLY | os.O_RDWR) and not flags & os.O_EXCL and isinstance(path, str | bytes):
             name = os.fsdecode(path)
-            if os.readlink(name).startswith(place + "/"):
-                copy(name, keep=not flags & os.O_TRUNC)
+            while os.path.islink(name):
+                if leads_there(name):
+                    copy(name, keep=not flags & os.O_TRUNC)
+                    return
+                name = os.path.join(os.path.dirname(name), os.readlink(name))
+
+    def leads_there(name: str) -> bool:
+        return os.path.islink(name) and os.readlink(name).startswith(place + "/")
 
     def copy(name: str, keep: bool) -> None:
-        from shutil import copyfile
+        import fcntl
+        from shutil import copyfile, copymode
+        from tempfile import mkstemp
 
-        new = f"{name}.{os.getpid()}.parlab-copy"
         try:
-            if keep:
-                copyfile(name, new)
-            else:
-                os.close(os.open(new, os.O_WRONLY | os.O_CREAT, 0o644))
-            os.replace(new, name)
+            folder = os.open(os.path.dirname(name) or ".", os.O_RDONLY)
+        except OSError:
+            return
+        new = None
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX)  # ranks may open one file at once: all are to write to the same copy
+            if leads_there(name):
+                file, new = mkstemp(COPY, dir=os.path.dirname(name) or ".")
+                os.close(file)
+                if keep:
+                    copyfile(name, new)
+                copymode(name, new)
+                os.chmod(new, os.stat(new).st_mode | 0o600)
+                os.replace(new, name)
+                new = None
         except OSError:  # the program's own attempt tells what is wrong
-            pass
+            if new is not None:
+                os.unlink(new)
+        finally:
+            os.close(folder)
 
     sys.addaudithook(hook)
 
