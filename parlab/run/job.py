@@ -28,6 +28,7 @@ from parlab.run.job_talk import JobTalk
 from parlab.run.limits import Limits
 from parlab.run.mpiexec import OPEN_MPI, mpiexec, scale
 from parlab.run.observer import Observer
+from parlab.run.tasks import Tasks, join
 from parlab.run.why import deaths, explain, first_to_fail, how, named
 
 EXIT_TIMEOUT, EXIT_OURS = 124, 125  # as timeout(1) and docker-run(1) have them
@@ -46,7 +47,8 @@ READER_SECONDS = 120.0  # for whoever reads our output to take some of it, once 
 class Ask:
     """What is asked of a run of a program. `seconds` is its deadline, `out` where its files go.
 
-    `memory` is what each node is to have, in bytes; `spin` leaves ranks that wait in MPI to wait as Open MPI has it.
+    `memory` is what each node is to have, in bytes; `spin` leaves ranks that wait in MPI to wait as Open MPI has it;
+    `trace` has the tasks of its pools logged.
     """
 
     job: Job
@@ -58,6 +60,7 @@ class Ask:
     limits: bool = True
     spin: bool = False
     tag: bool = False
+    trace: bool = False
 
 
 @dataclass
@@ -72,6 +75,7 @@ class Outcome:
     nodes: dict[int, str] = field(default_factory=dict)
     startup_s: float = 0.0
     wall_s: float = 0.0
+    tasks: Tasks | None = None  # of a program that was traced
 
     def lose(self, said: list[str]) -> None:
         """Tell what of the program's work is lost: then it has not gone well, even where the program says so."""
@@ -166,6 +170,8 @@ class _Run:
         outcome.startup_s, outcome.wall_s = started - began, time.monotonic() - started
         outcome.ended = sorted(self._talk.ended.values(), key=lambda end: end.rank)
         outcome.limits, outcome.nodes = self._limits, self._talk.collected.node_of
+        if self._ask.trace:
+            outcome.tasks = join(self._talk.logs, outcome.nodes)
         for end in outcome.ended:
             if end.left and not end.stopped:
                 left = ", ".join(sorted(set(end.left)))
@@ -182,6 +188,8 @@ class _Run:
         }
         if self._waits():
             own["PARLAB_WAITS"] = "1"
+        if ask.trace:
+            own["PARLAB_TRACE"] = "1"
         env = {**OPEN_MPI, **scale(ask.spec, case), **placement.env, **own}
         when = PYTHON if ask.job.launch == PYTHON else "mpi4py.MPI"
         rank = ("-m", "parlab.node.supervisor", when, *ask.job.command)

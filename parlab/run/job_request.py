@@ -69,6 +69,7 @@ def read_job(
     no_limits: bool,
     spin: bool,
     tag: bool,
+    trace: bool,
     image: str | None,
     requirements: str | None,
     cluster: str,
@@ -88,6 +89,8 @@ def read_job(
     command = ("-m", module, *words) if module is not None else _program(words, where)
     variables = dict(map(_variable, env))
     swept = read_sweep(sweep, weak, command)
+    if swept is not None and trace:
+        raise UsageError("--trace shows the tasks of one size: run it without --sweep")
     asked = {"nodes": nodes, "cores": cores, "ranks": ranks}
     if swept is not None and asked[swept.key] not in (None, *DEFAULTS[swept.key]):
         raise UsageError(f"--{swept.key} and --sweep {swept.key}=... are two answers: give one of them")
@@ -109,6 +112,7 @@ def read_job(
             limits=not no_limits,
             spin=spin,
             tag=tag,
+            trace=trace,
         )
 
     asks = tuple(map(ask, (None,) if swept is None else swept.values))
