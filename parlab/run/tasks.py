@@ -62,7 +62,8 @@ def join(logs: Mapping[int, bytes], nodes: Mapping[int, str]) -> Tasks:
     done.sort(key=itemgetter(0))
     if len(done) > MOST_TASKS:
         notes.append(f"of {len(done)} tasks the first {MOST_TASKS} are shown")
-    left = stamps[SUBMITTED].keys() - {key for _, key, _, _ in done}
+    whole = all(len(log) <= MOST_BYTES for log in logs.values())
+    left = stamps[SUBMITTED].keys() - {key for _, key, _, _ in done} if whole else ()
     spans = []
     for started, key, rank, told in done[:MOST_TASKS]:
         submitted, received = stamps[SUBMITTED].get(key, started), stamps[RECEIVED].get(key, told.finished)

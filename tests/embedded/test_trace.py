@@ -240,3 +240,34 @@ def test_the_tasks_of_ranks_are_joined_with_who_handed_them_out(workers: int, tm
     assert [span["outcome"] for span in spans].count("ValueError") == 2
     assert all(span["submitted"] < span["started"] < span["finished"] < span["received"] for span in spans)
     assert len({span["submitted"] for span in spans}) == 12 + 2 + 4 + 2
+
+
+COMM = """
+import inspect, traceback
+from mpi4py import MPI
+from mpi4py.futures import MPICommExecutor
+def rank(n): return MPI.COMM_WORLD.rank
+def depth(n): return len(inspect.stack())
+def fail(n): raise ValueError(n)
+class Unreadable:
+    def __reduce__(self): return fail, (7,)
+for root, pkl5 in ((0, False), (1, False), (0, True)):
+    with MPICommExecutor(MPI.COMM_WORLD, root=root, use_pkl5=pkl5) as executor:
+        if executor is not None:
+            print(set(executor.map(rank, range(40))) <= {0, 1, 2}, set(executor.map(depth, range(3))))
+            print(repr(executor.submit(rank, Unreadable()).exception()))
+            print(set(executor.map(rank, range(40), chunksize=2)) <= {0, 1, 2}, flush=True)
+            try:
+                executor.submit(fail, 3).result()
+            except ValueError:
+                print(traceback.format_exc().partition("### Worker")[0])
+"""
+
+
+def test_an_executor_over_any_communicator_shows_the_same(tmp_path: Path) -> None:
+    said = [run(tmp_path, *more, "--mpi", "--ranks", "3", "own.py", code=COMM) for more in ((), ("--trace",))]
+    assert said[0].stdout == said[1].stdout, said[1].stderr.decode()
+    spans = json.loads((tmp_path / "record.json").read_text())["cases"][1]["repeats"][0]["spans"]
+    assert len(spans) == 3 * (40 + 3 + 40 + 1)  # the one that cannot be read is none
+    assert [span["outcome"] for span in spans].count("ValueError") == 3
+    assert all(span["submitted"] < span["started"] < span["finished"] < span["received"] for span in spans)

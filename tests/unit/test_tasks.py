@@ -98,9 +98,12 @@ def test_where_there_is_no_room_nothing_is_logged(tmp_path: Path, monkeypatch: p
 def test_too_many_are_told_of_and_each_note_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tasks, "MOST_TASKS", 2)
     note = TEXT.pack(NOTE, POOL, b"its tasks are not shown").ljust(PAGE, b"\0")
-    log = note + done(3.0, number=1) + note + done(2.0, number=2) + done(1.0, number=3)
+    log = (
+        piece(SUBMITTED, 0.5, number=9) + note + done(3.0, number=1) + note + done(2.0, number=2) + done(1.0, number=3)
+    )
     found = join({1: log, 2: note + bytes(MOST_BYTES)}, NODES)
     assert [span.started for span in found.spans] == [1, 2]
+    assert found.left == 0, "of what was done after the log was full nobody has told"
     assert found.notes == (
         "multiprocessing.pool: its tasks are not shown",
         "rank 2 has done more tasks than the trace holds: the first are shown",
