@@ -1,6 +1,7 @@
 """Programs after public bug reports, and what is right for each run: tests/cases/cases.toml says how to read it."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from tests.conftest import PATIENCE, ROOT
 CASES = ROOT / "tests" / "cases"
 OWN_SECONDS = 30  # of a program's own time, where the file does not say: generous
 DEADLINE = 15
+HANDS_OUT = re.compile("Pool|Executor|loky|Parallel")
 LONG = ("out_of_memory", "large_messages", "loky_in_ranks", "progress_bar")
 
 
@@ -25,6 +27,11 @@ def all_cases() -> list[Any]:
     return [
         pytest.param(case, id="-".join([case["name"], *case.get("args", ())]), marks=_marks(case)) for case in found
     ]
+
+
+def pooled_cases() -> list[Any]:
+    """Those whose programs hand out tasks."""
+    return [param for param in all_cases() if HANDS_OUT.search((CASES / f"{param.values[0]['name']}.py").read_text())]
 
 
 def _marks(case: dict[str, Any]) -> list[pytest.MarkDecorator]:

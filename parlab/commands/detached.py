@@ -16,7 +16,7 @@ from parlab.host import background
 from parlab.host.detached import About, Detached, State, all_jobs, find
 from parlab.host.environment import ensure_installed
 from parlab.host.places import COMMAND, OWN_VENV
-from parlab.run.job import EXIT_OURS
+from parlab.run.asked import EXIT_OURS
 from parlab.run.job_request import JobRequest
 from parlab.terminal.jobs import list_of_jobs
 from parlab.terminal.live import Silence

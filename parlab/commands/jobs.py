@@ -1,5 +1,6 @@
 """Programs of the user's own: `run`."""
 
+import os
 import sys
 from datetime import datetime
 from itertools import product
@@ -17,14 +18,17 @@ from parlab.host.signals import deferred, was_put_off
 from parlab.results.junit import to_junit
 from parlab.results.record import Run
 from parlab.results.store import as_text, keep
-from parlab.run.job import EXIT_OURS, Ask, Outcome, run_job
+from parlab.run.asked import EXIT_OURS, Ask, Outcome
+from parlab.run.job import run_job
 from parlab.run.job_record import record
 from parlab.run.job_request import JobRequest, check_backend
 from parlab.run.observer import Observer
-from parlab.terminal.job import in_a_table, in_six_lines, size_of
+from parlab.terminal.job import in_a_table, in_six_lines, of_tasks, size_of
 from parlab.terminal.live import Silence
+from parlab.terminal.tables import WIDTH
 
 OWN = "run"  # the task behind whose options a program stands, with arguments that are its own
+OURS = "parlab: "  # before each line of ours
 WORDS = "program_words"  # the name of these, in invoke's configuration
 
 
@@ -38,7 +42,7 @@ class Told(Silence):
 
 def tell(text: str) -> None:
     """Print a line of ours on standard error."""
-    print(f"parlab: {text}", file=sys.stderr, flush=True)
+    print(f"{OURS}{text}", file=sys.stderr, flush=True)
 
 
 def tell_lines(text: str) -> None:
@@ -109,6 +113,10 @@ def run_program(request: JobRequest, turn: Turn) -> None:
         told = in_six_lines(run, ran[-1][1]) if request.sweep is None else in_a_table(run, ran, request.sweep)
         for line in () if request.quiet else told:
             tell(line)
+        if request.asks[0].trace and not request.quiet:
+            width, plain = _screen()
+            for line in of_tasks(run, ran[-1][1], width, plain=plain):
+                tell(line)
         unwritten = _keep(run, request)
     if failure:
         _exit_as_ours(failure)
@@ -117,6 +125,12 @@ def run_program(request: JobRequest, turn: Turn) -> None:
         sys.exit(outcome.code)
     if unwritten:
         sys.exit(EXIT_OURS)
+
+
+def _screen() -> tuple[int, bool]:
+    """How wide a line of ours on standard error may be, and whether that takes ASCII alone."""
+    width = os.get_terminal_size(sys.stderr.fileno()).columns if sys.stderr.isatty() else WIDTH
+    return width - len(OURS), "utf" not in (sys.stderr.encoding or "").lower()
 
 
 def _keep(run: Run, request: JobRequest) -> list[str]:

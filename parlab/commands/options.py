@@ -40,6 +40,7 @@ PROGRAM = {
     "no-limits": "without the nodes' limits",
     "spin": "ranks that wait in MPI use the CPU, as Open MPI has it",
     "tag": "write node and rank before each line",
+    "trace": "show the tasks of its pools and executors, who did each and when",
     "image": "image to make nodes of, built on parlab's own",
     "requirements": "requirements file of packages that it needs; kept in an image of their own",
     "backend": RUN["backend"],

@@ -91,6 +91,12 @@ class Looked(RankEvent, tag="looked", frozen=True):
     goodbye: bool = False
 
 
+class Logged(RankEvent, tag="logged", frozen=True):
+    """A piece of the log that the processes of a rank have written of their tasks; the host makes sense of it."""
+
+    data: bytes
+
+
 class Ended(RankEvent, tag="ended", frozen=True):
     """A program's rank has ended, and all that it wrote was told; `code` below 0 is a signal.
 

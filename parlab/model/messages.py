@@ -20,7 +20,7 @@ from parlab.model.case import Demand
 from parlab.model.clocks import Exchange
 from parlab.model.declaration import Declaration
 from parlab.model.event import Command, Event, RankEvent
-from parlab.model.job_events import Ended, Looked, Paused, Took, Wrote
+from parlab.model.job_events import Ended, Logged, Looked, Paused, Took, Wrote
 from parlab.model.reading import RawReading
 from parlab.model.span import Span
 
@@ -216,7 +216,7 @@ class Read(msgspec.Struct, frozen=True):
 
 
 AnyCommand = Launch | Say | Feed | Probe | Look | CompareClocks | Ask
-OfPrograms = Wrote | Paused | Took | Looked | Ended
+OfPrograms = Wrote | Paused | Took | Looked | Logged | Ended
 FromRank = Hello | Plan | Ready | Checked | Burned | Sampled | Spans | Done | Failed | OfPrograms
 AnyEvent = Waiting | Listening | Output | Exit | Probed | AllLooked | ClocksRead | Answered | FromRank
 

@@ -25,12 +25,13 @@ from pathlib import Path
 
 from parlab.model import messages
 from parlab.model.case import PYTHON
-from parlab.model.job_events import Ended, Looked
+from parlab.model.job_events import Ended, Logged, Looked
 from parlab.model.messages import Hello, Ready
 from parlab.node import hook
 from parlab.node.control import Control, control
 from parlab.node.family import become_subreaper, descendants, died, end_all, look_at
 from parlab.node.feeder import Feeder
+from parlab.node.hook.parlab_log import FILE
 from parlab.node.hook.sitecustomize import RANK
 from parlab.node.kernel import boot_id
 from parlab.node.memory import oom_kills, out_of_memory, shared_memory_is_full
@@ -39,6 +40,7 @@ from parlab.node.passing import Passing
 from parlab.node.rank import end_leftovers
 
 LOOKING_SECONDS = 1.0
+LOGGED = 256 << 10  # bytes of a log in one message
 WAITING = Path(sys.prefix) / "lib" / "libparlab-waiting.so"  # docker/waiting.c
 OPEN_SECONDS = 2.0  # for output that something keeps open which cannot be ended
 GRACE_SECONDS = 1.0  # between SIGTERM and SIGKILL
@@ -107,6 +109,7 @@ class Supervisor:
         left = end_all(os.getpid())
         while output.is_alive() and time.monotonic() < passing.silent_since + OPEN_SECONDS:
             output.join(0.1)
+        self._send_log()
         of_children = resource.getrusage(resource.RUSAGE_CHILDREN)
         self._line.send(
             Ended(
@@ -125,6 +128,12 @@ class Supervisor:
             )
         )
         shutil.rmtree(self._stacks, ignore_errors=True)
+
+    def _send_log(self) -> None:
+        """Send what its processes have logged of their tasks, if they did."""
+        with suppress(FileNotFoundError), (self._stacks / FILE).open("rb") as file:
+            while data := file.read(LOGGED):
+                self._line.send(Logged(self._line.rank, data))
 
     def _await_rank(self) -> None:
         """Wait until it has ended; its number stays its own until it is waited for, as orphans are meanwhile."""

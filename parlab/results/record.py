@@ -241,7 +241,8 @@ class MeasuredCase:
 
     def without_task(self, spans: Sequence[Span] | None = None) -> dict[str, int]:
         """How many workers of each node left none of these spans, or none in the median repeat."""
-        return self.workforce.without_task(self.median_repeat.spans if spans is None else spans, self.nodes)
+        found = self.median_repeat.spans if spans is None else spans
+        return self.workforce.without_task(found, self.nodes) if self.tasks else {}  # else nobody was asked for
 
     def most_unexplained(self) -> tuple[str, float]:
         """The worker of the median repeat whose time is explained least: its node, and the share."""

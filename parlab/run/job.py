@@ -8,10 +8,8 @@ import json
 import secrets
 import time
 from contextlib import suppress
-from dataclasses import dataclass, field
-from pathlib import Path
 
-from parlab.backend.base import Backend, Equipment
+from parlab.backend.base import Backend
 from parlab.backend.engine import FAILURES, describe
 from parlab.backend.session import Session
 from parlab.errors import EXIT_CLOSED_PIPE, RunError
@@ -20,19 +18,18 @@ from parlab.host.background import Turn
 from parlab.host.questions import Questions
 from parlab.host.signals import undisturbed
 from parlab.model.case import PYTHON
-from parlab.model.job import Job
 from parlab.model.job_events import Ended, Looked
 from parlab.model.messages import END, LOOK, START, STOP, Hello, Launch, Ready
-from parlab.model.spec import Spec
 from parlab.run import streams
+from parlab.run.asked import EXIT_OURS, EXIT_TIMEOUT, Ask, Outcome
 from parlab.run.job_talk import JobTalk
 from parlab.run.limits import Limits
 from parlab.run.mpiexec import OPEN_MPI, mpiexec, scale
 from parlab.run.observer import Observer
+from parlab.run.tasks import join
 from parlab.run.why import deaths, explain, first_to_fail, how, named
 from parlab.run.window import Window
 
-EXIT_TIMEOUT, EXIT_OURS = 124, 125  # as timeout(1) and docker-run(1) have them
 HELLO_SECONDS, HELLO_SECONDS_A_NODE = 20.0, 1.0
 READY_SECONDS = 10.0  # a program that starts MPI later goes on without waiting for the others
 MUCH_FREE_SECONDS = 2.0  # to import mpi4py; without limits
@@ -43,45 +40,6 @@ STOP_SECONDS = 5.0
 END_SECONDS = 3.0
 LOOK_UP_SECONDS = 0.5  # from what ranks say, to whether anybody reads it
 READER_SECONDS = 120.0  # for whoever reads our output to take some of it, once the program has ended
-
-
-@dataclass(frozen=True)
-class Ask:
-    """What is asked of a run of a program. `seconds` is its deadline, `out` where its files go.
-
-    `memory` is what each node is to have, in bytes; `spin` leaves ranks that wait in MPI to wait as Open MPI has it.
-    """
-
-    job: Job
-    spec: Spec
-    folder: Path
-    out: Path
-    seconds: float
-    memory: int | None = None
-    equipment: Equipment | None = None
-    limits: bool = True
-    spin: bool = False
-    tag: bool = False
-
-
-@dataclass
-class Outcome:
-    """What came of it: the exit code, whose it is, what there is to say, and what was measured."""
-
-    code: int
-    whose: str
-    said: list[str] = field(default_factory=list)
-    ended: list[Ended] = field(default_factory=list)
-    limits: Limits | None = None
-    nodes: dict[int, str] = field(default_factory=dict)
-    startup_s: float = 0.0
-    wall_s: float = 0.0
-
-    def lose(self, said: list[str]) -> None:
-        """Tell what of the program's work is lost: then it has not gone well, even where the program says so."""
-        self.said += said
-        if self.code == 0:
-            self.code, self.whose = EXIT_OURS, "parlab's: the program itself ended well"
 
 
 def run_job(ask: Ask, backend: Backend, observer: Observer, questions: Questions, turn: Turn) -> Outcome:
@@ -179,6 +137,8 @@ class _Run:
             late = "some rank imported mpi4py late, or not at all"
             outcome.said.append(f"there were no limits in its first {seconds(free_s)}: {late}")
         outcome.limits, outcome.nodes = self._limits, self._talk.collected.node_of
+        if self._ask.trace:
+            outcome.tasks = join(self._talk.logs, outcome.nodes)
         for end in outcome.ended:
             if end.left and not end.stopped:
                 left = ", ".join(sorted(set(end.left)))
@@ -196,6 +156,8 @@ class _Run:
         }
         if self._waits():
             own["PARLAB_WAITS"] = "1"
+        if ask.trace:
+            own["PARLAB_TRACE"] = "1"
         env = {**OPEN_MPI, **scale(ask.spec, case), **placement.env, **own}
         when = PYTHON if ask.job.launch == PYTHON else "mpi4py.MPI"
         rank = ("-m", "parlab.node.supervisor", when, *ask.job.command)

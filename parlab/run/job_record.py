@@ -1,4 +1,7 @@
-"""The record of a program's run: a Run with a case for each size, in which each rank's life is one task."""
+"""The record of a program's run: a Run with a case for each size, in which each rank's life is one task.
+
+Of a program that was traced another case has the tasks of its pools and executors.
+"""
 
 import secrets
 from collections.abc import Sequence
@@ -12,11 +15,11 @@ from parlab.judge.verdict import judge
 from parlab.model.case import PYTHON, RIGHT, Demand
 from parlab.model.job_events import Ended
 from parlab.model.span import OK, Span
-from parlab.model.workers import Workforce
+from parlab.model.workers import Workforce, first_submission, most_at_once
 from parlab.results.record import Answer, Finding, MeasuredCase, Repeat, Run, Verdict
 from parlab.results.store import in_id
+from parlab.run.asked import Ask, Outcome
 from parlab.run.invocation import git_state
-from parlab.run.job import Ask, Outcome
 from parlab.run.sweep import Sweep
 
 
@@ -27,6 +30,7 @@ def record(ran: Sequence[tuple[Ask, Sequence[Outcome]]], sweep: Sweep | None, ba
     if sweep is not None and sweep.weak is None and cases[0].completed:
         alone_s = cases[0].measured_s * cases[0].workers  # as if the smallest size lost nothing
         cases = [replace(case, serial_s=alone_s) for case in cases]
+    tasks = [_tasks_case(asked, outcomes, case) for (asked, outcomes), case in zip(ran, cases, strict=True)]
     environment: dict[str, Any] = {**backend.environment(), "git": git_state()}
     name = in_id(PurePath(ask.job.name).name)
     return Run(
@@ -35,7 +39,7 @@ def record(ran: Sequence[tuple[Ask, Sequence[Outcome]]], sweep: Sweep | None, ba
         lab=ask.job.name,
         backend=backend.name,
         spec=max((asked.spec for asked, _ in ran), key=lambda spec: spec.virtual_cores),
-        cases=tuple(cases),
+        cases=(*cases, *(case for case in tasks if case is not None)),
         verdict=_of_a_program(judge((), cases, environment, tuple), ask, backend),
         environment=environment,
         command=("python", *ask.job.command),
@@ -81,6 +85,42 @@ def _case(ask: Ask, outcomes: Sequence[Outcome], sweep: Sweep | None, backend: B
         repeats=tuple(map(_repeat, outcomes)),
         launch=ask.job.launch,
         nodes=names,
+    )
+
+
+def _tasks_case(ask: Ask, outcomes: Sequence[Outcome], ranks: MeasuredCase) -> MeasuredCase | None:
+    """The tasks that the program itself has handed out; None where there were none, or nobody asked.
+
+    Nothing is known of what they ask for, nor of who was to do them: those count who did. What came of the program is
+    told by the case of its ranks, and so are the limits; the readings stand here, too, to be drawn below the tasks.
+    """
+    repeats = [
+        _tasks_repeat(outcome.tasks.spans, outcome.ended, repeat)
+        for repeat, outcome in zip(ranks.repeats, outcomes, strict=True)
+        if outcome.tasks is not None and outcome.tasks.spans
+    ]
+    if not repeats:
+        return None
+    workers = max(most_at_once(repeat.spans) for repeat in repeats)
+    nodes = max(len(repeat.by_node) for repeat in repeats)
+    return replace(
+        ranks,
+        name=f"{ask.job.name}: tasks",
+        tasks=(),
+        workforce=Workforce(workers, nodes, ask.spec.cores),
+        serial_s=None,
+        repeats=tuple(repeats),
+    )
+
+
+def _tasks_repeat(spans: tuple[Span, ...], ended: Sequence[Ended], ranks: Repeat) -> Repeat:
+    """One run's tasks; start-up and shut-down are what the program did before the first and after the last."""
+    first, last = first_submission(spans), max(span.received for span in spans)
+    return Repeat(
+        spans=spans,
+        startup_s=max(0.0, first - min((end.began for end in ended), default=first)),
+        shutdown_s=max(0.0, max((end.at for end in ended), default=last) - last),
+        nodes=ranks.nodes,
     )
 
 

@@ -15,7 +15,7 @@ from parlab.backend.folder import stays
 from parlab.errors import UsageError
 from parlab.model.case import FUTURES, MPI, PYTHON
 from parlab.model.job import Job
-from parlab.run.job import Ask
+from parlab.run.asked import Ask
 from parlab.run.request import (
     read_backend,
     read_cluster,
@@ -69,6 +69,7 @@ def read_job(
     no_limits: bool,
     spin: bool,
     tag: bool,
+    trace: bool,
     image: str | None,
     requirements: str | None,
     cluster: str,
@@ -88,6 +89,8 @@ def read_job(
     command = ("-m", module, *words) if module is not None else _program(words, where)
     variables = dict(map(_variable, env))
     swept = read_sweep(sweep, weak, command)
+    if swept is not None and trace:
+        raise UsageError("--trace shows the tasks of one size: run it without --sweep")
     asked = {"nodes": nodes, "cores": cores, "ranks": ranks}
     if swept is not None and asked[swept.key] not in (None, *DEFAULTS[swept.key]):
         raise UsageError(f"--{swept.key} and --sweep {swept.key}=... are two answers: give one of them")
@@ -110,6 +113,7 @@ def read_job(
             limits=not no_limits,
             spin=spin,
             tag=tag,
+            trace=trace,
         )
 
     program = None if module is not None else where / command[0]

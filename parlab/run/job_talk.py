@@ -10,7 +10,7 @@ from parlab.backend.session import Session
 from parlab.errors import RunError
 from parlab.model.case import Case
 from parlab.model.event import Event
-from parlab.model.job_events import Ended, Paused, Took, Wrote
+from parlab.model.job_events import Ended, Logged, Paused, Took, Wrote
 from parlab.model.messages import AnyCommand, AnyEvent, Exit, Feed, Output, ProtocolError, Sampled, Say
 from parlab.model.spec import Spec
 from parlab.run import streams
@@ -30,6 +30,7 @@ class JobTalk:
         self.ranks = case.ranks(spec.virtual_cores)
         self.collected = Collector(backend, spec, case, observer)
         self.ended: dict[int, Ended] = {}  # by rank
+        self.logs: dict[int, bytes] = defaultdict(bytes)  # of tasks, by rank
         self.exit: int | None = None  # of mpiexec
         self._come: dict[type[Event], list[Any]] = defaultdict(list)
         self._mpiexec: list[str] = []  # what it says
@@ -95,6 +96,8 @@ class JobTalk:
             case Took(_, count):
                 if self._input is not None:
                     self._input.took(count)
+            case Logged(rank, data):
+                self.logs[rank] += data
             case Ended():
                 self.ended[event.rank] = event
             case Output():

@@ -1,13 +1,19 @@
-"""What is said of a program once it has ended, on standard error: six lines, or a table of the sizes of a sweep."""
+"""What is said of a program once it has ended, on standard error: six lines, or a table of the sizes of a sweep.
+
+Of a program that was traced, its tasks come after these.
+"""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from statistics import mean
+from dataclasses import replace
+from statistics import mean, median
 
-from parlab.formatting import decimal, percent, seconds, size
-from parlab.model.workers import in_order
+from parlab.formatting import decimal, percent, plural, seconds, size
+from parlab.model.span import OK
+from parlab.model.workers import in_order, most_at_once
 from parlab.results.record import Answer, Run
-from parlab.run.job import Ask, Outcome
+from parlab.run.asked import Ask, Outcome
 from parlab.run.sweep import Sweep
+from parlab.terminal.timeline import timeline
 
 MOST_NODES = 4  # are told one by one; of more, the range
 BAR = 20  # characters, of an efficiency of 100 %
@@ -63,6 +69,33 @@ def in_six_lines(run: Run, outcomes: Sequence[Outcome]) -> Iterator[str]:
         told = "the limits did not hold: "
     busy = f"; the host was not quiet: {quiet.evidence}" if quiet.answer is Answer.NO and nodes else ""
     yield f"limits      {told}{held.evidence}{busy}"
+
+
+def of_tasks(run: Run, outcomes: Sequence[Outcome], width: int, *, plain: bool) -> Iterator[str]:
+    """The tasks of a program that was traced: how many, how long, how busy their workers were, and their timeline.
+
+    Of several runs it is the one with the median time. What is to be told of the trace comes first.
+    """
+    traced = [outcome.tasks for outcome in outcomes if outcome.tasks is not None]
+    yield from dict.fromkeys(f"trace       {note}" for tasks in traced for note in tasks.notes)
+    case = next((case for case in run.cases if not case.tasks), None)
+    if case is None:
+        yield "tasks       none seen in a pool or an executor that --trace knows"
+        return
+    spans, took = case.median_repeat.spans, case.task_s
+    workers = most_at_once(spans)
+    busy = sum(took) / (workers * case.median_repeat.measured_s) if case.median_repeat.measured_s else 1.0
+    length = f"median {seconds(median(took))}, longest {seconds(max(took))}"
+    yield (
+        f"tasks       {len(spans)} on {plural(workers, 'worker')}: {length}; "
+        f"{'it was' if workers == 1 else 'they were'} busy in {percent(busy, 0)} of the time"
+    )
+    failed = sum(span.outcome != OK for span in spans)
+    left = next((tasks.left for tasks in traced if tasks.spans == spans), 0)
+    told = [f"{failed} raised" if failed else "", f"{left} more submitted, and not done" if left else ""]
+    if any(told):
+        yield f"            {'; '.join(filter(None, told))}"
+    yield from timeline(replace(run, cases=(case,)), width, plain=plain)
 
 
 def _by_node(values: Mapping[str, float], say: Callable[[float], str]) -> str:

@@ -7,7 +7,7 @@ import pytest
 
 from parlab.backend.cluster import Cluster
 from tests.cluster.conftest import NAME, left_in, strays
-from tests.own_programs import all_cases, check, timed
+from tests.own_programs import all_cases, check, pooled_cases, timed
 
 
 @pytest.fixture
@@ -24,3 +24,11 @@ def test_a_program_comes_out_right(case: dict[str, Any], shared: Cluster, tmp_pa
         check(case, timed(case, folder, "--cluster", NAME), folder)
         assert strays(shared) == {}
         assert left_in(shared) == {}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", pooled_cases())
+def test_it_comes_out_as_right_when_it_is_traced(case: dict[str, Any], shared: Cluster, tmp_path: Path) -> None:
+    check(case, timed(case, tmp_path, "--cluster", NAME, "--trace"), tmp_path)
+    assert strays(shared) == {}
+    assert left_in(shared) == {}

@@ -1,5 +1,6 @@
 """`run` on the cluster: the folder is that of all nodes, and what is new in it comes back."""
 
+import json
 import os
 from pathlib import Path
 
@@ -156,3 +157,26 @@ def test_memory_is_what_each_node_has_for_this_run(cluster: Cluster, tmp_path: P
     assert "; a node has 134.2 MB" in done.stderr.decode()
     done = start(tmp_path, *options, "wants.py", "300_000_000")
     assert done.stdout == b"300000000\n" * 2, done.stderr.decode()
+
+
+FUTURES = """
+import time
+from mpi4py.futures import MPIPoolExecutor
+def nap(n): time.sleep(0.05)
+if __name__ == "__main__":
+    with MPIPoolExecutor() as executor: print(len(list(executor.map(nap, range(24)))))
+"""
+
+
+def test_the_tasks_of_all_nodes_are_joined_with_who_handed_them_out(cluster: Cluster, tmp_path: Path) -> None:
+    (tmp_path / "own.py").write_text(FUTURES)
+    options = ["--cluster", NAME, "--trace", "--futures", "--nodes", "2", "--json", "record.json"]
+    done = start(tmp_path, "run", *options, "own.py")
+    said = done.stderr.decode()
+    assert done.stdout == b"24\n", said
+    assert "parlab: tasks       24 on 4 workers: " in said
+    _, tasks = json.loads((tmp_path / "record.json").read_text())["cases"]
+    (repeat,) = tasks["repeats"]
+    assert set(repeat["by_node"]) == {"node-1", "node-2"}
+    assert all(span["submitted"] < span["started"] < span["finished"] < span["received"] for span in repeat["spans"])
+    assert repeat["nodes"]["node-1"]["readings"]

@@ -13,7 +13,7 @@ import pytest
 from parlab.model import messages
 from parlab.model.case import Demand
 from parlab.model.event import Event, RankEvent
-from parlab.model.job_events import ANY, Died, Ended, Frame, Looked, MpiCall, Paused, Seen, Stack, Took, Wrote
+from parlab.model.job_events import ANY, Died, Ended, Frame, Logged, Looked, MpiCall, Paused, Seen, Stack, Took, Wrote
 from parlab.model.messages import (
     AllLooked,
     Answered,
@@ -61,6 +61,7 @@ EVENTS: list[AnyEvent] = [
     Wrote(1, "stdout", b"a line\n\xff\x00"),
     Paused(1, "stdout"),
     Took(0, 65536),
+    Logged(1, bytes(range(256))),
     Looked(2, [SEEN], [DIED], "its memory", True),
     AllLooked({"node-1": "", "node-2": "no answer"}),
     Ended(1, -9, False, True, "its memory", 7, 1.0, 2.0, 0.5, 4096, ["sleep 9"], [DIED]),

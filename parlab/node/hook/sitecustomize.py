@@ -8,6 +8,7 @@ Python imports a module of this name at its start, and this folder stands in PYT
 - A large file of the user's folder is read where it lies (PARLAB_INPUT); one that is opened to be written to is
   copied before.
 - A child that a signal ended, or that failed, is noted: a pool that has lost a worker waits for ever, without a word.
+- With `run --trace` (PARLAB_TRACE) libraries that hand out tasks log them (parlab_trace.py).
 """
 
 from __future__ import annotations
@@ -197,6 +198,8 @@ def _start() -> None:
             _note_who_died(folder)
         except (OSError, ValueError):
             pass
+        if "PARLAB_TRACE" in os.environ:
+            __import__("parlab_trace").begin(folder)
     place = os.environ.get("PARLAB_INPUT")
     if place is not None:
         _copy_before_writing(place)
