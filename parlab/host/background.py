@@ -26,7 +26,7 @@ LOOK_SECONDS = 0.2
 
 
 class Turn:
-    """When a run may have its cluster: at a terminal, as soon as nobody else has it, and that not for long."""
+    """How a run waits for its cluster. In the foreground: only until nobody else has it, for `seconds` at the most."""
 
     seconds: float = WAIT_SECONDS
 

@@ -1,6 +1,6 @@
 """Jobs: runs in the background, each with a number and a folder of this user's state, which is all that is known of it.
 
-    job.json        what runs and where: no command line, and so no value of a variable for the program
+    job.json        the program with its arguments, and where; not parlab's own options, which may hold values of --env
     lock            the number of its process, which keeps this file locked for as long as it lives, however it ends
     stdout, stderr  what it prints
     begun           is made when it has got its cluster

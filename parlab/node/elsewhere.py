@@ -1,4 +1,4 @@
-"""Runs a command on a node: over ssh, and on this one without."""
+"""Runs a command on a node: over ssh, or directly on this one."""
 
 import asyncio
 import os
@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 
 
 async def run_on(node: str | None, argv: Sequence[str], seconds: float, env: Mapping[str, str]) -> tuple[bytes, str]:
-    """What a command writes on its standard output, and why it failed; '' where it did not. None is this node.
+    """Run a command on a node (None: this one); its standard output, and what went wrong, '' if it exited with 0.
 
-    One that takes longer is left alone: it has a deadline of its own.
+    After `seconds` it is killed. Over ssh that is only the ssh client: the command needs a deadline of its own.
     """
     if node is None:
         words = list(argv)

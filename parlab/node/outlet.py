@@ -1,7 +1,7 @@
 """Where a rank writes one of its streams: a pipe, or a terminal, where the user's own is one.
 
-The terminal is raw: bytes pass as they are, and nothing is echoed. It controls no process: it sends no signal, stops
-nobody, and hangs up on nobody. A size is all that it has.
+The terminal is raw: bytes pass as they are, and nothing is echoed. It is no process's controlling terminal: no SIGINT,
+SIGTSTP or SIGHUP comes from it. Only its size is set.
 """
 
 import os

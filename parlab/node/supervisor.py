@@ -70,8 +70,8 @@ class Supervisor:
             stdout=self._outlets["stdout"].far,
             stderr=self._outlets["stderr"].far,
             pass_fds=(self._ready_end, go_end),
-            # A program that signals its group does not mean us. It leads no session: the leader that opens a terminal
-            # of ours once more, by its name, would be controlled by it, and the kernel hangs up on it at his end.
+            # A program may signal its group, and does not mean us. It leads no session: a leader that opens our
+            # terminal by its name gets it as its controlling one, and SIGHUP when that closes.
             process_group=0,
         )
         for end in (self._ready_end, go_end, *(outlet.far for outlet in self._outlets.values())):

@@ -6,7 +6,19 @@ from operator import attrgetter, itemgetter
 from typing import Any, NamedTuple
 
 from parlab.model.span import OK, Span
-from parlab.node.hook.parlab_log import DONE, LIBRARIES, MOST_BYTES, NOTE, PAGE, PIECE, RECEIVED, SUBMITTED, TASK, TEXT
+from parlab.node.hook.parlab_log import (
+    DONE,
+    LIBRARIES,
+    MOST_BYTES,
+    NO_LIBRARY,
+    NOTE,
+    PAGE,
+    PIECE,
+    RECEIVED,
+    SUBMITTED,
+    TASK,
+    TEXT,
+)
 
 MOST_TASKS = 100_000  # of a run; the first are kept
 FORMS = {SUBMITTED: PIECE, RECEIVED: PIECE, DONE: TASK, NOTE: TEXT}
@@ -48,7 +60,8 @@ def join(logs: Mapping[int, bytes], nodes: Mapping[int, str]) -> Tasks:
     for rank, log in sorted(logs.items()):
         for what, (library, *fields) in _records(log):
             if what == NOTE:
-                notes.append(f"{LIBRARIES[library]}: {_text(fields[0])}")
+                text = _text(fields[0])
+                notes.append(text if library == NO_LIBRARY else f"{LIBRARIES[library]}: {text}")
                 continue
             owner, job, piece, *rest = fields
             key = (-1 if library == RANKS and owner >= 0 else rank, library, owner, job, piece)

@@ -6,7 +6,9 @@ no descriptor is left open, which a program might close. A block's space is ther
 would end the program. A page has records of one length, so a page tells by its first byte how it is read.
 
 Who hands a task out and who does it write records of their own; their key joins them on the host (parlab/run/tasks.py):
-a library, the process that hands it out, that one's number for the job, and for the piece of it.
+the library; its owner, the process that hands it out; and the owner's number for the job, and for the piece of it. Of
+mpi4py the owner is a rank, the job is the rank that does it, and the piece is the number of the task between these two;
+where a thread of the owner's does it, the owner is its process's number below zero.
 
 It stands in the way of the program's own calls, and none of that shows: what it looks like to the library stays as it
 is (`Instead`), and a traceback has no line of ours (`hide`).
@@ -39,6 +41,7 @@ LIBRARIES = (  # a record has the number of one
     "loky.process_executor",
     "joblib.externals.loky.process_executor",
 )
+NO_LIBRARY = 255  # in a note about the trace itself
 SUBMITTED, RECEIVED, DONE, NOTE = b"S", b"R", b"D", b"N"
 # Their sizes divide a page.
 PIECE = struct.Struct("=cBiqid6x")  # SUBMITTED or RECEIVED, library, owner, job, piece, at
@@ -160,7 +163,7 @@ class Log:
 
     def fail(self, error: Exception) -> None:
         """Log nothing more in this process, and have it told why."""
-        self.note(0, f"the trace of a process broke off: {type(error).__name__}: {error}")
+        self.note(NO_LIBRARY, f"tracing stopped in one process: {type(error).__name__}: {error}")
         self.closed = True
 
 
