@@ -6,6 +6,6 @@ USER root
 RUN --mount=type=secret,id=ca --mount=type=secret,id=index --mount=type=bind,target=/tmp/wanted \
     if [ -s /run/secrets/ca ]; then export PIP_CERT=/run/secrets/ca; fi; \
     if [ -s /run/secrets/index ]; then PIP_INDEX_URL=$(cat /run/secrets/index); export PIP_INDEX_URL; fi; \
-    /opt/parlab/bin/pip install --no-cache-dir --disable-pip-version-check --no-input --root-user-action ignore \
+    PYTHONDONTWRITEBYTECODE=1 /opt/parlab/bin/pip install --no-cache-dir --disable-pip-version-check --no-input --root-user-action ignore \
         --requirement /tmp/wanted/requirements.txt
 USER lab
