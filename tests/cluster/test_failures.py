@@ -217,8 +217,8 @@ def test_an_image_that_cannot_be_built_leaves_the_cluster_as_it_was(
         raise ParlabError("no image")
 
     before = four.containers()
-    monkeypatch.setattr("parlab.backend.cluster.current_image", lambda client: None)
-    monkeypatch.setattr("parlab.backend.cluster.build_image", fail)
+    monkeypatch.setattr("parlab.backend.machine.current_image", lambda client: None)
+    monkeypatch.setattr("parlab.backend.machine.build_image", fail)
     with pytest.raises(ParlabError, match="no image"):
         four.up_with_limits(SPEC, print)
     assert four.containers() == before
