@@ -28,7 +28,8 @@ LIBRARY = "/cluster/lib"  # this package as nodes need it, a folder for each ver
 LOCK = "/tmp/parlab.lock"
 FOLDER_SECONDS = 600  # to copy a folder to the nodes, or back
 PIECE = 1 << 20  # bytes that are to be taken within the deadline of an answer
-TRIES = 2  # to start a launcher
+TRIES = 2  # to start a launcher, or what fills the folder
+NOT_STARTED = 126  # the exit code of what the engine could not start
 PARTS = (  # what runs in nodes
     "__init__.py",
     "errors.py",
@@ -164,15 +165,22 @@ def _exit_code(api: APIClient, started: str, seconds: float) -> int | None:
 
 
 def fill_folder(client: DockerClient, container: str, archive: IO[bytes]) -> None:
-    """Have what is in this archive, and nothing else, in the nodes' folder. Raises RunError."""
-    command = Exec(client, container, _folder_command("fill"))
-    said: list[bytes] = []
-    with suppress(OSError):  # it has ended, and says why
-        while piece := archive.read(PIECE):
-            command.write(piece)
-    code = command.finish(lambda _, piece: said.append(piece))
+    """Have what is in this archive, and nothing else, in the nodes' folder. Raises RunError.
+
+    Where the engine fails to start what unpacks it, as it does with the launcher, it is tried once more.
+    """
+    for _ in range(TRIES):
+        archive.seek(0)
+        command = Exec(client, container, _folder_command("fill"))
+        said = bytearray()
+        with suppress(OSError):  # it has ended, and says why
+            while piece := archive.read(PIECE):
+                command.write(piece)
+        code = command.finish(lambda _, piece, said=said: said.extend(piece))  # type: ignore[misc]
+        if code != NOT_STARTED:
+            break
     if code != 0:
-        text = b"".join(said).decode(errors="replace").strip()
+        text = said.decode(errors="replace").strip()
         raise RunError(f"the folder could not be put on the nodes (exit code {code}): {text or 'it said nothing'}")
 
 
