@@ -5,6 +5,7 @@ import json
 import os
 import re
 import tempfile
+from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
 
@@ -117,8 +118,16 @@ def checkout() -> str:
 
 def remove_replaced(client: DockerClient) -> None:
     """Remove the images that this checkout has made before the current one; those of others are theirs."""
-    for image in client.images.list(IMAGE, filters={"label": f"{LABEL}={checkout()}"}):
-        for tag in image.tags:
+    remove_own(client, IMAGE)
+
+
+def remove_own(client: DockerClient, repository: str, used: Collection[str] = ()) -> list[str]:
+    """Remove what this checkout has made there, but for the current image and those `used`, by id; what is removed."""
+    removed = []
+    for image in client.images.list(repository, filters={"label": f"{LABEL}={checkout()}"}):
+        for tag in image.tags if image.id not in used else ():
             if OURS.fullmatch(tag) and tag != image_name():
                 with suppress(APIError):  # a cluster still runs from it
                     client.images.remove(tag)
+                    removed.append(tag)
+    return removed

@@ -8,7 +8,7 @@ from docker.client import DockerClient
 from docker.errors import APIError
 from filelock import FileLock, Timeout
 
-from parlab.backend.image import IMAGE, LABEL, OURS, WITH_PACKAGES, checkout, image_name
+from parlab.backend.image import IMAGE, WITH_PACKAGES, remove_own
 from parlab.host.cluster_lock import lock_path
 
 PROJECT = "com.docker.compose.project"
@@ -23,18 +23,8 @@ def prune(client: DockerClient) -> list[str]:
 
 def unused_images(client: DockerClient) -> list[str]:
     """Remove those with packages, and those of older versions, that no container is made from; name each."""
-    removed = []
     used = {container["ImageID"] for container in client.api.containers(all=True)}
-    for repository in (WITH_PACKAGES, IMAGE):
-        for image in client.images.list(repository, filters={"label": f"{LABEL}={checkout()}"}):
-            if image.id in used:
-                continue
-            for tag in image.tags:
-                if OURS.fullmatch(tag) and tag != image_name():
-                    with suppress(APIError):  # it is used since
-                        client.images.remove(tag)
-                        removed.append(f"image {tag}")
-    return removed
+    return [f"image {tag}" for repository in (WITH_PACKAGES, IMAGE) for tag in remove_own(client, repository, used)]
 
 
 def _of_clusters(client: DockerClient) -> Iterator[str]:

@@ -91,9 +91,7 @@ def run_program(request: JobRequest, turn: Turn) -> None:
                     ran.append((asked, []))
                 ran[-1][1].append(outcome)
                 tell_lines("\n".join(outcome.said))
-                if was_put_off():
-                    break
-                if outcome.code:
+                if outcome.code or was_put_off():
                     break
     except (UsageError, Interrupted):
         raise
