@@ -68,7 +68,7 @@ class Program(program.Program):
         """Read invoke's own options, and do what asks for no task."""
         self.normalize_argv(argv)
         self.argv, self._words = self._cut(list(self.argv))
-        self.argv = [self._spelled(word) for word in self.argv]
+        self.argv = _with_help_first([self._spelled(word) for word in self.argv])
         self.parse_core_args()
         if self.args.version.value:
             self.print_version()
@@ -165,6 +165,14 @@ class Program(program.Program):
         words = [part for typed in self.argv for part in (typed.split("=", 1) if typed.startswith("-") else [typed])]
         before = words[words.index(word) - 1] if word in words else ""
         return before if before in context.flags else None
+
+
+def _with_help_first(argv: list[str]) -> list[str]:
+    """`TASK --help` as `--help TASK`: invoke takes the former for a word of a task that takes any, as `compare`."""
+    asked = next((at for at, word in enumerate(argv) if word in ("--help", "-h")), 0)
+    if asked < 2 or argv[1].startswith("-"):
+        return argv
+    return [argv[0], "--help", argv[1]]
 
 
 def _depth(text: str) -> int:

@@ -4,6 +4,7 @@ import os
 import sys
 from datetime import datetime
 from itertools import product
+from textwrap import fill
 from typing import NoReturn
 
 from parlab.backend.base import Backend
@@ -29,6 +30,7 @@ from parlab.terminal.tables import WIDTH
 
 OWN = "run"  # the task behind whose options a program stands, with arguments that are its own
 OURS = "parlab: "  # before each line of ours
+HANGING = " " * 12  # below the text of a line that starts with a word, as `limits      held`
 WORDS = "program_words"  # the name of these, in invoke's configuration
 
 
@@ -93,9 +95,12 @@ def run_program(request: JobRequest, turn: Turn) -> None:
                 tell_lines("\n".join(outcome.said))
                 if outcome.code or was_put_off():
                     break
-    except (UsageError, Interrupted):
-        raise
+    except Interrupted as error:
+        tell(f"exit code {error.exit_code} is parlab's: {error}")
+        sys.exit(error.exit_code)
     except ParlabError as error:
+        if isinstance(error, UsageError) and not ran:
+            raise
         failure = str(error)
     except FAILURES as error:
         failure = describe(error)
@@ -110,7 +115,7 @@ def run_program(request: JobRequest, turn: Turn) -> None:
     with deferred():
         told = in_six_lines(run, ran[-1][1]) if request.sweep is None else in_a_table(run, ran, request.sweep)
         for line in () if request.quiet else told:
-            tell(line)
+            tell_lines(_wrapped(line))
         if request.asks[0].trace and not request.quiet:
             width, plain = _screen()
             for line in of_tasks(run, ran[-1][1], width, plain=plain):
@@ -129,6 +134,14 @@ def _screen() -> tuple[int, bool]:
     """How wide a line of ours on standard error may be, and whether that takes ASCII alone."""
     width = os.get_terminal_size(sys.stderr.fileno()).columns if sys.stderr.isatty() else WIDTH
     return width - len(OURS), "utf" not in (sys.stderr.encoding or "").lower()
+
+
+def _wrapped(line: str) -> str:
+    """A line of the summary as a terminal shows it whole: what goes to a file stays one line."""
+    if not sys.stderr.isatty():
+        return line
+    width, _ = _screen()
+    return fill(line, width, subsequent_indent=HANGING, break_long_words=False, break_on_hyphens=False)
 
 
 def _keep(run: Run, request: JobRequest) -> list[str]:

@@ -181,7 +181,7 @@ def find(wanted: str | None) -> Detached:
         return jobs[0]
     job = _read(int(wanted)) if re.fullmatch("[1-9][0-9]{0,8}", wanted) else None
     if job is None:
-        raise UsageError(f"required the number of a job in {COMMAND} jobs, found {wanted!r}")
+        raise UsageError(f"there is no job {wanted!r}: {COMMAND} jobs lists them by their numbers")
     return job
 
 

@@ -113,7 +113,7 @@ def _held(cases: Sequence[MeasuredCase], environment: Mapping[str, Any]) -> Find
         return Finding(Answer.CANNOT, f"{uncounted[0]}: its kernel does not count what it uses")
     readings = sum(len(use.readings) + len(use.engine) for _, use in uses)
     burns = [use.burned / _allowed(use, environment) for _, use in uses if use.burned is not None]
-    evidence = f"the limits were read {readings} times, each as asked for"
+    evidence = f"read {readings} times, each limit as asked for"
     if rounded := sum(_rounded_meanwhile(use, environment) for _, use in uses):
         evidence += f"; systemd has rounded {plural(rounded, 'limit')} up to a whole percent meanwhile"
     if burns:

@@ -1,10 +1,12 @@
 """Job: a program of the user's own, how its processes are started, and what became of it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePath
 
-from parlab.model.case import MPI, PYTHON, Case
+from parlab.model.case import FUTURES, MPI, PYTHON, Case
+
+RUNNERS = {PYTHON: (), MPI: ("-m", "mpi4py"), FUTURES: ("-m", FUTURES)}  # what a rank's Python gets before PROGRAM
 
 
 @dataclass(frozen=True)
@@ -29,5 +31,11 @@ class Job:
     @property
     def command(self) -> tuple[str, ...]:
         """What a rank's Python gets. An exception in one rank is to end all: `-m mpi4py` sees to that."""
-        runner = {PYTHON: (), MPI: ("-m", "mpi4py")}.get(self.launch, ("-m", self.launch))
-        return (*runner, *self.words)
+        return (*RUNNERS[self.launch], *self.words)
+
+
+def typed(command: Sequence[str]) -> Sequence[str]:
+    """Of a record's command, `python` and what it got, the words that the user typed."""
+    words = command[1:]
+    runner = next((runner for runner in RUNNERS.values() if runner and tuple(words[: len(runner)]) == runner), ())
+    return words[len(runner) :]

@@ -25,7 +25,7 @@ from parlab.run.request import (
     read_seconds,
     read_whole,
 )
-from parlab.run.requirements import read_packages
+from parlab.run.requirements import read_packages, see_to_python
 from parlab.run.sweep import Sweep, read_sweep
 
 MOST_RANKS = 256
@@ -117,7 +117,7 @@ def read_job(
         )
 
     program = None if module is not None else where / command[0]
-    packages = read_packages(requirements, program, embedded=backend == "embedded")
+    packages = read_packages(requirements, program)
     asks = tuple(map(ask, (None,) if swept is None else swept.values))
     request = JobRequest(
         asks,
@@ -129,7 +129,8 @@ def read_job(
         read_output("--junit", junit),
         quiet,
     )
-    check_backend(request, backend)
+    if backend is not None:
+        check_backend(request, backend)
     return request
 
 
@@ -163,11 +164,16 @@ def _near(path: Path) -> str:
     return f"; did you mean {' or '.join(str(path.with_name(name)) for name in likely)}?" if likely else ""
 
 
-def check_backend(request: JobRequest, backend: str | None) -> None:
-    """Refuse what only a cluster can do: nodes of their own make, and a folder that is not the user's own."""
-    if backend != "embedded":
+def check_backend(request: JobRequest, backend: str) -> None:
+    """Refuse a Python that the program does not run on, and what only a cluster can do.
+
+    That is nodes of their own make, and a folder that is not the user's own.
+    """
+    ask, embedded = request.asks[0], backend == "embedded"
+    if ask.job.command[0] != "-m":
+        see_to_python(ask.folder / ask.job.command[0], embedded=embedded)
+    if not embedded:
         return
-    ask = request.asks[0]
     if ask.out != ask.folder:
         raise UsageError("--out is for a cluster: embedded, a program runs in the folder itself, and writes there")
     if ask.memory is not None:
@@ -184,12 +190,15 @@ def _folder_to_write(text: str) -> Path:
 
 
 def _variable(text: str) -> tuple[str, str]:
+    """A variable's name and value; of a name alone, the value that this process has: no list of processes shows it."""
     name, equals, value = text.partition("=")
-    if not equals or not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
-        raise UsageError(f"--env takes NAME=VALUE, not {text!r}")
+    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
+        raise UsageError(f"--env takes NAME=VALUE, or NAME, not {text!r}")
     if name.startswith("PARLAB_"):
         raise UsageError(f"--env takes no {name}: variables of that name are parlab's own")
-    return name, value
+    if not equals and name not in os.environ:
+        raise UsageError(f"--env {name} takes the value that {name} has here, and it is not set")
+    return name, value if equals else os.environ[name]
 
 
 def _absolute(path: Path) -> Path:

@@ -22,6 +22,7 @@ MOST_REPEATS = 100
 SLOWEST = Fraction(1, 64)
 UNIT_SECONDS = (0.001, 60.0)
 MOST_SECONDS = 7 * 24 * 3600
+A_UNIT = {"": 1, "s": 1, "m": 60, "h": 3600}  # of time, in seconds
 
 
 @dataclass(frozen=True)
@@ -179,10 +180,12 @@ def read_repeat(text: str) -> int:
 
 
 def read_seconds(option: str, text: str) -> float:
-    """Read a deadline in seconds."""
-    if not re.fullmatch(r"[0-9]{1,7}(\.[0-9]{1,3})?", text) or not 1 <= float(text) <= MOST_SECONDS:
-        raise UsageError(f"{option} takes seconds from 1 to {MOST_SECONDS}, not {text!r}")
-    return float(text)
+    """Read a deadline in seconds, `90` or `90s`, or as timeout(1) has it: `5m`, `2h`."""
+    found = re.fullmatch(r"([0-9]{1,7}(?:\.[0-9]{1,3})?)([smh]?)", text)
+    seconds = float(found[1]) * A_UNIT[found[2]] if found else 0.0
+    if not 1 <= seconds <= MOST_SECONDS:
+        raise UsageError(f"{option} takes seconds from 1 to {MOST_SECONDS}, or 5m, or 2h, not {text!r}")
+    return seconds
 
 
 def read_output(option: str, text: str | None) -> Path | None:

@@ -8,6 +8,7 @@ import re
 import tomllib
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
@@ -23,10 +24,10 @@ Read = Callable[[Path, str], str]
 START, END = "# /// script", "# ///"
 
 
-def read_packages(requirements: str | None, program: Path | None, embedded: bool) -> Packages | None:
+def read_packages(requirements: str | None, program: Path | None) -> Packages | None:
     """Both together; None where neither asks for any."""
     found = _files(Path(requirements)) if requirements is not None else {}
-    own = _own(program, embedded) if program is not None else []
+    own = _own(program) if program is not None else []
     if not found and not own:
         return None
     source = " and ".join(filter(None, (requirements, str(program) if own else "")))
@@ -72,20 +73,24 @@ def _see_that_it_is_not_local(wanted: str, where: str) -> None:
         )
 
 
-def _own(program: Path, embedded: bool) -> list[str]:
-    """The dependencies in a program's own metadata, which may ask for another Python: UsageError; [] without any."""
+def _metadata(program: Path) -> dict[str, Any]:
+    """What stands in a program's block of metadata; nothing of one without."""
     try:
         text = program.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError):  # Python will say what is wrong with it
-        return []
+        return {}
     blocks = list(_blocks(text))
     if len(blocks) > 1:
         raise UsageError(f"{program} has {len(blocks)} blocks `{START}`: one may hold its metadata")
     try:
-        asked = tomllib.loads(blocks[0]) if blocks else {}
+        return tomllib.loads(blocks[0]) if blocks else {}
     except tomllib.TOMLDecodeError as error:
         raise UsageError(f"{program}: its metadata (`{START}`) is no TOML: {error}") from None
-    wanted = asked.get("dependencies", [])
+
+
+def _own(program: Path) -> list[str]:
+    """The dependencies in a program's own metadata; [] without any."""
+    wanted = _metadata(program).get("dependencies", [])
     if not isinstance(wanted, list) or not all(isinstance(one, str) for one in wanted):
         raise UsageError(f"{program}: `dependencies` of its metadata are a list of strings, not {wanted!r}")
     for one in wanted:
@@ -94,11 +99,12 @@ def _own(program: Path, embedded: bool) -> list[str]:
         except InvalidRequirement as error:
             raise UsageError(f"{program}: {one!r} of its metadata is no requirement: {error}".splitlines()[0]) from None
         _see_that_it_is_not_local(one, str(program))
-    _see_to_python(program, asked.get("requires-python", ""), embedded)
     return wanted
 
 
-def _see_to_python(program: Path, asked: object, embedded: bool) -> None:
+def see_to_python(program: Path, *, embedded: bool) -> None:
+    """See that the Python which will run a program is one that its metadata asks for."""
+    asked = _metadata(program).get("requires-python", "")
     there = platform.python_version() if embedded else NODE_PYTHON
     try:
         fits = SpecifierSet(str(asked)).contains(there if embedded else f"{there}.99", prereleases=True)  # the newest

@@ -26,7 +26,7 @@ def size_of(ask: Ask, sweep: Sweep) -> int:
 
 
 def in_a_table(run: Run, ran: Sequence[tuple[Ask, Sequence[Outcome]]], sweep: Sweep) -> Iterator[str]:
-    """The time at each size that ended well, and how much of it the smallest one promised.
+    """The time at each size that ended well, how much of it the smallest one promised, and whether the limits held.
 
     The work is the same at all sizes, and the speed-up that over the smallest; or it grows with them (`--weak`), and
     the time is to stay what it was. Of several runs at a size it is the median.
@@ -40,6 +40,7 @@ def in_a_table(run: Run, ran: Sequence[tuple[Ask, Sequence[Outcome]]], sweep: Sw
         speedup = "" if sweep.weak else f"{gain:>10.2f}"
         bar = "█" * round(BAR * min(efficiency, 1.0))
         yield f"{number:>8}{seconds(case.measured_s):>10}{speedup}{percent(efficiency, 0):>12}  {bar}"
+    yield _limits(run)
 
 
 def in_six_lines(run: Run, outcomes: Sequence[Outcome]) -> Iterator[str]:
@@ -47,7 +48,7 @@ def in_six_lines(run: Run, outcomes: Sequence[Outcome]) -> Iterator[str]:
 
     Of several runs it is the wall time of all, and the others of the last.
     """
-    outcome, nodes = outcomes[-1], run.cases[0].repeats[-1].nodes
+    outcome = outcomes[-1]
     walls = sorted(each.wall_s for each in outcomes)
     of_several = f" to {seconds(walls[-1])} in {len(walls)} runs" if len(walls) > 1 else ""
     yield f"wall        {seconds(walls[0])}{of_several}, and {seconds(outcome.startup_s)} to start"
@@ -59,16 +60,18 @@ def in_six_lines(run: Run, outcomes: Sequence[Outcome]) -> Iterator[str]:
         peak[node] = peak.get(node, 0.0) + end.peak
     yield f"CPU         {_by_node(cpu, lambda value: seconds(value) if value else '0 s')}"
     has = run.cases[0].settings.get("memory")
-    of = f"; a node has {size(int(has))}" if has is not None else ""
-    yield f"memory      {_by_node(peak, lambda value: size(round(value)))}, the peaks of its ranks together{of}"
+    of = f" of {size(int(has))}" if has is not None else ""
+    yield f"peak memory {_by_node(peak, lambda value: f'{value / 1e6:.0f} MB')}{of}"
     yield f"throttled   {_throttled(run)}"
     yield f"imbalance   {_imbalance(outcome)}"
+    yield _limits(run)
+
+
+def _limits(run: Run) -> str:
     held, quiet = run.verdict.held, run.verdict.quiet
-    told = "the limits held: " if held.answer is Answer.YES else ""
-    if held.answer is Answer.NO:
-        told = "the limits did not hold: "
-    busy = f"; the host was not quiet: {quiet.evidence}" if quiet.answer is Answer.NO and nodes else ""
-    yield f"limits      {told}{held.evidence}{busy}"
+    told = {Answer.YES: "held: ", Answer.NO: "did not hold: "}.get(held.answer, "")
+    busy = f"; the host was not quiet: {quiet.evidence}" if quiet.answer is Answer.NO else ""
+    return f"limits      {told}{held.evidence}{busy}"
 
 
 def of_tasks(run: Run, outcomes: Sequence[Outcome], width: int, *, plain: bool) -> Iterator[str]:
@@ -116,7 +119,7 @@ def _throttled(run: Run) -> str:
     if not shares:
         return "no node has a limit"
     limit = next(use.wanted for use in run.cases[0].repeats[-1].nodes.values() if use.wanted is not None)
-    return f"{_by_node(shares, lambda share: percent(share, 0))} of the periods; a node's limit is {decimal(limit)} CPU"
+    return f"{_by_node(shares, lambda share: percent(share, 0))} of periods, at {decimal(limit)} CPU"
 
 
 def _imbalance(outcome: Outcome) -> str:

@@ -1,6 +1,7 @@
 """What a person sees of a Run: the table, where the time went, the four answers; a list of runs; two side by side."""
 
 import math
+import shlex
 import sys
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -11,6 +12,7 @@ from rich.text import Text
 
 from parlab.formatting import number, percent, plural, seconds, signed_percent, times
 from parlab.model.case import RIGHT
+from parlab.model.job import typed
 from parlab.results.record import Answer, MeasuredCase, Run
 from parlab.terminal.summary import (
     CATEGORIES,
@@ -202,6 +204,13 @@ def _styled(run: Run) -> Text:
     return Text(in_short(run), STYLES[answer])
 
 
+def _what_ran(run: Run) -> Text:
+    """The lab; or the program with its arguments, by which its runs are told apart."""
+    what = Text(shlex.join(typed(run.command)) if run.command else run.lab)
+    what.truncate(LONG_NAME, overflow="ellipsis")
+    return what
+
+
 def list_of(runs: Mapping[int, Run]) -> Table:
     """A row a run, by its number; its size is nodes x cores x speed."""
     table = plain_table("", "lab", "started", "where", "size", "most off by", "verdict")
@@ -210,7 +219,7 @@ def list_of(runs: Mapping[int, Run]) -> Table:
         nothing = "no ideal" if any(case.times for case in run.cases) else "nothing"
         table.add_row(
             str(row),
-            Text(run.lab),
+            _what_ran(run),
             f"{datetime.fromisoformat(run.started):%d %b %H:%M}",
             run.backend,
             sizes(run),

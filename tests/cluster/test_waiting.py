@@ -85,4 +85,4 @@ def test_a_hang_is_told_with_call_peer_and_tag(cluster: Cluster, tmp_path: Path)
     assert "rank 2 on node-1 waits in Bcast with root 3 at hangs.py:9" in first
     assert "rank 3 on node-1 waits in Mprobe from any rank, any tag, at hangs.py:11" in first
     assert "    in MPI_Send to rank 0, tag 7, for " in said
-    assert "the limits held" in said, "they were read before they were lifted"
+    assert "limits      held: " in said, "they were read before they were lifted"

@@ -71,7 +71,7 @@ def test_its_streams_and_exit_code_are_those_of_a_run_and_its_record_is_kept(use
     ("words", "said"),
     [
         (["gone.py"], "there is no program 'gone.py'"),
-        (["--env", "X", "own.py"], "--env takes NAME=VALUE"),
+        (["--env", "X-Y", "own.py"], "--env takes NAME=VALUE"),
         (["--memory", "1g", "own.py"], "--memory is for a cluster"),
         (["--mpi", "--nodes", "64", "--cores", "64", "own.py"], "more than the"),
         ([], "run needs a PROGRAM"),

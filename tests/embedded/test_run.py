@@ -78,6 +78,14 @@ def test_a_variable_is_given_and_its_value_is_in_no_record(program: Write, tmp_p
     assert facts["exit_code"] == 0
 
 
+def test_a_variable_that_is_named_alone_has_the_value_it_has_here(
+    program: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TOKEN", "s3cret = 1")
+    done = embedded(program("import os; print(os.environ['TOKEN'])"), "--env", "TOKEN", "own.py")
+    assert (done.returncode, done.stdout) == (0, b"s3cret = 1\n")
+
+
 def test_what_it_starts_sees_no_rank_and_what_outlives_it_is_ended(program: Write) -> None:
     code = (
         "import os, subprocess, sys\n"

@@ -43,4 +43,4 @@ def test_a_timeout_that_is_none_is_refused_in_a_line(timeout: str) -> None:
     words = [sys.executable, "-m", "parlab", "lab.mpi", f"--timeout={timeout}"]
     done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 2
-    assert done.stderr == f"usage: --timeout takes seconds from 1 to 604800, not {timeout!r}\n"
+    assert done.stderr == f"usage: --timeout takes seconds from 1 to 604800, or 5m, or 2h, not {timeout!r}\n"

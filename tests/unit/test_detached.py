@@ -112,7 +112,7 @@ def test_a_job_is_found_by_its_number_and_the_newest_by_none() -> None:
     first, second = over(0), over(0)
     assert (find("1"), find(None)) == (first, second)
     for wanted in ("3", "0", "01", "x", "", "-1", "../1", "1\n", "9" * 99):
-        with pytest.raises(UsageError, match=r"required the number of a job in .* jobs, found"):
+        with pytest.raises(UsageError, match=r"there is no job .*: .* jobs lists them"):
             find(wanted)
 
 

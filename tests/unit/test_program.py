@@ -66,6 +66,15 @@ def test_no_task_shows_the_menu_and_is_no_success(module: str) -> None:
     assert line.startswith("usage: name a task")
 
 
+@pytest.mark.parametrize("module", MODULES)
+@pytest.mark.parametrize("task", ["compare", "cancel", "logs", "lab.mpi", "run"])
+def test_help_of_a_task_may_stand_before_and_behind_it(module: str, task: str) -> None:
+    before, behind = run(module, "--help", task), run(module, task, "--help")
+    assert (behind.returncode, behind.stderr) == (0, "")
+    assert behind.stdout == before.stdout
+    assert f" {task} " in behind.stdout.splitlines()[0], "its usage"
+
+
 @pytest.mark.parametrize("option", ["--list", "--help", "--version"])
 def test_what_asks_for_no_task_is_a_success(invoke: Invoke, option: str) -> None:
     done = invoke(option)

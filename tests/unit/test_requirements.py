@@ -6,7 +6,7 @@ import pytest
 
 from parlab.backend.packages import Packages
 from parlab.errors import UsageError
-from parlab.run.requirements import read_packages
+from parlab.run.requirements import read_packages, see_to_python
 
 BLOCK = '# /// script\n# requires-python = ">=3.8"\n# dependencies = [\n#   "one>=1",\n#\n#   "two",\n# ]\n# ///\n'
 
@@ -16,7 +16,8 @@ def asked(tmp_path: Path, *, program: str = "", embedded: bool = False, **files:
         (tmp_path / f"{name}.txt").write_text(text)
     (tmp_path / "own.py").write_text(program)
     first = str(tmp_path / f"{next(iter(files))}.txt") if files else None
-    return read_packages(first, tmp_path / "own.py", embedded)
+    see_to_python(tmp_path / "own.py", embedded=embedded)
+    return read_packages(first, tmp_path / "own.py")
 
 
 def test_a_program_that_asks_for_nothing_gets_nothing(tmp_path: Path) -> None:
@@ -117,6 +118,6 @@ def test_the_nodes_python_is_compared_as_a_version(tmp_path: Path, asked_for: st
 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"--requirements: .*nowhere\.txt cannot be read"):
-        read_packages(str(tmp_path / "nowhere.txt"), None, embedded=False)
+        read_packages(str(tmp_path / "nowhere.txt"), None)
     with pytest.raises(UsageError, match=r"--requirements: first\.txt: .*nowhere\.txt cannot be read"):
         asked(tmp_path, first="-r nowhere.txt\n")

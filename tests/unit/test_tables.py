@@ -1,6 +1,7 @@
 """The columns and tables that only some runs have, and the summary of several."""
 
 import io
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -116,6 +117,21 @@ def test_in_a_list_a_run_is_off_by_what_its_cases_with_an_ideal_are() -> None:
 )
 def test_what_is_over_in_less_than_a_tenth_of_a_second_is_told_in_milliseconds(seconds: float, words: str) -> None:
     assert table(case(repeat([span(start=0.0, seconds=seconds)])))[1].startswith(f"pool(nodes=1) 4.00 s {words} ")
+
+
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        (("own.py", "--cells", "9"), "own.py --cells 9"),
+        (("-m", "mpi4py", "own.py", "a b"), "own.py 'a b'"),
+        (("-m", "mpi4py.futures", "-m", "mine"), "-m mine"),
+        (("own.py", *["word"] * 9), "own.py word word word w\N{HORIZONTAL ELLIPSIS}"),
+    ],
+)
+def test_runs_of_a_program_are_listed_by_what_was_typed(command: tuple[str, ...], words: str) -> None:
+    made, console = replace(run(case(took(4.0))), command=("python", *command)), recording(width=160)
+    console.print(list_of({1: made}))
+    assert f" {words} " in in_a_line(console.export_text())
 
 
 # Figures and claims.

@@ -97,7 +97,7 @@ def test_held_tells_what_it_rests_on() -> None:
     nodes = {"node-1": replace(worker(), burned=0.26), "node-2": replace(worker(), burned=0.24)}
     found = judged(repeat(nodes=nodes)).held
     assert found.evidence == (
-        "the limits were read 14 times, each as asked for; a burn without pacing got 96 to 104 % of a node's limit"
+        "read 14 times, each limit as asked for; a burn without pacing got 96 to 104 % of a node's limit"
     )
 
 
