@@ -81,10 +81,11 @@ def test_the_course_is_one_line_of_labs() -> None:
     assert leaders == ["", *(handout.name for handout in course[:-1])]
 
 
-def test_the_readme_names_every_lab_in_teaching_order() -> None:
+def test_the_documentation_names_every_lab_in_teaching_order() -> None:
     course = in_teaching_order([read_handout(path) for path in LABS.values()])
-    rows = re.findall(r"^\| \[(\w+)\]\(labs/\w+\.py\) \| (.*) \|$", (ROOT / "README.md").read_text(), re.MULTILINE)
-    assert rows == [(handout.name, handout.title) for handout in course]
+    page = (ROOT / "docs" / "labs.md").read_text()
+    rows = re.findall(r"^\| \[(\w+)\]\(\.\./labs/\w+\.py\) \| (.*) \| (\d+) \|$", page, re.MULTILINE)
+    assert rows == [(handout.name, handout.title, handout.line("Minutes")) for handout in course]
 
 
 def test_the_help_of_a_lab_says_which_options_it_does_not_take() -> None:
