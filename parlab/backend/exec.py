@@ -193,7 +193,7 @@ def changed_in_folder(client: DockerClient, container: str) -> IO[bytes]:
         code = command.finish(lambda stream, piece: archive.write(piece) if stream == 1 else said.extend(piece))
         if code != 0:
             text = said.decode(errors="replace").strip()
-            raise RunError(f"what is new in the folder could not be brought back (exit code {code}): {text}")
+            raise RunError(f"new files in the folder could not be brought back (exit code {code}): {text}")
         archive.seek(0)
         failing.pop_all()  # whoever reads it closes it
     return archive

@@ -135,7 +135,7 @@ def packed(folder: Path, show: Show, *, mounted: bool = False) -> IO[bytes]:
     except OSError as error:
         raise UsageError(f"the folder cannot be copied to the nodes: {error}") from error
     for link in found.out_of_it:
-        show(f"{link.relative_to(folder)} leads out of the folder: the nodes do not see what is there")
+        show(f"{link.relative_to(folder)} leads out of the folder: the nodes do not see its target")
     for path in found.unreadable:
         show(f"{path.relative_to(folder)} cannot be read: the nodes do not have it")
     return data

@@ -35,7 +35,7 @@ class _Heard:
 
     first_at: float | None = None
     put_off: int | None = None  # a first signal that came while a clean-up was not to be disturbed
-    left = "what was started may still run"
+    left = "started processes may still run"
 
 
 @contextmanager

@@ -113,7 +113,7 @@ def _run(bench: Bench, now: datetime) -> Run:
     except (ParlabError, Interrupted) as error:
         failure = Failure(str(error), error.exit_code)
     except BrokenPipeError:  # as by `| head`
-        failure = Failure("whoever read the output has closed it", EXIT_CLOSED_PIPE)
+        failure = Failure("the reader of the output has gone", EXIT_CLOSED_PIPE)
     except FAILURES as error:
         failure = Failure(describe(error), RunError.exit_code)
     if verdict is None or failure is not None:

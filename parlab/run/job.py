@@ -194,7 +194,7 @@ class _Run:
             self._finish()
             if self._output.failure:
                 return Outcome(EXIT_OURS, "parlab's")
-            return Outcome(EXIT_CLOSED_PIPE, "parlab's: whoever read the output has closed it")
+            return Outcome(EXIT_CLOSED_PIPE, "parlab's: the reader of its output has gone")
         if self._failed():
             talk.await_ends(OTHERS_SECONDS)
         first = first_to_fail(self._failed())

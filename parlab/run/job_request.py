@@ -221,5 +221,5 @@ def read_memory(option: str, text: str) -> int:
     found = re.fullmatch(r"([0-9]{1,6})([mg])", text.lower())
     amount = int(found[1]) << MEMORY_UNITS[found[2]] if found else 0
     if not LEAST_MEMORY <= amount <= MOST_MEMORY:
-        raise UsageError(f"{option} takes 64m to 1024g, as in 512m or 2g, not {text!r}")
+        raise UsageError(f"{option} takes 64m to 1024g, e.g. 512m or 2g, not {text!r}")
     return amount

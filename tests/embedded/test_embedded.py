@@ -233,7 +233,7 @@ def test_a_reader_that_goes_away_loses_nothing(tmp_path: Path) -> None:
     done = subprocess.run(script, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (141, "")
     run = read_json(find("1", tmp_path))
-    assert run.failure == Failure("whoever read the output has closed it", 141)
+    assert run.failure == Failure("the reader of the output has gone", 141)
 
 
 def test_quiet_says_nothing_while_it_runs(invoke: Invoke) -> None:
