@@ -9,11 +9,12 @@ from invoke.context import Context
 from invoke.tasks import Task, task
 
 from parlab.commands.course import explain as explain_lab
-from parlab.commands.course import list_labs, run_all
+from parlab.commands.course import explain_terms, list_labs, run_all
 from parlab.commands.labs import exiting, run_and_show
 from parlab.commands.options import LAB, RUN, SIZE
 from parlab.course.catalog import not_taken
 from parlab.course.handout import read_handout
+from parlab.menu.words import taking_words
 from parlab.run.request import read_outputs, read_request
 
 
@@ -90,3 +91,15 @@ def labs(_: Context) -> None:
     """List the labs in teaching order, with their questions."""
     with exiting():
         list_labs()
+
+
+def glossary_task(count: int) -> Task[Callable[..., Any]]:
+    """Make the task `glossary` for a term of so many words: invoke has no words that may be left out."""
+    names = [f"word{number}" for number in range(1, count + 1)]
+
+    def glossary(_: Context, **words: str) -> None:
+        """Explain the terms that all labs use, or one of them."""
+        with exiting():
+            explain_terms(" ".join(words.values()))
+
+    return taking_words(glossary, names, dict.fromkeys(names, "A term, e.g. rank or off by"))

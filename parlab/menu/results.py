@@ -1,9 +1,6 @@
 """Tasks that read kept runs."""
 
-import sys
 from collections.abc import Callable
-from inspect import Parameter, Signature, signature
-from itertools import pairwise
 from typing import Any
 
 from invoke.context import Context
@@ -13,6 +10,7 @@ from parlab.commands import report as reports
 from parlab.commands.labs import compare as compare_runs
 from parlab.commands.labs import exiting, list_results
 from parlab.commands.options import A_RUN
+from parlab.menu.words import taking_words
 
 
 @task
@@ -41,18 +39,8 @@ def report_task(count: int) -> Task[Callable[..., Any]]:
             else:
                 reports.write_report(list(runs.values()), out)
 
-    first, *options = [p for p in signature(report).parameters.values() if p.kind is not Parameter.VAR_KEYWORD]
-    positional = [Parameter(name, Parameter.POSITIONAL_OR_KEYWORD) for name in names]
-    report.__signature__ = Signature([first, *positional, *options])  # type: ignore[attr-defined]
     told = {"out": "file to write; default: in results/", "index": "list all runs of results/ on one page instead"}
-    made: Task[Callable[..., Any]] = task(auto_shortflags=False, help=told | dict.fromkeys(names, A_RUN))(report)
-    return made
-
-
-def words_after(name: str) -> int:
-    """How many words follow a task's name on the command line that are no options, nor the file of `--out`."""
-    words = sys.argv[sys.argv.index(name) :] if name in sys.argv else []
-    return sum(not word.startswith("-") and before != "--out" for before, word in pairwise(words))
+    return taking_words(report, names, told | dict.fromkeys(names, A_RUN))
 
 
 @task(
