@@ -56,14 +56,14 @@ let_be_seen()  # a worker that is spawned imports the lab's file
 
 
 class CannotBeShown(Exception):
-    """Raise it in an expectation that needs what is not there, as more CPUs: the message is shown, no claim fails.
+    """Raise it in an expectation that lacks something, such as more CPUs: the message is shown, and no claim fails.
 
-    Asking for a case that was not run raises it by itself.
+    `cases.of` and `cases.find` raise it for a case that was not run.
     """
 
 
 def approx(value: float, rel: float) -> "Approximately":
-    """Equal to `value` within the fraction `rel`: `assert cases["pool"].units == approx(20, rel=0.05)`."""
+    """Equal to `value` within the fraction `rel`: `assert cases.find(pool).units == approx(20, rel=0.05)`."""
     return Approximately(value, rel)
 
 
@@ -225,10 +225,11 @@ class Lab:
     ) -> Callable[..., Any]:
         """Declare an expectation: a function of the cases that asserts, plainly or as `@lab.expect(limits=True)`.
 
-        `cases.find(pool, workers=8)` is the one case of that function with these settings; where there are several
-        sizes, `nodes` is one more. Each is a MeasuredCase (parlab/results/record.py): `units`, `measured_s`, `speedup`,
-        `workers`, `by_node`, `metrics`, `breakdown()`. The function's name, in words, is the claim; the message of a
-        failed assertion is the reason. It is called on a measurement only.
+        `cases.of(pool)` are the cases of that function, `cases.of(pool, workers=8)` those with this setting, and
+        `cases.find(pool, workers=8)` is the only one of them; `nodes=` picks a size. Each is a MeasuredCase
+        (parlab/results/record.py): `units`, `measured_s`, `speedup`, `workers`, `by_node`, `metrics`, `breakdown()`.
+        The function's name, in words, is the claim. The message of a failed assertion is the reason. An expectation
+        is called on a measurement only.
         With `limits` it can only be shown where the kernel limits the nodes; with `cpus`, where a node has as many host
         CPUs. Without `cpus` it must be shown on any cluster of 2 CPUs.
         """
