@@ -85,7 +85,7 @@ def executor(task=hard_task, *, tasks, workers):
 
 @lab.expect
 def no_more_workers_than_cores_take_their_ideal_time(cases):
-    for case in (case for case in cases.values() if case.workers <= case.spec.cores):
+    for case in (case for case in cases.of(one_after_another, executor) if case.workers <= case.spec.cores):
         assert case.measured_s == approx(case.ideal_s, rel=0.05), f"{case.name} took {case.measured_s:.2f} s"
 
 
@@ -100,7 +100,7 @@ def too_many_workers_are_faster_here_but_the_first_result_comes_later(cases):
 
 @lab.expect
 def each_task_uses_two_cpu_seconds_all_the_same(cases):
-    for case in (case for case in cases.values() if case.workers > 1):
+    for case in cases.of(executor):
         used = case.metrics["CPU s a task"] / case.spec.unit
         assert used == approx(2, rel=0.02), f"{case.name}: {used:.2f} CPU seconds"
 

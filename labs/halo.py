@@ -40,6 +40,7 @@ Follows    comm
 Minutes    15
 """
 
+from itertools import pairwise
 from time import process_time, sleep
 
 import numpy as np
@@ -49,14 +50,7 @@ from parlab.lab import Lab, burn, metric
 
 lab = Lab(unit=0.005, nodes=[1, 2, 4], cores=2, speed=3 / 20, same=np.allclose)
 COMM = MPI.COMM_WORLD  # all ranks of this launch
-ROWS, COLUMNS, STEPS = 64, 256, 40
-
-
-def rows_of(rank, ranks, extra=0):
-    """A rank's rows, with one more above and below; the last rank has those of `extra` ranks besides."""
-    assert ranks <= ROWS, f"{ranks} ranks have no more than {ROWS} rows"
-    first, end = (ROWS * each // (ranks + extra) if each < ranks else ROWS for each in (rank, rank + 1))
-    return slice(first, end + 2)
+ROWS, COLUMNS, STEPS, ADDITIONS = 64, 256, 40, 10_000  # so many additions a row
 
 
 def relax(block, paced=True):
@@ -64,8 +58,14 @@ def relax(block, paced=True):
     if paced:
         burn(len(block) - 2)  # a unit a row stands for the physics of a real solver
     else:
-        sum(range(10_000 * (len(block) - 2)))  # so does this, at whatever speed the node's limit allows
+        sum(range(ADDITIONS * (len(block) - 2)))  # so does this, at any speed that the node's limit allows
     return (block[:-2, 1:-1] + block[2:, 1:-1] + block[1:-1, :-2] + block[1:-1, 2:]) / 4
+
+
+def rows_of_ranks(ranks, evenly=True):  # with one more above and below; else the last rank has nearly all
+    assert ranks <= ROWS, f"{ranks} ranks have no more than {ROWS} rows"
+    first = [ROWS * rank // ranks if evenly else min(4, ROWS // ranks) * rank for rank in range(ranks)]
+    return [slice(start, end + 2) for start, end in pairwise([*first, ROWS])]
 
 
 @lab.serial
@@ -73,7 +73,7 @@ def one_process(task=relax, *, workers, paced=True):
     plate = np.zeros((ROWS + 2, COLUMNS))
     plate[0] = 100  # the outermost cells never change
     for _ in range(STEPS):
-        plate[1:-1, 1:-1] = np.concatenate([task(plate[rows_of(rank, workers)], paced) for rank in range(workers)])
+        plate[1:-1, 1:-1] = np.concatenate([task(plate[rows], paced) for rows in rows_of_ranks(workers)])
     return plate
 
 
@@ -82,22 +82,22 @@ def sleep_until_done(requests):
         sleep(0.001)
 
 
-@lab.case(launch="mpi")
+@lab.case(launch="mpi", every=1)
 @lab.case(launch="mpi", nodes=4, every=2, outcome="wrong")
 @lab.case(launch="mpi", nodes=1, paced=False, waiting=["asleep", "spinning"])
 def heat(task=relax, *, every=1, paced=True, waiting="asleep"):
     above, below = (r if 0 <= r < COMM.size else MPI.PROC_NULL for r in (COMM.rank - 1, COMM.rank + 1))  # or nobody
     plate = np.zeros((ROWS + 2, COLUMNS))
     plate[0] = 100
-    blocks = [plate[rows_of(rank, COMM.size, extra=0 if paced else 14)] for rank in range(COMM.size)]
+    blocks = [plate[rows] for rows in rows_of_ranks(COMM.size, evenly=paced)]
     block, cpu_s = blocks[COMM.rank].copy(), 0.0
+    wait_for = MPI.Request.Waitall if waiting == "spinning" else sleep_until_done
     for step in range(STEPS):
         block[1:-1, 1:-1] = task(block, paced)
         began = process_time()
         if step % every == 0:
-            edges = [COMM.Isend(block[1], above), COMM.Isend(block[-2], below)]
-            edges += [COMM.Irecv(block[0], above), COMM.Irecv(block[-1], below)]
-            (sleep_until_done if waiting == "asleep" else MPI.Request.Waitall)(edges)
+            sent = [COMM.Isend(block[1], above), COMM.Isend(block[-2], below)]
+            wait_for([*sent, COMM.Irecv(block[0], above), COMM.Irecv(block[-1], below)])
         cpu_s += process_time() - began
     metric("ms of CPU time to exchange edges", 1000 * cpu_s)
     received = [COMM.Irecv(blocks[rank][1:-1], rank) for rank in range(COMM.size) if COMM.rank == 0]
@@ -107,7 +107,7 @@ def heat(task=relax, *, every=1, paced=True, waiting="asleep"):
 
 @lab.expect
 def the_smaller_the_blocks_the_more_is_lost(cases):
-    one, two, four = (cases[f"heat(nodes={nodes})"].off_by for nodes in (1, 2, 4))
+    one, two, four = (cases.find(heat, every=1, nodes=nodes).off_by for nodes in (1, 2, 4))
     assert max(one, two) < four, f"{one:.1%} on one node, {two:.1%} on two, {four:.1%} on four"
 
 

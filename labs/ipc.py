@@ -40,8 +40,9 @@ Follows    lock
 Minutes    10
 """
 
-from multiprocessing import get_context, shared_memory
+from multiprocessing import get_context
 from multiprocessing.pool import ThreadPool
+from multiprocessing.shared_memory import SharedMemory
 
 import numpy as np
 
@@ -49,6 +50,7 @@ from parlab.lab import Lab
 
 SMALL, LARGE, TIMES = 1_000, 1_000_000, 40  # numbers of 8 bytes in an array; how often it is handed over
 fork = get_context("fork")
+CHANNELS = {"queue": fork.Queue, "manager": lambda: fork.Manager().Queue()}  # others: a Pipe with a lock at each end
 lab = Lab(unit=1, cores=1, speed=1, bounds={"size": (2, 10_000_000)})
 
 
@@ -66,34 +68,33 @@ def no_worker(task=total, *, size):
 @lab.case(pool=["processes", "threads"], size=[SMALL, LARGE])
 def argument(task=total, *, pool, size):
     numbers = np.arange(size, dtype=float)
-    with (ThreadPool if pool == "threads" else fork.Pool)(1) as workers:
-        return [workers.apply(task, (numbers,)) for _ in range(TIMES)]
+    with ThreadPool(1) if pool == "threads" else fork.Pool(1) as workers:
+        return [workers.apply(task, [numbers]) for _ in range(TIMES)]
 
 
-def serve(task, there, back, memory):
+def add_up(task, inbox, outbox, array):
     for _ in range(TIMES):
-        numbers = there.get()
-        back.put(task(memory if numbers is None else numbers))
+        message = inbox.get()
+        outbox.put(task(message if array is None else array))
 
 
 @lab.case(way=["pipe", "queue", "manager", "shared memory"], size=[SMALL, LARGE])
 @lab.case(way="plain memory", size=SMALL, outcome="wrong")
 def message(task=total, *, way, size):
-    channel = {"queue": fork.Queue, "manager": lambda: fork.Manager().Queue()}
-    there = channel.get(way, fork.SimpleQueue)()  # this one is a Pipe with a lock at each end
-    numbers, back, answers = np.arange(size, dtype=float), fork.SimpleQueue(), []
-    block = shared_memory.SharedMemory(create=True, size=8 * size)
+    numbers, answers = np.arange(size, dtype=float), []
+    inbox, outbox = CHANNELS.get(way, fork.SimpleQueue)(), fork.SimpleQueue()
+    block = SharedMemory(create=True, size=8 * size)
     block.unlink()  # the worker needs no name to find it, and so it goes when the last of us has gone
-    memory = np.ndarray(size, buffer=block.buf) if way == "shared memory" else np.zeros(size)
-    worker = fork.Process(target=serve, args=(task, there, back, memory))
+    array = {"shared memory": np.ndarray(size, buffer=block.buf), "plain memory": np.zeros(size)}.get(way)
+    worker = fork.Process(target=add_up, args=[task, inbox, outbox, array])
     worker.start()
     for _ in range(TIMES):
-        if "memory" in way:
-            memory[:] = numbers
-        there.put(None if "memory" in way else numbers)
-        answers.append(back.get())
+        if array is not None:
+            array[:] = numbers
+        inbox.put(numbers if array is None else "the array is written")
+        answers.append(outbox.get())
     worker.join()
-    del memory  # a block that is in use cannot be closed
+    del array  # a block that is in use cannot be closed
     return answers
 
 
@@ -111,9 +112,9 @@ def a_manager_is_the_slowest_way_for_a_large_array(cases):
 
 @lab.expect
 def sharing_beats_pickling_the_more_the_larger_the_array(cases):
-    ways, find = ("pipe", "shared memory"), cases.find
-    seconds = [find(message, way=way, size=size).measured_s for size in (SMALL, LARGE) for way in ways]
-    small, large = seconds[0] / seconds[1], seconds[2] / seconds[3]
+    sent = [cases.find(message, way="pipe", size=size).measured_s for size in (SMALL, LARGE)]
+    shared = [cases.find(message, way="shared memory", size=size).measured_s for size in (SMALL, LARGE)]
+    small, large = sent[0] / shared[0], sent[1] / shared[1]
     assert large > max(5, 3 * small), f"{small:.1f} times as quick with {SMALL} numbers, {large:.1f} with {LARGE}"
 
 

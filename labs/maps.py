@@ -77,7 +77,7 @@ def hand_out(task=power, *, tasks, workers, way, sort=False):
         began = perf_counter()
         handle = WAYS[way](pool, task, range(tasks))
         metric("s to return", perf_counter() - began)
-        results = iter(handle.get() if way.endswith("map_async") else handle)
+        results = iter(handle.get() if way in ("map_async", "starmap_async") else handle)
         first = next(results)
         metric("s to the first result", perf_counter() - began)
         results = [first, *results]
@@ -97,8 +97,9 @@ def in_chunks(task=power, *, tasks, workers, chunk):
 
 @lab.expect
 def map_and_starmap_block_and_imap_streams_soonest_unordered(cases):
-    for way, case in ((case.settings["way"], case) for case in cases.values() if "way" in case.settings):
-        returned, first = (seconds / case.spec.unit for seconds in case.metrics.values())
+    for case in cases.of(hand_out):
+        way, seconds, unit = case.settings["way"], case.metrics, case.spec.unit
+        returned, first = seconds["s to return"] / unit, seconds["s to the first result"] / unit
         ideal = 4 if way in ("map", "starmap") else 0
         assert abs(returned - ideal) < 0.25, f"{way} returned after {returned:.2f} units"
         ideal = {"imap": 3, "apply_async": 3, "imap_unordered": 1}.get(way, 4)
@@ -107,15 +108,14 @@ def map_and_starmap_block_and_imap_streams_soonest_unordered(cases):
 
 @lab.expect
 def only_imap_unordered_loses_the_order(cases):
-    lost = {case.settings["way"] for case in cases.values() if case.median_repeat.outcome == "wrong"}
+    lost = {case.settings["way"] for case in cases.of(hand_out) if case.median_repeat.outcome == "wrong"}
     assert lost == {"imap_unordered"}, f"out of order: {lost}"
 
 
 @lab.expect
 def a_bad_chunk_costs_what_the_prediction_says(cases):
-    for case in cases.values():
-        if "chunk" in case.settings:
-            assert case.measured_s == approx(case.ideal_s, rel=0.05), f"{case.name} is off by {case.off_by:.3f}"
+    for case in cases.of(in_chunks):
+        assert case.measured_s == approx(case.ideal_s, rel=0.05), f"{case.name} is off by {case.off_by:.3f}"
 
 
 if __name__ == "__main__":

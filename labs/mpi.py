@@ -83,10 +83,9 @@ def in_chunks(task=square, *, many, chunk):
 
 @lab.expect
 def time_is_whole_rounds_of_one_unit(cases):
-    for case in cases.values():
-        if case.name.startswith("pool_of_ranks"):
-            rounds = ceil(32 / case.workers)
-            assert case.units == approx(rounds, rel=0.05), f"{case.name} took {case.units:.2f} units, not {rounds}"
+    for case in cases.of(pool_of_ranks):
+        rounds = ceil(32 / case.workers)
+        assert case.units == approx(rounds, rel=0.05), f"{case.name} took {case.units:.2f} units, not {rounds}"
 
 
 @lab.expect

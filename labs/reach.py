@@ -103,7 +103,7 @@ def ranks(task=square):
 
 @lab.expect
 def threads_stop_at_one_core_processes_at_one_node_and_ranks_use_all(cases):
-    for case in (cases.find(function) for function in (threads, executor, pathos, ranks)):
+    for case in cases.of(threads, executor, pathos, ranks):
         force = case.workforce
         used = min(force.cores * force.nodes, force.workers)
         assert case.speedup == approx(used, rel=0.1), f"{case.name}: as fast as {case.speedup:.2f} cores, not {used}"

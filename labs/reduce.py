@@ -40,63 +40,60 @@ Follows    ipc
 Minutes    15
 """
 
+from functools import partial
 from multiprocessing import get_context
 from time import process_time
 
 import numpy as np
 
-from parlab.lab import Lab, metric, pace
+from parlab.lab import Lab, metric, paced
 
 SIZE, LESSON, CORRECT = 2_000_000, (-1, 16), (16, -1)  # shapes: how many rows, how long; -1 is as many as it takes
 lab = Lab(unit=1, cores=16, speed=1 / 16, same=np.isclose, bounds={"size": (1_000, 4_000_000)})
-memory = []
+parts = []  # a forked worker has its parent's
 
 
-def portions(size, shape):
-    rows = np.random.default_rng(1).uniform(-24.5, 72.4, -(-size // 16) * 16).reshape(shape)
+def make_parts(size, shape):
+    rows = np.random.default_rng(1).uniform(-24.5, 72.4, size // 16 * 16).reshape(shape)
     return [list(part) for part in np.array_split(rows, min(64, len(rows)))]  # four a worker, as `Pool.map` makes them
 
 
-def paced(items):
-    for item in items:
-        pace()  # wait until a virtual core, too, would have come as far
-        yield item
-    pace()
-
-
-def totals(rows):
-    found = []
-    for row in memory[rows] if isinstance(rows, int) else rows:  # a number: the worker has them since the fork
-        total = 0.0
-        for start in range(0, len(row), 25_000):
+def total(part, shared=False):
+    """The sum of a part's rows; where parts are shared, it is given the number of a part."""
+    rows = parts[part] if shared else part
+    result = 0.0
+    for row in rows:
+        for start in paced(range(0, len(row), 25_000)):
             for number in row[start : start + 25_000]:
-                total += number
-            pace()
-        found.append(total)
-    return found
+                result += number
+    return result
+
+
+def numpy_total(rows):
+    return sum(row.sum() for row in paced(rows))
 
 
 @lab.serial
 @lab.case(shape=CORRECT, size=SIZE)
-def python_loop(task=totals, *, shape, size):
-    return sum(sum(task(rows)) for rows in portions(size, shape))
+def python_loop(task=total, *, shape, size):
+    return sum(task(part) for part in make_parts(size, shape))
+
+
+@lab.case(shape=(1, -1), size=SIZE)
+def numpy_sum(task=numpy_total, *, shape, size):
+    return sum(task(part) for part in make_parts(size, shape))
 
 
 @lab.case(shape=[LESSON, CORRECT], shared=False, workers=16, size=SIZE)
 @lab.case(shape=CORRECT, shared=True, workers=16, size=SIZE)
-def in_pool(task=totals, *, shape, shared, workers, size):
-    memory[:] = portions(size, shape)
+def in_pool(task=total, *, shape, shared, workers, size):
+    parts[:] = make_parts(size, shape)
+    sent = range(len(parts)) if shared else parts
     with get_context("fork").Pool(workers) as pool:
         began = process_time()
-        sent = range(len(memory)) if shared else memory
-        total = sum(sum(found) for found in pool.imap(task, paced(sent)))
+        result = sum(pool.imap(partial(task, shared=shared), paced(sent)))  # paced: so is the pickling
         metric("CPU s of the sender", process_time() - began)
-    return total
-
-
-@lab.case(shape=(1, -1), size=SIZE)
-def numpy_sum(task=lambda rows: [row.sum() for row in paced(rows)], *, shape, size):
-    return python_loop(task, shape=shape, size=size)
+    return result
 
 
 @lab.expect
@@ -107,7 +104,7 @@ def the_shape_decides_whether_a_pool_beats_one_loop(cases):
 
 
 @lab.expect
-def what_is_left_is_the_price_of_sending(cases):
+def the_rest_is_the_price_of_sending(cases):
     sent, shared = (cases.find(in_pool, size=SIZE, shape=CORRECT, shared=shared).measured_s for shared in (False, True))
     assert shared < sent / 1.15, f"{sent:.2f} s with the numbers sent, {shared:.2f} s without"
 

@@ -25,9 +25,9 @@ process, not a function that goes on to use the result.
 Two settings are read by the ideal, too: `workers`, how many there are, and `chunk`, how many tasks one of them takes
 at a time: one where there is no such setting, and None is the chunk that `Pool.map` and pathos choose by themselves.
 
-`burn` and `wait` spend units, `pace` holds a loop of your own to a virtual core; tasks that do none of this have no
-ideal. `phase` names a stretch of a task, `holding` its time with a lock and before, `mark` an instant of it; `metric`
-records a number that the case has taken itself.
+`burn` and `wait` spend units, `pace` holds a loop of your own to a virtual core, `paced(items)` does so between items;
+tasks that do none of this have no ideal. `phase` names a stretch of a task, `holding` its time with a lock and before,
+`mark` an instant of it; `metric` records a number that the case has taken itself.
 """
 
 import inspect
@@ -44,10 +44,11 @@ from parlab.model.case import LAUNCHES, PYTHON, RIGHT, WRONG, Case, setting_of
 from parlab.model.declaration import ClaimDeclared
 from parlab.task.metrics import metric
 from parlab.task.pace import burn, pace, wait
+from parlab.task.paced import paced
 from parlab.task.phases import holding, mark, phase
 from parlab.task.stacks import let_be_seen
 
-__all__ = ["CannotBeShown", "Lab", "approx", "burn", "holding", "mark", "metric", "pace", "phase", "wait"]
+__all__ = ["CannotBeShown", "Lab", "approx", "burn", "holding", "mark", "metric", "pace", "paced", "phase", "wait"]
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 BOUNDS = {"workers": (1, 64), "chunk": (1, 1000)}
