@@ -1,40 +1,39 @@
 """halo: a plate in pieces, and the price of their edges
 
-Words      A node is a machine of a cluster; here it is a container with two virtual cores, each as fast as 3/20 of a
-           core of your machine. `mpiexec` starts processes on all nodes; each is a rank and has a number. Here there
-           is a rank for each core. A task is one step of one rank's rows; a row takes one unit of time, 5 ms.
+Question   A plate is heated at one edge. In each step every cell becomes the mean of its four neighbours. The rows are
+           dealt out to 2, 4 or 8 ranks. How far from ideal is each, and why do more ranks waste more?
 
-Question   A plate is heated at one edge. In each step every cell becomes the mean of its four neighbours. The rows
-           are dealt out to 2, 4 or 8 ranks. How far from ideal is each, and why do more ranks waste more?
+Setup      Nodes with two virtual cores, each 3/20 of a core of your machine, and a rank on each core. A task is one
+           step of one rank's rows; a row takes one unit, 5 ms.
 
-Predict    64 rows x 40 steps x 5 ms are 12.8 s on one core, ideally 6.4, 3.2 and 1.6 s on 2, 4 and 8. Ranks
-           exchange edge rows after each step; each step loses some 4 ms in all. What share of a step is that with
-           32 rows a rank, with 16, with 8?
+Predict    64 rows x 40 steps x 5 ms are 12.8 s on one core, ideally 6.4, 3.2 and 1.6 s on 2, 4 and 8. Ranks exchange
+           edge rows after each step, and each step loses some 4 ms in all. What share of a step is that with 32 rows a
+           rank, with 16, with 8?
 
 Run        ./invoke lab.halo
            ./invoke lab.halo --unit 0.001    cheaper rows: what is `off by` now?
 
 What happens, and why
-           To compute its outer rows a rank needs its neighbours' outer rows, copies of which it keeps around its own:
-           the halo. It is out of date after each step. A rank with 32 rows computes 160 ms a step, one with 8 rows
-           40 ms, but both exchange an outer row with each neighbour: the edges stay the same while the area shrinks.
-           So what is lost (off by) grows: some 4, 5 and 8 %. The remedy is more rows for each rank: larger plates
-           scale, small ones do not. `every=2` exchanges at every other step, which hardly saves any time; and the
-           plate comes out wrong, without any error.
+           To compute its outer rows a rank needs its neighbours' outer rows. It keeps copies of them around its own
+           rows: the halo. After each step the halo is out of date. A rank with 32 rows computes 160 ms a step, one with
+           8 rows 40 ms. But both exchange an outer row with each neighbour: the edges stay the same while the area
+           shrinks. So the loss (off by) grows: some 4, 5 and 8 %. The remedy is more rows for each rank: larger plates
+           scale, small ones do not. `every=2` exchanges at every other step. That hardly saves any time, and the plate
+           comes out wrong, without any error.
 
-           `Isend` and `Irecv` only start a message; `Testall` asks whether all are through. In between the rank
-           sleeps a millisecond. A blocking call, `Recv` or `Waitall`, asks without a pause: it spins. Where the
-           kernel limits the node, that burns CPU time which the neighbour on the node needs. See the two cases with
-           paced=False: their work is not held to the speed of one virtual core (paced) but may use the whole node,
-           and nearly all of it is the last rank's. Beside a rank that sleeps, that work gets nearly all of the node's
-           limit; beside one that spins it gets little more than half, and takes nearly twice the time. (A rank with
-           a real core to itself may well spin: a message is then noticed sooner.)
+           `Isend` and `Irecv` only start a message; `Testall` asks whether all are through. In between the rank sleeps
+           a millisecond. A blocking call, `Recv` or `Waitall`, asks without a pause: it spins. Where the kernel limits
+           the node, spinning burns CPU time which the neighbour on the node needs. The two cases with paced=False show
+           it. Their work is not paced: it may use the whole node, and nearly all of it is the last rank's. Beside a
+           rank that sleeps, that work gets nearly all of the node's limit. Beside one that spins it gets little more
+           than half, and takes nearly twice the time. (A rank with a real core to itself may well spin: it then notices
+           a message sooner.)
 
 Traps      - Leave the rows of an Isend unchanged, and those of an Irecv unread, until the test says that they are done.
-           - Lesson 002 would "gather the results and have them interact": gathering moves the plate, a halo its edges.
-           - A `gather` at the end blocks, too: here, under the limits, it took seconds. So rows are sent like edges.
+           - Lesson 002 would "gather the results and have them interact". Gathering moves the plate, a halo its edges.
+           - A `gather` at the end blocks, too. Here, under the limits, it took seconds. So rows are sent like edges.
 
-Exercise   Set ROWS = 128 and STEPS = 20, which is the same work. Predict what four nodes lose now; run it.
+Exercise   Set ROWS = 128 and STEPS = 20, which is the same work. Predict the loss on four nodes now; run it.
 Lessons    002
 Follows    comm
 Minutes    15

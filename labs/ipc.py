@@ -1,11 +1,9 @@
 """ipc: six ways to hand an array to a worker, and their price
 
-Words      A pipe takes bytes to another process; a queue takes objects. A thread is one sequence of steps in a process.
-           A worker is the process or thread that does a task for another: here it adds up an array of numbers and
-           answers with the total. To pickle is to turn an object into bytes, from which another process can build one
-           like it. A node is a machine of a cluster; here it is a container that may use one core of your machine.
-
 Question   What does it cost to hand 8 kB, or 8 MB, to a worker, and when is that worth it?
+
+Setup      One node that may use one core of your machine. A worker is a process or a thread, as the case says. It adds
+           up an array of numbers and answers with the total.
 
 Predict    A core adds up 8 MB in about 0.2 ms. How long does it take when another process is asked to? Which of the
            ways copy the array, and how often?
@@ -15,26 +13,27 @@ Run        ./invoke lab.ipc
 
 What happens, and why
            Each case hands the array over 40 times and waits for each answer. 40 times 8 MB are 320 MB: divide by the
-           measured time, and you have the MB/s. There is no ideal, for nothing here is held to a virtual core.
-           An argument of a pool's task, a pipe and a queue all pickle the array, push the bytes through a pipe in
-           portions of at most 64 kB and build a new array at the other end. With 8 MB that takes about a hundred
-           times as long as the sum, so another process makes this task slower, however many cores there are.
-           A manager is a third process that keeps things for the others. What goes through its queue is sent twice,
-           into the manager and out of it: the slowest way.
-           Shared memory is a block that two processes see. The array is written into it, one plain copy; what is sent
-           is only the word that it is there. Threads share all memory, so a pool of threads copies nothing.
-           With 8 kB nearly all of the time goes into starting the worker and waking it up. Whether a way copies
-           hardly matters then, except with the manager: what sharing gains grows with the size. A process pays when
-           it computes for much longer than its data travel.
+           measured time, and you have the MB/s. There is no ideal, since nothing here is held to a virtual core.
+           An argument of a pool's task, a pipe and a queue all pickle the array. They push the bytes through a pipe, in
+           portions of at most 64 kB, and build a new array at the other end. With 8 MB that takes about a hundred times
+           as long as the sum. So another process makes this task slower, however many cores there are.
+           A manager is a third process that keeps objects for the others. Its queue sends everything twice, into the
+           manager and out of it: the slowest way.
+           With shared memory, the caller writes the array into a block that both processes see: one plain copy. It
+           sends only the word that the array is there. Threads share all memory, so a pool of threads copies nothing.
+           With 8 kB nearly all of the time goes into starting the worker and waking it up. Copies hardly matter then,
+           except with the manager: the gain from sharing grows with the size. A process pays when it computes for much
+           longer than its data travel.
 
-Traps      - Plain memory that is written to after the fork: the worker has a copy of its own from before, and does not
-             see it. The code is the same, but the totals are those of zeros. No error tells you.
+Traps      - Plain memory that is written after the fork: the worker has a copy of its own from before, and does not see
+             it. The code is the same, but the totals are those of zeros. No error tells you.
            - A SharedMemory block takes up memory until somebody calls `unlink`. Closing it is not enough.
-           - Shared memory has no lock. Here the message says when to look; lab `lock` shows what happens otherwise.
-           - Lesson 004 says that pickling "requires IO time". No disk is involved: it is CPU time, spent on copies.
+           - Shared memory has no lock. Here the message says when to look. Lab `lock` shows the result without such a
+             message.
+           - Lesson 004: pickling "requires IO time". No disk is involved: it is CPU time, spent on copies.
 
-Exercise   Let `total` compute for longer, as float(sum(np.sin(numbers * i).sum() for i in range(10))). How long must
-           it compute until a pool of processes takes less than twice as long as no worker? (The claims then say no.)
+Exercise   Let `total` compute for longer: float(sum(np.sin(numbers * i).sum() for i in range(10))). How long must it
+           compute until a pool of processes takes less than twice as long as no worker? (The claims then say no.)
 Lessons    002, 004
 Follows    lock
 Minutes    10

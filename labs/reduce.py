@@ -1,37 +1,36 @@
 """reduce: a sum in a pool, slower than one loop, and what is to blame
 
-Words      A node is a machine of a cluster; here it is a container with 16 virtual cores, each as fast as 1/16 of a
-           core of your machine. A task is what a worker of the pool is handed at a time. To pickle is to turn an
-           object into bytes, so that it can be sent to another process. Map-reduce: map the parts of the data to
-           workers, then reduce their results to one; here to the sum of 2 000 000 random numbers.
-
 Question   Lesson 001 finds the sum in a pool slower than one loop, "simply because a sum is faster to compute than to
-           send data". Is it?
+           send data". Is that the reason?
 
-Predict    One loop takes some 2.4 s on a virtual core. The 16 MB of numbers take a few ms of CPU time to pickle. What
-           should 16 workers take? What if the same 16 MB are 125 000 arrays of 16 numbers?
+Setup      One node with 16 virtual cores, each 1/16 of a core of your machine. A task is the part of the data that a
+           worker gets at a time. Map-reduce: map the parts to workers, then reduce their results to one, here to the
+           sum of 2 000 000 random numbers.
+
+Predict    One loop takes some 2.4 s on a virtual core. The 16 MB of numbers take a few ms of CPU time to pickle. How
+           long should 16 workers take? And if the same 16 MB are 125 000 arrays of 16 numbers?
 
 Run        ./invoke lab.reduce
            ./invoke lab.reduce --size 20000          as in the lesson's text; its code has 2 000 000
 
 What happens, and why
            For 16 workers the lesson's `reshape` is (-1, 16): 125 000 rows of 16 numbers. Every row is pickled as an
-           array of its own, and that costs 2 to 4 microseconds, however short it is. All of it falls to one process,
-           the sender, while 16 workers wait for it: about twice the time of one loop.
-           (16, -1) makes 16 rows of 125 000. The same bytes in 16 pickles: about eight times as quick as the loop.
-           So nearly all of the loss was the shape. Sending does have a price: with `shared=True` a task is just the
-           number of a portion, since a forked worker has its parent's memory as it was at the fork. That is more
-           than ten times as quick as the loop. "CPU s of the sender", in the figures, is what pickling and sending
-           took, in seconds of a core of your machine: a virtual core needs 16 times that.
-           With the 20 000 numbers of its text the lesson is right: the correct pool is slower than the loop, too.
-           The ideal leaves sending out. NumPy's own sum, on one core, takes a fifth to a half of the best pool's time:
-           look for a better loop first, then for more cores.
+           array of its own. That costs 2 to 4 microseconds, however short the row is. One process, the sender, pays for
+           all rows while 16 workers wait: about twice the time of one loop.
+           (16, -1) makes 16 rows of 125 000. The same bytes go in 16 pickles: about eight times as quick as the loop.
+           So nearly all of the loss was the shape.
+           Sending does have a price. With `shared=True` a task is only the number of a part: a forked worker has its
+           parent's memory as it was at the fork. That is more than ten times as quick as the loop. The figure "CPU s of
+           the sender" is the price, in seconds of a core of your machine: a virtual core needs 16 times that.
+           With the 20 000 numbers of its text the lesson is right: there even the correct pool is slower than the loop.
+           The ideal leaves sending out. NumPy's own sum, on one core, takes a fifth to a half of the best pool's time.
+           Look for a better loop first, then for more cores.
 
-Traps      - `pool.map` over an array takes it apart into rows: whatever is mapped over should be few and large.
-           - The lesson makes a pool of 16 but never passes `num_workers` on. So it really reshapes for its default of
-             4 workers, to 500 000 rows of 4, which takes about four times as long again.
+Traps      - `pool.map` over an array takes it apart into rows. Map over a few large items.
+           - The lesson makes a pool of 16 but never passes `num_workers` on. So it reshapes for its default of 4
+             workers, to 500 000 rows of 4: about four times as long again.
            - Two ways of adding up differ in the last digits: compare with np.isclose, never with ==.
-           - Its code lacks the main guard, and its `pool` is typed mp.Pool, which is a function, not a class.
+           - Its code lacks the main guard, and types `pool` as mp.Pool, which is a function, not a class.
            - `with` terminates its pool at the end. Where nothing is left to run, as here, `with` alone will do.
 
 Exercise   Between --size 20000 and 2000000, where does the correct pool begin to pay? Predict it from the figures.
