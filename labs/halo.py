@@ -61,7 +61,7 @@ def relax(block, paced=True):
     return (block[:-2, 1:-1] + block[2:, 1:-1] + block[1:-1, :-2] + block[1:-1, 2:]) / 4
 
 
-def rows_of_ranks(ranks, evenly=True):  # with one more above and below; else the last rank has nearly all
+def rows_of_ranks(ranks, evenly=True):  # each with one more above and below; not evenly: the last rank has nearly all
     assert ranks <= ROWS, f"{ranks} ranks have no more than {ROWS} rows"
     first = [ROWS * rank // ranks if evenly else min(4, ROWS // ranks) * rank for rank in range(ranks)]
     return [slice(start, end + 2) for start, end in pairwise([*first, ROWS])]

@@ -20,7 +20,8 @@ What happens, and why
            A manager is a third process that keeps objects for the others. Its queue sends everything twice, into the
            manager and out of it: the slowest way.
            With shared memory, the caller writes the array into a block that both processes see: one plain copy. It
-           sends only the word that the array is there. Threads share all memory, so a pool of threads copies nothing.
+           sends only the word that the array is there. Threads share all memory, so a pool of threads copies nothing at
+           all.
            With 8 kB nearly all of the time goes into starting the worker and waking it up. Copies hardly matter then,
            except with the manager: the gain from sharing grows with the size. A process pays when it computes for much
            longer than its data travel.
@@ -83,7 +84,7 @@ def message(task=total, *, way, size):
     numbers, answers = np.arange(size, dtype=float), []
     inbox, outbox = CHANNELS.get(way, fork.SimpleQueue)(), fork.SimpleQueue()
     block = SharedMemory(create=True, size=8 * size)
-    block.unlink()  # the worker needs no name to find it, and so it goes when the last of us has gone
+    block.unlink()  # a forked worker needs no name for it, and the block goes with its last process
     array = {"shared memory": np.ndarray(size, buffer=block.buf), "plain memory": np.zeros(size)}.get(way)
     worker = fork.Process(target=add_up, args=[task, inbox, outbox, array])
     worker.start()

@@ -19,7 +19,7 @@ What happens, and why
            Four processes on two cores take turns. The work of two rounds takes 4 s. Where tasks compute, more processes
            than cores gain nothing. `run()` only calls the function, in the parent: 4 s, no gain at all.
            With lengths (3, 1) the first process to start is the last to end. The queue holds results in the order of
-           ending: 1 before 9. The serial result is [9, 1], so the case comes out wrong, as `outcome=` declares.
+           ending: 1 before 9. The serial result is [9, 1], so its `outcome=` is "wrong".
            `join(timeout)` waits at most that many seconds, here 2 units. The process may still run then: see "alive" in
            the figures. It returns None either way, so ask `is_alive()`. The plain `join()` below waits for the end.
            A process costs many times as much as a thread. The system copies the parent's tables of memory and clears

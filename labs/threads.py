@@ -17,7 +17,7 @@ Run        ./invoke lab.threads
 What happens, and why
            The interpreter runs your Python code. It has a lock, the GIL: only the thread that holds it runs Python.
            Four threads that compute take turns: 5 s. That is no gain, and the second core is idle. Every process has
-           its own interpreter with its own GIL. Four processes keep both cores busy: 2.5 s, or 1.25 s with four cores.
+           its own interpreter and GIL. Four processes keep both cores busy: 2.5 s, or 1.25 s with four cores.
            A thread that waits lets go of the GIL. So all four wait at the same time: 2 s, and processes do no better.
            Threads start faster and share their memory, so they are the better choice there.
            A "free-threaded" Python has no GIL ("0 GIL" below the table). There threads gain the cores as well.

@@ -31,7 +31,7 @@ def handouts() -> list[Handout]:
 
 
 def list_labs() -> None:
-    """Show each lab's question, the lessons it comes from and how long it takes a learner, in teaching order."""
+    """Print each lab's question, its lessons and a learner's minutes, in teaching order."""
     console = make_console()
     table = plain_table("lab", "its question", "lessons", "minutes")
     for handout in handouts():

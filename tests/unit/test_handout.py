@@ -153,6 +153,24 @@ def test_a_file_that_is_not_there_says_so_in_its_title(tmp_path: Path) -> None:
     assert read_handout(tmp_path) == Handout(tmp_path.stem, "cannot be read: IsADirectoryError", {})
 
 
+def test_a_sentence_that_leaves_its_line_unfilled_ends_a_paragraph() -> None:
+    lines = [
+        "A first paragraph has a long line that is filled up to its end, and then",
+        "it ends.",
+        "A second one goes on",
+        "over a line that no sentence ends. It is filled as far as it goes, to here.",
+        "Its second line was full: none of its words would have fitted.",
+        "- An item ends.",
+        "  It goes on.",
+    ]
+    ((_, blocks),) = Handout("any", "title", {"Setup": lines}).blocks()
+    assert blocks == [
+        ("paragraph", " ".join(lines[:2])),
+        ("paragraph", " ".join(lines[2:5])),
+        ("item", "- An item ends. It goes on."),
+    ]
+
+
 # Set for the terminal.
 
 
