@@ -1,4 +1,4 @@
-"""Tasks that run labs, and list them."""
+"""Tasks that run, list and explain labs."""
 
 import sys
 from collections.abc import Callable
@@ -63,7 +63,7 @@ def lab_task(path: Path) -> Task[Callable[..., Any]]:
 
     run.__doc__ = read_handout(path).title
     told = SIZE | LAB | RUN
-    if {"--help", "-h"} & set(sys.argv):  # nobody else is to wait for every lab's file to be searched
+    if {"--help", "-h"} & set(sys.argv):  # else every command would wait for every lab's file to be searched
         told |= dict.fromkeys(not_taken(path), "(this lab does not take it)")
     made: Task[Callable[..., Any]] = task(name=path.stem, auto_shortflags=False, help=told)(run)
     return made
@@ -80,7 +80,7 @@ def all_labs(
     check: bool = False,
     quiet: bool = False,
 ) -> None:
-    """Run all labs in teaching order, and sum up."""
+    """Run all labs in teaching order and print a summary."""
     with exiting():
         request = read_request(cluster=cluster, backend=backend, repeat=repeat, timeout=timeout)
         run_all(request, read_outputs(junit=junit, check=check, quiet=quiet))
@@ -94,7 +94,7 @@ def labs(_: Context) -> None:
 
 
 def glossary_task(count: int) -> Task[Callable[..., Any]]:
-    """Make the task `glossary` for a term of so many words: invoke has no words that may be left out."""
+    """Make the task `glossary` for a term of so many words: invoke has no optional words."""
     names = [f"word{number}" for number in range(1, count + 1)]
 
     def glossary(_: Context, **words: str) -> None:

@@ -1,4 +1,4 @@
-"""Tasks that read kept runs."""
+"""Tasks that show earlier runs."""
 
 from collections.abc import Callable
 from typing import Any
@@ -15,12 +15,12 @@ from parlab.menu.words import taking_words
 
 @task
 def results(_: Context) -> None:
-    """List the runs in results/, the newest first."""
+    """List the runs in results/, newest first."""
     with exiting():
         list_results()
 
 
-@task(auto_shortflags=False, help={"a": A_RUN, "b": "another", "html": "draw them, too, into results/compare.html"})
+@task(auto_shortflags=False, help={"a": A_RUN, "b": "Another run", "html": "Also draw both, into results/compare.html"})
 def compare(_: Context, a: str, b: str, html: bool = False) -> None:
     """Show two runs side by side."""
     with exiting():
@@ -28,18 +28,18 @@ def compare(_: Context, a: str, b: str, html: bool = False) -> None:
 
 
 def report_task(count: int) -> Task[Callable[..., Any]]:
-    """Make the task `report` for so many runs: invoke has no parameters of which there may be any number."""
+    """Make the task `report` for so many runs: invoke has no lists of words."""
     names = [f"run{number}" for number in range(1, count + 1)]
 
     def report(_: Context, out: str | None = None, index: bool = False, **runs: str) -> None:
-        """Write a page with pictures of one run or more, as report 1 2."""
+        """Write a page with charts of one or more runs, e.g. report 1 2."""
         with exiting():
             if index:
                 reports.write_index(list(runs.values()), out)
             else:
                 reports.write_report(list(runs.values()), out)
 
-    told = {"out": "file to write; default: in results/", "index": "list all runs of results/ on one page instead"}
+    told = {"out": "File to write; default: in results/", "index": "List all runs in results/ on one page instead"}
     return taking_words(report, names, told | dict.fromkeys(names, A_RUN))
 
 
@@ -47,9 +47,9 @@ def report_task(count: int) -> Task[Callable[..., Any]]:
     auto_shortflags=False,
     help={
         "chart": "Chart id shown on the page: case-1, overview, account, scaling-1",
-        "out": "FILE.svg or FILE.png",
+        "out": "File to write: FILE.svg or FILE.png",
         "run": A_RUN,
-        "against": "another, for a chart of `compare RUN AGAINST --html`: both, A-1, B-1",
+        "against": "Another run, for a chart of `compare RUN AGAINST --html`: both, A-1, B-1",
     },
 )
 def export(_: Context, chart: str, out: str, run: str = "1", against: str | None = None) -> None:

@@ -1,4 +1,4 @@
-"""Tasks that take any number of words: invoke has no such parameters, so the command line is counted first."""
+"""Tasks that take any number of words. invoke has no such parameters, so we count the words first."""
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -10,7 +10,7 @@ from invoke.tasks import Task, task
 
 
 def words_after(name: str) -> int:
-    """How many words follow a task's name on the command line that are no options, nor the file of `--out`."""
+    """Number of words after a task's name on the command line, without options and the file of `--out`."""
     words = sys.argv[sys.argv.index(name) :] if name in sys.argv else []
     return sum(not word.startswith("-") and before != "--out" for before, word in pairwise(words))
 
