@@ -22,9 +22,9 @@ What happens, and why
            sees the machine's CPUs, not the limit of its container or job. A pool multiplies them by its workers. The
            figures show how many threads threadpoolctl finds in a worker.
 
-           OMP_NUM_THREADS=1 cures it if it is set before NumPy is loaded, for BLAS reads it once. `variable` sets it in
-           a program that has NumPy already. Forked workers copy the loaded library: too late, nothing changes. Spawned
-           workers load NumPy afresh, and find it. threadpoolctl, as in `in_pool`, works at any time.
+           OMP_NUM_THREADS=1 cures it if it is set before NumPy is loaded, since BLAS reads it once. `variable` sets it
+           in a program that has NumPy already. Forked workers copy the loaded library: too late, nothing changes.
+           Spawned workers load NumPy afresh, and find it. threadpoolctl, as in `in_pool`, works at any time.
 
            So processes x threads = cores. Many small tasks: one thread each. One large product: one process with many
            threads. Where the node has no second core, as here, that claim cannot be shown.

@@ -22,8 +22,8 @@ What happens, and why
            here share a machine. Between real machines it may well be longer.)
 
            `both_send_first` is the classic deadlock. `Send` of a long message returns when it is being received. Both
-           ranks send, so neither receives: with Send and Recv they would stand there for ever. `Isend` only starts to
-           send, so the case can look at the clock and raise TimeoutError. `Sendrecv` does both at once: `both_at_once`.
+           ranks send, so neither receives: with Send and Recv they would wait for ever. `Isend` only starts to send, so
+           the case can look at the clock and raise TimeoutError. `Sendrecv` does both at once: `both_at_once`.
 
 Traps      - Short messages leave at once, received or not. Such a program runs on small data and hangs on large.
            - If one rank leaves out a collective call, for example behind `if comm.rank == 0`, all others wait.

@@ -16,7 +16,8 @@ What happens, and why
            os.cpu_count tells the CPUs of the machine. No limit changes it. A pool of that size has more workers than
            the node has cores. Nothing is gained: 8 units of work on one core still take 8 units. And it costs: with 2
            workers each task takes 2 units, with 8 workers 8. Each worker needs memory, and all of them compete with
-           everybody else on the machine. (Hence "not as predicted": 2 workers or more, the ideal has 1.)
+           everybody else on the machine. (The table says "not as predicted": there are 2 workers or more, and the ideal
+           has 1.)
 
            os.process_cpu_count (since Python 3.13) and os.sched_getaffinity (Linux) count the CPUs that this process
            may run on. They are right under a cpuset, which batch systems often set. They are blind to a quota, which

@@ -16,8 +16,8 @@ Run        ./invoke lab.dropin
 What happens, and why
            pickle writes a function as two names, its module's and its own. The reader imports it by these names. A
            lambda has no name, so `multiprocessing` refuses it. `multiprocess` uses dill, which writes the function
-           itself, with all that it remembers. Otherwise it is the same Pool and takes the same time: compare `plain` by
-           fork with both libraries. Once the workers are there, all ways are equally fast. They differ at the start:
+           itself, with all that it remembers. Otherwise the Pool is the same and takes the same time: compare `plain`
+           by fork with both libraries. Once the workers are there, all ways are equally fast. They differ at the start:
            - fork copies the running program with its whole memory, but only the thread that forks. Work that another
              thread had begun is never finished in the copy, and the copy may wait for it for ever.
            - spawn starts a new Python for each worker. It imports the program's file. Everything that the program put
@@ -27,11 +27,11 @@ What happens, and why
            A worker that imports the file must not start workers itself. So start workers below the main guard, `if
            __name__ == "__main__":`, which is false where a file is imported. `script_without_guard` runs a script that
            has none. Its worker imports the script, tries to start a worker of its own "before the current process has
-           finished its bootstrapping phase", and dies of a RuntimeError.
+           finished its bootstrapping phase", and ends with a RuntimeError.
 
 Traps      - That script starts one Process. A Pool replaces workers that die: it would go on like that for ever.
            - Lessons 000 and 001 start pools without the guard. That works with fork only: on Linux, up to Python 3.13.
-           - Lessons 001 and 003: `multiprocess` is "an improved version". It can send more; nothing else is better.
+           - Lessons 001 and 003: `multiprocess` is "an improved version" of it. It can send more; that is all.
            - `multiprocessing` refuses a closure, too: with AttributeError, from Python 3.14 on with PicklingError.
 
 Exercise   Have `with_lambda` take `square` for its task. Which case does not come out as it declares, and why?

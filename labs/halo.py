@@ -21,13 +21,13 @@ What happens, and why
            scale, small ones do not. `every=2` exchanges at every other step. That hardly saves any time, and the plate
            comes out wrong, without any error.
 
-           `Isend` and `Irecv` only start a message; `Testall` asks whether all are through. In between the rank sleeps
-           a millisecond. A blocking call, `Recv` or `Waitall`, asks without a pause: it spins. Where the kernel limits
+           `Isend` and `Irecv` only start a message; `Testall` asks whether all are done. In between the rank sleeps a
+           millisecond. A blocking call, `Recv` or `Waitall`, asks without a pause: it spins. Where the kernel limits
            the node, spinning burns CPU time which the neighbour on the node needs. The two cases with paced=False show
            it. Their work is not paced: it may use the whole node, and nearly all of it is the last rank's. Beside a
            rank that sleeps, that work gets nearly all of the node's limit. Beside one that spins it gets little more
-           than half, and takes nearly twice the time. (A rank with a real core to itself may well spin: it then notices
-           a message sooner.)
+           than half, and takes nearly twice the time. (A rank with a real core to itself may spin: it then notices a
+           message sooner.)
 
 Traps      - Leave the rows of an Isend unchanged, and those of an Irecv unread, until the test says that they are done.
            - Lesson 002 would "gather the results and have them interact". Gathering moves the plate, a halo its edges.

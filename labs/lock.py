@@ -19,8 +19,8 @@ What happens, and why
 
            The deposit is lost (`./invoke report` draws it). The result depends on who is faster: a race condition. In
            the ten runs so many updates are lost that hardly one ends with 100. A balance may end far above or below.
-           With a lock around all three steps, the second process waits and then reads the value that the first has
-           written: 100, always.
+           With a lock around all three steps, the second one waits and then reads the value that the first has written:
+           100, always.
            That has its price. To take a lock and give it back costs as much as several additions (see the figures). And
            work under a lock is done by one at a time, on however many cores.
            Threads lose updates, too: see the slow motion. The GIL guards the interpreter's own data, not your three
@@ -31,7 +31,7 @@ Traps      - A shared Value has a lock, but takes it for reading and for writing
            - Each must take the same lock. A lock that a process makes for itself keeps nobody else out.
            - An error between `acquire` and `release` leaves the lock taken for ever; `with` gives it back. Lesson 004
              writes `lock.aquire()`: there is no such method.
-           - Lesson 004: "the GIL prevents race conditions", and Python allows no multi-threading. Neither is true.
+           - Lesson 004: the GIL "prevents race conditions", and Python allows no multi-threading. Neither is true.
 
 Exercise   Let `pay` add plain `amount`, as the lesson does. Is it right now, or wrong more rarely? Run it often.
 Lessons    004

@@ -28,8 +28,8 @@ What happens, and why
            thousands of short tasks. For long or uneven tasks use chunks of 1, and let the longest go first.
 
 Traps      - `imap_unordered` does not keep the order of tasks. Send the number along and sort, as here.
-           - `map` has chunks of its own (tasks / (4 x workers), rounded up); `imap` has chunks of 1. Lesson 002: "a
-             free process gets the next input". It gets the next chunk.
+           - `map` has chunks of its own (tasks / (4 x workers), rounded up); `imap` has chunks of 1. Lesson 002: a
+             process that is done is "provided the next input". It gets the next chunk.
            - An error in a task is raised where you call `get()`. If you never call it, you never hear of the error.
            - Lessons 001 and 002 lack a main guard: lab dropin shows the harm.
 

@@ -18,7 +18,7 @@ What happens, and why
            twice as much as for 4.
            Computing needs a core, and there are two. 70 units of work take at least 35, with 4 workers or with 8. (The
            ideal is 37.5 and 36.5, since one task runs alone at the end.) If tasks compute, use as many workers as
-           cores. If they wait, use as many as are to wait at once.
+           cores. If they wait, use as many as shall wait at the same time.
            CPU time in the program is user time; in the operating system, on its behalf, it is system time. Computing
            takes 3/8 of a core for 7 s, together some 2.6 s (see the figures), with 4 workers or with 8.
            Lesson 002 ran 12 jobs of 0.5 s in 2.095 s. It does not say with how many workers. Four rounds of three take

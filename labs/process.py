@@ -28,7 +28,7 @@ What happens, and why
 Traps      - Lesson 004 starts `calc`, but its function is `sum_up_to_n`: NameError. Then it calls `process.start()`,
              but no `process` is defined. It means the one just appended, `processes[-1]`.
            - It starts `os.cpu_count()` processes. That counts the machine's cores, not those that you may use.
-           - It says that `multiprocessing` "opens threads", and calls threads sub-processes. It opens processes.
+           - It lets `multiprocessing` "open different threads", and calls threads sub-processes. It opens processes.
            - `join()` before `get()` can wait for ever: a process with a large result ends only when the result is
              taken.
 

@@ -24,8 +24,9 @@ What happens, and why
 
            MPI starts its ranks on all nodes of the cluster, and they send their results through the network: eight
            cores, 1.2 s. The price is a second of start-up, and `mpiexec` in front of `python`.
-           Take the smallest that reaches far enough: threads where tasks wait; the executor or the pool where they
-           compute and one machine will do; pathos where your functions cannot be sent (lab dropin); MPI beyond.
+           Choose the smallest interface that reaches far enough: threads where tasks wait; the executor or the pool
+           where they compute and one machine will do; pathos where your functions cannot be sent (lab dropin); MPI
+           beyond.
 
 Traps      - A pool on the first of four rented nodes leaves three idle, and nothing tells you so.
            - Lesson 002's pool has `cpu_count()` processes: all cores of the machine, even where you may use fewer.
