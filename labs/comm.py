@@ -70,7 +70,7 @@ def both_send_first(task=np.sum, *, workers):
     sending, deadline = COMM.Isend(ours, other), monotonic() + 0.2
     while not (sent := sending.Test()) and monotonic() < deadline:  # Send() would go on for ever
         sleep(0.001)
-    COMM.Barrier()  # both have given up; that they receive now is only to end cleanly
+    COMM.Barrier()  # both have given up; they receive now only to end cleanly
     MPI.Request.Waitall([sending, COMM.Irecv(theirs, other)])
     if not sent:
         raise TimeoutError("nobody received")

@@ -74,7 +74,7 @@ def executor(task=hard_task, *, tasks, workers):
         next(as_completed(futures))
         metric("s to the first result", time.monotonic() - began)
         tables = [Path(f"/proc/{worker.pid}/smaps_rollup") for worker in active_children()]
-        if tables[0].exists():  # on Linux. Pss is what a process has of its own, and its share of what several have
+        if tables[0].exists():  # on Linux. Pss: a process's own memory, and its share of shared memory
             kilobytes = [int(table.read_text().partition("Pss:")[2].split()[0]) for table in tables]
             metric("MB of workers", sum(kilobytes) / 1000)
         results = [future.result() for future in futures]
@@ -108,7 +108,7 @@ def each_task_uses_two_cpu_seconds_all_the_same(cases):
 def more_workers_need_more_memory(cases):
     many, few = (cases.find(executor, tasks=22, workers=n).metrics.get("MB of workers") for n in (32, 16))
     if many is None:
-        raise CannotBeShown("this system does not tell what memory each process has of its own")
+        raise CannotBeShown("this system does not show each process's own memory")
     assert many > 1.25 * few, f"{many:.0f} MB against {few:.0f} MB"
 
 

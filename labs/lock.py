@@ -65,7 +65,7 @@ def pay_slowly(amount, name, late, both, balance, lock):
         seen = balance.value
         print(mark(f"{name} reads {seen}"), flush=True)
         if unguarded:
-            both.wait()  # behind a lock the other one cannot have come so far
+            both.wait()  # with a lock the other one cannot be here
         wait(late if unguarded else 0.6)
         balance.value = seen + amount
         print(mark(f"{name} writes {balance.value}"), flush=True)

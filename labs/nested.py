@@ -95,8 +95,8 @@ def forked_too_late(task=step):
     fit(step, 0, 2)  # from now on this process has the library's workers
     child = fork.Process(target=fit, args=(task, 1, 2))
     child.start()
-    child.join(4 + 8 * lab.unit)  # seconds: several times what it takes where it does not hang
-    if child.is_alive():  # a fork of it has none, but does not know
+    child.join(4 + 8 * lab.unit)  # seconds: several times as long as without a hang
+    if child.is_alive():  # it has no workers of the library, and waits for them
         child.kill()
         raise TimeoutError
 
@@ -107,7 +107,7 @@ def two_levels_of_workers_slow_down_each_step_and_the_whole(cases):
     if case.spec.cores >= 4:
         raise CannotBeShown("each of the four processes has a core")
     units = sorted(case.task_s)[len(case.task_s) // 2] / case.spec.unit  # the median
-    assert units > 1.4, f"{units:.2f} units a step"  # 2, but for the while in which not all four have begun
+    assert units > 1.4, f"{units:.2f} units a step"  # 2, once all four have begun
     assert case.off_by > 0.3, f"{100 * case.off_by:.0f} % over the ideal"
 
 

@@ -89,7 +89,7 @@ def pathos(task=square, *, workers):
     squares = pool.map(task, NUMBERS, chunksize=1)
     pool.close()
     pool.join()
-    pool.clear()  # pathos keeps a pool for the next time that one of its size is asked for
+    pool.clear()  # pathos keeps the pool, and would hand it out again
     return squares
 
 

@@ -49,7 +49,7 @@ from parlab.lab import Lab, metric, paced
 
 SIZE, LESSON, CORRECT = 2_000_000, (-1, 16), (16, -1)  # shapes: how many rows, how long; -1 is as many as it takes
 lab = Lab(unit=1, cores=16, speed=1 / 16, same=np.isclose, bounds={"size": (1_000, 4_000_000)})
-parts = []  # a forked worker has its parent's
+parts = []  # a forked worker has those of its parent
 
 
 def make_parts(size, shape):
@@ -90,7 +90,7 @@ def in_pool(task=total, *, shape, shared, workers, size):
     sent = range(len(parts)) if shared else parts
     with get_context("fork").Pool(workers) as pool:
         began = process_time()
-        result = sum(pool.imap(partial(task, shared=shared), paced(sent)))  # paced: so is the pickling
+        result = sum(pool.imap(partial(task, shared=shared), paced(sent)))  # the pickling is paced, too
         metric("CPU s of the sender", process_time() - began)
     return result
 
