@@ -39,7 +39,6 @@ Follows    comm
 Minutes    15
 """
 
-from itertools import pairwise
 from time import process_time, sleep
 
 import numpy as np
@@ -64,7 +63,7 @@ def relax(block, paced=True):
 def rows_of_ranks(ranks, evenly=True):  # each with one more above and below; not evenly: the last rank has nearly all
     assert ranks <= ROWS, f"{ranks} ranks have no more than {ROWS} rows"
     first = [ROWS * rank // ranks if evenly else min(4, ROWS // ranks) * rank for rank in range(ranks)]
-    return [slice(start, end + 2) for start, end in pairwise([*first, ROWS])]
+    return [slice(start, end + 2) for start, end in zip(first, [*first[1:], ROWS], strict=True)]
 
 
 @lab.serial
@@ -85,7 +84,8 @@ def sleep_until_done(requests):
 @lab.case(launch="mpi", nodes=4, every=2, outcome="wrong")
 @lab.case(launch="mpi", nodes=1, paced=False, waiting=["asleep", "spinning"])
 def heat(task=relax, *, every=1, paced=True, waiting="asleep"):
-    above, below = (r if 0 <= r < COMM.size else MPI.PROC_NULL for r in (COMM.rank - 1, COMM.rank + 1))  # or nobody
+    above = COMM.rank - 1 if COMM.rank > 0 else MPI.PROC_NULL  # nobody
+    below = COMM.rank + 1 if COMM.rank < COMM.size - 1 else MPI.PROC_NULL
     plate = np.zeros((ROWS + 2, COLUMNS))
     plate[0] = 100
     blocks = [plate[rows] for rows in rows_of_ranks(COMM.size, evenly=paced)]
