@@ -98,7 +98,7 @@ def glossary_task(count: int) -> Task[Callable[..., Any]]:
     names = [f"word{number}" for number in range(1, count + 1)]
 
     def glossary(_: Context, **words: str) -> None:
-        """Explain the terms that all labs use, or one of them."""
+        """Explain the labs' terms, or one, e.g. glossary rank."""
         with exiting():
             explain_terms(" ".join(words.values()))
 
