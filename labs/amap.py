@@ -1,40 +1,39 @@
 """amap: a pool in the background, and other work meanwhile
 
-Words      A node is a machine of a cluster; here it is a container with ten virtual cores, each as fast as 1/10 of a
-           core of your machine. A task is one call of `slow_square`; it computes for one unit of time, here 0.5 s.
-           pathos is a library with pools of its own. Slurm runs programs on many clusters.
-
-Question   Ten workers on ten cores have 100 tasks. Does that take ten units, and can the program that handed the tasks
+Question   Ten workers on ten cores have 100 tasks. Does that take ten units? And can the program that handed the tasks
            out do something else in the meantime?
 
-Predict    `amap`, the map_async of pathos, cuts the tasks into about four chunks a worker, unless you choose: 100 / 40
-           is 2.5, rounded up to chunks of 3. How many chunks is that, and how many units do ten workers need for them?
+Setup      One node with ten virtual cores, each 1/10 of a core of your machine. A task is one call of `slow_square`; it
+           computes for one unit, here 0.5 s. pathos is a library with pools of its own. Slurm runs programs on many
+           clusters.
+
+Predict    `amap` is the map_async of pathos. Unless you choose, it cuts the tasks into about four chunks a worker: 100
+           / 40 is 2.5, rounded up to chunks of 3. How many chunks is that? How many units do ten workers need for them?
            And with chunks of one task?
 
 Run        ./invoke lab.amap
            ./invoke lab.amap --unit 0.05     short tasks: handing them out costs time (so the claims say no)
 
 What happens, and why
-           34 chunks: three rounds of ten take nine units, and in the fourth only four workers have anything to do,
-           three of them for three units. That makes 12. Chunks of one are dealt out in ten full rounds: 10 units.
+           There are 34 chunks. Three rounds of ten take nine units. In the fourth round only four workers have work,
+           three of them for three units. That makes 12. Chunks of one task are dealt out in ten full rounds: 10 units.
 
-           `amap` returns at once. `ready` tells whether all results are there, `get` waits for them. Meanwhile the
-           program does other work, in pieces of a quarter of a unit, and asks again after each. A piece that waits, as
-           for a disk, costs the workers nothing. With pieces that compute, eleven processes share ten cores: 11 to 12
-           units, not 10.
+           `amap` returns at once. `ready` tells whether all results are there; `get` waits for them. Meanwhile the
+           program does other work, in pieces of a quarter of a unit, and asks again after each. A piece that only waits
+           costs the workers nothing. With pieces that compute, eleven processes share ten cores: 11 to 12 units, not
+           10.
 
-           The workers are as many as SLURM_CPUS_PER_TASK says. Slurm sets it to the cores that a program may use. Here
-           the lab sets it; where nobody does, ten are taken.
+           The number of workers is SLURM_CPUS_PER_TASK. Slurm sets it to the cores that a program may use. Here parlab
+           sets it. Where it is not set, there are ten workers.
 
-Traps      - pathos keeps every pool. Ask for ten workers again and you get the same ten; if they were closed, the first
-             task raises ValueError: Pool not running. So close, join and clear; `with` does none of these.
-           - What pathos calls `nodes` are workers. Left out, there is one for each core of the machine, limit or not.
-           - Neither program of lesson 000 runs: below `with` an indent is missing, `num_task` is later called
-             `num_tasks`, `range(` is left open, `import os` is missing. "4 worker processes" stands where there are
-             `num_cpu`, and the other work is a print.
+Traps      - pathos keeps every pool. Ask for ten workers again and you get the same ten. If they were closed, the first
+             task raises "ValueError: Pool not running". So close, join and clear; `with` does none of these.
+           - pathos calls workers `nodes`. Without a number, there is one for each core of the machine, limit or not.
+           - Lesson 000's two programs do not run: no indent below `with`, `num_task` for `num_tasks`, an open `range(`,
+             no `import os`. It says "4 worker processes" over `num_cpu`, and its other work is a print.
            - Its first pool has no main guard: see lab dropin.
 
-Exercise   Predict chunks of 5, 10 and 20; then write chunk=[None, 1, 5, 10, 20] and see.
+Exercise   Predict chunks of 5, 10 and 20. Then write chunk=[None, 1, 5, 10, 20] and see.
 Lessons    000
 Follows    futures
 Minutes    10
@@ -106,7 +105,7 @@ def three_at_a_time_take_twelve_units_and_one_at_a_time_ten(cases):
 
 @lab.expect
 def other_work_is_done_meanwhile(cases):
-    for case in (case for case in cases.values() if case.times):
+    for case in cases.of(amap):
         pieces = case.metrics["pieces of other work"]
         assert pieces > case.units, f"{case.name}: {pieces:g} in {case.units:.1f} units"
 

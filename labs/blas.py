@@ -1,11 +1,11 @@
 """blas: the threads that NumPy starts behind your back, in a pool
 
-Words      BLAS is the library of matrix operations inside NumPy: `matmul` is a call of it. It starts threads of its own
-           in the process that calls it, and they can use several cores. A task is 12 products of a matrix of 400 x 400
-           with itself. A node is a machine of a cluster; here it is a container that may use one core of your machine.
-           To fork is to copy a running process; to spawn is to start a new one.
-
 Question   A pool of 4 workers on one core: what does it cost if the BLAS of each has 4 threads?
+
+Setup      One node that may use one core of your machine. A task is 12 products of a matrix of 400 x 400 with itself.
+
+Words      BLAS is the library of matrix operations inside NumPy; `matmul` calls it. It starts threads of its own in the
+           process that calls it, and they can use several cores.
 
 Predict    Four workers on one core take turns. Why should 16 threads not simply take turns, too?
 
@@ -14,27 +14,27 @@ Run        ./invoke lab.blas
 
 What happens, and why
            With 4 workers of one thread each the core is shared out, and little is lost. With 4 threads each it takes
-           some ten times as long. Threads of BLAS work on one product together and wait for each other after each part
-           of it. They do not sleep while they wait but look again and again, so as to lose no time. That is quick with
-           a core for each. Here they wait for another thread to get its turn, and their waiting uses up the CPU time
-           that this thread needs. Even one process with 4 threads suffers.
-           Nobody asks for these threads: unset (None), BLAS starts one for each CPU that it sees, and it sees the
-           machine's, not the limit of its container or job. A pool multiplies them by its workers. The figures show
-           how many threadpoolctl finds in a worker.
+           some ten times as long. BLAS threads work on one product together, and wait for each other after each part of
+           it. They do not sleep while they wait. They look again and again, to lose no time. That is quick with a core
+           for each. Here they wait for a thread that has no core, and use up the CPU time that it needs. Even one
+           process with 4 threads suffers.
+           Nobody asks for these threads. If their number is unset (None), BLAS starts one for each CPU that it sees. It
+           sees the machine's CPUs, not the limit of its container or job. A pool multiplies them by its workers. The
+           figures show how many threads threadpoolctl finds in a worker.
 
-           OMP_NUM_THREADS=1 cures it if it is set before NumPy is loaded, for BLAS reads it once. `variable` sets it
-           in a program that has NumPy already. Forked workers copy what is loaded: too late, nothing changes.
-           Spawned ones load NumPy afresh, and find it. threadpoolctl, as in `in_pool`, works at any time.
+           OMP_NUM_THREADS=1 cures it if it is set before NumPy is loaded, since BLAS reads it once. `variable` sets it
+           in a program that has NumPy already. Forked workers copy the loaded library: too late, nothing changes.
+           Spawned workers load NumPy afresh, and find it. threadpoolctl, as in `in_pool`, works at any time.
 
            So processes x threads = cores. Many small tasks: one thread each. One large product: one process with many
            threads. Where the node has no second core, as here, that claim cannot be shown.
 
-Traps      - Lessons 001 and 003 set the variables in a notebook. If NumPy was loaded there before, nothing happens,
-             and nobody tells you.
-           - MKL_NUM_THREADS is for Intel's MKL alone; NumPy from PyPI has OpenBLAS, which reads OMP_NUM_THREADS.
+Traps      - Lessons 001 and 003 set the variables in a notebook. If NumPy is loaded already, nothing happens, and
+             nobody tells you.
+           - MKL_NUM_THREADS is for Intel's MKL alone. NumPy from PyPI has OpenBLAS, which reads OMP_NUM_THREADS.
            - Lesson 004 draws one process whose BLAS has 4 threads. It gains from them if it may use 4 cores.
 
-Exercise   Make the matrices 100 x 100 and TIMES 400. What becomes of the loss, and why? (One claim then says no.)
+Exercise   Make the matrices 100 x 100 and TIMES 400. How does the loss change, and why? (One claim then says no.)
 Lessons    001, 003, 004
 Follows    reduce
 Minutes    15

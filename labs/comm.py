@@ -1,39 +1,37 @@
 """comm: what ranks say to each other, and what it costs
 
-Words      A node is a machine of a cluster; here it is a container, with no limit on its CPU time. MPI (Message
-           Passing Interface) lets processes send each other messages, within a node and between nodes.
-           `mpiexec -n 2 python program.py` starts the program twice; each process is a rank: `comm.rank` is its
-           number, `comm.size` how many there are. Latency is the time that a message of next to no length takes;
-           bandwidth is bytes a second of a long one. To pickle is to turn an object into bytes. A task here is a
-           rank's part of a sum, or one measurement.
-
 Question   What does a message cost within a node, and what between two? Is `send` the same as `Send`?
 
-Predict    Two ranks, both on one node or one on each of two. How many microseconds (us) does one number take from
-           rank to rank? How many times that between nodes? What is faster for 1 MB, `send` or `Send`?
+Setup      One node or two, with no limit on their CPU time. `mpiexec -n 2 python program.py` starts the program twice.
+           Each process is a rank: `comm.rank` is its number, `comm.size` the number of ranks. A task is a rank's part
+           of a sum, or one measurement.
+
+Predict    Two ranks, both on one node or one on each of two. How many microseconds (us) does one number take from rank
+           to rank? How many times that between nodes? What is faster for 1 MB, `send` or `Send`?
 
 Run        ./invoke lab.comm    twice: which figures stay the same?
 
 What happens, and why
-           Every rank runs the whole program and finds out by its number what to do. In a collective call all take
-           part: `scatter` deals out rank 0's list, an item to each rank; `gather` collects one from each on rank 0;
-           `bcast` gives rank 0's object to all; `allreduce` adds up what all have, and all get the sum.
-           Lower-case calls take any object: they pickle it, send the bytes, and make a copy of the object on the
-           other side. Upper-case calls take the memory of an array as it is and put it into an array that is there
-           already: several times the bandwidth, and a fraction of the latency. Within a node a message goes through
-           memory that both ranks see, between nodes through the network: its latency is several times as long.
-           (The nodes here share a machine. Between real ones it may well be longer.)
+           Every rank runs the whole program. Its number tells it what to do. In a collective call all ranks take part.
+           `scatter` deals out rank 0's list, an item to each rank. `gather` collects an item from each on rank 0.
+           `bcast` gives rank 0's object to all. `allreduce` adds up the values of all, and all get the sum.
+           Lower-case calls take any object. They pickle it, send the bytes, and make a copy of the object on the other
+           side. Upper-case calls take the memory of an array as it is, and put it into an array that is there already:
+           several times the bandwidth, and a fraction of the latency. Within a node a message goes through memory that
+           both ranks see. Between nodes it goes through the network: its latency is several times as long. (The nodes
+           here share a machine. Between real machines it may well be longer.)
 
-           `both_send_first` is the classic deadlock. `Send` of a long message returns when it is being received; both
-           ranks send, so neither receives: with Send and Recv they would stand there for ever. `Isend` only starts
-           it, so the case can look at the clock and raise TimeoutError. `Sendrecv` does both at once: `both_at_once`.
+           `both_send_first` is the classic deadlock. `Send` of a long message returns when it is being received. Both
+           ranks send, so neither receives: with Send and Recv they would wait for ever. `Isend` only starts to send, so
+           the case can look at the clock and raise TimeoutError. `Sendrecv` does both at once: `both_at_once`.
 
-Traps      - Short messages leave at once, received or not: such a program runs on small data and hangs on large.
-           - One rank that leaves out a collective call, as within `if comm.rank == 0`, makes all the others wait.
-           - `Recv` believes its array: whole numbers received into one of floats are nonsense, and nothing says so.
-           - Lessons 001 and 003 call this "a bit beyond the scope of this class". These few calls are most of it.
+Traps      - Short messages leave at once, received or not. Such a program runs on small data and hangs on large.
+           - If one rank leaves out a collective call, for example behind `if comm.rank == 0`, all others wait.
+           - `Recv` believes its array. Whole numbers received into an array of floats are nonsense, and nothing says
+             so.
+           - Lessons 001 and 003: "a bit beyond the scope of this class". These few calls are most of it.
 
-Exercise   Make `both_send_first` right with Send and Recv alone: who must receive first? Then undo that and set
+Exercise   Make `both_send_first` right with Send and Recv alone: which rank must receive first? Then undo that and set
            MANY = 100. Is there still a TimeoutError? Why is that the more dangerous program?
 Lessons    001, 003
 Follows    mpi
@@ -72,7 +70,7 @@ def both_send_first(task=np.sum, *, workers):
     sending, deadline = COMM.Isend(ours, other), monotonic() + 0.2
     while not (sent := sending.Test()) and monotonic() < deadline:  # Send() would go on for ever
         sleep(0.001)
-    COMM.Barrier()  # both have given up; that they receive now is only to end cleanly
+    COMM.Barrier()  # both have given up; they receive now only to end cleanly
     MPI.Request.Waitall([sending, COMM.Irecv(theirs, other)])
     if not sent:
         raise TimeoutError("nobody received")

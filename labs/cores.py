@@ -1,40 +1,40 @@
 """cores: how many workers to start, and whom to ask
 
-Words      A node is a machine of a cluster; here it is a container with one virtual core, as fast as 1/2 of a core of
-           your machine. A quota is CPU time: the kernel lets the node have that much of each tenth of a second, on
-           whichever CPUs. A cpuset is a list: the CPUs that a process may run on. A unit is the time that one task
-           computes, here 0.5 s.
+Question   How many workers should a pool have, and which call tells you?
 
-Question   How many workers should a pool have, and which call tells?
+Setup      One node with one virtual core, 1/2 of a core of your machine. A task computes for one unit, here 0.5 s. The
+           node has a quota of CPU time: in each tenth of a second the kernel lets it have half of that, on whichever
+           CPUs. In some cases the workers have a cpuset: a list of the CPUs that they may run on.
 
 Predict    Your machine has two cores or more, the node a quota of half of one. What will each of the five ways in the
            figures say? How long do 8 tasks of one unit take in pools sized by three of them?
 
 Run        ./invoke lab.cores
-           ./invoke lab.cores --cores 3         1.5 CPUs: who is right?
+           ./invoke lab.cores --cores 3         1.5 CPUs: which call is right?
 
 What happens, and why
-           os.cpu_count tells the CPUs of the machine. No limit changes it, so a pool of that size has more workers
-           than the node has cores. Nothing is gained: the same 8 units of work on one core take 8 units. And it
-           costs: with 2 workers each task takes 2 units, with 8 workers 8; each worker needs memory, and all of them
-           compete with whoever shares the machine. (Hence "not as predicted": 2 workers or more, the ideal has 1.)
+           os.cpu_count tells the CPUs of the machine. No limit changes it. A pool of that size has more workers than
+           the node has cores. Nothing is gained: 8 units of work on one core still take 8 units. And it costs: with 2
+           workers each task takes 2 units, with 8 workers 8. Each worker needs memory, and all of them compete with
+           everybody else on the machine. (The table says "not as predicted": there are 2 workers or more, and the ideal
+           has 1.)
 
            os.process_cpu_count (since Python 3.13) and os.sched_getaffinity (Linux) count the CPUs that this process
-           may run on: right under a cpuset, as batch systems often set one, and blind to a quota, as containers have.
-           loky.cpu_count takes the least of cpuset and quota, and rounds a quota up: 0.5 CPUs are 1, 1.5 are 2. It
-           counts cores of your machine. Here that happens to be the number of virtual cores, one. But two virtual
-           cores at a speed of 1/2 are one core to loky. Only at --speed 1 are the two numbers always the same.
+           may run on. They are right under a cpuset, which batch systems often set. They are blind to a quota, which
+           containers have. loky.cpu_count takes the least of cpuset and quota, and rounds a quota up: 0.5 CPUs are 1,
+           1.5 are 2. It counts cores of your machine. Here that happens to be the number of virtual cores, one. But two
+           virtual cores at a speed of 1/2 are one core to loky. Only at --speed 1 are the two numbers always the same.
 
-           SLURM_CPUS_PER_TASK is what you asked the batch system for. It is the answer wherever it is set, as it is
-           here. On your laptop it is not, so give it a default: int(os.environ.get("SLURM_CPUS_PER_TASK", 1)).
+           SLURM_CPUS_PER_TASK is the number that you asked the batch system for. Use it wherever it is set, as it is
+           here. Your laptop does not set it, so give it a default: int(os.environ.get("SLURM_CPUS_PER_TASK", 1)).
 
-Traps      - Lessons 002 and 004 take cpu_count() for the size of a pool: on a shared node that is everybody's cores.
-           - Lesson 000 takes SLURM_CPUS_PER_TASK, with a default of 10: ten workers on any laptop. Its comment says
-             "a pool with 4 worker processes" over nodes=num_cpu.
+Traps      - Lessons 002 and 004 size a pool by cpu_count(). On a shared node that is everybody's cores.
+           - Lesson 000 takes SLURM_CPUS_PER_TASK, with a default of 10: ten workers on any laptop. Its comment says "a
+             pool with 4 worker processes" over nodes=num_cpu.
            - Pool() and ProcessPoolExecutor() without a number take os.process_cpu_count, before 3.13 os.cpu_count.
-           - A limit is only seen by the process that has it. Do not count on one machine for a job on another.
+           - Only a process under a limit sees it. Do not count on one machine for a job on another.
 
-Exercise   Predict each row of --cores 2, and of --cores 2 --speed 1/4. Then run them: who is right, and why?
+Exercise   Predict each row of --cores 2, and of --cores 2 --speed 1/4. Then run them: which call is right, and why?
 Lessons    000, 002, 004
 Follows    blas
 Minutes    10

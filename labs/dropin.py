@@ -1,12 +1,12 @@
 """dropin: what can be sent to workers, and how workers are started
 
-Words      A node is a machine of a cluster; here it is a container with 4 virtual cores, each as fast as 1/4 of a core
-           of your machine. A task computes for one unit of time, here 0.5 s. A lambda is a function without a name.
-           A closure is a function that was made by another one, and remembers what that one knew. To pickle is to turn
-           an object into bytes, so that it can be sent to another process.
-
 Question   `multiprocess` has the same names as `multiprocessing`: change one import, and the program works as before.
-           What do you gain? Workers can be started in three ways: what does a program lose with each?
+           What do you gain? And workers can be started in three ways: what does a program lose with each?
+
+Setup      One node with 4 virtual cores, each 1/4 of a core of your machine. A task computes for one unit, here 0.5 s.
+
+Words      A lambda is a function without a name. A closure is a function that another function made; it remembers that
+           function's variables.
 
 Predict    16 tasks on four workers are four rounds: 2 s. Which cases take longer than that? Which fail?
 
@@ -14,24 +14,24 @@ Run        ./invoke lab.dropin
            ./invoke lab.dropin --cores 2 --speed 1/2     fewer cores than workers: 8 units, so a claim says no
 
 What happens, and why
-           pickle writes a function as two names, its module's and its own; whoever reads them imports it. A lambda has
-           no name to import, so `multiprocessing` refuses it. `multiprocess` uses dill, which writes the function
-           itself, with what it remembers. Otherwise it is the same Pool, and takes the same time: compare `plain` by
-           fork with both libraries. Once workers are there, all are equally fast; how they start differs:
-           - fork copies the running program with all that it has in memory, but only the thread that forks. What
-             another thread had begun is never finished in the copy, which may wait for it for ever.
-           - spawn starts a new Python for each worker, which imports the program's file. What the program has put
+           pickle writes a function as two names, its module's and its own. The reader imports it by these names. A
+           lambda has no name, so `multiprocessing` refuses it. `multiprocess` uses dill, which writes the function
+           itself, with all that it remembers. Otherwise the Pool is the same and takes the same time: compare `plain`
+           by fork with both libraries. Once the workers are there, all ways are equally fast. They differ at the start:
+           - fork copies the running program with its whole memory, but only the thread that forks. Work that another
+             thread had begun is never finished in the copy, and the copy may wait for it for ever.
+           - spawn starts a new Python for each worker. It imports the program's file. Everything that the program put
              into memory while it ran is lost. Starting takes longer: see start-up, below the table.
-           - forkserver starts one new Python, and forks all workers from it: they lose what spawned ones lose.
+           - forkserver starts one new Python and forks all workers from it. They lose the same as spawned workers.
 
-           A worker that imports the file must not start workers itself. So workers are started below the main guard,
-           `if __name__ == "__main__":`, which is false where a file is imported. The case `script_without_guard`
-           runs a script that has none. Its worker imports the script, tries to start a worker of its own "before the
-           current process has finished its bootstrapping phase", and dies of a RuntimeError.
+           A worker that imports the file must not start workers itself. So start workers below the main guard, `if
+           __name__ == "__main__":`, which is false where a file is imported. `script_without_guard` runs a script that
+           has none. Its worker imports the script, tries to start a worker of its own "before the current process has
+           finished its bootstrapping phase", and ends with a RuntimeError.
 
 Traps      - That script starts one Process. A Pool replaces workers that die: it would go on like that for ever.
            - Lessons 000 and 001 start pools without the guard. That works with fork only: on Linux, up to Python 3.13.
-           - Lessons 001 and 003 call `multiprocess` an improved version; what it improves is what can be sent.
+           - Lessons 001 and 003: `multiprocess` is "an improved version" of it. It can send more; that is all.
            - `multiprocessing` refuses a closure, too: with AttributeError, from Python 3.14 on with PicklingError.
 
 Exercise   Have `with_lambda` take `square` for its task. Which case does not come out as it declares, and why?
@@ -106,7 +106,7 @@ def script_without_guard(task=square, *, start):
 
 @lab.expect
 def every_pool_takes_four_rounds(cases):
-    for case in (case for case in cases.values() if case.times):
+    for case in (case for case in cases.of(plain, with_lambda, with_closure) if case.times):
         assert case.units == approx(4, rel=0.05), f"{case.name} took {case.units:.2f} units"
 
 

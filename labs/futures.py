@@ -1,40 +1,39 @@
 """futures: more workers than cores, and when that is faster
 
-Words      A node is a machine of a cluster; here it is a container with 16 virtual cores, each as fast as 1/16 of a
-           core of your machine. A task is one call of `hard_task`: it computes for two units of time, and a unit is
-           1 s, so that the seconds are the lesson's. A worker is a process that does one task after another. CPU
-           seconds are counted only while a process is on a core, here a virtual core.
-
 Question   16 workers have 22 tasks to do on 16 cores. Would 32 workers be slower, as fast, or faster?
 
-Predict    16 workers go in waves: 16 tasks, then the other 6. Of 32 workers 22 start at once and share the cores
-           evenly, 16/22 of a core each. How long does each way take? How many CPU seconds does each task use?
+Setup      One node with 16 virtual cores, each 1/16 of a core of your machine. A task is one call of `hard_task`: it
+           computes for two units. A unit is 1 s, so the seconds are the lesson's. CPU seconds are those of a virtual
+           core.
+
+Predict    16 workers go in waves: 16 tasks, then the other 6. Of 32 workers, 22 start at once and share the cores
+           evenly: 16/22 of a core each. How long does each way take? How many CPU seconds does each task use?
 
 Run        ./invoke lab.futures
            ./invoke lab.futures --unit 0.5                  the same in half the time
            ./invoke lab.futures --cores 22 --speed 1/22     a core for each task (one claim says no)
 
 What happens, and why
-           `submit` hands a task to the pool of workers and returns at once, with a future: a result to come. A core
-           computes for one process at a time; where more want to, the system lets them take turns.
-           16 workers need two waves of 2 s, 4 s in all, and in the second ten cores have nothing to do. 32 workers need
-           no second wave: no core is idle until all is done, after 22 x 2 / 16 = 2.75 s. Yet a task uses its 2.0 CPU
-           seconds in either case, as in the lesson: the time between its turns is not counted.
-           32 workers have their price. The first result comes after 2.4 to 2.75 s, not 2.0, since all move on nearly
-           together. And every worker needs time to start and memory, even the ten that never get a task.
+           `submit` hands a task to the pool and returns at once, with a future. A core computes for one process at a
+           time. If more processes want to compute, the system lets them take turns.
+           16 workers need two waves of 2 s, 4 s in all. In the second wave ten cores are idle. 32 workers need no
+           second wave. No core is idle until all tasks are done, after 22 x 2 / 16 = 2.75 s. Each task still uses its
+           2.0 CPU seconds, as in the lesson: the time between its turns does not count.
+           32 workers have their price. The first result comes after 2.4 to 2.75 s, not 2.0, since all tasks move on
+           nearly together. And every worker needs memory and time to start, even the ten that never get a task.
 
-           The lesson printed 8.04, 4.58 and 3.28 s; ideal are 8, 4 and 2.75. Its clock also ran while workers started,
-           which they do at the first task; here that is shown apart, as start-up.
+           The lesson printed 8.04, 4.58 and 3.28 s. The ideals are 8, 4 and 2.75. The lesson's clock also ran while
+           workers started, at the first task. Here start-up is shown apart.
 
-Traps      - The lesson asks what happens with too many workers, and times 32 of them only: beside 16, they won.
+Traps      - The lesson asks about too many workers, but times 32 only. Compared with 16, they win.
            - It has 4 workers do 6 tasks: two waves, 4 s. Six workers would take 2 s.
-           - It calls what `map` returns `the_futures`. `map` gives results; `submit` gives futures.
-           - Without `max_workers` there are as many as the machine has cores, though a limit may leave you few.
-           - Its tasks are in a file of their own, since a function that was typed into a notebook can be found by
-             workers that were forked, but not by those that are started anew, as on Windows and macOS.
+           - It calls the output of `map` `the_futures`. `map` gives results; `submit` gives futures.
+           - Without `max_workers` there is a worker for each core of the machine, even where a limit leaves you few.
+           - Its tasks are in a file of their own, for a reason. Forked workers find a function that was typed into a
+             notebook. Workers that are started anew (Windows, macOS) do not.
 
-Exercise   Let there be 32 tasks in both cases with 22. Work out by hand what 16 and 32 workers take, then run it. (The
-           two claims that look for 22 tasks then "cannot be shown".)
+Exercise   Let there be 32 tasks in both cases with 22. Work out by hand how long 16 and 32 workers take, then run it.
+           (The two claims that look for 22 tasks then "cannot be shown".)
 Lessons    003
 Follows    maps
 Minutes    10
@@ -75,7 +74,7 @@ def executor(task=hard_task, *, tasks, workers):
         next(as_completed(futures))
         metric("s to the first result", time.monotonic() - began)
         tables = [Path(f"/proc/{worker.pid}/smaps_rollup") for worker in active_children()]
-        if tables[0].exists():  # on Linux. Pss is what a process has of its own, and its share of what several have
+        if tables[0].exists():  # on Linux. Pss: a process's own memory, and its share of shared memory
             kilobytes = [int(table.read_text().partition("Pss:")[2].split()[0]) for table in tables]
             metric("MB of workers", sum(kilobytes) / 1000)
         results = [future.result() for future in futures]
@@ -85,7 +84,7 @@ def executor(task=hard_task, *, tasks, workers):
 
 @lab.expect
 def no_more_workers_than_cores_take_their_ideal_time(cases):
-    for case in (case for case in cases.values() if case.workers <= case.spec.cores):
+    for case in (case for case in cases.of(one_after_another, executor) if case.workers <= case.spec.cores):
         assert case.measured_s == approx(case.ideal_s, rel=0.05), f"{case.name} took {case.measured_s:.2f} s"
 
 
@@ -100,7 +99,7 @@ def too_many_workers_are_faster_here_but_the_first_result_comes_later(cases):
 
 @lab.expect
 def each_task_uses_two_cpu_seconds_all_the_same(cases):
-    for case in (case for case in cases.values() if case.workers > 1):
+    for case in cases.of(executor):
         used = case.metrics["CPU s a task"] / case.spec.unit
         assert used == approx(2, rel=0.02), f"{case.name}: {used:.2f} CPU seconds"
 
@@ -109,7 +108,7 @@ def each_task_uses_two_cpu_seconds_all_the_same(cases):
 def more_workers_need_more_memory(cases):
     many, few = (cases.find(executor, tasks=22, workers=n).metrics.get("MB of workers") for n in (32, 16))
     if many is None:
-        raise CannotBeShown("this system does not tell what memory each process has of its own")
+        raise CannotBeShown("this system does not show each process's own memory")
     assert many > 1.25 * few, f"{many:.0f} MB against {few:.0f} MB"
 
 

@@ -1,40 +1,39 @@
 """halo: a plate in pieces, and the price of their edges
 
-Words      A node is a machine of a cluster; here it is a container with two virtual cores, each as fast as 3/20 of a
-           core of your machine. `mpiexec` starts processes on all nodes; each is a rank and has a number. Here there
-           is a rank for each core. A task is one step of one rank's rows; a row takes one unit of time, 5 ms.
+Question   A plate is heated at one edge. In each step every cell becomes the mean of its four neighbours. The rows are
+           dealt out to 2, 4 or 8 ranks. How far from ideal is each, and why do more ranks waste more?
 
-Question   A plate is heated at one edge. In each step every cell becomes the mean of its four neighbours. The rows
-           are dealt out to 2, 4 or 8 ranks. How far from ideal is each, and why do more ranks waste more?
+Setup      Nodes with two virtual cores, each 3/20 of a core of your machine, and a rank on each core. A task is one
+           step of one rank's rows; a row takes one unit, 5 ms.
 
-Predict    64 rows x 40 steps x 5 ms are 12.8 s on one core, ideally 6.4, 3.2 and 1.6 s on 2, 4 and 8. Ranks
-           exchange edge rows after each step; each step loses some 4 ms in all. What share of a step is that with
-           32 rows a rank, with 16, with 8?
+Predict    64 rows x 40 steps x 5 ms are 12.8 s on one core, ideally 6.4, 3.2 and 1.6 s on 2, 4 and 8. Ranks exchange
+           edge rows after each step, and each step loses some 4 ms in all. What share of a step is that with 32 rows a
+           rank, with 16, with 8?
 
 Run        ./invoke lab.halo
            ./invoke lab.halo --unit 0.001    cheaper rows: what is `off by` now?
 
 What happens, and why
-           To compute its outer rows a rank needs its neighbours' outer rows, copies of which it keeps around its own:
-           the halo. It is out of date after each step. A rank with 32 rows computes 160 ms a step, one with 8 rows
-           40 ms, but both exchange an outer row with each neighbour: the edges stay the same while the area shrinks.
-           So what is lost (off by) grows: some 4, 5 and 8 %. The remedy is more rows for each rank: larger plates
-           scale, small ones do not. `every=2` exchanges at every other step, which hardly saves any time; and the
-           plate comes out wrong, without any error.
+           To compute its outer rows a rank needs its neighbours' outer rows. It keeps copies of them around its own
+           rows: the halo. After each step the halo is out of date. A rank with 32 rows computes 160 ms a step, one with
+           8 rows 40 ms. But both exchange an outer row with each neighbour: the edges stay the same while the area
+           shrinks. So the loss (off by) grows: some 4, 5 and 8 %. The remedy is more rows for each rank: larger plates
+           scale, small ones do not. `every=2` exchanges at every other step. That hardly saves any time, and the plate
+           comes out wrong, without any error.
 
-           `Isend` and `Irecv` only start a message; `Testall` asks whether all are through. In between the rank
-           sleeps a millisecond. A blocking call, `Recv` or `Waitall`, asks without a pause: it spins. Where the
-           kernel limits the node, that burns CPU time which the neighbour on the node needs. See the two cases with
-           paced=False: their work is not held to the speed of one virtual core (paced) but may use the whole node,
-           and nearly all of it is the last rank's. Beside a rank that sleeps, that work gets nearly all of the node's
-           limit; beside one that spins it gets little more than half, and takes nearly twice the time. (A rank with
-           a real core to itself may well spin: a message is then noticed sooner.)
+           `Isend` and `Irecv` only start a message; `Testall` asks whether all are done. In between the rank sleeps a
+           millisecond. A blocking call, `Recv` or `Waitall`, asks without a pause: it spins. Where the kernel limits
+           the node, spinning burns CPU time which the neighbour on the node needs. The two cases with paced=False show
+           it. Their work is not paced: it may use the whole node, and nearly all of it is the last rank's. Beside a
+           rank that sleeps, that work gets nearly all of the node's limit. Beside one that spins it gets little more
+           than half, and takes nearly twice the time. (A rank with a real core to itself may spin: it then notices a
+           message sooner.)
 
 Traps      - Leave the rows of an Isend unchanged, and those of an Irecv unread, until the test says that they are done.
-           - Lesson 002 would "gather the results and have them interact": gathering moves the plate, a halo its edges.
-           - A `gather` at the end blocks, too: here, under the limits, it took seconds. So rows are sent like edges.
+           - Lesson 002 would "gather the results and have them interact". Gathering moves the plate, a halo its edges.
+           - A `gather` at the end blocks, too. Here, under the limits, it took seconds. So rows are sent like edges.
 
-Exercise   Set ROWS = 128 and STEPS = 20, which is the same work. Predict what four nodes lose now; run it.
+Exercise   Set ROWS = 128 and STEPS = 20, which is the same work. Predict the loss on four nodes now; run it.
 Lessons    002
 Follows    comm
 Minutes    15
@@ -49,14 +48,7 @@ from parlab.lab import Lab, burn, metric
 
 lab = Lab(unit=0.005, nodes=[1, 2, 4], cores=2, speed=3 / 20, same=np.allclose)
 COMM = MPI.COMM_WORLD  # all ranks of this launch
-ROWS, COLUMNS, STEPS = 64, 256, 40
-
-
-def rows_of(rank, ranks, extra=0):
-    """A rank's rows, with one more above and below; the last rank has those of `extra` ranks besides."""
-    assert ranks <= ROWS, f"{ranks} ranks have no more than {ROWS} rows"
-    first, end = (ROWS * each // (ranks + extra) if each < ranks else ROWS for each in (rank, rank + 1))
-    return slice(first, end + 2)
+ROWS, COLUMNS, STEPS, ADDITIONS = 64, 256, 40, 10_000  # so many additions a row
 
 
 def relax(block, paced=True):
@@ -64,8 +56,14 @@ def relax(block, paced=True):
     if paced:
         burn(len(block) - 2)  # a unit a row stands for the physics of a real solver
     else:
-        sum(range(10_000 * (len(block) - 2)))  # so does this, at whatever speed the node's limit allows
+        sum(range(ADDITIONS * (len(block) - 2)))  # so does this, at any speed that the node's limit allows
     return (block[:-2, 1:-1] + block[2:, 1:-1] + block[1:-1, :-2] + block[1:-1, 2:]) / 4
+
+
+def rows_of_ranks(ranks, evenly=True):  # each with one more above and below; not evenly: the last rank has nearly all
+    assert ranks <= ROWS, f"{ranks} ranks have no more than {ROWS} rows"
+    first = [ROWS * rank // ranks if evenly else min(4, ROWS // ranks) * rank for rank in range(ranks)]
+    return [slice(start, end + 2) for start, end in zip(first, [*first[1:], ROWS], strict=True)]
 
 
 @lab.serial
@@ -73,7 +71,7 @@ def one_process(task=relax, *, workers, paced=True):
     plate = np.zeros((ROWS + 2, COLUMNS))
     plate[0] = 100  # the outermost cells never change
     for _ in range(STEPS):
-        plate[1:-1, 1:-1] = np.concatenate([task(plate[rows_of(rank, workers)], paced) for rank in range(workers)])
+        plate[1:-1, 1:-1] = np.concatenate([task(plate[rows], paced) for rows in rows_of_ranks(workers)])
     return plate
 
 
@@ -82,22 +80,23 @@ def sleep_until_done(requests):
         sleep(0.001)
 
 
-@lab.case(launch="mpi")
+@lab.case(launch="mpi", every=1)
 @lab.case(launch="mpi", nodes=4, every=2, outcome="wrong")
 @lab.case(launch="mpi", nodes=1, paced=False, waiting=["asleep", "spinning"])
 def heat(task=relax, *, every=1, paced=True, waiting="asleep"):
-    above, below = (r if 0 <= r < COMM.size else MPI.PROC_NULL for r in (COMM.rank - 1, COMM.rank + 1))  # or nobody
+    above = COMM.rank - 1 if COMM.rank > 0 else MPI.PROC_NULL  # nobody
+    below = COMM.rank + 1 if COMM.rank < COMM.size - 1 else MPI.PROC_NULL
     plate = np.zeros((ROWS + 2, COLUMNS))
     plate[0] = 100
-    blocks = [plate[rows_of(rank, COMM.size, extra=0 if paced else 14)] for rank in range(COMM.size)]
+    blocks = [plate[rows] for rows in rows_of_ranks(COMM.size, evenly=paced)]
     block, cpu_s = blocks[COMM.rank].copy(), 0.0
+    wait_for = MPI.Request.Waitall if waiting == "spinning" else sleep_until_done
     for step in range(STEPS):
         block[1:-1, 1:-1] = task(block, paced)
         began = process_time()
         if step % every == 0:
-            edges = [COMM.Isend(block[1], above), COMM.Isend(block[-2], below)]
-            edges += [COMM.Irecv(block[0], above), COMM.Irecv(block[-1], below)]
-            (sleep_until_done if waiting == "asleep" else MPI.Request.Waitall)(edges)
+            sent = [COMM.Isend(block[1], above), COMM.Isend(block[-2], below)]
+            wait_for([*sent, COMM.Irecv(block[0], above), COMM.Irecv(block[-1], below)])
         cpu_s += process_time() - began
     metric("ms of CPU time to exchange edges", 1000 * cpu_s)
     received = [COMM.Irecv(blocks[rank][1:-1], rank) for rank in range(COMM.size) if COMM.rank == 0]
@@ -107,7 +106,7 @@ def heat(task=relax, *, every=1, paced=True, waiting="asleep"):
 
 @lab.expect
 def the_smaller_the_blocks_the_more_is_lost(cases):
-    one, two, four = (cases[f"heat(nodes={nodes})"].off_by for nodes in (1, 2, 4))
+    one, two, four = (cases.find(heat, every=1, nodes=nodes).off_by for nodes in (1, 2, 4))
     assert max(one, two) < four, f"{one:.1%} on one node, {two:.1%} on two, {four:.1%} on four"
 
 

@@ -1,11 +1,9 @@
 """ipc: six ways to hand an array to a worker, and their price
 
-Words      A pipe takes bytes to another process; a queue takes objects. A thread is one sequence of steps in a process.
-           A worker is the process or thread that does a task for another: here it adds up an array of numbers and
-           answers with the total. To pickle is to turn an object into bytes, from which another process can build one
-           like it. A node is a machine of a cluster; here it is a container that may use one core of your machine.
-
 Question   What does it cost to hand 8 kB, or 8 MB, to a worker, and when is that worth it?
+
+Setup      One node that may use one core of your machine. A worker is a process or a thread, as the case says. It adds
+           up an array of numbers and answers with the total.
 
 Predict    A core adds up 8 MB in about 0.2 ms. How long does it take when another process is asked to? Which of the
            ways copy the array, and how often?
@@ -15,33 +13,36 @@ Run        ./invoke lab.ipc
 
 What happens, and why
            Each case hands the array over 40 times and waits for each answer. 40 times 8 MB are 320 MB: divide by the
-           measured time, and you have the MB/s. There is no ideal, for nothing here is held to a virtual core.
-           An argument of a pool's task, a pipe and a queue all pickle the array, push the bytes through a pipe in
-           portions of at most 64 kB and build a new array at the other end. With 8 MB that takes about a hundred
-           times as long as the sum, so another process makes this task slower, however many cores there are.
-           A manager is a third process that keeps things for the others. What goes through its queue is sent twice,
-           into the manager and out of it: the slowest way.
-           Shared memory is a block that two processes see. The array is written into it, one plain copy; what is sent
-           is only the word that it is there. Threads share all memory, so a pool of threads copies nothing.
-           With 8 kB nearly all of the time goes into starting the worker and waking it up. Whether a way copies
-           hardly matters then, except with the manager: what sharing gains grows with the size. A process pays when
-           it computes for much longer than its data travel.
+           measured time, and you have the MB/s. There is no ideal, since nothing here is held to a virtual core.
+           An argument of a pool's task, a pipe and a queue all pickle the array. They push the bytes through a pipe, in
+           portions of at most 64 kB, and build a new array at the other end. With 8 MB that takes about a hundred times
+           as long as the sum. So another process makes this task slower, however many cores there are.
+           A manager is a third process that keeps objects for the others. Its queue sends everything twice, into the
+           manager and out of it: the slowest way.
+           With shared memory, the caller writes the array into a block that both processes see: one plain copy. It
+           sends only the word that the array is there. Threads share all memory, so a pool of threads copies nothing at
+           all.
+           With 8 kB nearly all of the time goes into starting the worker and waking it up. Copies hardly matter then,
+           except with the manager: the gain from sharing grows with the size. A process pays when it computes for much
+           longer than its data travel.
 
-Traps      - Plain memory that is written to after the fork: the worker has a copy of its own from before, and does not
-             see it. The code is the same, but the totals are those of zeros. No error tells you.
+Traps      - Plain memory that is written after the fork: the worker has a copy of its own from before, and does not see
+             it. The code is the same, but the totals are those of zeros. No error tells you.
            - A SharedMemory block takes up memory until somebody calls `unlink`. Closing it is not enough.
-           - Shared memory has no lock. Here the message says when to look; lab `lock` shows what happens otherwise.
-           - Lesson 004 says that pickling "requires IO time". No disk is involved: it is CPU time, spent on copies.
+           - Shared memory has no lock. Here the message says when to look. Lab `lock` shows the result without such a
+             message.
+           - Lesson 004: pickling "requires IO time". No disk is involved: it is CPU time, spent on copies.
 
-Exercise   Let `total` compute for longer, as float(sum(np.sin(numbers * i).sum() for i in range(10))). How long must
-           it compute until a pool of processes takes less than twice as long as no worker? (The claims then say no.)
+Exercise   Let `total` compute for longer: float(sum(np.sin(numbers * i).sum() for i in range(10))). How long must it
+           compute until a pool of processes takes less than twice as long as no worker? (The claims then say no.)
 Lessons    002, 004
 Follows    lock
 Minutes    10
 """
 
-from multiprocessing import get_context, shared_memory
+from multiprocessing import get_context
 from multiprocessing.pool import ThreadPool
+from multiprocessing.shared_memory import SharedMemory
 
 import numpy as np
 
@@ -49,6 +50,7 @@ from parlab.lab import Lab
 
 SMALL, LARGE, TIMES = 1_000, 1_000_000, 40  # numbers of 8 bytes in an array; how often it is handed over
 fork = get_context("fork")
+CHANNELS = {"queue": fork.Queue, "manager": lambda: fork.Manager().Queue()}  # others: a Pipe with a lock at each end
 lab = Lab(unit=1, cores=1, speed=1, bounds={"size": (2, 10_000_000)})
 
 
@@ -66,34 +68,33 @@ def no_worker(task=total, *, size):
 @lab.case(pool=["processes", "threads"], size=[SMALL, LARGE])
 def argument(task=total, *, pool, size):
     numbers = np.arange(size, dtype=float)
-    with (ThreadPool if pool == "threads" else fork.Pool)(1) as workers:
-        return [workers.apply(task, (numbers,)) for _ in range(TIMES)]
+    with ThreadPool(1) if pool == "threads" else fork.Pool(1) as workers:
+        return [workers.apply(task, [numbers]) for _ in range(TIMES)]
 
 
-def serve(task, there, back, memory):
+def add_up(task, inbox, outbox, array):
     for _ in range(TIMES):
-        numbers = there.get()
-        back.put(task(memory if numbers is None else numbers))
+        message = inbox.get()
+        outbox.put(task(message if array is None else array))
 
 
 @lab.case(way=["pipe", "queue", "manager", "shared memory"], size=[SMALL, LARGE])
 @lab.case(way="plain memory", size=SMALL, outcome="wrong")
 def message(task=total, *, way, size):
-    channel = {"queue": fork.Queue, "manager": lambda: fork.Manager().Queue()}
-    there = channel.get(way, fork.SimpleQueue)()  # this one is a Pipe with a lock at each end
-    numbers, back, answers = np.arange(size, dtype=float), fork.SimpleQueue(), []
-    block = shared_memory.SharedMemory(create=True, size=8 * size)
-    block.unlink()  # the worker needs no name to find it, and so it goes when the last of us has gone
-    memory = np.ndarray(size, buffer=block.buf) if way == "shared memory" else np.zeros(size)
-    worker = fork.Process(target=serve, args=(task, there, back, memory))
+    numbers, answers = np.arange(size, dtype=float), []
+    inbox, outbox = CHANNELS.get(way, fork.SimpleQueue)(), fork.SimpleQueue()
+    block = SharedMemory(create=True, size=8 * size)
+    block.unlink()  # a forked worker needs no name for it, and the block goes with its last process
+    array = {"shared memory": np.ndarray(size, buffer=block.buf), "plain memory": np.zeros(size)}.get(way)
+    worker = fork.Process(target=add_up, args=[task, inbox, outbox, array])
     worker.start()
     for _ in range(TIMES):
-        if "memory" in way:
-            memory[:] = numbers
-        there.put(None if "memory" in way else numbers)
-        answers.append(back.get())
+        if array is not None:
+            array[:] = numbers
+        inbox.put(numbers if array is None else "the array is written")
+        answers.append(outbox.get())
     worker.join()
-    del memory  # a block that is in use cannot be closed
+    del array  # a block that is in use cannot be closed
     return answers
 
 
@@ -111,9 +112,9 @@ def a_manager_is_the_slowest_way_for_a_large_array(cases):
 
 @lab.expect
 def sharing_beats_pickling_the_more_the_larger_the_array(cases):
-    ways, find = ("pipe", "shared memory"), cases.find
-    seconds = [find(message, way=way, size=size).measured_s for size in (SMALL, LARGE) for way in ways]
-    small, large = seconds[0] / seconds[1], seconds[2] / seconds[3]
+    sent = [cases.find(message, way="pipe", size=size).measured_s for size in (SMALL, LARGE)]
+    shared = [cases.find(message, way="shared memory", size=size).measured_s for size in (SMALL, LARGE)]
+    small, large = sent[0] / shared[0], sent[1] / shared[1]
     assert large > max(5, 3 * small), f"{small:.1f} times as quick with {SMALL} numbers, {large:.1f} with {LARGE}"
 
 

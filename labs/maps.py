@@ -1,15 +1,14 @@
 """maps: seven ways to hand out tasks, and what a chunk costs
 
-Words      A task is one call of `power`; it waits for some units of time, 0.1 s each. A chunk is the tasks that a
-           worker takes at a time. The caller is the program that hands the tasks out. A node is a machine of a cluster;
-           here it is a container with two virtual cores, each as fast as 3/8 of a core of your machine.
-
 Question   Which calls keep the caller waiting? Which give a first result early? Which keep the order? And what do
            chunks cost when some tasks are longer than others?
 
-Predict    Four workers take one task each, of 3, 1, 2 and 4 units: when does `map` return, when can you have a first
-           result? Then two workers take all twelve (LENGTHS, 40 units, the two longest last): how long is it with
-           chunks of 1, of 2 (what `map` chooses here: None), and with all twelve in one?
+Setup      One node with two virtual cores, each 3/8 of a core of your machine. A task is one call of `power`; it waits
+           for some units of 0.1 s.
+
+Predict    Four workers take one task each, of 3, 1, 2 and 4 units. When does `map` return? When is a first result
+           there? Then two workers take all twelve tasks (LENGTHS, 40 units, the two longest last). How long is that
+           with chunks of 1, of 2 (the choice of `map` here: None), and with all twelve in one?
 
 Run        ./invoke lab.maps
 
@@ -21,18 +20,18 @@ What happens, and why
              imap_unordered            at once  1 unit        that of ending
              apply_async, once a task  at once  3 units       as you call get()
 
-           `map_async` gives you a promise: do other work, then call `get()` for all results. `imap` hands over each
-           result in its turn, `imap_unordered` each as soon as it is there. The starmaps take several arguments a task.
+           `map_async` returns a promise. Do other work, then call `get()` for all results. `imap` gives each result in
+           its turn, `imap_unordered` as soon as it is there. The starmaps pass several arguments to a task.
 
-           Two workers need 20 units with chunks of 1. In chunks of 2 the tasks of 9 are one chunk, the last: 28. All in
-           one chunk is one worker's work: 40. Large chunks save messages, which pays for thousands of short tasks; for
-           long or uneven tasks take chunks of 1, and let the longest go first.
+           Two workers need 20 units with chunks of 1. With chunks of 2, the two tasks of 9 units are the last chunk:
+           28. With all tasks in one chunk, one worker does everything: 40. Large chunks save messages. That pays for
+           thousands of short tasks. For long or uneven tasks use chunks of 1, and let the longest go first.
 
-Traps      - Results of `imap_unordered` are not in the order of tasks. Send the number along and sort, as here.
-           - `map` has chunks of its own (tasks / (4 x workers), rounded up); `imap` has chunks of 1. Lesson 002 says
-             that a free process gets the next input. It gets the next chunk.
-           - An error in a task is raised where you call `get()`: if you never call it, you never hear of it.
-           - Lessons 001 and 002 lack a main guard: see lab dropin.
+Traps      - `imap_unordered` does not keep the order of tasks. Send the number along and sort, as here.
+           - `map` has chunks of its own (tasks / (4 x workers), rounded up); `imap` has chunks of 1. Lesson 002: a
+             process that is done is "provided the next input". It gets the next chunk.
+           - An error in a task is raised where you call `get()`. If you never call it, you never hear of the error.
+           - Lessons 001 and 002 lack a main guard: lab dropin shows the harm.
 
 Exercise   Reverse LENGTHS[4:]: `[9, 9, 2, 2, 2, 2, 2, 2]`. Predict the times with all three chunk sizes, then run it.
 Lessons    001, 002
@@ -77,7 +76,7 @@ def hand_out(task=power, *, tasks, workers, way, sort=False):
         began = perf_counter()
         handle = WAYS[way](pool, task, range(tasks))
         metric("s to return", perf_counter() - began)
-        results = iter(handle.get() if way.endswith("map_async") else handle)
+        results = iter(handle.get() if way in ("map_async", "starmap_async") else handle)
         first = next(results)
         metric("s to the first result", perf_counter() - began)
         results = [first, *results]
@@ -97,8 +96,9 @@ def in_chunks(task=power, *, tasks, workers, chunk):
 
 @lab.expect
 def map_and_starmap_block_and_imap_streams_soonest_unordered(cases):
-    for way, case in ((case.settings["way"], case) for case in cases.values() if "way" in case.settings):
-        returned, first = (seconds / case.spec.unit for seconds in case.metrics.values())
+    for case in cases.of(hand_out):
+        way, seconds, unit = case.settings["way"], case.metrics, case.spec.unit
+        returned, first = seconds["s to return"] / unit, seconds["s to the first result"] / unit
         ideal = 4 if way in ("map", "starmap") else 0
         assert abs(returned - ideal) < 0.25, f"{way} returned after {returned:.2f} units"
         ideal = {"imap": 3, "apply_async": 3, "imap_unordered": 1}.get(way, 4)
@@ -107,15 +107,14 @@ def map_and_starmap_block_and_imap_streams_soonest_unordered(cases):
 
 @lab.expect
 def only_imap_unordered_loses_the_order(cases):
-    lost = {case.settings["way"] for case in cases.values() if case.median_repeat.outcome == "wrong"}
+    lost = {case.settings["way"] for case in cases.of(hand_out) if case.median_repeat.outcome == "wrong"}
     assert lost == {"imap_unordered"}, f"out of order: {lost}"
 
 
 @lab.expect
 def a_bad_chunk_costs_what_the_prediction_says(cases):
-    for case in cases.values():
-        if "chunk" in case.settings:
-            assert case.measured_s == approx(case.ideal_s, rel=0.05), f"{case.name} is off by {case.off_by:.3f}"
+    for case in cases.of(in_chunks):
+        assert case.measured_s == approx(case.ideal_s, rel=0.05), f"{case.name} is off by {case.off_by:.3f}"
 
 
 if __name__ == "__main__":

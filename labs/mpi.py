@@ -1,40 +1,39 @@
 """mpi: the same work on one, two and four nodes
 
-Words      A cluster is several machines that work together. A node is a machine of a cluster; here it is a container
-           with two virtual cores, each as fast as 1/8 of a core of your machine. A task is one call of `square`; it
-           computes for one unit of time, here 1 s. A worker is a process that does one task after another.
-
 Question   How long do 32 tasks take on one node, on two, on four?
 
-Predict    A core does one task at a time. One node does two at once, so 32 tasks are 16 rounds of one unit: 16 s.
-           How many rounds on two nodes, on four? And 16 tasks on four, if each worker is sent four at a time?
+Setup      Nodes with two virtual cores, each 1/8 of a core of your machine. A task is one call of `square`; it computes
+           for one unit, here 1 s. The workers are ranks.
+
+Predict    One node does two tasks at once, so 32 tasks are 16 rounds of one unit: 16 s. How many rounds on two nodes,
+           on four? And 16 tasks on four nodes, if each worker is sent four at a time?
 
 Run        ./invoke lab.mpi
            ./invoke lab.mpi --nodes 1,2,4,8 --speed 1/16   slower cores: eight need no more CPU than four did
            ./invoke lab.mpi --nodes 4 --chunk 8            half as many chunks: predict the time first
 
 What happens, and why
-           The processes of a `multiprocessing` pool all run on one machine. MPI (Message Passing Interface) lets
-           processes on many machines send each other messages. `mpiexec` starts them and numbers them from 0; the
-           number is a process's rank, and the process is called a rank, too. `MPIPoolExecutor` is used like
-           `ProcessPoolExecutor`, but its workers are ranks. Rank 0 runs the case, on a node of its own, the head,
-           and hands out tasks; every other rank does one, sends the result back and gets the next. Start a program
-           of your own with one rank more than workers: `mpiexec -n 9 python -m mpi4py.futures program.py`.
-           Doubling the nodes halves the time because no task needs another's result, and because a task computes
-           far longer than its messages travel. The table's last column counts the tasks of each node.
+           The processes of a `multiprocessing` pool all run on one machine. MPI lets processes on many machines send
+           each other messages. `mpiexec` starts them and numbers them from 0. The number is a process's rank, and the
+           process is called a rank, too. `MPIPoolExecutor` is used like `ProcessPoolExecutor`, but its workers are
+           ranks. Rank 0 runs the case, on a node of its own, the head, and hands out tasks. Every other rank does one,
+           sends the result back and gets the next. Start a program of your own with one rank more than workers:
+           `mpiexec -n 9 python -m mpi4py.futures program.py`.
+           Doubling the nodes halves the time, for two reasons: no task needs another's result, and a task computes far
+           longer than its messages travel. The table's last column counts the tasks of each node.
 
-           `map` gives results in the order of its arguments. `submit` returns at once, with a future, which will
-           hold one result; `as_completed` gives the futures in the order in which they are done. That costs no time.
-           `starmap` passes several arguments; `chunksize=4` sends four tasks to one worker in one message. Sixteen
-           tasks are then four chunks, for eight workers: half of them idle, and it takes 4 units instead of 2.
-           Chunks pay where tasks are as short as their messages. If `unordered`, whoever is done first comes first.
+           `map` gives results in the order of its arguments. `submit` returns a future at once, and `as_completed`
+           gives the futures in the order in which they are done. That costs no time. `starmap` passes several
+           arguments. `chunksize=4` sends four tasks to one worker in one message. Sixteen tasks are then four chunks,
+           for eight workers: half of them idle, and it takes 4 units instead of 2. Chunks pay where tasks are as short
+           as their messages. With `unordered`, results come in the order of ending.
 
-Traps      - Lessons 001 and 003 name this pool without a word on `mpiexec`. Without `-m mpi4py.futures` it must start
-             its workers itself, which many clusters forbid; without the main guard each begins the program again.
+Traps      - Lessons 001 and 003 do not mention `mpiexec`. Without `-m mpi4py.futures` this pool must start its workers
+             itself, which many clusters forbid. Without the main guard each worker begins the program again.
            - A function is sent by its name: a lambda has none that another process could import (PicklingError).
 
-Exercise   Let `square` burn(1 + number % 4). Work out the ideal of map on four nodes by hand, run it, compare. Then
-           let the longest tasks go first. (Two claims below are about equal tasks: they say no.)
+Exercise   Let `square` burn(1 + number % 4). Work out the ideal of map on four nodes by hand, run it, compare. Then let
+           the longest tasks go first. (Two claims below are about equal tasks: they say no.)
 Lessons    001, 002, 003
 Follows    nested
 Minutes    10
@@ -83,10 +82,9 @@ def in_chunks(task=square, *, many, chunk):
 
 @lab.expect
 def time_is_whole_rounds_of_one_unit(cases):
-    for case in cases.values():
-        if case.name.startswith("pool_of_ranks"):
-            rounds = ceil(32 / case.workers)
-            assert case.units == approx(rounds, rel=0.05), f"{case.name} took {case.units:.2f} units, not {rounds}"
+    for case in cases.of(pool_of_ranks):
+        rounds = ceil(32 / case.workers)
+        assert case.units == approx(rounds, rel=0.05), f"{case.name} took {case.units:.2f} units, not {rounds}"
 
 
 @lab.expect

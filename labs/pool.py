@@ -1,50 +1,49 @@
 """pool: the same function, many inputs, several processes
 
-Words      A pool is a set of processes, its workers, which do tasks; a task is one call of `work`. Some tasks compute,
-           some wait, as for a disk or a network. A unit of time is 0.1 s here. A node is a machine of a cluster; here
-           it is a container with two virtual cores, each as fast as 3/8 of a core of your machine.
-
 Question   Six tasks wait 3, 5, 10, 15, 17 and 20 units, together 70. How long do they take with 4 workers, and with 8?
            How long if they compute instead? And how much CPU time do they use?
 
-Predict    Whoever is free takes the next task. Of 4 workers the one with the task of 3 units then takes that of 17, the
-           one with 5 takes 20. When does the last one end? When, with 8? Can 8 compute faster than 4?
+Setup      One node with two virtual cores, each 3/8 of a core of your machine. A task is one call of `work`; a unit is
+           0.1 s. Some tasks compute, others wait, like a program that waits for a disk or a network.
+
+Predict    A free worker takes the next task. With 4 workers, the worker that did 3 units then does 17, and the worker
+           that did 5 does 20. When does the last one end? When, with 8 workers? Can 8 compute faster than 4?
 
 Run        ./invoke lab.pool
            ./invoke lab.pool --cores 1        which times change?
 
 What happens, and why
-           Waiting needs no core: 70 units one after another, 25 with 4 workers (5 + 20), 20 with 8, as the longest task
-           takes 20. Two of the 8 get no task. Starting workers takes a little CPU time: 8 almost twice what 4 take.
-           Computing needs a core, and there are two: 70 units of work take 35 at least, with 4 workers as with 8. (The
-           ideal is 37.5 and 36.5: at last one task runs alone.) If tasks compute, have as many workers as cores; if
-           they wait, as many as are to wait at once.
-           CPU time spent in the program is user time; in the operating system on its behalf, system time. To compute
-           takes an eighth of a core for 7 s, together some 0.9 s (see the figures), with 4 workers as with 8.
-           Lesson 002's 12 jobs of 0.5 s took 2.095 s, and it does not say with how many workers. Four rounds of three
-           are 2 s: 3 workers. (4 or 5 would need three rounds, 6 two.) Five jobs of 1 s on five workers take 1 s.
+           Waiting needs no core. One after another the tasks take 70 units. 4 workers take 25 (5 + 20). 8 workers take
+           20, like the longest task; two of them get no task. Starting workers takes a little CPU time, for 8 almost
+           twice as much as for 4.
+           Computing needs a core, and there are two. 70 units of work take at least 35, with 4 workers or with 8. (The
+           ideal is 37.5 and 36.5, since one task runs alone at the end.) If tasks compute, use as many workers as
+           cores. If they wait, use as many as shall wait at the same time.
+           CPU time in the program is user time; in the operating system, on its behalf, it is system time. Computing
+           takes 3/8 of a core for 7 s, together some 2.6 s (see the figures), with 4 workers or with 8.
+           Lesson 002 ran 12 jobs of 0.5 s in 2.095 s. It does not say with how many workers. Four rounds of three take
+           2 s: 3 workers. (4 or 5 would need three rounds, 6 two.) Five jobs of 1 s on five workers take 1 s.
 
-Traps      - `%%time` (lesson 001) counts the CPU time of the notebook's own process. What it saw grow was the price of
-             starting 8 workers, not their work. Theirs is known once they are joined, as in the code below.
-           - `with Pool()` ends in `terminate()`, which kills what still runs: close and join first.
-           - What workers print is jumbled: each prints when it gets there, at times into another's line. The results of
-             `map` are in order all the same: print those.
-           - Lesson 000 writes `num_task` and `num_tasks`, and does not indent what is under `with`. Neither it nor 001
-             guards its pool: see lab dropin.
-           - What a CSV file gives back is text: "4" is not 4, so convert it.
-           - Lesson 002 has `cpu_count()` workers: that counts the machine's cores, whatever the limit of this node.
+Traps      - `%%time` (lesson 001) counts the CPU time of the notebook's own process: the price of starting 8 workers,
+             not their work. Theirs is known once they are joined, as in the code below.
+           - `with Pool()` ends in `terminate()`, which kills tasks that still run. Close and join first.
+           - Prints of workers are jumbled: each prints when it gets there, even into another's line. Print the results
+             of `map`: they are in order.
+           - Lesson 000 mixes `num_task` and `num_tasks`, and does not indent below `with`. It and 001 have no main
+             guard.
+           - A CSV file gives text back: "4" is not 4, so convert it.
+           - Lesson 002 has `cpu_count()` workers: one for each core of the machine, whatever the limit of this node.
 
-Exercise   Let the longest items go first. Predict all four times, run it. (The first claim then says no: why?)
+Exercise   Let the longest items go first. Predict all four times, then run it. (The first claim then says no: why?)
 Lessons    000, 001, 002
 Follows    threads
 Minutes    15
 """
 
 import csv
+from io import StringIO
 from multiprocessing import get_context
-from pathlib import Path
 from resource import RUSAGE_CHILDREN, getrusage
-from tempfile import TemporaryDirectory
 
 from parlab.lab import Lab, approx, burn, metric, wait
 
@@ -87,11 +86,11 @@ def pool_map(task=work, *, jobs, workers):
 @lab.case(jobs="rows", workers=10, convert=False, outcome="wrong")
 @lab.case(jobs="rows", workers=10, convert=True)
 def to_csv_and_back(task=work, *, jobs, workers, convert):
-    results = pool_map(task, jobs=jobs, workers=workers)
-    with TemporaryDirectory() as folder, (Path(folder) / "results.csv").open("w+", newline="") as file:
-        csv.writer(file).writerows([("number", "result"), *enumerate(results)])
-        file.seek(0)
-        return [int(row["result"]) if convert else row["result"] for row in csv.DictReader(file)]
+    file = StringIO()  # a file in memory
+    csv.writer(file).writerows(enumerate(pool_map(task, jobs=jobs, workers=workers)))
+    file.seek(0)
+    texts = [result for _, result in csv.reader(file)]
+    return [int(text) for text in texts] if convert else texts
 
 
 @lab.expect
@@ -108,7 +107,8 @@ def computing_gains_the_cores_whatever_the_size_of_the_pool(cases):
 
 @lab.expect
 def waiting_uses_next_to_no_cpu_time(cases):
-    waited, computed = (sum(cases.find(pool_map, jobs=j, workers=8).metrics.values()) for j in ("waiting", "computing"))
+    found = [cases.find(pool_map, jobs=jobs, workers=8).metrics for jobs in ("waiting", "computing")]
+    waited, computed = (seconds["s user"] + seconds["s system"] for seconds in found)
     assert waited < computed / 10, f"{waited:.3f} s, and {computed:.3f} s to compute as long"
 
 

@@ -1,40 +1,38 @@
 """process: start processes, join them, and what one costs
 
-Words      A process is a running program with memory of its own. A thread is one sequence of steps in a process; the
-           threads of one process share its memory. A task is one call of `square`; it computes for some units of time,
-           and a unit is 0.5 s here. A cluster is several machines that work together. A node is a machine of a cluster;
-           here it is a container with two virtual cores, each as fast as 3/8 of a core of your machine. A container is
-           a walled-off part of your machine.
-
 Question   How long do two processes take on two cores, and how long do four? Which one ends first? What does it cost to
            start a process, and what a thread?
 
-Predict    A core does one task at a time; a task of 4 units takes it 2 s. Two processes have a core each: 2 s. Four
-           have half a core each: how long? How long do two tasks take if `run()` stands in place of `start()`?
+Setup      One node with two virtual cores, each 3/8 of a core of your machine. A task is one call of `square`: it
+           computes for a few units, and a unit is 0.5 s. A worker is a process with one task.
+
+Predict    A core does one task at a time. A task of 4 units takes 2 s. Two processes have a core each: 2 s. Four have
+           half a core each: how long? And two tasks, with `run()` in place of `start()`?
 
 Run        ./invoke lab.process
            ./invoke lab.process --cores 4     now four processes have a core each
 
 What happens, and why
            `Process(target=task)` only makes an object. `start()` makes the process, here by fork: the child begins as a
-           copy of its parent, and `start()` returns at once. The parent never sees what the child changes, so results
-           come back through a queue: what one process puts in, another takes out. `join()` waits until the child ends.
-           Four processes on two cores take turns: the work of two rounds takes 4 s. Where tasks compute, more processes
-           than cores gain nothing. `run()` just calls the function, in the parent: 4 s, no gain at all.
-           Of lengths (3, 1) the first to start is the last to end. The queue holds results in the order of ending, 1
-           before 9. The list wanted is [9, 1], so what comes out is wrong, as `outcome=` declares.
-           `join(timeout)` waits at most that many seconds, here 2 units. The process may still run then (see the
-           figures: alive). It returns None either way: ask `is_alive()`. The plain `join()` below waits for the end.
-           A process costs many times what a thread costs, since the system copies the parent's tables of memory and
-           clears them away again. The figures (ms) are for start and join, on a whole core of your machine.
+           copy of its parent. `start()` returns at once. The child's changes stay in the child, so results come back
+           through a queue. `join()` waits until the child ends.
+           Four processes on two cores take turns. The work of two rounds takes 4 s. Where tasks compute, more processes
+           than cores gain nothing. `run()` only calls the function, in the parent: 4 s, no gain at all.
+           With lengths (3, 1) the first process to start is the last to end. The queue holds results in the order of
+           ending: 1 before 9. The serial result is [9, 1], so its `outcome=` is "wrong".
+           `join(timeout)` waits at most that many seconds, here 2 units. The process may still run then: see "alive" in
+           the figures. It returns None either way, so ask `is_alive()`. The plain `join()` below waits for the end.
+           A process costs many times as much as a thread. The system copies the parent's tables of memory and clears
+           them away again. The figures (ms) are for start and join, on a whole core of your machine.
 
-Traps      - Lesson 004's loop stops with a NameError: its target is `calc`, its function `sum_up_to_n`. It then calls
-             `process.start()`, where no `process` is defined; it means the one just appended, `processes[-1]`.
+Traps      - Lesson 004 starts `calc`, but its function is `sum_up_to_n`: NameError. Then it calls `process.start()`,
+             but no `process` is defined. It means the one just appended, `processes[-1]`.
            - It starts `os.cpu_count()` processes. That counts the machine's cores, not those that you may use.
-           - It says that `multiprocessing` opens threads, and calls threads sub-processes. It opens processes.
-           - `join()` before `get()` can wait for ever: a process with a large result ends only when that is taken.
+           - It lets `multiprocessing` "open different threads", and calls threads sub-processes. It opens processes.
+           - `join()` before `get()` can wait for ever: a process with a large result ends only when the result is
+             taken.
 
-Exercise   Make (3, 1) into (1, 3). What does the lab say now, and is the program right? Make it right for both. (The
+Exercise   Change (3, 1) to (1, 3). What does the lab say now, and is the program right? Make it right for both. (The
            claim that looks for (3, 1) then "cannot be shown".)
 Lessons    004
 Minutes    10

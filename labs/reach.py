@@ -1,37 +1,37 @@
 """reach: which interface uses how much of a cluster
 
-Words      A node is a machine of a cluster; here it is a container with two virtual cores, each as fast as 3/20 of a
-           core of your machine. There are four. A task is one call of `square`; it computes for one unit of time,
-           here 0.6 s. A worker is whoever does tasks: a thread, or a process. A process is a running program, a
-           thread one sequence of steps in a process. A rank is a process of MPI: lab mpi.
-
 Question   Sixteen tasks, four nodes, eight cores: which interface uses how many of the cores?
 
-Predict    On one core sixteen tasks take 16 units, 9.6 s; on eight cores 2 units, 1.2 s. Which of the times will
-           eight threads need, a pool of eight processes, a pool of two, eight ranks of MPI?
+Setup      Four nodes with two virtual cores each; a virtual core is 3/20 of a core of your machine. A task is one call
+           of `square`; it computes for one unit, here 0.6 s. A worker is a thread or a process, as the case says. Ranks
+           are processes.
+
+Predict    On one core sixteen tasks take 16 units, 9.6 s; on eight cores 2 units, 1.2 s. How long will eight threads
+           need, a pool of eight processes, a pool of two, eight ranks of MPI?
 
 Run        ./invoke lab.reach
            ./invoke lab.reach --nodes 8 --speed 1/16    twice the nodes: for which interface does it matter?
-           ./invoke lab.reach --cores 4 --speed 1/16    twice the cores: who has workers for them?
+           ./invoke lab.reach --cores 4 --speed 1/16    twice the cores: which interface has workers for them?
 
 What happens, and why
-           Threads stop at one core. Python's global interpreter lock (GIL) lets one thread of a process compute at a
-           time, so eight threads that compute take as long as one: 9.6 s. (Threads that wait do gain: lab threads.)
-           `multiprocessing.Pool`, `ProcessPoolExecutor` and pathos' `ProcessPool` start processes, each with a lock
-           of its own. They start them on the machine where the program runs, so they stop at one node's cores (here
-           two): 4.8 s. In the table's last column all tasks are on the first node; the others are idle.
-           `pool_map` asks for eight processes and gets them. But the node has two cores: the eight take turns, each
+           Threads stop at one core. The GIL lets one thread of a process compute at a time, so eight threads that
+           compute take as long as one: 9.6 s. (Threads that wait do gain: lab threads.)
+           `multiprocessing.Pool`, `ProcessPoolExecutor` and pathos' `ProcessPool` start processes, each with a GIL of
+           its own. They start them on the machine where the program runs. So they stop at one node's cores, here two:
+           4.8 s. In the table's last column all tasks are on the first node; the others are idle.
+           `pool_map` asks for eight processes and gets them. But the node has two cores. The eight take turns, each
            task takes four times as long, and all are done after the same 4.8 s. More workers are not more cores.
 
-           MPI starts its processes, called ranks, on all nodes of the cluster, and they send their results through
-           the network: eight cores, 1.2 s. The price is a second of start-up, and `mpiexec` in front of `python`.
-           Take the smallest that reaches far enough: threads where tasks wait; the executor or the pool where they
-           compute and one machine will do; pathos where your functions cannot be sent (lab dropin); MPI beyond.
+           MPI starts its ranks on all nodes of the cluster, and they send their results through the network: eight
+           cores, 1.2 s. The price is a second of start-up, and `mpiexec` in front of `python`.
+           Choose the smallest interface that reaches far enough: threads where tasks wait; the executor or the pool
+           where they compute and one machine will do; pathos where your functions cannot be sent (lab dropin); MPI
+           beyond.
 
-Traps      - Renting four nodes and starting a pool on the first: three stand idle, and nothing says so.
-           - Lesson 002's pool has `cpu_count()` processes. That counts the machine's cores, not those that you may use.
+Traps      - A pool on the first of four rented nodes leaves three idle, and nothing tells you so.
+           - Lesson 002's pool has `cpu_count()` processes: all cores of the machine, even where you may use fewer.
            - Importing mpi4py.futures starts MPI, and a process in which MPI runs should not be forked into a pool's
-             workers: here each case imports what it needs.
+             workers. So each case here imports its own library.
            - Without a kernel's limit (--backend embedded) `pool_map` gets eight virtual cores, and takes 1.2 s.
 
 Exercise   Import wait from parlab.lab; let `square` wait(1). Predict all five rows, then run it. (The claims say no.)
@@ -89,7 +89,7 @@ def pathos(task=square, *, workers):
     squares = pool.map(task, NUMBERS, chunksize=1)
     pool.close()
     pool.join()
-    pool.clear()  # pathos keeps a pool for the next time that one of its size is asked for
+    pool.clear()  # pathos keeps the pool, and would hand it out again
     return squares
 
 
@@ -103,7 +103,7 @@ def ranks(task=square):
 
 @lab.expect
 def threads_stop_at_one_core_processes_at_one_node_and_ranks_use_all(cases):
-    for case in (cases.find(function) for function in (threads, executor, pathos, ranks)):
+    for case in cases.of(threads, executor, pathos, ranks):
         force = case.workforce
         used = min(force.cores * force.nodes, force.workers)
         assert case.speedup == approx(used, rel=0.1), f"{case.name}: as fast as {case.speedup:.2f} cores, not {used}"

@@ -1,40 +1,39 @@
 """threads: threads or processes, to compute and to wait
 
-Words      A task is one call of `square`. CPU-bound ("cpu"): it computes. I/O-bound ("io"): it waits, as for a disk or
-           a network. A unit of time is 0.5 s here. A worker is a thread or a process that does tasks. A node is a
-           machine of a cluster; here it is a container with two virtual cores, each as fast as 3/8 of a core of your
-           machine.
-
-Question   Four tasks, four workers, two cores: when do threads gain time, and when do processes? And may threads change
+Question   Four tasks, four workers, two cores. When do threads save time, and when do processes? And may threads change
            the same variable without further precautions, since only one of them runs Python at a time?
 
-Predict    A CPU-bound task takes 2.5 units on a core of its own, so four take 10 units, 5 s, one after another. An
-           I/O-bound task waits 4 units and needs no core: 16 units, 8 s. How long do four threads take for each, and
-           how long do four processes?
+Setup      One node with two virtual cores, each 3/8 of a core of your machine. A task is one call of `square`; a unit
+           is 0.5 s. A CPU-bound task ("cpu") computes, an I/O-bound task ("io") waits. A worker is a thread or a
+           process, as the case says.
+
+Predict    A CPU-bound task takes 2.5 units on a core of its own: four take 10 units, 5 s, one after another. An
+           I/O-bound task waits 4 units and needs no core: four take 16 units, 8 s. How long do four threads take for
+           each, and how long do four processes?
 
 Run        ./invoke lab.threads
            ./invoke lab.threads --cores 4     a core for each worker: which of the four times change?
 
 What happens, and why
-           A lock is held by one thread at a time; another that wants it waits. The interpreter, which runs your Python
-           code, has such a lock, the GIL: only the thread that holds it runs Python. Four threads that compute take
-           turns, 5 s: no gain, and the second core is idle. Every process has its own interpreter with its own GIL:
-           four processes keep both cores busy, 2.5 s; with four cores it is 1.25 s.
-           A thread that waits lets go of the GIL. So all four wait at the same time, and processes do no better: 2 s.
+           The interpreter runs your Python code. It has a lock, the GIL: only the thread that holds it runs Python.
+           Four threads that compute take turns: 5 s. That is no gain, and the second core is idle. Every process has
+           its own interpreter and GIL. Four processes keep both cores busy: 2.5 s, or 1.25 s with four cores.
+           A thread that waits lets go of the GIL. So all four wait at the same time: 2 s, and processes do no better.
            Threads start faster and share their memory, so they are the better choice there.
-           A "free-threaded" Python has no GIL ("0 GIL" below the table); there threads gain the cores as well.
+           A "free-threaded" Python has no GIL ("0 GIL" below the table). There threads gain the cores as well.
 
            The GIL guards the interpreter, not your sums. `total += task(...)` reads the total, runs the task, adds and
-           writes. All four threads read 0, all wait, each writes its own square: the last one wins, three are lost.
-           With a lock the total is right, 30. But here it is held while the task waits, so the threads take turns, in
-           four times the time: hold a lock for what must not be interrupted, and for nothing else.
+           writes. All four threads read 0, and all wait. Then each writes its own square: the last one wins, three are
+           lost. With a lock the total is right, 30. But this lock is held while the task waits. So the threads take
+           turns and need four times as long. Hold a lock around the steps that must not be interrupted, and around
+           nothing else.
 
-Traps      - Lesson 004 says that multi-threading is not allowed in Python. It is, and for waiting it is all you need.
-           - It says that the GIL prevents such losses, and that there can be no bugs from threads: twice wrong. Where
-             no call lies between reading and writing, today's Python happens not to switch; nothing promises that.
+Traps      - Lesson 004: "in python multi-threading is not allowed". It is allowed, and for waiting it is all you need.
+           - Lesson 004: the GIL prevents such losses, and threads cause no bugs. Both are wrong. With no call between
+             reading and writing, today's Python happens not to switch threads. Nothing promises that.
 
-Exercise   In `add_to_a_total` take the task out of the lock, so that it is right in 0.25 s. What does the lab now say
-           of the case without a lock, and would you trust that case?
+Exercise   In `add_to_a_total` take the task out of the lock, so that the total is right in 0.25 s. What does the lab
+           now say of the case without a lock? Would you trust that case?
 Lessons    002, 004
 Follows    process
 Minutes    10

@@ -25,9 +25,9 @@ process, not a function that goes on to use the result.
 Two settings are read by the ideal, too: `workers`, how many there are, and `chunk`, how many tasks one of them takes
 at a time: one where there is no such setting, and None is the chunk that `Pool.map` and pathos choose by themselves.
 
-`burn` and `wait` spend units, `pace` holds a loop of your own to a virtual core; tasks that do none of this have no
-ideal. `phase` names a stretch of a task, `holding` its time with a lock and before, `mark` an instant of it; `metric`
-records a number that the case has taken itself.
+`burn` and `wait` spend units, `pace` holds a loop of your own to a virtual core, `paced(items)` does so between items;
+tasks that do none of this have no ideal. `phase` names a stretch of a task, `holding` its time with a lock and before,
+`mark` an instant of it; `metric` records a number that the case has taken itself.
 """
 
 import inspect
@@ -44,10 +44,11 @@ from parlab.model.case import LAUNCHES, PYTHON, RIGHT, WRONG, Case, setting_of
 from parlab.model.declaration import ClaimDeclared
 from parlab.task.metrics import metric
 from parlab.task.pace import burn, pace, wait
+from parlab.task.paced import paced
 from parlab.task.phases import holding, mark, phase
 from parlab.task.stacks import let_be_seen
 
-__all__ = ["CannotBeShown", "Lab", "approx", "burn", "holding", "mark", "metric", "pace", "phase", "wait"]
+__all__ = ["CannotBeShown", "Lab", "approx", "burn", "holding", "mark", "metric", "pace", "paced", "phase", "wait"]
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 BOUNDS = {"workers": (1, 64), "chunk": (1, 1000)}
@@ -56,14 +57,14 @@ let_be_seen()  # a worker that is spawned imports the lab's file
 
 
 class CannotBeShown(Exception):
-    """Raise it in an expectation that needs what is not there, as more CPUs: the message is shown, no claim fails.
+    """Raise it in an expectation that lacks something, such as more CPUs: the message is shown, and no claim fails.
 
-    Asking for a case that was not run raises it by itself.
+    `cases.of` and `cases.find` raise it for a case that was not run.
     """
 
 
 def approx(value: float, rel: float) -> "Approximately":
-    """Equal to `value` within the fraction `rel`: `assert cases["pool"].units == approx(20, rel=0.05)`."""
+    """Equal to `value` within the fraction `rel`: `assert cases.find(pool).units == approx(20, rel=0.05)`."""
     return Approximately(value, rel)
 
 
@@ -225,10 +226,11 @@ class Lab:
     ) -> Callable[..., Any]:
         """Declare an expectation: a function of the cases that asserts, plainly or as `@lab.expect(limits=True)`.
 
-        `cases.find(pool, workers=8)` is the one case of that function with these settings; where there are several
-        sizes, `nodes` is one more. Each is a MeasuredCase (parlab/results/record.py): `units`, `measured_s`, `speedup`,
-        `workers`, `by_node`, `metrics`, `breakdown()`. The function's name, in words, is the claim; the message of a
-        failed assertion is the reason. It is called on a measurement only.
+        `cases.of(pool)` are the cases of that function, `cases.of(pool, workers=8)` those with this setting, and
+        `cases.find(pool, workers=8)` is the only one of them; `nodes=` picks a size. Each is a MeasuredCase
+        (parlab/results/record.py): `units`, `measured_s`, `speedup`, `workers`, `by_node`, `metrics`, `breakdown()`.
+        The function's name, in words, is the claim. The message of a failed assertion is the reason. An expectation
+        is called on a measurement only.
         With `limits` it can only be shown where the kernel limits the nodes; with `cpus`, where a node has as many host
         CPUs. Without `cpus` it must be shown on any cluster of 2 CPUs.
         """

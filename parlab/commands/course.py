@@ -11,6 +11,7 @@ from rich.text import Text
 from parlab.backend.engine import FAILURES, describe
 from parlab.commands.labs import run_one, tell_failure, write_or_complain
 from parlab.course.catalog import lab_files
+from parlab.course.glossary import glossary, glossary_by_group, look_up
 from parlab.course.handout import Handout, in_teaching_order, read_handout
 from parlab.errors import Interrupted, ParlabError, RunError, UsageError
 from parlab.host.places import COMMAND
@@ -19,6 +20,7 @@ from parlab.results.junit import to_junit
 from parlab.results.record import Run
 from parlab.results.store import see_that_it_can_be_written
 from parlab.run.request import Output, Request
+from parlab.terminal.glossary import set_glossary
 from parlab.terminal.handout import set_handout
 from parlab.terminal.tables import make_console, plain_table, show_run, show_summary
 
@@ -29,7 +31,7 @@ def handouts() -> list[Handout]:
 
 
 def list_labs() -> None:
-    """Show each lab's question, the lessons it comes from and how long it takes a learner, in teaching order."""
+    """Print each lab's question, its lessons and a learner's minutes, in teaching order."""
     console = make_console()
     table = plain_table("lab", "its question", "lessons", "minutes")
     for handout in handouts():
@@ -44,6 +46,19 @@ def explain(path: Path) -> None:
     console = make_console()
     for part in set_handout(read_handout(path), console.width):
         console.print(part)
+    console.print(f"\n{COMMAND} glossary explains the terms that all labs use.", style="dim")
+
+
+def explain_terms(asked: str) -> None:
+    """Print the glossary, or one term of it. Raises UsageError where it has no such term."""
+    console = make_console()
+    if not asked:
+        for part in set_glossary(glossary_by_group(), console.width):
+            console.print(part)
+        return
+    terms = glossary()
+    term = look_up(asked, terms)
+    console.print(Text.assemble((term, "bold"), f": {terms[term]}"))
 
 
 def run_all(request: Request, output: Output) -> None:

@@ -1,6 +1,6 @@
-"""What the options of commands are for, as `--help` tells it."""
+"""Help texts of the commands' options, as `--help` prints them."""
 
-CLUSTER = {"cluster": "name of the cluster, for a second one beside the first"}
+CLUSTER = {"cluster": "Cluster name; another name is a second cluster beside the first"}
 SIZE = {
     "nodes": "Number of nodes",
     "cores": "Virtual cores per node",
@@ -12,48 +12,48 @@ LAB = {
     "workers": "Worker counts, e.g. 4,8; overrides the lab's",
     "chunk": "Tasks per chunk, e.g. 1,4; overrides the lab's",
     "size": "Data size; overrides the lab's",
-    "json": "file to write the record to, besides results/",
-    "trace": "file to write the spans to, for Perfetto or chrome://tracing",
-    "explain": "print the lab's handout, and run nothing",
+    "json": "File for the record, besides results/",
+    "trace": "File for all tasks and waits, for Perfetto or chrome://tracing",
+    "explain": "Print the lab's handout and run nothing",
 }
 RUN = CLUSTER | {
-    "backend": "cluster or embedded; default: the cluster, where an engine answers",
+    "backend": "cluster or embedded; default: cluster, if a container engine answers",
     "repeat": "Launches per case; tables show the median",
-    "timeout": "Seconds per launch; then it is ended, and shown where each rank was",
-    "junit": "file to write the answers to, as JUnit XML",
-    "check": "exit 3 when it is not a measurement, 1 when a claim does not hold",
-    "quiet": "say nothing while it runs",
+    "timeout": "Seconds per launch; a longer one is ended, and parlab shows where each rank was",
+    "junit": "File for the verdict as JUnit XML",
+    "check": "Exit 3 if it is not a measurement, 1 if a claim does not hold",
+    "quiet": "Print nothing while it runs",
 }
 PROGRAM = {
-    "module": "run that module, as `python -m` does; -m MODULE, too",
-    "mpi": "every rank runs it, as under mpiexec",
-    "futures": "as under `python -m mpi4py.futures`: it is run once, MPIPoolExecutor has the ranks",
-    "memory": "of each node, as in 512m or 2g; default: 1g",
-    "ranks": "ranks, or workers with --futures; default: one a virtual core",
-    "sweep": "nodes=1,2,4 (or ranks, cores): run it at each size, and compare",
-    "weak": "N=1000*nodes: {N} among its arguments grows with the sizes of --sweep",
-    "repeat": "run it so many times; tables show the median",
-    "env": "NAME=VALUE, or NAME with the value it has here, a variable for the program; may be given several times",
-    "dir": "folder that is the current one of all ranks; what they change comes back to it",
-    "out": "folder to bring new and changed files back to instead",
-    "timeout": "seconds, or 5m, 2h: then it is ended, and shown where each rank was",
-    "no-limits": "without the nodes' limits",
-    "spin": "ranks that wait in MPI busy-wait, as Open MPI does by default",
-    "tag": "write node and rank before each line",
-    "trace": "show the tasks of its pools and executors, who did each and when",
-    "image": "image to make nodes of, built on parlab's own",
-    "requirements": "requirements file of packages that it needs; kept in an image of their own",
+    "module": "Run a module, like `python -m`; -m MODULE does the same",
+    "mpi": "Run it on every rank, like mpiexec",
+    "futures": "Run it once, like `python -m mpi4py.futures`; the ranks are MPIPoolExecutor's workers",
+    "memory": "Memory per node, e.g. 512m or 2g; default: 1g",
+    "ranks": "Number of ranks, or of workers with --futures; default: one per virtual core",
+    "sweep": "Sizes to run at and compare, e.g. nodes=1,2,4; also ranks= or cores=",
+    "weak": "Argument that grows with the sizes of --sweep: N=1000*nodes replaces {N}",
+    "repeat": "Number of runs; tables show the median",
+    "env": "Variable for the program: NAME=VALUE, or NAME to pass on your own; repeat it for more",
+    "dir": "Current folder of all ranks; changed files come back to it",
+    "out": "Folder for new and changed files, instead of --dir",
+    "timeout": "Seconds, or e.g. 5m or 2h; then the program is ended, and parlab shows where each rank was",
+    "no-limits": "Run without the nodes' limits",
+    "spin": "Ranks that wait in MPI busy-wait, Open MPI's default",
+    "tag": "Print node and rank before each line",
+    "trace": "Show the tasks of its pools and executors, with worker and time",
+    "image": "Image for the nodes, built on parlab's own",
+    "requirements": "Requirements file of its packages; they are kept in an image of their own",
     "backend": RUN["backend"],
     "json": LAB["json"],
     "junit": RUN["junit"],
-    "quiet": "say nothing of our own, unless it fails",
-    "detach": "run it in the background, and print the number of its job",
+    "quiet": "Print nothing of parlab's own, unless it fails",
+    "detach": "Run it in the background and print the job's number",
 }
-A_JOB = "its number in `jobs`"
-A_RUN = "a run: its number in `results`, its id or a file"
+A_JOB = "Job number from `jobs`"
+A_RUN = "Run number from `results`, a run's id, or a file"
 
 TESTS = {
-    "all": "run the slow tests, too, as CI does",
-    **{f"require-{what}": f"a missing {what} is a failure, not a skip" for what in ("engine", "browser")},
-    "require-measurements": "what a busy host keeps from being measured is a failure, not a count",
+    "all": "Run the slow tests too, like CI",
+    **{f"require-{needed}": f"Without {needed}, fail instead of skipping tests" for needed in ("engine", "browser")},
+    "require-measurements": "If a busy host prevents a measurement, fail instead of counting it",
 }

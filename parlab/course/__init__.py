@@ -1,1 +1,1 @@
-"""The labs there are, and their handouts as text."""
+"""The labs, their handouts and the glossary, as text."""

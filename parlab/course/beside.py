@@ -1,4 +1,4 @@
-"""What goes along with a lab: the modules and the data that lie beside its file."""
+"""The files that go to the nodes with a lab: modules and data in the same folder."""
 
 import os
 import shutil
@@ -10,15 +10,15 @@ from parlab.errors import UsageError
 from parlab.formatting import plural
 from parlab.host.places import RESULTS
 
-MOST_FILES, MOST_BYTES = 1000, 16 * 1024 * 1024  # in memory on the head, a quarter of what it has for that
+MOST_FILES, MOST_BYTES = 1000, 16 * 1024 * 1024  # the head keeps them in memory: a quarter of its room for files
 
 
 def files_beside(lab: Path) -> list[Path]:
-    """All files of the lab's folder and of the folders in it, the lab among them, but for hidden ones and results.
+    """All files in the lab's folder and below, the lab included, without hidden files and results.
 
-    A link that leads out of the folder is left out: a learner's lab is not to bring other files of the instructor's.
+    A link that leads out of the folder is left out: a learner's lab must not bring other files of the instructor's.
 
-    Raises UsageError where that is more than a cluster takes: nodes have no disk, and a lab has a folder of its own.
+    Raises UsageError if that is more than a cluster takes: nodes have no disk.
     """
     found: list[Path] = []
     size, largest = 0, (0, lab)
@@ -34,8 +34,8 @@ def files_beside(lab: Path) -> list[Path]:
             if size > MOST_BYTES:
                 much = f"more than {MOST_BYTES // 2**20} MB, most of it {largest[1].name}"
             raise UsageError(
-                f"what lies beside {lab.name} goes along to the nodes, and {lab.parent} holds {much}: move that "
-                "away, or put the lab into a folder of its own"
+                f"the folder of {lab.name} goes to the nodes, and {lab.parent} holds {much}: move them away, or put "
+                "the lab into a folder of its own"
             )
     return found
 
@@ -54,16 +54,16 @@ def _is_left_out(name: str) -> bool:
 
 
 def copy_beside(lab: Path, folder: Path) -> None:
-    """Make of an empty folder one as the lab's, as it is now: with copies of its modules, and links to all else.
+    """Fill an empty folder with copies of the lab's modules, and with links to all else in its folder.
 
-    For a run on this machine, where data may be large: what a user edits meanwhile are modules.
+    This is for a run on this machine. Data may be large, so it is linked; a user edits modules meanwhile.
     """
     shutil.copyfile(lab, folder / lab.name)
     for entry in sorted(lab.parent.iterdir()):
         if entry.name in (lab.name, "__pycache__"):
             continue
         if entry.suffix == ".py":
-            with suppress(OSError):  # no file, or another user's: it is then what it is there
+            with suppress(OSError):  # no file, or another user's: link it
                 shutil.copyfile(entry, folder / entry.name)
                 continue
             (folder / entry.name).unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""Which labs there are. None of their code runs here: what a lab declares is read in a node (run/lab_file.py)."""
+"""Finds the labs. None of their code runs here: a node reads the declarations of a lab (run/lab_file.py)."""
 
 import ast
 import sys
@@ -14,7 +14,7 @@ def lab_files(folder: Path = LABS) -> dict[str, Path]:
 
 
 def not_taken(path: Path) -> set[str]:
-    """The options that a lab will not take, as far as its file tells without being run; in doubt it takes all."""
+    """The options that a lab does not take, as far as its file shows without running it. In doubt it takes all."""
     try:
         calls = [node for node in ast.walk(ast.parse(path.read_bytes())) if isinstance(node, ast.Call)]
     except (OSError, SyntaxError, ValueError):
@@ -26,7 +26,7 @@ def not_taken(path: Path) -> set[str]:
     lab, known = labs[0] or {}, {name for case in cases for name in case or ()}
     try:
         bounds = {"workers": (), "chunk": (), **ast.literal_eval(lab.get("bounds", "{}"))}
-    except ValueError:  # worked out, not written
+    except ValueError:  # computed, not a literal
         return set()
     refused = {name for name in ("workers", "chunk", "size") if name not in known or bounds.get(name) is None}
     if "launch" not in known and lab.get("nodes", "1") == "1":
@@ -35,16 +35,16 @@ def not_taken(path: Path) -> set[str]:
 
 
 def _words(call: ast.Call) -> dict[str, str] | None:
-    """The keywords of a call with their values as they are written; None where there may be others."""
+    """The keywords of a call with the text of their values; None if the call may have others."""
     if any(keyword.arg is None for keyword in call.keywords):
         return None
     return {str(keyword.arg): ast.unparse(keyword.value) for keyword in call.keywords}
 
 
 def see_that_it_can_be_a_lab(path: Path) -> None:
-    """Raise UsageError for a file that is no Python, or that has a name of no use.
+    """Raise UsageError for a file that is not Python, or has an unusable name.
 
-    That is found without a node: nothing has to be started for it.
+    This needs no node, so nothing is started.
     """
     try:
         path.name.encode()

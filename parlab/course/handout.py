@@ -1,9 +1,10 @@
 """A lab's handout: the docstring of its file, taken apart.
 
-The first line is `name: title`. Sections follow: a name at the left margin, `Question` say, and text at column 11.
-Three are a few words each and are read by commands, too: `Lessons`, where the lab comes from; `Follows`, the lab to do
-before it; `Minutes`, how long a learner takes. Where it is set, text is filled; commands, which begin with `./invoke`,
-and lines that stand further in are left as they are (terminal/handout.py).
+The first line is `name: title`. Sections follow, in any order: a name at the left margin, such as `Question`, and text
+at column 11. Labs open with `Question` and `Setup`; records of earlier runs have `Words` first. Commands read three
+short sections: `Lessons`, the lab's source; `Follows`, the lab to do before it; `Minutes`, a learner's time.
+Text is filled when it is printed. A paragraph ends at a blank line, or with a sentence that leaves its line unfilled.
+Commands, which begin with `./invoke`, and lines that stand further in are kept (terminal/handout.py).
 """
 
 import ast
@@ -21,14 +22,14 @@ HEADING = re.compile(r"([A-Z][A-Za-z, ]*?)(?:  +(\S.*))?$")
 
 @dataclass(frozen=True)
 class Handout:
-    """What a lab's docstring says; `sections` by name, each the lines of its text without their indent."""
+    """A lab's docstring: `sections` by name, each the lines of its text without their indent."""
 
     name: str
     title: str
     sections: dict[str, list[str]]
 
     def line(self, section: str) -> str:
-        """A section as one line; '' where there is none."""
+        """A section as one line; '' if the handout has no such section."""
         return " ".join(text.strip() for text in self.sections.get(section, ())).strip()
 
     def blocks(self) -> Iterator[tuple[str, list[tuple[str, str]]]]:
@@ -38,7 +39,7 @@ class Handout:
 
 
 def read_handout(path: Path) -> Handout:
-    """Read a lab's handout without importing the lab; one that cannot be read says so in its title."""
+    """Read a lab's handout without importing the lab. If it cannot be read, its title says so."""
     try:
         return parse_handout(path.stem, docstring(path))
     except (OSError, SyntaxError, ValueError) as error:
@@ -46,7 +47,7 @@ def read_handout(path: Path) -> Handout:
 
 
 def docstring(path: Path) -> str:
-    """The docstring of a lab's file, in whichever encoding. Raises OSError, SyntaxError or ValueError for no Python."""
+    """The docstring of a lab's file, in any encoding. Raises OSError, SyntaxError or ValueError if it is not Python."""
     return ast.get_docstring(ast.parse(path.read_bytes())) or path.stem
 
 
@@ -68,7 +69,7 @@ def parse_handout(name: str, text: str) -> Handout:
 
 
 def in_teaching_order(handouts: Sequence[Handout]) -> list[Handout]:
-    """Each after the one that it follows; what follows nothing that is there stands where the alphabet puts it."""
+    """Each lab after the one that it follows; all others in the order of the alphabet."""
     names = {handout.name for handout in handouts}
 
     def after(leader: str) -> Iterator[Handout]:
@@ -79,17 +80,20 @@ def in_teaching_order(handouts: Sequence[Handout]) -> list[Handout]:
                 yield from after(handout.name)
 
     ordered = list(after(""))
-    return ordered + [handout for handout in handouts if handout not in ordered]  # of those that follow each other
+    return ordered + [handout for handout in handouts if handout not in ordered]  # labs that follow each other
 
 
 def _blocks(lines: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """The lines of a section as paragraphs, items, commands and verbatim lines: each a kind and its text."""
-    kind, text = "", ""
+    """The paragraphs, items, commands and verbatim lines of a section: each a kind and its text."""
+    kind, text, before = "", "", ""
+    longest = max(map(len, lines), default=0)
     for line in lines:
         begins = "item" if line.startswith("- ") else "command" if line.startswith("./invoke") else "paragraph"
         if line.startswith("  ") and kind != "item":
             begins = "verbatim"
-        if text and line and begins == "paragraph" and kind in ("paragraph", "item"):
+        goes_on = kind == "item" or (kind == "paragraph" and not _ends_paragraph(before, line, longest))
+        before = line
+        if text and line and begins == "paragraph" and goes_on:
             text = f"{text} {line.strip()}"
             continue
         if text:
@@ -101,6 +105,12 @@ def _blocks(lines: Sequence[str]) -> Iterator[tuple[str, str]]:
         yield kind, as_typed(text)
 
 
+def _ends_paragraph(line: str, following: str, longest: int) -> bool:
+    """Whether a line ends a sentence, though the next word would have fitted on it."""
+    word = following.partition(" ")[0]
+    return line.endswith((".", ":", "?", "!", ")")) and len(line) + 1 + len(word) <= longest
+
+
 def as_typed(text: str) -> str:
-    """A handout's words, with the command as it is typed here."""
+    """A text with the command as a user types it here: `./invoke` or `parlab`."""
     return text.replace("./invoke", COMMAND)

@@ -10,8 +10,9 @@ from platformdirs import user_state_path
 PACKAGE = Path(__file__).resolve().parents[1]
 DATA = PACKAGE / "data"  # pyproject.toml says what a wheel has there; a checkout has no such folder
 INSTALLED = DATA.is_dir()
-ROOT = DATA if INSTALLED else PACKAGE.parent  # of compose.yaml, docker/, labs/, requirements/; never written to
+ROOT = DATA if INSTALLED else PACKAGE.parent  # of compose.yaml, docker/, docs/, labs/, requirements/; never written to
 LABS = ROOT / "labs"
+GLOSSARY = ROOT / "docs/glossary.md"
 RESULTS = Path(os.environ.get("PARLAB_RESULTS") or ("results" if INSTALLED else ROOT / "results"))
 STATE = user_state_path("parlab")  # one per user, whichever checkout or installation asks
 

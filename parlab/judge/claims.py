@@ -62,26 +62,34 @@ class Cases(UserDict[str, MeasuredCase]):
     def __missing__(self, name: str) -> MeasuredCase:
         raise CannotBeShown(f"{name} was not run")
 
+    def of(self, *functions: Callable[..., Any], nodes: int | None = None, **settings: Any) -> list[MeasuredCase]:
+        """All cases of these functions with these settings, as the lab declares them; on so many nodes, if given.
+
+        Raises CannotBeShown where none was run.
+        """
+        names = [function.__name__ for function in functions]
+        found = [
+            name
+            for name, case in self.data.items()
+            if name.partition("(")[0] in names
+            and settings.items() <= case.settings.items()
+            and nodes in (None, case.spec.nodes)
+        ]
+        if not found:
+            asked = settings | ({"nodes": nodes} if nodes else {})
+            wanted = ", ".join(f"{key}={value!r}" for key, value in asked.items())
+            raise CannotBeShown(f"{' or '.join(names)}{f'({wanted})' if wanted else ''} was not run")
+        return [self[name] for name in found]
+
     def find(self, function: Callable[..., Any], nodes: int | None = None, **settings: Any) -> MeasuredCase:
         """The one case of a function with these settings, whatever its others are; on so many nodes, if given.
 
         Raises CannotBeShown where none was run, or several fit.
         """
-        name = function.__name__
-        found = [
-            case
-            for case in self.data.values()
-            if case.name.partition("(")[0] == name
-            and settings.items() <= case.settings.items()
-            and nodes in (None, case.spec.nodes)
-        ]
+        found = self.of(function, nodes=nodes, **settings)
         if len(found) > 1:
             raise CannotBeShown(f"it is about one of {', '.join(case.name for case in found)}")
-        if not found:
-            asked = settings | ({"nodes": nodes} if nodes else {})
-            wanted = ", ".join(f"{key}={value!r}" for key, value in asked.items())
-            raise CannotBeShown(f"{name}({wanted}) was not run" if wanted else f"{name} was not run")
-        return self[found[0].name]
+        return found[0]
 
 
 def try_claims(

@@ -1,4 +1,4 @@
-"""Tasks for the cluster, and for the image of its nodes."""
+"""Tasks for the cluster and its image."""
 
 from invoke.context import Context
 from invoke.tasks import task
@@ -11,7 +11,7 @@ from parlab.run.request import read_cluster, read_cluster_spec
 
 @task(auto_shortflags=False, help=SIZE | CLUSTER)
 def up(_: Context, nodes: str = "4", cores: str = "2", speed: str = "1/8", cluster: str = "default") -> None:
-    """Start the cluster, or bring it to another size."""
+    """Start the cluster, or change its size."""
     with exiting():
         clusters.up(read_cluster_spec(nodes, cores, speed), read_cluster(cluster))
 
@@ -30,7 +30,7 @@ def status(_: Context, cluster: str = "default") -> None:
         clusters.status(read_cluster(cluster))
 
 
-@task(auto_shortflags=False, help=CLUSTER | {"node": "head, node-1 ..."})
+@task(auto_shortflags=False, help=CLUSTER | {"node": "Node name, e.g. head or node-1"})
 def shell(_: Context, node: str = "head", cluster: str = "default") -> None:
     """Open a shell on a node."""
     with exiting():
@@ -46,6 +46,6 @@ def image(_: Context) -> None:
 
 @task
 def prune(_: Context) -> None:
-    """Remove images, volumes and packages that nothing uses."""
+    """Remove unused images, volumes and packages."""
     with exiting():
         clusters.prune()

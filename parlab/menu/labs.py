@@ -1,4 +1,4 @@
-"""Tasks that run labs, and list them."""
+"""Tasks that run, list and explain labs."""
 
 import sys
 from collections.abc import Callable
@@ -9,11 +9,12 @@ from invoke.context import Context
 from invoke.tasks import Task, task
 
 from parlab.commands.course import explain as explain_lab
-from parlab.commands.course import list_labs, run_all
+from parlab.commands.course import explain_terms, list_labs, run_all
 from parlab.commands.labs import exiting, run_and_show
 from parlab.commands.options import LAB, RUN, SIZE
 from parlab.course.catalog import not_taken
 from parlab.course.handout import read_handout
+from parlab.menu.words import taking_words
 from parlab.run.request import read_outputs, read_request
 
 
@@ -62,7 +63,7 @@ def lab_task(path: Path) -> Task[Callable[..., Any]]:
 
     run.__doc__ = read_handout(path).title
     told = SIZE | LAB | RUN
-    if {"--help", "-h"} & set(sys.argv):  # nobody else is to wait for every lab's file to be searched
+    if {"--help", "-h"} & set(sys.argv):  # else every command would wait for every lab's file to be searched
         told |= dict.fromkeys(not_taken(path), "(this lab does not take it)")
     made: Task[Callable[..., Any]] = task(name=path.stem, auto_shortflags=False, help=told)(run)
     return made
@@ -79,7 +80,7 @@ def all_labs(
     check: bool = False,
     quiet: bool = False,
 ) -> None:
-    """Run all labs in teaching order, and sum up."""
+    """Run all labs in teaching order and print a summary."""
     with exiting():
         request = read_request(cluster=cluster, backend=backend, repeat=repeat, timeout=timeout)
         run_all(request, read_outputs(junit=junit, check=check, quiet=quiet))
@@ -90,3 +91,15 @@ def labs(_: Context) -> None:
     """List the labs in teaching order, with their questions."""
     with exiting():
         list_labs()
+
+
+def glossary_task(count: int) -> Task[Callable[..., Any]]:
+    """Make the task `glossary` for a term of so many words: invoke has no optional words."""
+    names = [f"word{number}" for number in range(1, count + 1)]
+
+    def glossary(_: Context, **words: str) -> None:
+        """Explain the labs' terms, or one, e.g. glossary rank."""
+        with exiting():
+            explain_terms(" ".join(words.values()))
+
+    return taking_words(glossary, names, dict.fromkeys(names, "A term, e.g. rank or off by"))

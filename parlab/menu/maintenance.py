@@ -1,4 +1,4 @@
-"""Tasks that only a checkout has."""
+"""Tasks of a checkout, which an installed parlab does not have."""
 
 from invoke.context import Context
 from invoke.tasks import task
@@ -24,6 +24,6 @@ def check(
 
 @task
 def pin(_: Context) -> None:
-    """Write the hashed locks in requirements/ anew."""
+    """Rewrite the hashed locks in requirements/."""
     with exiting():
         develop.write_locks()

@@ -1,4 +1,4 @@
-"""Tasks for programs of the user's own."""
+"""Tasks for the user's own programs."""
 
 from collections.abc import Callable
 from typing import Any
@@ -46,7 +46,7 @@ def run(
     quiet: bool = False,
     detach: bool = False,
 ) -> None:
-    """Run a program of your own, with its arguments behind it."""
+    """Run your own program; its arguments stand behind it."""
     with own_job() as job, exiting():
         request = read_job(
             context.config[WORDS],
@@ -85,27 +85,27 @@ def run(
 
 @task(auto_shortflags=False, help=CLUSTER)
 def why(_: Context, cluster: str = "default") -> None:
-    """Tell what each rank of a running program or lab is at."""
+    """Show where each rank of a running program or lab is."""
     with exiting():
         jobs.why(read_cluster(cluster))
 
 
 @task(name="jobs")
 def list_jobs(_: Context) -> None:
-    """List the jobs, runs in the background, the newest first."""
+    """List jobs (runs in the background), newest first."""
     with exiting():
         detached.list_jobs()
 
 
 def logs_task(*, named: bool) -> Task[Callable[..., Any]]:
-    """Make the task `logs`, for a job that is named or for the newest: invoke has no word that may be left out."""
+    """Make the task `logs`, for a named job or for the newest: invoke has no optional words."""
     told = {
         "job": f"{A_JOB}; default: the newest",
-        "follow": "go on until it ends, and exit with its code; Ctrl-C ends this alone",
+        "follow": "Print until the job ends, and exit with its code; Ctrl-C ends only this",
     }
 
     def logs(_: Context, job: str | None = None, follow: bool = False) -> None:
-        """Print what a job has printed, as logs 1 --follow."""
+        """Print a job's output, e.g. logs 1 --follow."""
         with exiting():
             detached.show_logs(job, follow=follow)
 
@@ -116,6 +116,6 @@ def logs_task(*, named: bool) -> Task[Callable[..., Any]]:
 
 @task(help={"job": A_JOB})
 def cancel(_: Context, job: str) -> None:
-    """End a job, as Ctrl-C would."""
+    """End a job, like Ctrl-C."""
     with exiting():
         detached.cancel(job)

@@ -1,9 +1,6 @@
-"""Tasks that read kept runs."""
+"""Tasks that show earlier runs."""
 
-import sys
 from collections.abc import Callable
-from inspect import Parameter, Signature, signature
-from itertools import pairwise
 from typing import Any
 
 from invoke.context import Context
@@ -13,16 +10,17 @@ from parlab.commands import report as reports
 from parlab.commands.labs import compare as compare_runs
 from parlab.commands.labs import exiting, list_results
 from parlab.commands.options import A_RUN
+from parlab.menu.words import taking_words
 
 
 @task
 def results(_: Context) -> None:
-    """List the runs in results/, the newest first."""
+    """List the runs in results/, newest first."""
     with exiting():
         list_results()
 
 
-@task(auto_shortflags=False, help={"a": A_RUN, "b": "another", "html": "draw them, too, into results/compare.html"})
+@task(auto_shortflags=False, help={"a": A_RUN, "b": "Another run", "html": "Also draw both, into results/compare.html"})
 def compare(_: Context, a: str, b: str, html: bool = False) -> None:
     """Show two runs side by side."""
     with exiting():
@@ -30,38 +28,28 @@ def compare(_: Context, a: str, b: str, html: bool = False) -> None:
 
 
 def report_task(count: int) -> Task[Callable[..., Any]]:
-    """Make the task `report` for so many runs: invoke has no parameters of which there may be any number."""
+    """Make the task `report` for so many runs: invoke has no lists of words."""
     names = [f"run{number}" for number in range(1, count + 1)]
 
     def report(_: Context, out: str | None = None, index: bool = False, **runs: str) -> None:
-        """Write a page with pictures of one run or more, as report 1 2."""
+        """Write a page with charts of one or more runs, e.g. report 1 2."""
         with exiting():
             if index:
                 reports.write_index(list(runs.values()), out)
             else:
                 reports.write_report(list(runs.values()), out)
 
-    first, *options = [p for p in signature(report).parameters.values() if p.kind is not Parameter.VAR_KEYWORD]
-    positional = [Parameter(name, Parameter.POSITIONAL_OR_KEYWORD) for name in names]
-    report.__signature__ = Signature([first, *positional, *options])  # type: ignore[attr-defined]
-    told = {"out": "file to write; default: in results/", "index": "list all runs of results/ on one page instead"}
-    made: Task[Callable[..., Any]] = task(auto_shortflags=False, help=told | dict.fromkeys(names, A_RUN))(report)
-    return made
-
-
-def words_after(name: str) -> int:
-    """How many words follow a task's name on the command line that are no options, nor the file of `--out`."""
-    words = sys.argv[sys.argv.index(name) :] if name in sys.argv else []
-    return sum(not word.startswith("-") and before != "--out" for before, word in pairwise(words))
+    told = {"out": "File to write; default: in results/", "index": "List all runs in results/ on one page instead"}
+    return taking_words(report, names, told | dict.fromkeys(names, A_RUN))
 
 
 @task(
     auto_shortflags=False,
     help={
         "chart": "Chart id shown on the page: case-1, overview, account, scaling-1",
-        "out": "FILE.svg or FILE.png",
+        "out": "File to write: FILE.svg or FILE.png",
         "run": A_RUN,
-        "against": "another, for a chart of `compare RUN AGAINST --html`: both, A-1, B-1",
+        "against": "Another run, for a chart of `compare RUN AGAINST --html`: both, A-1, B-1",
     },
 )
 def export(_: Context, chart: str, out: str, run: str = "1", against: str | None = None) -> None:

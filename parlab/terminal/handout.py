@@ -1,4 +1,4 @@
-"""A handout well set: paragraphs filled to the width, commands and programs left as they are."""
+"""Prints a handout: paragraphs filled to the width, commands and programs unchanged."""
 
 import re
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ READABLE = 110  # columns; longer lines are hard to read
 
 
 def set_handout(handout: Handout, width: int) -> Iterator[RenderableType]:
-    """The handout as it is to be printed: paragraphs filled to the width, commands and programs left as they are."""
+    """The handout's parts for a console of that width, in columns: title, sections, and the facts on one line."""
     yield Text(f"{handout.name}: {handout.title}", "bold")
     for name, blocks in handout.blocks():
         if name in FACTS:

@@ -38,6 +38,7 @@ def test_the_wheel_installs_the_package_and_nothing_beside_it(wheel: Path) -> No
             *INPUTS,
             ".dockerignore",
             "docker/engine.sh",
+            "docs/glossary.md",
             *(f"labs/{file.name}" for file in lab_files().values()),
         ):
             assert archive.read(f"parlab/data/{name}") == (ROOT / name).read_bytes()

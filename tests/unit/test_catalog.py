@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Callable
 from importlib.machinery import PathFinder
 from pathlib import Path
@@ -12,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from parlab.course.catalog import lab_files, see_that_it_can_be_a_lab
-from parlab.course.handout import in_teaching_order, read_handout
+from parlab.course.glossary import glossary
+from parlab.course.handout import docstring, in_teaching_order, read_handout
 from parlab.errors import UsageError
 from tests.conftest import ROOT
 
@@ -72,7 +74,45 @@ def test_a_handout_says_what_the_menu_and_the_course_need(path: Path) -> None:
     assert handout.line("Question").endswith("?")
     assert re.fullmatch(r"00[0-4](, 00[0-4])*", handout.line("Lessons"))
     assert 5 <= int(handout.line("Minutes")) <= 30
-    assert {"Words", "Predict", "Run", "What happens, and why", "Traps", "Exercise"} <= handout.sections.keys()
+    assert list(handout.sections)[:2] == ["Question", "Setup"]
+    assert {"Predict", "Run", "What happens, and why", "Traps", "Exercise"} <= handout.sections.keys()
+
+
+def sentences(text: str) -> list[str]:
+    return re.split(r"(?<=[.:;?!]) ", " ".join(text.split()))
+
+
+def test_no_sentence_stands_in_two_handouts_or_twice_in_one() -> None:
+    found = Counter(
+        sentence
+        for path in LABS.values()
+        for section, lines in read_handout(path).sections.items()
+        if section != "Setup"  # some labs have the same nodes
+        for sentence in sentences("\n".join(lines))
+        if len(sentence.split()) > 5
+    )
+    found.update(sentence for text in glossary().values() for sentence in sentences(text))
+    assert len(found) > 500
+    assert [sentence for sentence, times in found.items() if times > 1] == []
+
+
+@pytest.mark.parametrize("path", LABS.values(), ids=LABS)
+def test_no_handout_explains_a_term_of_the_glossary_again(path: Path) -> None:
+    text = " ".join(docstring(path).split())
+    again = [term for term in glossary() if re.search(rf"(?<=[.;:] )(An?|The|To) {re.escape(term)} is\b", text)]
+    allowed = {"task", "worker", "unit", "cpuset"}  # each lab says what they are there
+    assert set(again) <= allowed
+
+
+@pytest.mark.parametrize("path", LABS.values(), ids=LABS)
+def test_a_handout_is_made_of_short_sentences(path: Path) -> None:
+    prose = [
+        text for _, blocks in read_handout(path).blocks() for kind, text in blocks if kind in ("paragraph", "item")
+    ]
+    lengths = [len(sentence.split()) for text in prose for sentence in sentences(text)]
+    assert max(lengths) <= 30
+    assert sum(lengths) / len(lengths) < 12
+    assert not re.search(r"\b(whoever|of which)\b", " ".join(prose), re.IGNORECASE)
 
 
 def test_the_course_is_one_line_of_labs() -> None:

@@ -59,7 +59,30 @@ SEVERAL = cases(
 SIZES = cases(*(of_pool(nodes, workers=workers) for nodes in (1, 2) for workers in (4, 8)))
 
 
-# Cases.find
+# Cases.of and Cases.find
+
+
+def test_the_cases_of_a_function_are_those_with_its_name_in_the_labs_order() -> None:
+    assert [case.settings["workers"] for case in SEVERAL.of(pool)] == [4, 4, 8, 8, 16]
+    assert [case.name for case in SEVERAL.of(pool_of_threads)] == ["pool_of_threads(workers=4)"]
+    assert [case.name for case in SIZES.of(pool, nodes=2)] == ["pool(workers=4, nodes=2)", "pool(workers=8, nodes=2)"]
+
+
+def test_the_cases_of_several_functions_may_be_asked_for_with_the_same_setting() -> None:
+    assert [case.name for case in SEVERAL.of(pool_of_threads, pool, workers=4)] == [
+        "pool(workers=4, chunk=1)",
+        "pool(workers=4, chunk=None)",
+        "pool_of_threads(workers=4)",
+    ]
+    with pytest.raises(CannotBeShown, match=r"^pool or len\(workers=3\) was not run$"):
+        SEVERAL.of(pool, len, workers=3)
+
+
+def test_only_the_cases_that_were_asked_for_are_looked_at() -> None:
+    found = cases(*SEVERAL.values())
+    found.of(pool, workers=16)
+    found.find(pool_of_threads)
+    assert found.asked == {"pool(workers=16, chunk=1)", "pool_of_threads(workers=4)"}
 
 
 def test_a_case_is_found_by_its_function_and_settings() -> None:

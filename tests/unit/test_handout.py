@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from parlab.commands.course import explain, handouts, list_labs
 from parlab.course import handout as handout_module
 from parlab.course.catalog import lab_files
-from parlab.course.handout import INDENT, Handout, docstring, in_teaching_order, read_handout
+from parlab.course.handout import INDENT, Handout, docstring, in_teaching_order, parse_handout, read_handout
 from parlab.host.places import COMMAND
 from parlab.terminal.handout import READABLE, set_handout
 from tests.unit.samples import recording
@@ -21,10 +21,10 @@ LABS = lab_files()
 TEXT = """\
 sample: one function, many inputs
 
-Words      A pool is a number of processes that do the tasks of a list; each takes the next as soon as it is free. A
-           task is one call of `work`.
-
 Question   How long do six tasks take?
+
+Setup      A pool is a number of processes that do the tasks of a list; each takes the next as soon as it is free. A
+           task is one call of `work`.
 
 Run        ./invoke lab.sample
            ./invoke lab.sample --workers 4,8   as many workers as tasks, and more
@@ -80,10 +80,17 @@ def words(lines: Iterable[str]) -> list[str]:
 
 def test_a_handout_has_a_title_and_sections_in_their_order(sample: Handout) -> None:
     assert (sample.name, sample.title) == ("sample", "one function, many inputs")
-    named = ["Words", "Question", "Run", "What happens, and why", "Traps", "Lessons", "Follows", "Minutes"]
+    named = ["Question", "Setup", "Run", "What happens, and why", "Traps", "Lessons", "Follows", "Minutes"]
     assert list(sample.sections) == named
     assert sample.sections["Question"] == ["How long do six tasks take?"]
-    assert sample.sections["Words"][1] == "task is one call of `work`."
+    assert sample.sections["Setup"][1] == "task is one call of `work`."
+
+
+def test_a_handout_of_an_earlier_record_is_read_in_its_own_order() -> None:
+    earlier = "sample: title\n\nWords      A node is a machine.\n\nQuestion   How long?\nMinutes    10\n"
+    handout = parse_handout("sample", earlier)
+    assert handout.sections == {"Words": ["A node is a machine."], "Question": ["How long?"], "Minutes": ["10"]}
+    assert words(lines_of(handout, 80)) == earlier.split()
 
 
 def test_what_stands_further_in_keeps_its_place(sample: Handout) -> None:
@@ -101,7 +108,7 @@ def test_lines_that_do_not_reach_the_texts_margin_are_kept_whole(lab_file: Write
 
 def test_a_section_is_a_line_for_commands_that_ask_for_it(sample: Handout) -> None:
     assert (sample.line("Lessons"), sample.line("Follows"), sample.line("Minutes")) == ("001, 003", "another", "10")
-    assert sample.line("Words").endswith("as soon as it is free. A task is one call of `work`.")
+    assert sample.line("Setup").endswith("as soon as it is free. A task is one call of `work`.")
     assert sample.line("Exercise") == ""
 
 
@@ -146,6 +153,24 @@ def test_a_file_that_is_not_there_says_so_in_its_title(tmp_path: Path) -> None:
     assert read_handout(tmp_path) == Handout(tmp_path.stem, "cannot be read: IsADirectoryError", {})
 
 
+def test_a_sentence_that_leaves_its_line_unfilled_ends_a_paragraph() -> None:
+    lines = [
+        "A first paragraph has a long line that is filled up to its end, and then",
+        "it ends.",
+        "A second one goes on",
+        "over a line that no sentence ends. It is filled as far as it goes, to here.",
+        "Its second line was full: none of its words would have fitted.",
+        "- An item ends.",
+        "  It goes on.",
+    ]
+    ((_, blocks),) = Handout("any", "title", {"Setup": lines}).blocks()
+    assert blocks == [
+        ("paragraph", " ".join(lines[:2])),
+        ("paragraph", " ".join(lines[2:5])),
+        ("item", "- An item ends. It goes on."),
+    ]
+
+
 # Set for the terminal.
 
 
@@ -187,7 +212,7 @@ def test_text_is_filled_beside_its_heading_or_below_a_long_one(sample: Handout, 
     below = lines.index("What happens, and why") + 1
     assert lines[below].startswith(f"{'':{INDENT}}The first paragraph, which goes on and")
     headings = {line[:INDENT].strip() for line in lines[1:-1]} - {""}
-    assert headings == {"Words", "Question", "Run", "What happen", "Traps"}
+    assert headings == {"Question", "Setup", "Run", "What happen", "Traps"}
 
 
 @widths
@@ -231,7 +256,9 @@ def test_explain_prints_a_handout_and_list_labs_the_course(
     capsys: pytest.CaptureFixture[str], lab_file: WriteLab
 ) -> None:
     explain(lab_file(f'"""{TEXT}"""\n'))
-    assert capsys.readouterr().out.split() == TEXT.split()
+    *told, last = capsys.readouterr().out.splitlines()
+    assert " ".join(told).split() == TEXT.split()
+    assert last.startswith(f"{COMMAND} glossary ")
     list_labs()
     listed = [line.split()[0] for line in capsys.readouterr().out.splitlines() if line and line[0] != " "]
     assert listed == ["lab", *(handout.name for handout in handouts()), COMMAND]

@@ -13,6 +13,7 @@ from parlab.model.spec import PERIOD
 from parlab.node.apart import apart
 from parlab.task import pace
 from parlab.task.pace import Clocks, Scale, VirtualCore
+from parlab.task.paced import paced
 
 UNIT, SPEED = 0.5, 1 / 8
 LOOK = 10e-6  # CPU seconds between two looks at the clock
@@ -295,3 +296,16 @@ def test_what_a_machine_that_stands_still_charges_is_counted(still_s: float) -> 
     core = host.core()
     core.burn(1)
     assert core.held_up_s() == pytest.approx(still_s, rel=0.01)
+
+
+def test_a_paced_loop_holds_what_is_done_with_its_items_to_the_core(monkeypatch: pytest.MonkeyPatch) -> None:
+    host = Host()
+    monkeypatch.setattr(pace, "_core", host.core(speed=1 / 8))
+
+    def loop() -> None:
+        for _ in paced(range(10)):
+            host.compute(0.01)
+
+    assert host.timed(loop) == pytest.approx(10 * 0.01 * 8, rel=0.05)
+    assert list(paced("abc")) == ["a", "b", "c"]
+    assert list(paced([])) == []

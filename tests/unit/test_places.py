@@ -25,6 +25,8 @@ def site(tmp_path: Path) -> Path:
     shutil.copytree(ROOT / "parlab", tmp_path / "site/parlab")
     for name in ("labs", "requirements"):
         shutil.copytree(ROOT / name, tmp_path / "site/parlab/data" / name)
+    (tmp_path / "site/parlab/data/docs").mkdir()
+    shutil.copy(ROOT / "docs/glossary.md", tmp_path / "site/parlab/data/docs")
     return tmp_path / "site"
 
 
@@ -40,6 +42,7 @@ def test_an_installed_package_uses_what_it_brings_and_the_current_folder(site: P
     assert "lab.mpi" in listed
     assert not {"dev.pin", "test"} & {line.split()[0] for line in listed.splitlines() if line.strip()}
     assert "parlab lab.mpi --nodes 1,2,4,8" in told(site, "lab.mpi", "--explain").stdout
+    assert "A machine of a cluster." in told(site, "glossary", "node").stdout
     assert "results is empty" in told(site, "results").stdout
     assert "elsewhere is empty" in told(site, "results", PARLAB_RESULTS="elsewhere").stdout
     refused = told(site, "up")

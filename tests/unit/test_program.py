@@ -44,7 +44,7 @@ def run(module: str, *arguments: str, folder: Path = ROOT, **env: str) -> subpro
         ("lab.mpi --nodes --quiet", "--nodes needs a value: Cluster sizes"),
         ("lab.mpi --nodes 1 --nodes 2", "--nodes is given twice"),
         ("lab.mpi --quiet=yes", "--quiet takes no value, found 'yes'"),
-        ("compare", "compare needs A (a run: "),
+        ("compare", "compare needs A (Run number from "),
         ("compare 1", "compare needs B ("),
         ("--list --list-format xml", "--list-format takes flat, nested, json, not 'xml'"),
     ],

@@ -1,0 +1,26 @@
+"""Tasks that take any number of words. invoke has no such parameters, so we count the words first."""
+
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from inspect import Parameter, Signature, signature
+from itertools import pairwise
+from typing import Any
+
+from invoke.tasks import Task, task
+
+
+def words_after(name: str) -> int:
+    """Number of words after a task's name on the command line, without options and the file of `--out`."""
+    words = sys.argv[sys.argv.index(name) :] if name in sys.argv else []
+    return sum(not word.startswith("-") and before != "--out" for before, word in pairwise(words))
+
+
+def taking_words(
+    function: Callable[..., Any], names: Sequence[str], told: Mapping[str, str]
+) -> Task[Callable[..., Any]]:
+    """Make a task of a function with `**words`: it takes a positional argument for each of the names."""
+    first, *options = [p for p in signature(function).parameters.values() if p.kind is not Parameter.VAR_KEYWORD]
+    positional = [Parameter(name, Parameter.POSITIONAL_OR_KEYWORD) for name in names]
+    function.__signature__ = Signature([first, *positional, *options])  # type: ignore[attr-defined]
+    made: Task[Callable[..., Any]] = task(auto_shortflags=False, help=dict(told))(function)
+    return made
