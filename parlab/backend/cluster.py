@@ -95,7 +95,7 @@ class Cluster:
             if any(node.well and node.reads != machine.mark for node in before):
                 show("nodes are made anew: " + (f"they read {machine.reads} where it lies" if machine.reads else PLAIN))
             show(f"bringing up the cluster: head and {plural(count, 'node')}" if count else "bringing up the head")
-            bring_up(self.project, count, machine)
+            bring_up(self.client, self.project, count, machine)
             self._containers = self.containers()
 
     def up_with_limits(self, spec: Spec, show: Show) -> None:

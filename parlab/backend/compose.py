@@ -1,6 +1,8 @@
 """The containers of a cluster: listed by their labels, brought up and taken down by Compose."""
 
 import json
+import re
+import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +22,8 @@ HEALTH = {"(unhealthy)": "unhealthy", "(health: starting)": "starting"}
 CUT_OFF, FOREIGN = "cut off from its network", "of another version of parlab"  # states that the engine has no word for
 UP_SECONDS, UP_SECONDS_A_NODE = 60, 2
 DOWN_SECONDS = 120
+GONE_SECONDS = 5.0
+STARTED = re.compile(r"[Cc]ontainer (\S+) +(?:Started|Running|Waiting|Healthy|is unhealthy)")  # as Compose tells of it
 # What the engine says of a container that another command removes meanwhile.
 GONE = (
     "No such container",
@@ -101,7 +105,7 @@ def mend(client: DockerClient, nodes: list[Container], count: int, show: Show) -
             client.api.remove_container(node.id, force=True)
 
 
-def bring_up(project: str, nodes: int, machine: Machine) -> None:
+def bring_up(client: DockerClient, project: str, nodes: int, machine: Machine) -> None:
     """Start a head and so many nodes, and wait until they are well; what is as it should be stays as it is.
 
     Raises ParlabError when they do not come up in time, RunError when another command takes them down meanwhile.
@@ -115,9 +119,24 @@ def bring_up(project: str, nodes: int, machine: Machine) -> None:
         more = more_nodes(nodes, machine)
         compose(project, "up", *wait, *as_it_is, *names, deadline=deadline + 10, env=env, more=more)
     except ParlabError as error:
-        if any(words in str(error) for words in GONE):
+        if _taken_down(client, project, str(error)):
             raise RunError("the cluster was taken down while it came up. Run it again.") from error
         raise
+
+
+def _taken_down(client: DockerClient, project: str, said: str) -> bool:
+    """Whether another command has removed containers that had been started, as far as can be told in some seconds.
+
+    One that is being stopped may be unhealthy before it is gone.
+    """
+    if any(words in said for words in GONE):
+        return True
+    started, until = set(STARTED.findall(said)), time.monotonic() + GONE_SECONDS
+    while started and time.monotonic() < until:
+        if started - {container.called for container in containers(client, project)}:
+            return True
+        time.sleep(0.2)
+    return False
 
 
 def more_nodes(nodes: int, machine: Machine) -> str | None:
