@@ -1,13 +1,13 @@
-"""Where the time went: each instant of a worker, between the first submission and the last receipt, in one category.
+"""Where the time went: each instant of a worker from the first submission to the last receipt, in one category.
 
-How it works. Within a task a virtual core that is never contended turns `speed` CPU seconds into a second, so CPU time
-over speed is computing; what the task waited for by itself is waiting. In what is left the core was contended: the task
-was ready to run, but the kernel did not let it (the node's quota was used up, others ran), or another thread of its
-process held the interpreter's lock. What neither explains is unexplained.
+How it works. Within a task, an uncontended virtual core turns `speed` CPU seconds into one second. So CPU time over
+speed is computing; the time in the task's own waits is waiting. For the rest the core was contended: the task was
+ready to run, but the kernel did not let it (the node's quota was used up, or others ran), or another thread of its
+process held the interpreter's lock. The part that neither explains is unexplained.
 
-Between two tasks of a worker the next one is on its way from its submission, and the last result until its receipt.
-The rest is idle: though work was queued, as long as a task of the case had still to start on any worker; as no work was
-there, from then on and until the submission of its first.
+Between two tasks of a worker, transfer lasts from the last task's end to its receipt, and from the next task's
+submission to its start. The rest is idle. It is idle with queued work as long as a task of the case has yet to start
+on any worker. It is idle without work after that, and before the submission of the worker's first task.
 """
 
 from collections.abc import Sequence
@@ -22,11 +22,11 @@ class Breakdown:
     """Seconds by category; together they are the time from the first submission to the last receipt."""
 
     computing: float = 0.0  # at the full speed of a virtual core
-    waiting: float = 0.0  # as the task asks: for a disk or a network, or for a lock
-    contended: float = 0.0  # by the limit, or by others: throttled, or contended
+    waiting: float = 0.0  # demanded by the task: a disk or a network, or a lock
+    contended: float = 0.0  # throttled by the limit, or contended by others
     transfer: float = 0.0  # dispatch and transfer
-    idle_queued: float = 0.0  # though work was queued
-    idle_no_work: float = 0.0  # as none was there
+    idle_queued: float = 0.0  # although work was queued
+    idle_no_work: float = 0.0  # because there was none
     unexplained: float = 0.0
 
     @property
@@ -44,9 +44,9 @@ class Breakdown:
 
 
 def breakdown(own: Sequence[Span], everyone: Sequence[Span], speed: float) -> Breakdown:
-    """Breakdown for one worker's time, by its `own` spans in the order of their starts and `everyone`'s.
+    """Break down one worker's time, by its `own` spans in the order of their starts and `everyone`'s spans.
 
-    `speed` is what of a host core a virtual core has.
+    `speed` is a virtual core's fraction of a host core.
     """
     start, end = first_submission(everyone), max(span.received for span in everyone)
     all_started = max(span.started for span in everyone)
@@ -70,10 +70,10 @@ def _task(span: Span, speed: float) -> Breakdown:
 
 
 def _gap(start: float, end: float, before: Span | None, after: Span | None, all_started: float) -> Breakdown:
-    """The time from the end of one task, or of nothing, to the start of the next."""
+    """The time from the end of a task, or from the beginning, to the start of the next."""
     returned = start if before is None else min(max(start, before.received), end)
     leaves = end if after is None else min(max(returned, after.submitted), end)
-    # Before its first task came a worker had nothing to wait for; a process may not even have been started.
+    # Before its first task's submission a worker had nothing to wait for; its process may not even have existed.
     queued = returned if before is None else max(returned, min(leaves, all_started))
     return Breakdown(
         transfer=(returned - start) + (end - leaves), idle_queued=queued - returned, idle_no_work=leaves - queued
