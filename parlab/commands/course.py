@@ -20,7 +20,8 @@ from parlab.results.record import Run
 from parlab.results.store import see_that_it_can_be_written
 from parlab.run.request import Output, Request
 from parlab.terminal.handout import set_handout
-from parlab.terminal.tables import make_console, plain_table, show_run, show_summary
+from parlab.terminal.several import show_summary
+from parlab.terminal.tables import make_console, plain_table, show_run
 
 
 def handouts() -> list[Handout]:
@@ -83,8 +84,7 @@ def _run_each(
     def tell(run: Run, where: Text) -> None:
         if output.quiet:
             return
-        show_run(console, run)
-        console.print(where, soft_wrap=True)
+        show_run(console, run, verbose=output.verbose, beside=[where])
         console.print()
 
     timed: list[tuple[Run, float]] = []

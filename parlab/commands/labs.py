@@ -65,14 +65,14 @@ def run_and_show(path: Path, request: Request, output: Output) -> None:
     unwritten = []
 
     def tell(run: Run, where: Text) -> None:
-        show_run(console, run)
-        console.print(where, soft_wrap=True)
+        lines = [where]
         for path, text in wanted:
             if path is not None:
                 if wrong := write_or_complain(path, text(run)):
                     unwritten.extend(wrong)
                 else:
-                    console.print(Text(f"written: {shown(path)}", style="dim"), soft_wrap=True)
+                    lines.append(Text(f"written: {shown(path)}", style="dim"))
+        show_run(console, run, quiet=output.quiet, verbose=output.verbose, beside=lines)
 
     run = run_one(console, path, request, tell, quiet=output.quiet)
     tell_failure(run)

@@ -22,7 +22,8 @@ RUN = CLUSTER | {
     "timeout": "Seconds per launch; then it is ended, and shown where each rank was",
     "junit": "file to write the answers to, as JUnit XML",
     "check": "exit 3 when it is not a measurement, 1 when a claim does not hold",
-    "quiet": "say nothing while it runs",
+    "quiet": "print the table and the verdict, and nothing while it runs",
+    "verbose": "print every worker's timeline, every share of the time, and what each claim rests on",
 }
 PROGRAM = {
     "module": "run that module, as `python -m` does; -m MODULE, too",

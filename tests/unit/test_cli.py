@@ -71,6 +71,13 @@ def test_bad_input_is_one_line_that_names_the_argument_and_its_range(
     assert value in line
 
 
+@pytest.mark.parametrize("task", ["lab.mpi", "lab.all"])
+def test_a_run_is_told_quietly_or_verbosely_and_not_both(invoke: Invoke, task: str) -> None:
+    done = invoke(task, "--quiet", "--verbose", DOCKER_HOST=NO_ENGINE)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "usage: --quiet and --verbose exclude each other: give one of them\n"
+
+
 @pytest.mark.parametrize("task", ["up", "down", "status", "shell"])
 def test_the_other_tasks_check_their_input_too(invoke: Invoke, task: str) -> None:
     done = invoke(task, "--cluster", "a b", DOCKER_HOST=NO_ENGINE)

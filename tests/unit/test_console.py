@@ -8,13 +8,14 @@ from types import SimpleNamespace
 
 import pytest
 from rich.console import Console
+from rich.text import Text
 
 from parlab.model.case import Demand
-from parlab.results.record import Answer, MeasuredCase, Run
+from parlab.results.record import Answer, Claim, Finding, MeasuredCase, Run
 from parlab.run.observer import Observer, Started
 from parlab.terminal.live import Board, Lines, Silence, observing
 from parlab.terminal.summary import differences
-from parlab.terminal.tables import list_of, make_console, show_comparison, show_run
+from parlab.terminal.tables import INVALID, list_of, make_console, show_comparison, show_run
 from tests.unit.samples import (
     ENVIRONMENT,
     SPEC,
@@ -43,9 +44,10 @@ UNBROKEN = f"{'very_' * 20}long"
 
 def first_column(text: str) -> str:
     """The first column of tables, cells that take several lines joined, without blanks."""
-    return "".join(line.split("  ")[0] for line in text.splitlines()).replace(" ", "")
+    return "".join(line.strip().split("  ")[0] for line in text.splitlines()).replace(" ", "")
 
 
+HEADINGS = ("case", "verdict")
 RUNS = {
     "one size": run(case()),
     "three sizes, three repeats": run(*(case_on(nodes, repeats=3) for nodes in (1, 2, 4))),
@@ -72,7 +74,32 @@ def test_a_run_is_shown_whole_in_eighty_columns(made: Run) -> None:
         assert f"\n{question} " in f"\n{text}"
         assert f"{question} {finding.answer.value}: {finding.evidence}" in in_a_line(text)
         assert finding.cure[1:] in in_a_line(text)
-    assert ("This is not a measurement" in text) is not made.verdict.is_measurement
+    assert (text.splitlines()[-1] == INVALID) is not made.verdict.is_measurement
+
+
+@pytest.mark.parametrize("made", RUNS.values(), ids=RUNS.keys())
+def test_the_table_and_the_verdict_come_last(made: Run) -> None:
+    for how in ({"quiet": True}, {}, {"verbose": True}):
+        lines = shown(show_run, made, beside=[Text("kept as a record")], **how).splitlines()
+        table, verdict = (next(i for i, line in enumerate(lines) if line.split()[:1] == [word]) for word in HEADINGS)
+        if "outcome," in lines[table - 1]:
+            table -= 1
+        assert ("where the time went" in "".join(lines[:table])) is not how.get("quiet", False)
+        assert ("  ideal " in "".join(lines[:table])) is not how.get("quiet", False)
+        assert verdict > table
+        assert lines[verdict - 1] == ""
+        told = lines.index("kept as a record")
+        assert lines[told + 1 :] == ([] if made.verdict.is_measurement else [INVALID])
+
+
+def test_table_verdict_and_claims_of_five_cases_fit_a_screen_of_24_lines() -> None:
+    names = [*(f"pool_of_ranks(nodes={nodes})" for nodes in (1, 2, 4)), "as_they_are_done(nodes=4)"]
+    cases = [replace(case_on(4), name=name) for name in [*names, "in_chunks(many=16, chunk=4, nodes=4)"]]
+    answered = verdict(*(Claim(f"claim {number}", Answer.YES, margin="never shown") for number in range(3)))
+    two_lines = Finding(Answer.YES, "evidence " * 10)
+    made = run(*cases, verdict=replace(answered, held=two_lines, quiet=two_lines))
+    lines = shown(show_run, made, beside=[Text("kept as a record")]).splitlines()
+    assert any(line.startswith("case ") for line in lines[-22:])  # the shell's prompt has the next line
 
 
 def test_of_a_run_that_measured_nothing_there_is_nothing_to_show() -> None:
@@ -96,12 +123,12 @@ def test_work_that_is_not_the_predicted_is_pointed_out() -> None:
 
 
 def test_ideal_measured_and_off_by_stand_side_by_side() -> None:
-    line = shown(show_run, run(case(took(5.0), serial_s=8.0))).splitlines()[1]
+    line = shown(show_run, run(case(took(5.0), serial_s=8.0)), quiet=True).splitlines()[1]
     assert line.split() == ["pool(nodes=1)", "4.00", "s", "5.00", "s", "+25.0", "%", "1.60", "x"]
 
 
 def test_of_several_repeats_median_and_spread_are_shown() -> None:
-    text = shown(show_run, run(case(took(5.0), took(4.0), took(6.0))))
+    text = shown(show_run, run(case(took(5.0), took(4.0), took(6.0))), quiet=True)
     assert "measured" not in text.splitlines()[0]
     assert in_a_line(text.splitlines()[0]) == "case ideal median spread off by speed-up"
     assert "4.00 s 5.00 s 40.0 % +25.0 %" in in_a_line(text)
@@ -133,16 +160,6 @@ def test_a_case_that_raised_midway_has_its_time_and_no_ideal() -> None:
     assert "nan" not in text
 
 
-def test_where_the_time_went_is_told_in_shares_with_start_up_and_shut_down() -> None:
-    waits = span(seconds=4.0, cpu_s=0.25, way_s=0.5)  # of 5 s: 2 s at an eighth, 1 s on the way
-    text = in_a_line(shown(show_run, run(case(repeat([waits], startup_s=1.25, shutdown_s=0.5)))))
-    assert "computing 40.0 %" in text
-    assert "transfer 20.0 %" in text
-    assert "unexplained 40.0 %" in text
-    assert "start-up 1.25 s, shut-down 0.50 s" in text
-    assert "waiting" not in text  # what is nothing is not shown
-
-
 @pytest.mark.parametrize(("missing", "said"), [(0.0, False), (0.02, False), (0.029, False), (0.031, True), (0.2, True)])
 def test_more_than_three_percent_without_an_explanation_is_said(missing: float, said: bool) -> None:
     text = in_a_line(shown(show_run, run(case(repeat(spans(delivered=1 - missing))))))
@@ -151,7 +168,7 @@ def test_more_than_three_percent_without_an_explanation_is_said(missing: float, 
 
 def test_of_what_is_over_in_milliseconds_nothing_is_called_unexplained() -> None:
     text = shown(show_run, run(case(repeat([span(seconds=0.01, cpu_s=0.0)]))))
-    assert "unexplained 100.0 %" in in_a_line(text)
+    assert "100.0 % unexplained" in text
     assert "unexplained: pool(nodes=1)" not in text
 
 
@@ -390,12 +407,6 @@ def test_a_board_shows_any_name_whole(name: str) -> None:
 
 def test_what_is_not_a_terminal_is_eighty_columns_wide() -> None:
     assert make_console().width == 80
-
-
-def test_a_long_name_breaks_before_its_settings() -> None:
-    text = shown(show_run, run(case(name="one_after_another(jobs='waiting')")))
-    assert text.count("one_after_another\n") + text.count("one_after_another  ") == 2
-    assert text.count(" (jobs='waiting')") == 2
 
 
 def test_outcomes_that_are_not_right_are_told_to_be_as_declared_or_not() -> None:

@@ -12,7 +12,8 @@ from parlab.formatting import number
 from parlab.results.record import Answer, Claim, MeasuredCase, Run
 from parlab.run.observer import Started
 from parlab.terminal.live import Board, Lines
-from parlab.terminal.tables import ideal_and_measured, list_of, show_comparison, show_run, show_summary
+from parlab.terminal.several import show_summary
+from parlab.terminal.tables import ideal_and_measured, list_of, show_comparison, show_run
 from tests.unit.samples import (
     SPEC,
     case,
@@ -38,7 +39,7 @@ CLAIMS = (Claim("it halves", YES), Claim("it needs more", CANNOT, "needs 4 CPUs"
 def table(*cases: MeasuredCase) -> list[str]:
     """The lines of the table of a run, on a console with room for all of its columns, with single blanks."""
     console = recording(width=160)
-    console.print(ideal_and_measured(run(*cases)))
+    console.print(ideal_and_measured(run(*cases), 160))
     return [in_a_line(line) for line in console.export_text().splitlines()]
 
 
@@ -167,15 +168,27 @@ def test_a_number_is_told_to_half_a_percent(value: float) -> None:
     assert float(number(value)) == pytest.approx(value, rel=0.005)
 
 
-def test_several_claims_are_told_each_with_its_reason() -> None:
+def test_several_claims_are_told_below_the_verdict_each_with_its_reason() -> None:
     text = shown(show_run, run(case(), verdict=verdict(*CLAIMS)))
-    found = [in_a_line(line) for line in text[text.index("\nclaims") :].splitlines()[1:]]
-    assert found == ["claims", "yes it halves", "cannot it needs more: needs 4 CPUs", "no it doubles: too slow"]
+    found = [in_a_line(line) for line in text[text.index("\nreproduced") :].splitlines()[2:]]
+    assert found == ["yes it halves", "cannot it needs more: needs 4 CPUs", "no it doubles: too slow"]
+
+
+def test_how_sure_a_claim_is_that_is_shown_is_told_where_all_is() -> None:
+    sure = replace(CLAIMS[0], margin="no if it took 4 % more", rests_on="3 launches")
+    unsure = Claim("it doubles", Answer.UNDECIDED, "about twice", margin="yes if it took 2 % less")
+    made = run(case(), verdict=verdict(sure, unsure))
+    text = shown(show_run, made)
+    assert "yes it halves undecided it doubles: about twice (yes if it took 2 % less)" in in_a_line(text)
+    assert "4 % more" not in text
+    text = in_a_line(shown(show_run, made, verbose=True))
+    assert "yes it halves (no if it took 4 % more)" in text
+    assert "Known from: 3 launches." in text
 
 
 @pytest.mark.parametrize("claims", [(), CLAIMS[:1]])
 def test_of_one_claim_or_none_the_answer_says_it_all(claims: tuple[Claim, ...]) -> None:
-    assert "\nclaims" not in shown(show_run, run(case(), verdict=verdict(*claims)))
+    assert shown(show_run, run(case(), verdict=verdict(*claims))).splitlines()[-1].startswith("reproduced ")
 
 
 def test_what_looks_like_markup_in_a_claim_is_shown_as_it_is() -> None:
