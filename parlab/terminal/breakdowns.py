@@ -1,6 +1,6 @@
 """Where the time of each case went: one stacked bar a case with a legend, or the shares in columns."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 
 from rich.table import Table
 from rich.text import Text
@@ -31,11 +31,13 @@ def in_bars(run: Run, width: int, *, plain: bool = False) -> Iterator[Text]:
     losses = [_largest_loss(share) for share in shares]
     beside = max(len(line) for lines in names for line in lines) + GAP
     cells = max(LEAST_CELLS, min(MOST_CELLS, width - beside - GAP - max(map(len, losses))))
+    drawn = [name for name in STATES if any(apportioned(share, cells).get(name) for share in shares)]
     yield Text(TITLE, "bold")
     for lines, share, loss in zip(names, shares, losses, strict=True):
         yield Text.assemble(f"{lines[0]:<{beside}}", stacked(share, cells, plain=plain), f"{'':{GAP}}{loss}")
         yield from map(Text, lines[1:])
-    yield from legend([name for name in STATES if any(name in share for share in shares)], beside, width, plain=plain)
+    said = legend(entries(drawn, plain=plain), width - beside)
+    yield from (Text(" " * beside).append_text(line) for line in said)
 
 
 def stacked(shares: dict[str, float], cells: int, *, plain: bool = False) -> Text:
@@ -58,16 +60,21 @@ def apportioned(shares: dict[str, float], cells: int) -> dict[str, int]:
     return given
 
 
-def legend(names: Sequence[str], indent: int, width: int, *, plain: bool = False) -> Iterator[Text]:
-    """The glyphs of these states with their names, in lines that are indented below the bars."""
-    line = Text(" " * indent)
+def entries(names: Iterable[str], *, plain: bool = False) -> Iterator[Text]:
+    """The glyph of each of these states with its name."""
     for name in names:
         state = STATES[name]
-        entry = Text.assemble((state.plain if plain else state.glyph, state.style), f" {IN_SHORT[name]}")
-        if len(line) > indent and len(line) + GAP + len(entry) > width:
+        yield Text.assemble((state.plain if plain else state.glyph, state.style), f" {IN_SHORT[name]}")
+
+
+def legend(found: Iterable[Text], width: int) -> Iterator[Text]:
+    """Entries one after another, in as few lines of that width as have room for them."""
+    line = Text()
+    for entry in found:
+        if line and len(line) + GAP + len(entry) > width:
             yield line
-            line = Text(" " * indent)
-        line.append(" " * GAP if len(line) > indent else "").append_text(entry)
+            line = Text()
+        line.append(" " * GAP if line else "").append_text(entry)
     yield line
 
 

@@ -86,8 +86,8 @@ def show_run(
 def _pictures(console: Console, run: Run, *, verbose: bool) -> Iterator[RenderableType]:
     """The timeline, where the time went, and the figures that the cases have taken themselves."""
     plain = console.options.ascii_only
-    if bars := list(timeline(run, console.width, plain=plain)):
-        yield Text("\n".join(bars), no_wrap=True, overflow="ignore")
+    if bars := list(timeline(run, console.width, plain=plain, verbose=verbose)):
+        yield Text("\n", no_wrap=True, overflow="ignore").join(bars)
     if verbose:
         yield from in_columns(run, console.width)
     elif stacks := list(in_bars(run, console.width, plain=plain)):
