@@ -123,7 +123,8 @@ def launch(
     force = workforce(case, spec, len(tasks), gil=plan.gil)
     ideal = ideal_s(tasks, force, spec.unit)
     nodes = backend.nodes(spec)
-    observer.started(Started(case.name, spec, nodes, len(tasks), force.workers, ideal, order.number, order.of))
+    repeat = order.number, order.of
+    observer.started(Started(case.name, spec, nodes, len(tasks), force.workers, ideal, *repeat, force.chunk))
     done = _run(case, spec, ideal, talk, allowance)
     limits.end()
     ending = time.monotonic()

@@ -2,17 +2,21 @@
 
 from textwrap import wrap
 
+HELD = "\N{NO-BREAK SPACE}"  # a blank at which no line ends
+
 
 def broken(name: str, width: int) -> str:
     """The name in lines of at most `width` columns; a word that is longer breaks before its settings, or is folded."""
     if len(name) <= width:
         return name
-    lines = _lines(name, width, "", "  ")
+    lines = _lines(name.replace(" ", HELD).replace(f",{HELD}", ", "), width, "", "  ")  # between settings, at best
+    if max(map(len, lines)) > width:
+        lines = _lines(name, width, "", "  ")
     function, bracket, settings = name.partition("(")
     if max(map(len, lines)) > width and bracket:
         lines = [*_lines(function, width, "", "  "), *_lines(f"({settings}", width, "  ", "   ")]
     folded = [part for line in lines for part in (_folded(line, width) if len(line) > width else [line])]
-    return "\n".join(folded)
+    return "\n".join(folded).replace(HELD, " ")
 
 
 def _lines(text: str, width: int, first: str, others: str) -> list[str]:

@@ -33,7 +33,7 @@ from parlab.terminal.timeline import timeline
 WIDTH = 80  # of what is not a terminal
 LEAST_NAME, LONG_NAME = 16, 34  # columns of a case's name: however little others leave it; beside words
 LONG_PROGRAM = 24  # columns of a program with its arguments, in a list
-INVALID, LOUD = "Invalid measurement: ignore these numbers.", "bold reverse red"
+INVALID, LOUD = "Invalid measurement: ignore these numbers.", "bold #ffffff on #b00000"
 SHORT = {Answer.YES: "yes", Answer.NO: "no", Answer.UNDECIDED: "undecided", Answer.CANNOT: "cannot"}
 STYLES = {Answer.YES: "green", Answer.NO: "bold red", Answer.UNDECIDED: "yellow", Answer.CANNOT: "yellow"}
 

@@ -22,6 +22,7 @@ from parlab.model.span import OK, Span
 from parlab.model.workers import by_node, first_submission, in_order
 from parlab.results.record import MeasuredCase, Run
 from parlab.terminal.breakdowns import entries, legend
+from parlab.terminal.names import HELD
 from parlab.terminal.states import STATES
 from parlab.terminal.summary import times_in_words
 
@@ -33,7 +34,6 @@ SLIVER = 1e-6  # of a cell: what floats make of an end that lies between two
 LEAST_CELLS = 20  # of a bar, in however narrow a terminal
 SHORT = 0.02  # of the longest case: what took less has no room for a bar
 BORDERS_FROM = 2.5  # cells of a worker's median task; borders of shorter ones would be all that one sees
-HELD = "\N{NO-BREAK SPACE}"  # keeps a number and its unit on one line
 IN_TASK = ("computing", "waiting", "contended", "unexplained")
 TOLD = ("waiting", "contended", "transfer", "idle_queued", "unexplained")  # by a glyph; idle without work is blank
 

@@ -9,7 +9,10 @@ from pathlib import Path
 import pytest
 
 from parlab.course.catalog import lab_files
+from parlab.results.record import Answer, Claim
+from parlab.results.store import keep
 from tests.conftest import ROOT, Invoke
+from tests.unit.samples import case, run, verdict
 
 NO_ENGINE = "unix:///nowhere/docker.sock"
 COMMANDS = {
@@ -69,6 +72,20 @@ def test_bad_input_is_one_line_that_names_the_argument_and_its_range(
     assert line.startswith(f"usage: {option} takes ")
     assert allowed in line
     assert value in line
+
+
+def test_a_kept_run_is_shown_again_by_its_number(invoke: Invoke, tmp_path: Path) -> None:
+    made = run(case(), verdict=verdict(Claim("it halves", Answer.YES), Claim("it doubles", Answer.NO, margin="by 4 %")))
+    kept = keep(made, tmp_path)
+    again = invoke("results", "1", PARLAB_RESULTS=str(tmp_path), DOCKER_HOST=NO_ENGINE)
+    assert (again.returncode, again.stderr) == (0, "")
+    assert "where the time went" in again.stdout
+    assert again.stdout.splitlines()[-1] == f"kept as {kept}"
+    all_of_it = invoke("results", "1", "--verbose", PARLAB_RESULTS=str(tmp_path))
+    assert "start-up" in all_of_it.stdout
+    assert "start-up" not in again.stdout
+    none = invoke("results", "7", PARLAB_RESULTS=str(tmp_path))
+    assert (none.returncode, none.stdout, len(none.stderr.splitlines())) == (2, "", 1)
 
 
 @pytest.mark.parametrize("task", ["lab.mpi", "lab.all"])

@@ -13,7 +13,8 @@ from rich.text import Text
 from parlab.model.case import Demand
 from parlab.results.record import Answer, Claim, Finding, MeasuredCase, Run
 from parlab.run.observer import Observer, Started
-from parlab.terminal.live import Board, Lines, Silence, observing
+from parlab.terminal.live import Board, Brief, Lines, Silence, Watch, observing
+from parlab.terminal.states import STATES
 from parlab.terminal.summary import differences
 from parlab.terminal.tables import INVALID, list_of, make_console, show_comparison, show_run
 from tests.unit.samples import (
@@ -266,7 +267,7 @@ STARTED = Started(
 
 def heard(observer: Observer, measured: Iterable[MeasuredCase] = (), started: Started = STARTED) -> None:
     """Tell an observer all there is to tell of a run."""
-    observer.begin(started.spec, started.nodes)
+    observer.begin(started.spec, started.nodes, 2)
     observer.started(started)
     for number in range(1, started.spec.nodes + 1):
         observer.spans([span(f"node-{number}")])
@@ -281,7 +282,7 @@ def test_lines_tell_of_each_start_and_finish() -> None:
     text = shown(lambda console: heard(Lines(console), [case_on(4, repeats=2)]))
     assert text.splitlines() == [
         "a node: 2 virtual cores of 1/8 host core, limit 0.25 CPU, head 0.5; unit 0.5 s",
-        "pool(nodes=4): 32 tasks on 8 workers, ideally 4.00 s",
+        "case 1 of 2, pool(nodes=4): 32 tasks on 8 workers, ideally 4.00 s",
         "hello from rank 0",
         "pool(nodes=4): 4.00 s, 4.00 s",
     ]
@@ -290,7 +291,7 @@ def test_lines_tell_of_each_start_and_finish() -> None:
 def test_lines_number_repeats_and_know_no_limit_on_simulated_nodes() -> None:
     def tell(console: Console) -> None:
         lines = Lines(console)
-        lines.begin(SPEC, nodes_of(1, limit=None))
+        lines.begin(SPEC, nodes_of(1, limit=None), 1)
         lines.started(replace(STARTED, repeat=2, repeats=3))
 
     first, second = shown(tell).splitlines()
@@ -309,7 +310,7 @@ def test_lines_tell_of_what_is_wrong_and_not_of_times_there_are_none_of() -> Non
 
 def test_silence_prints_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     console = recording(terminal=True)
-    with observing(console, "sample: a heading", quiet=True) as observer:
+    with observing(console, "sample: a heading", Watch.NOT) as observer:
         assert type(observer) is Silence
         heard(observer, [case()])
     assert console.export_text() == ""
@@ -319,7 +320,7 @@ def test_silence_prints_nothing(capsys: pytest.CaptureFixture[str]) -> None:
 def test_a_terminal_has_a_board_and_a_file_has_lines() -> None:
     for terminal, kind in ((True, Board), (False, Lines)):
         console = recording(terminal=terminal)
-        with observing(console, "sample: a heading", quiet=False) as observer:
+        with observing(console, "sample: a heading", Watch.CLOSELY) as observer:
             assert type(observer) is kind
             heard(observer, [case_on(4)])
         text = console.export_text()
@@ -341,7 +342,7 @@ def board(*, usages: bool = True, started: Started | None = STARTED, prefix: str
 
 
 def test_a_board_says_that_it_waits_for_the_first_case() -> None:
-    assert board(started=None) == "starting ...\n"
+    assert board(started=None) == "starting ... 0 s\n"
 
 
 def test_a_board_shows_what_each_node_uses_and_has_done() -> None:
@@ -364,8 +365,8 @@ def test_a_board_of_many_nodes_shows_their_sum() -> None:
 def test_a_board_without_usage_shows_the_nodes_that_have_done_tasks() -> None:
     text = in_a_line(board(usages=False, prefix="simulated"))
     for number in range(1, 5):
-        assert f"simulated-{number} - " in text
-    assert "worker" not in text
+        assert f"simulated-{number} 1" in text
+    assert "uses" not in text
 
 
 def test_a_board_is_cleared_for_the_next_case_and_after_it() -> None:
@@ -375,7 +376,7 @@ def test_a_board_is_cleared_for_the_next_case_and_after_it() -> None:
     assert "another" in shown(lambda console: console.print(made))
     assert "0 of 32 tasks" in in_a_line(shown(lambda console: console.print(made)))
     made.case(case())
-    assert shown(lambda console: console.print(made)) == "starting ...\n"
+    assert shown(lambda console: console.print(made)) == "case 2 of 2: starting ... 0 s\n"
 
 
 def test_a_board_counts_tasks_and_seconds_from_the_start_of_the_case(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -388,8 +389,85 @@ def test_a_board_counts_tasks_and_seconds_from_the_start_of_the_case(monkeypatch
     now[0] = 102.5
     text = in_a_line(shown(lambda console: console.print(made)))
     assert "17 of 32 tasks 2.5 s of ideally 4.0" in text
-    assert "node-1 - 8" in text.replace("━", "").replace("  ", " ")
-    assert "node-2 - 9" in text.replace("━", "").replace("  ", " ")
+    assert "node-1 8 node-2 9" in text
+
+
+def at(made: Board, now: list[float], seconds: float) -> str:
+    """What a board shows so many seconds after its case began."""
+    now[0] = 100.0 + seconds
+    return in_a_line(shown(lambda console: console.print(made)))
+
+
+@pytest.fixture
+def now(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The time, which stands still until it is set."""
+    found = [100.0]
+    monkeypatch.setattr("parlab.terminal.live.time", SimpleNamespace(monotonic=lambda: found[0]))
+    return found
+
+
+def test_a_board_tells_the_number_of_the_case_and_about_how_long_it_still_takes(now: list[float]) -> None:
+    made = Board(Console(file=io.StringIO()))
+    Lines.begin(made, SPEC, nodes_of(1), 5)
+    made.case(case())
+    made.started(STARTED)
+    assert "case 2 of 5, pool(nodes=4)" in at(made, now, 0.0)
+    assert "1.0 s of ideally 4.0 s, about 3 s left" in at(made, now, 1.0)
+    made.spans([span(start=10.0, seconds=2.0, pid=pid) for pid in range(8)])  # twice as long as they ideally take
+    assert "2.5 s of ideally 4.0 s, about 6 s left" in at(made, now, 2.5)
+    assert "left" not in at(made, now, 9.0)  # it was wrong
+
+
+def test_the_clock_of_a_task_without_end_runs_on_and_so_does_that_of_a_start(now: list[float]) -> None:
+    made = Board(Console(file=io.StringIO()))
+    Lines.begin(made, SPEC, nodes_of(1), 1)
+    assert at(made, now, 0.0) == at(Board(Console(file=io.StringIO())), now, 0.0)
+    assert at(made, now, 21.0) == "starting ... 21 s"
+    now[0] = 100.0
+    made.started(replace(STARTED, tasks=1, ideal_s=None))
+    assert "0 of 1 task 60.0 s" in at(made, now, 60.0)
+    made.spans([span(start=10.0, seconds=2.0)])  # it was not the last: another one was not planned
+    assert "1 of 1 task 2.0 s, and 68.0 s to end" in at(made, now, 70.0)
+    made.started(replace(STARTED, tasks=0, ideal_s=None))
+    assert "0 of 0 tasks 5.0 s" in at(made, now, 75.0)
+
+
+def test_a_board_says_that_tasks_come_back_in_chunks() -> None:
+    assert "4 of 32 tasks, in chunks of 4" in in_a_line(board(started=replace(STARTED, chunk=4)))
+
+
+def test_progress_is_drawn_in_the_colour_of_computing_and_not_of_errors() -> None:
+    console = recording(terminal=True)
+    made = Board(Console(file=io.StringIO()))
+    heard(made)
+    console.print(made)
+    assert STATES["computing"].colour in console.export_html(inline_styles=True)
+    assert "f92672" not in console.export_html(inline_styles=True, clear=False)  # rich's own
+
+
+def test_a_run_that_is_watched_briefly_has_one_line_that_goes_and_in_a_file_none() -> None:
+    for terminal in (True, False):
+        console = recording(terminal=terminal)
+        with observing(console, "sample", Watch.BRIEFLY) as observer:
+            assert type(observer) is (Brief if terminal else Silence)
+            heard(observer, [case()])
+        lines = console.export_text().strip().splitlines()
+        assert len(lines) == (1 if terminal else 0)  # the last that was drawn, which a terminal erases
+
+
+def test_the_one_line_tells_how_far_the_run_is(now: list[float]) -> None:
+    made = Brief(Console(file=io.StringIO()), "sample")
+    made.live.stop()
+    assert at(made, now, 0.0) == "sample starting ..."
+    made.say("bringing up the head [1]")
+    assert at(made, now, 0.0) == "sample bringing up the head [1]"
+    made.begin(SPEC, nodes_of(1), 2)
+    assert at(made, now, 3.0) == "sample case 1 of 2, starting ... 3 s"
+    now[0] = 100.0
+    heard(made)
+    assert at(made, now, 1.0).startswith("sample case 1 of 2, 4 of 32 tasks, 1.0 s of ideally 4.0 s, about ")
+    made.case(case())
+    assert at(made, now, 1.0) == "sample case 2 of 2, starting ... 0 s"
 
 
 def test_a_board_needs_two_readings_apart_that_count() -> None:

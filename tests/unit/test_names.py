@@ -12,6 +12,7 @@ from parlab.terminal.names import broken
     [
         ("pool_of_ranks(nodes=1)", ["pool_of_ranks(nodes=1)"]),
         ("in_chunks(many=16, chunk=4, nodes=4)", ["in_chunks(many=16,", "  chunk=4, nodes=4)"]),
+        ("add_up(kind='short io', n=4)", ["add_up(kind='short io',", "  n=4)"]),
         ("one_after_another(jobs='waiting')", ["one_after_another", "  (jobs='waiting')"]),
         (
             "pool(method='forkserver-and-more', workers=2)",
