@@ -24,6 +24,7 @@ class Started:
     repeat: int  # from 1
     repeats: int
     chunk: int = 1  # tasks that go out, and come back, in one message
+    owed_s: float = 0.0  # host CPU seconds that its tasks compute for, all together
 
 
 class Observer(Protocol):

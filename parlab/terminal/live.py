@@ -123,6 +123,7 @@ class Board(Lines):
         self._done: dict[str, int] = {}
         self._last: dict[str, NodeReading] = {}
         self._using: dict[str, float] = {}
+        self._used_s: dict[str, float] = {}
 
     def begin(self, spec: Spec, nodes: Sequence[Node], cases: int) -> None:
         """Print what a node is, and start to draw: until now the engine may have had something to print."""
@@ -133,7 +134,7 @@ class Board(Lines):
     def started(self, started: Started) -> None:
         """Clear the board for a case."""
         self._started, self._since = started, time.monotonic()
-        self._done, self._last, self._using = {}, {}, {}
+        self._done, self._last, self._using, self._used_s = {}, {}, {}, {}
         self._first, self._last_receipt = math.inf, -math.inf
 
     def spans(self, spans: Sequence[Span]) -> None:
@@ -146,7 +147,9 @@ class Board(Lines):
         """Work out what a node uses, from one reading to the next."""
         before = self._last.get(node)
         if before is not None and reading.used_s is not None and before.used_s is not None and reading.at > before.at:
-            self._using[node] = (reading.used_s - before.used_s) / (reading.at - before.at)
+            used_s = reading.used_s - before.used_s
+            self._using[node] = used_s / (reading.at - before.at)
+            self._used_s[node] = self._used_s.get(node, 0.0) + used_s
         self._last[node] = reading
 
     def case(self, case: MeasuredCase) -> None:
@@ -161,17 +164,27 @@ class Board(Lines):
             return Text(f"{what}: starting ... {elapsed:.0f} s" if what else f"starting ... {elapsed:.0f} s", "dim")
         started = self._started
         progress = Table.grid(padding=(0, 2))
-        progress.add_row(_bar(self._total(started), sum(self._done.values())), self._counted(started))
+        done = max(sum(self._done.values()), self._worked(started))
+        progress.add_row(_bar(self._total(started), done), self._counted(started))
         clock = Text(self._clock(started, elapsed))
         return Group(Text(f"{self._number()}{_name(started)}", style="bold"), progress, clock, self._nodes(started))
 
     def _total(self, started: Started) -> int:
         return max(sum(self._done.values()), started.tasks)  # a case may do the work several times over
 
+    def _worked(self, started: Started) -> int:
+        """About how many tasks of chunks are done that are not back, by the CPU that the nodes have used."""
+        if started.chunk == 1 or not started.owed_s:
+            return 0
+        used_s = sum(used_s for node, used_s in self._used_s.items() if node != started.nodes[0].name)
+        return min(started.tasks, int(started.tasks * used_s / started.owed_s))
+
     def _counted(self, started: Started) -> str:
-        """`3 of 32 tasks`, and why the count may stand still."""
+        """`3 of 32 tasks`; of those that come back in chunks an estimate, so that the count does not stand still."""
+        done, worked = sum(self._done.values()), self._worked(started)
+        count = f"about {worked}" if worked > done else f"{done}"
         chunks = f", in chunks of {started.chunk}" if started.chunk > 1 else ""
-        return f"{sum(self._done.values())} of {plural(self._total(started), 'task')}{chunks}"
+        return f"{count} of {plural(self._total(started), 'task')}{chunks}"
 
     def _clock(self, started: Started, elapsed: float) -> str:
         """The seconds since the start, which run until the case is over, and about how many are left."""

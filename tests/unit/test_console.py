@@ -432,8 +432,16 @@ def test_the_clock_of_a_task_without_end_runs_on_and_so_does_that_of_a_start(now
     assert "0 of 0 tasks 5.0 s" in at(made, now, 75.0)
 
 
-def test_a_board_says_that_tasks_come_back_in_chunks() -> None:
-    assert "4 of 32 tasks, in chunks of 4" in in_a_line(board(started=replace(STARTED, chunk=4)))
+def test_a_board_counts_the_tasks_of_chunks_by_what_comes_back_or_by_the_cpu_that_was_used() -> None:
+    for chunk, owed_s, words in (
+        (4, 0.0, "4 of 32 tasks, in chunks of 4"),  # they only wait
+        (4, 16.0, "4 of 32 tasks, in chunks of 4"),  # 0.4 s was used: 0.8 of a task
+        (4, 1.5, "about 8 of 32 tasks, in chunks of 4"),
+        (4, 0.1, "about 32 of 32 tasks, in chunks of 4"),
+        (1, 1.5, "4 of 32 tasks"),
+    ):
+        lines = board(started=replace(STARTED, chunk=chunk, owed_s=owed_s)).splitlines()
+        assert lines[1].strip("━╸╺ ") == words
 
 
 def test_progress_is_drawn_in_the_colour_of_computing_and_not_of_errors() -> None:
