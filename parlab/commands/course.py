@@ -109,6 +109,7 @@ def _run_each(
 
     def tell(run: Run, where: Text) -> None:
         if output.verbose:
+            console.print()
             show_run(console, run, verbose=True, beside=[where])
             console.print()
 

@@ -72,6 +72,8 @@ def run_and_show(path: Path, request: Request, output: Output) -> None:
                     unwritten.extend(wrong)
                 else:
                     lines.append(Text(f"written: {shown(path)}", style="dim"))
+        if not output.quiet:
+            console.print()
         show_run(console, run, quiet=output.quiet, verbose=output.verbose, beside=lines)
 
     run = run_one(console, path, request, tell, Watch.NOT if output.quiet else Watch.CLOSELY)

@@ -7,14 +7,13 @@ from rich.text import Text
 
 from parlab.formatting import percent, seconds
 from parlab.results.record import MeasuredCase, Run
-from parlab.terminal.names import broken
+from parlab.terminal.names import broken, room
 from parlab.terminal.states import STATES
 from parlab.terminal.summary import CATEGORIES, SHOWN_FROM
 
 TITLE = "where the time went"
 IN_SHORT = CATEGORIES | {"idle_queued": "idle, work queued", "idle_no_work": "idle, no work"}
 USEFUL = ("computing", "waiting")  # what a task is made of; all else is lost
-LONG_NAME = 34  # columns; a bar has the rest
 LEAST_CELLS, MOST_CELLS = 10, 50  # of a bar
 GAP = 2  # columns between two
 
@@ -27,7 +26,7 @@ def in_bars(run: Run, width: int, *, plain: bool = False) -> Iterator[Text]:
     shares = [_shares(case) for case in run.cases]
     if not any(shares):
         return
-    names = [broken(case.name, LONG_NAME).splitlines() for case in run.cases]
+    names = [broken(case.name, room(width)).splitlines() for case in run.cases]
     losses = [_largest_loss(share) for share in shares]
     beside = max(len(line) for lines in names for line in lines) + GAP
     cells = max(LEAST_CELLS, min(MOST_CELLS, width - beside - GAP - max(map(len, losses))))
@@ -90,7 +89,7 @@ def in_columns(run: Run, width: int) -> Iterator[Table]:
         "start-up": [seconds(case.median_repeat.startup_s) for case in run.cases],
         "shut-down": [seconds(case.median_repeat.shutdown_s) for case in run.cases],
     }
-    names = [broken(case.name, LONG_NAME) for case in run.cases]
+    names = [broken(case.name, room(width)) for case in run.cases]
     both = columns | beside
     wide = sum(
         GAP + max(len(line) for cell in (heading, *cells) for line in cell.split("\n"))

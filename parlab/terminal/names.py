@@ -5,6 +5,14 @@ from textwrap import wrap
 HELD = "\N{NO-BREAK SPACE}"  # a blank at which no line ends
 
 
+LEAST = 16  # columns of a name, however little others leave it
+
+
+def room(width: int) -> int:
+    """The columns that names may have beside a bar, or beside words, of so many in all."""
+    return max(LEAST, width * 3 // 7)
+
+
 def broken(name: str, width: int) -> str:
     """The name in lines of at most `width` columns; a word that is longer breaks before its settings, or is folded."""
     if len(name) <= width:

@@ -15,7 +15,7 @@ from parlab.model.case import RIGHT
 from parlab.model.job import typed
 from parlab.results.record import Answer, MeasuredCase, Run
 from parlab.terminal.breakdowns import in_bars, in_columns
-from parlab.terminal.names import broken
+from parlab.terminal.names import LEAST, broken, room
 from parlab.terminal.summary import (
     WITHIN_NOISE,
     claim_in_words,
@@ -31,7 +31,6 @@ from parlab.terminal.summary import (
 from parlab.terminal.timeline import timeline
 
 WIDTH = 80  # of what is not a terminal
-LEAST_NAME, LONG_NAME = 16, 34  # columns of a case's name: however little others leave it; beside words
 LONG_PROGRAM = 24  # columns of a program with its arguments, in a list
 INVALID, LOUD = "Invalid measurement: ignore these numbers.", "bold #ffffff on #b00000"
 SHORT = {Answer.YES: "yes", Answer.NO: "no", Answer.UNDECIDED: "undecided", Answer.CANNOT: "cannot"}
@@ -68,11 +67,11 @@ def show_run(
     claim rests on. `beside` are lines that follow the verdict, such as where the record is.
     """
     if run.cases:
-        for remark in remarks(run):
-            console.print(Text(remark, "yellow"))
-        for block in () if quiet else _pictures(console, run, verbose=verbose):
+        told = [Text(remark, "yellow") for remark in remarks(run)]
+        for block in told if quiet else [*told, *_pictures(console, run, verbose=verbose)]:
             console.print(block)
-            console.print()
+            if not quiet:
+                console.print()
         console.print(ideal_and_measured(run, console.width))
         console.print()
     if run.cases or run.failure is None:
@@ -93,19 +92,19 @@ def _pictures(console: Console, run: Run, *, verbose: bool) -> Iterator[Renderab
     elif stacks := list(in_bars(run, console.width, plain=plain)):
         yield Text("\n", no_wrap=True, overflow="ignore").join(stacks)
     if any(case.metrics for case in run.cases):
-        yield figures(run)
+        yield figures(run, console.width)
 
 
 def _of_cases(headings: Sequence[str], rows: Sequence[Sequence[str]], width: int, *, words: int = 0) -> Table:
     """A row a case: its name, as wide as the other columns let it be, then numbers, and in the last `words` words."""
     columns = list(zip(headings, *rows, strict=True))
     others = [max(len(line) for cell in column for line in cell.split("\n")) for column in columns[1:]]
-    room = max(LEAST_NAME, width - sum(others) - 2 * len(others))
+    left = max(LEAST, width - sum(others) - 2 * len(others))
     table = plain_table(*headings[: len(headings) - words], right=True)
     for heading in headings[len(headings) - words :]:
         table.add_column(heading, overflow="fold")
     for name, *cells in rows:
-        table.add_row(Text(broken(name, room)), *map(Text, cells))
+        table.add_row(Text(broken(name, left)), *map(Text, cells))
     return table
 
 
@@ -145,13 +144,13 @@ def tasks_by_node(case: MeasuredCase) -> str:
     return f"{low if low == high else f'{low} to {high}'} on each of {len(counts)}"
 
 
-def figures(run: Run) -> Table:
+def figures(run: Run, width: int) -> Table:
     """A row a case: what it has taken itself, to three digits."""
     table = plain_table("figures", "")
     for case in run.cases:
         if case.metrics:
             taken = ", ".join(f"{number(value)} {what}" for what, value in case.metrics.items())
-            table.add_row(Text(broken(case.name, LONG_NAME)), Text(taken))
+            table.add_row(Text(broken(case.name, room(width))), Text(taken))
     return table
 
 

@@ -190,13 +190,13 @@ def _cell(states: dict[str, float], glyphs: Glyphs, *, begins: bool) -> tuple[st
     """The glyph of a cell and how it looks. Of one in which several tasks begin the shade tells what is lost."""
     busy = sum(states.get(state, 0.0) for state in IN_TASK)
     most = max(states, key=states.__getitem__, default="idle_no_work")
-    within = most if most in IN_TASK else "computing"
+    within = max(IN_TASK, key=lambda state: states.get(state, 0.0))
     if begins and busy >= 0.5:
         return glyphs.begins, Style(color=STATES[within].colour)
     if most in TOLD and states[most] > 0.5:
         return glyphs.of(most), STATES[most].style
     shade = _level(busy, glyphs.shades + glyphs.full)
-    return shade, STATES["computing"].style if shade.strip() else Style()
+    return shade, Style(color=STATES[within].colour) if shade.strip() else Style()
 
 
 def levels(spans: Iterable[Span], workers: int, origin: float, scale: Scale, glyphs: Glyphs) -> str:
