@@ -39,13 +39,15 @@ def lab_task(path: Path) -> Task[Callable[..., Any]]:
         trace: str | None = None,
         check: bool = False,
         quiet: bool = False,
+        verbose: bool = False,
         explain: bool = False,
     ) -> None:
         with exiting():
             if explain:
                 explain_lab(path)
                 return
-            output = read_outputs(json=json, junit=junit, trace=trace, check=check, quiet=quiet)
+            files = {"json": json, "junit": junit, "trace": trace}
+            output = read_outputs(**files, check=check, quiet=quiet, verbose=verbose)
             request = read_request(
                 nodes=nodes,
                 cores=cores,
@@ -79,11 +81,12 @@ def all_labs(
     junit: str | None = None,
     check: bool = False,
     quiet: bool = False,
+    verbose: bool = False,
 ) -> None:
     """Run all labs in teaching order and print a summary."""
     with exiting():
         request = read_request(cluster=cluster, backend=backend, repeat=repeat, timeout=timeout)
-        run_all(request, read_outputs(junit=junit, check=check, quiet=quiet))
+        run_all(request, read_outputs(junit=junit, check=check, quiet=quiet, verbose=verbose))
 
 
 @task

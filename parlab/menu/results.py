@@ -8,16 +8,26 @@ from invoke.tasks import Task, task
 
 from parlab.commands import report as reports
 from parlab.commands.labs import compare as compare_runs
-from parlab.commands.labs import exiting, list_results
-from parlab.commands.options import A_RUN
+from parlab.commands.labs import exiting, list_results, show_result
+from parlab.commands.options import A_RUN, RUN
 from parlab.menu.words import taking_words
 
 
-@task
-def results(_: Context) -> None:
-    """List the runs in results/, newest first."""
-    with exiting():
-        list_results()
+def results_task(*, named: bool) -> Task[Callable[..., Any]]:
+    """Make the task `results`, for a run that is named or for the list: invoke has no word that may be left out."""
+    told = {"run": f"{A_RUN}; default: list all", "verbose": RUN["verbose"]}
+
+    def results(_: Context, run: str | None = None, verbose: bool = False) -> None:
+        """List the runs in results/, newest first, or show one again, e.g. results 3."""
+        with exiting():
+            if run is None:
+                list_results()
+            else:
+                show_result(run, verbose=verbose)
+
+    positional = ["run"] if named else []
+    made: Task[Callable[..., Any]] = task(auto_shortflags=False, positional=positional, help=told)(results)
+    return made
 
 
 @task(auto_shortflags=False, help={"a": A_RUN, "b": "Another run", "html": "Also draw both, into results/compare.html"})

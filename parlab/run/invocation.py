@@ -59,7 +59,7 @@ def run_lab(
         for line in left_out(plan, request):
             observer.say(line)
         backend.start(plan.largest, observer.say)
-        observer.begin(plan.largest, backend.nodes(plan.largest))
+        observer.begin(plan.largest, backend.nodes(plan.largest), sum(1 for _ in _each(plan)))
         return _run(Bench(backend, session, file, plan, observer, digest, request.timeout, questions), now)
 
 

@@ -123,7 +123,9 @@ def launch(
     force = workforce(case, spec, len(tasks), gil=plan.gil)
     ideal = ideal_s(tasks, force, spec.unit)
     nodes = backend.nodes(spec)
-    observer.started(Started(case.name, spec, nodes, len(tasks), force.workers, ideal, order.number, order.of))
+    owed_s = sum(task.burned for task in tasks) * spec.unit * float(spec.speed)
+    work = case.name, spec, nodes, len(tasks), force.workers, ideal
+    observer.started(Started(*work, order.number, order.of, force.chunk, owed_s))
     done = _run(case, spec, ideal, talk, allowance)
     limits.end()
     ending = time.monotonic()

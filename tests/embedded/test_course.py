@@ -116,7 +116,27 @@ def test_a_lab_that_is_added_runs_with_all_others_and_is_reported(checkout: Path
     assert done.returncode == 0
     assert "1 of 2" in done.stdout
     words = " ".join(done.stdout.split())
-    assert "added: only a kernel shows this: no kernel limits these nodes; the cluster does" in words
+    assert " results 1 cannot: only a kernel shows this: no kernel limits these nodes; the cluster does" in words
+
+
+def test_all_labs_are_a_line_each_unless_all_is_asked_for(checkout: Path) -> None:
+    for path in (checkout / "labs").glob("*.py"):
+        if path.stem != "added":
+            path.unlink()
+    done = invoke_in(checkout, "lab.all", "--backend", "embedded")
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert [line.split()[0] for line in lines[:3]] == ["lab", "added", "all"]
+    assert " results 1" in "".join(lines[3:])
+    assert len(lines) < 12
+    in_full = invoke_in(checkout, "lab.all", "--backend", "embedded", "--verbose").stdout.splitlines()
+    assert [line for line in in_full if line.startswith("kept as ")]
+    assert [line.split()[0] for line in in_full if line.startswith(("verdict", "lab  ", "added  ", "all  "))][:4] == [
+        "verdict",
+        "lab",
+        "added",
+        "all",
+    ]
 
 
 def test_tasks_named_together_run_one_after_another_until_one_is_not_well(checkout: Path) -> None:

@@ -368,7 +368,7 @@ def test_where_other_work_was_done_than_the_ideal_is_made_of_there_is_no_ideal(
     assert done.returncode == 0, done.stderr
     words = " ".join(done.stdout.split())
     assert f"not as predicted: both(workers=2): {why}" in words
-    assert "off by" not in words.partition("where the time went")[0]
+    assert "off by" not in words
 
 
 def test_a_wrong_list_of_arrays_is_wrong_and_told_with_its_place(lab_file: LabFile) -> None:
