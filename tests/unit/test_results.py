@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import re
 import subprocess
 import sys
 import time
@@ -223,8 +224,9 @@ def test_what_is_worked_out_anew_is_what_stands_in_the_fixture(fixture: Path) ->
 
 
 def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
-    assert "found none: No such file" in refusal(tmp_path / "run.json")
-    assert "found none: Is a directory" in refusal(tmp_path)
+    for path, why in ((tmp_path / "run.json", "No such file or directory"), (tmp_path, "Is a directory")):
+        with pytest.raises(UsageError, match=rf"^No run '{re.escape(str(path))}': {why}\. Use a file, an id, or "):
+            read_json(path)
 
 
 def test_a_record_that_is_cut_off_anywhere_is_refused(tmp_path: Path) -> None:
@@ -432,14 +434,14 @@ def test_a_run_is_found_by_its_file(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("wanted", "found"),
     [
-        ("20260102", "found 2 runs whose id begins so: '20260102'"),
+        ("20260102", "2 runs have an id that begins with '20260102'"),
         ("2", None),
-        ("4", "none such: '4'"),
-        ("0", "none such: '0'"),
-        ("-1", "none such: '-1'"),
-        ("mpi", "none such: 'mpi'"),
-        ("", "none such: ''"),
-        ("*", "none such: '*'"),
+        ("4", "No run '4'. Use a file, an id, or a number from "),
+        ("0", "No run '0'. Use a file, an id, or a number from "),
+        ("-1", "No run '-1'. Use a file, an id, or a number from "),
+        ("mpi", "No run 'mpi'. Use a file, an id, or a number from "),
+        ("", "No run ''. Use a file, an id, or a number from "),
+        ("*", "No run '*'. Use a file, an id, or a number from "),
     ],
 )
 def test_what_names_no_run_or_several_is_refused(folder: Path, wanted: str, found: str | None) -> None:
