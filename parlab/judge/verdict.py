@@ -9,6 +9,7 @@ A run that is not held or not quiet is not a measurement: its claims are not jud
 wrong result is wrong in any noise.
 """
 
+import re
 import statistics
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from math import ceil
@@ -88,9 +89,16 @@ def worst(runs: Sequence[Run], *, check: bool) -> int:
 def _correct(cases: Sequence[MeasuredCase]) -> Finding:
     wrong = [f"{case.name}: {case.complaint}" for case in cases if case.complaint]
     if wrong:
-        return Finding(Answer.NO, _first_of(wrong), "correct the case, or the serial solution that it is compared with")
+        cure = "correct the case, or the serial solution that it is compared with"
+        return Finding(Answer.NO, _first_of(wrong), "" if _tells_the_line(cases) else cure)
     launches = sum(len(case.repeats) for case in cases)
     return Finding(Answer.YES, f"{plural(launches, 'launch')} of {plural(len(cases), 'case')} came out as declared")
+
+
+def _tells_the_line(cases: Sequence[MeasuredCase]) -> bool:
+    """Whether the first complaint begins with the learner's own line: it then ends with what to do."""
+    first = next(case.complaint for case in cases if case.complaint)
+    return re.match(r"\S+:[0-9]+ \(", first) is not None
 
 
 def _held(cases: Sequence[MeasuredCase], environment: Mapping[str, Any]) -> Finding:

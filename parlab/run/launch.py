@@ -154,7 +154,7 @@ def _boot(
     within = BOOT_SECONDS + BOOT_SECONDS_A_NODE * spec.nodes
     hellos = talk.gather(Hello, case.ranks(spec.virtual_cores), within, "starting the ranks")
     talk.say(BOOT)
-    (plan,) = allowance.gather(Plan, 1, within, "the serial solution, in which only burn() and wait() take no time")
+    (plan,) = allowance.gather(Plan, 1, within, "the serial solution")
     talk.show_output()
     allowance.gather(Ready, _running(case, spec), within, "starting the case, up to its first task")
     _compare_clocks(hellos, session.boot, talk, collected)
