@@ -12,8 +12,9 @@ from parlab.backend.engine import FAILURES, describe
 from parlab.commands.labs import run_one, tell_failure, write_or_complain
 from parlab.course.catalog import lab_files
 from parlab.course.handout import Handout, in_teaching_order, read_handout
+from parlab.course.new import write_lab
 from parlab.errors import Interrupted, ParlabError, RunError, UsageError
-from parlab.host.places import COMMAND
+from parlab.host.places import COMMAND, INSTALLED, shown
 from parlab.judge.verdict import worst
 from parlab.results.junit import to_junit
 from parlab.results.record import Run
@@ -44,6 +45,14 @@ def explain(path: Path) -> None:
     console = make_console()
     for part in set_handout(read_handout(path), console.width):
         console.print(part)
+
+
+def new(name: str, tasks: Collection[str]) -> None:
+    """Write a new lab, and say how to run it. Raises UsageError for a name that it cannot have."""
+    path = write_lab(name, tasks)
+    run = f"{COMMAND} {shown(path)}" if INSTALLED else f"{COMMAND} lab.{name} --check"
+    print(f"{shown(path)} is written: a lab that runs. Try it: {run}")
+    print("What to change is in its handout, under `To change`.")
 
 
 def run_all(request: Request, output: Output) -> None:

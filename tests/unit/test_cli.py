@@ -14,6 +14,7 @@ from tests.conftest import ROOT, Invoke
 NO_ENGINE = "unix:///nowhere/docker.sock"
 COMMANDS = {
     "labs",
+    "new",
     "run",
     "why",
     "jobs",
