@@ -17,6 +17,7 @@ from parlab.model.case import MPI, Case, Demand
 from parlab.model.clocks import estimate
 from parlab.model.event import Event
 from parlab.model.messages import BOOT, END, START, ClocksRead, CompareClocks, Done, Exit, Hello, Launch, Plan, Ready
+from parlab.model.reading import Busiest
 from parlab.model.spec import Spec
 from parlab.model.workers import Workforce, workforce
 from parlab.results.record import Repeat
@@ -26,6 +27,7 @@ from parlab.run.limits import STEP_SECONDS, Limits
 from parlab.run.looking import Looking
 from parlab.run.mpiexec import OPEN_MPI, mpiexec, scale
 from parlab.run.observer import Observer, Started
+from parlab.run.others import Others
 
 Kind = TypeVar("Kind", bound=Event)
 
@@ -124,14 +126,16 @@ def launch(
     ideal = ideal_s(tasks, force, spec.unit)
     nodes = backend.nodes(spec)
     observer.started(Started(case.name, spec, nodes, len(tasks), force.workers, ideal, order.number, order.of))
+    others = Others(session.boot, order.env.get("PARLAB_RUN", ""), backend.control_groups(spec))
     done = _run(case, spec, ideal, talk, allowance)
+    busiest = others.busiest()
     limits.end()
     ending = time.monotonic()
     _end(talk)
     return Result(
         tasks,
         force,
-        _repeat(done, collected, limits, startup_s=booted - began, ending_s=time.monotonic() - ending),
+        _repeat(done, collected, limits, busiest, startup_s=booted - began, ending_s=time.monotonic() - ending),
         plan.software | {"gil": plan.gil},
         plan.cpu,
     )
@@ -190,7 +194,9 @@ def _end(talk: Conversation) -> None:
         raise talk.failed(f"the case was done, but mpiexec ended with exit code {end.code}")
 
 
-def _repeat(done: Done, collected: Collector, limits: Limits, *, startup_s: float, ending_s: float) -> Repeat:
+def _repeat(
+    done: Done, collected: Collector, limits: Limits, busiest: Busiest | None, *, startup_s: float, ending_s: float
+) -> Repeat:
     """The record of the launch. What a pool takes to start under the limits is start-up, too."""
     spans = collected.spans
     opened, returned = (collected.by_the_head(done.rank, at) for at in (done.opened, done.returned))
@@ -205,4 +211,5 @@ def _repeat(done: Done, collected: Collector, limits: Limits, *, startup_s: floa
         nodes=limits.records(),
         clocks=collected.clocks(),
         metrics=done.metrics,
+        busiest=busiest,
     )

@@ -33,8 +33,20 @@ from parlab.terminal.timeline import timeline
 WIDTH = 80  # of what is not a terminal
 LONG_NAME = 24  # columns; beside it a table of 80 has room for the figures
 LONG_AMONG_MORE = 16  # the same, where there are repeats to tell of, too
-SHORT = {Answer.YES: "yes", Answer.NO: "no", Answer.UNDECIDED: "undecided", Answer.CANNOT: "cannot"}
-STYLES = {Answer.YES: "green", Answer.NO: "bold red", Answer.UNDECIDED: "yellow", Answer.CANNOT: "yellow"}
+SHORT = {
+    Answer.YES: "yes",
+    Answer.NO: "no",
+    Answer.UNDECIDED: "undecided",
+    Answer.CANNOT: "cannot",
+    Answer.NO_CLAIMS: "none",
+}
+STYLES = {
+    Answer.YES: "green",
+    Answer.NO: "bold red",
+    Answer.UNDECIDED: "yellow",
+    Answer.CANNOT: "yellow",
+    Answer.NO_CLAIMS: "dim",
+}
 
 
 class _Console(Console):

@@ -42,7 +42,8 @@ from tests.unit.samples import (
 )
 
 # Kept records, each of its very schema; none is ever written anew.
-SCHEMA_3, SCHEMA_4, SCHEMA_5 = (Path(__file__).with_name(f"run-schema-{schema}.json") for schema in (3, 4, 5))
+KEPT = {schema: Path(__file__).with_name(f"run-schema-{schema}.json") for schema in (3, 4, 5, 6)}
+SCHEMA_3, SCHEMA_4 = KEPT[3], KEPT[4]
 
 
 def refusal(path: Path) -> str:
@@ -80,7 +81,7 @@ def test_a_record_has_the_fields_that_are_promised() -> None:
     }
     launch = measured["repeats"][0]
     assert launch.keys() == {
-        *("startup_s", "shutdown_s", "outcome", "complaint", "spans", "nodes", "clocks", "metrics"),
+        *("startup_s", "shutdown_s", "outcome", "complaint", "spans", "nodes", "clocks", "metrics", "busiest"),
         *("measured_s", "by_node", "breakdown"),
     }
     assert facts["verdict"].keys() == {"correct", "held", "quiet", "reproduced", "claims"}
@@ -209,7 +210,11 @@ def test_the_fixture_with_a_handout_and_marks_is_read() -> None:
     }
 
 
-@pytest.mark.parametrize("fixture", [SCHEMA_3, SCHEMA_4, SCHEMA_5], ids=["3", "4", "5"])
+def test_a_lab_without_claims_is_told_as_such_in_an_older_record_too() -> None:
+    assert read_json(KEPT[6]).verdict.reproduced.answer is Answer.NO_CLAIMS
+
+
+@pytest.mark.parametrize("fixture", KEPT.values(), ids=map(str, KEPT))
 def test_what_is_worked_out_anew_is_what_stands_in_the_fixture(fixture: Path) -> None:
     written = json.loads(fixture.read_text())
     upgrade(written, written["schema"])
@@ -344,10 +349,10 @@ def test_a_field_that_is_missing_is_told(field: str, tmp_path: Path) -> None:
     assert text.startswith(f"required a field {field}, found none")
 
 
-@pytest.mark.parametrize(("schema", "newer"), [(99, True), (7, True), (2, False), (0, False)])
+@pytest.mark.parametrize(("schema", "newer"), [(99, True), (8, True), (2, False), (0, False)])
 def test_a_record_of_another_schema_is_refused(schema: int, newer: bool, tmp_path: Path) -> None:
     text = refusal(changed(lambda record: record.update(schema=schema), tmp_path / "run.json"))
-    assert text.startswith(f"required schema 3 to 6, found {schema}.")
+    assert text.startswith(f"required schema 3 to 7, found {schema}.")
     assert ("written by a newer" in text) is newer
 
 

@@ -198,7 +198,7 @@ def test_a_summary_has_a_line_for_each_lab() -> None:
     found = summary(shows, run(case(noisy_repeat()), lab="mpi"))
     assert found[0].startswith("lab correct held quiet reproduced claims shown")
     assert found[1].startswith("pool yes yes yes no 1 of 3 -25.0 %")
-    assert found[2].startswith("mpi yes yes no cannot 0 of 0 +0.0 %")
+    assert found[2].startswith("mpi yes yes no none 0 of 0 +0.0 %")
 
 
 def test_a_run_that_broke_off_answers_nothing_in_a_summary() -> None:
