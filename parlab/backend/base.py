@@ -81,6 +81,9 @@ class Backend(Protocol):
     def engine_limits(self, spec: Spec) -> dict[str, float | None]:
         """What the engine says of each node's limit, in host CPUs, by the node's name; None is no limit."""
 
+    def control_groups(self, spec: Spec) -> tuple[str, ...]:
+        """What the control group of a process in a node has in its name, as this machine's kernel tells it."""
+
     def node_of(self, host: str, index: int) -> str:
         """Name the node that calls itself `host` and on which a rank was placed as that of number `index`."""
 

@@ -13,8 +13,9 @@ from parlab.commands.labs import run_one, tell_failure, write_or_complain
 from parlab.course.catalog import lab_files
 from parlab.course.glossary import glossary, glossary_by_group, look_up
 from parlab.course.handout import Handout, in_teaching_order, read_handout
+from parlab.course.new import write_lab
 from parlab.errors import Interrupted, ParlabError, RunError, UsageError
-from parlab.host.places import COMMAND
+from parlab.host.places import COMMAND, INSTALLED, shown
 from parlab.judge.verdict import worst
 from parlab.results.junit import to_junit
 from parlab.results.record import Run
@@ -63,6 +64,14 @@ def explain_terms(asked: str) -> None:
     terms = glossary()
     term = look_up(asked, terms)
     console.print(Text.assemble((term, "bold"), f": {terms[term]}"))
+
+
+def new(name: str, tasks: Collection[str]) -> None:
+    """Write a new lab, and say how to run it. Raises UsageError for a name that it cannot have."""
+    path = write_lab(name, tasks)
+    run = f"{COMMAND} {shown(path)}" if INSTALLED else f"{COMMAND} lab.{name} --check"
+    print(f"{shown(path)} is written: a lab that runs. Try it: {run}")
+    print("What to change is in its handout, under `To change`.")
 
 
 def run_all(request: Request, output: Output) -> None:

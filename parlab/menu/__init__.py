@@ -5,7 +5,7 @@ from invoke.collection import Collection
 from parlab.course.catalog import lab_files
 from parlab.host.places import INSTALLED
 from parlab.menu.clusters import down, image, prune, shell, status, up
-from parlab.menu.labs import all_labs, glossary_task, lab_task, labs
+from parlab.menu.labs import all_labs, glossary_task, lab_task, labs, new_task
 from parlab.menu.maintenance import check, pin
 from parlab.menu.programs import cancel, list_jobs, logs_task, run, why
 from parlab.menu.results import compare, export, report_task, results_task
@@ -22,6 +22,7 @@ lab = Collection("lab", all_labs, auto_dash_names=False)  # a lab has one name e
 for file in lab_files().values():
     lab.add_task(lab_task(file))
 namespace.add_collection(lab)
+namespace.add_task(new_task(namespace.task_names))
 if not INSTALLED:
     namespace.add_task(check)
     namespace.add_collection(Collection("dev", pin))  # what rewrites files is no slip of the keyboard away from a lab

@@ -1,7 +1,7 @@
 """Tasks that run, list and explain labs."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ from invoke.tasks import Task, task
 
 from parlab.commands.course import explain as explain_lab
 from parlab.commands.course import explain_terms, list_labs, run_all
+from parlab.commands.course import new as new_lab
 from parlab.commands.labs import exiting, run_and_show
 from parlab.commands.options import LAB, RUN, SIZE
 from parlab.course.catalog import not_taken
@@ -87,6 +88,18 @@ def all_labs(
     with exiting():
         request = read_request(cluster=cluster, backend=backend, repeat=repeat, timeout=timeout)
         run_all(request, read_outputs(junit=junit, check=check, quiet=quiet, verbose=verbose))
+
+
+def new_task(tasks: Collection[str]) -> Task[Callable[..., Any]]:
+    """Make the task `new`; a lab cannot have the name of another of `tasks`."""
+
+    def new(_: Context, name: str) -> None:
+        """Write a lab of your own that runs, to be changed."""
+        with exiting():
+            new_lab(name, tasks)
+
+    made: Task[Callable[..., Any]] = task(help={"name": "the lab's name, and its file's: letters, digits and _"})(new)
+    return made
 
 
 @task

@@ -18,7 +18,7 @@ def results_task(*, named: bool) -> Task[Callable[..., Any]]:
     told = {"run": f"{A_RUN}; default: list all", "verbose": RUN["verbose"]}
 
     def results(_: Context, run: str | None = None, verbose: bool = False) -> None:
-        """List the runs in results/, newest first, or show one again, e.g. results 3."""
+        """List the runs in results/, or show one, e.g. results 3."""
         with exiting():
             if run is None:
                 list_results()

@@ -33,6 +33,15 @@ class Process:
 
 
 @dataclass(frozen=True)
+class Busiest:
+    """The process of the machine that has used most CPU in a launch, of those that are in no node and none of ours."""
+
+    pid: int
+    name: str
+    cpu_s: float  # in the launch
+
+
+@dataclass(frozen=True)
 class RawReading:
     """One reading as a node sends it: the kernel's files as they are; `{}` and None where there is nothing to read."""
 

@@ -33,8 +33,20 @@ from parlab.terminal.timeline import timeline
 WIDTH = 80  # of what is not a terminal
 LONG_PROGRAM = 24  # columns of a program with its arguments, in a list
 INVALID, LOUD = "Invalid measurement: ignore these numbers.", "bold #ffffff on #b00000"
-SHORT = {Answer.YES: "yes", Answer.NO: "no", Answer.UNDECIDED: "undecided", Answer.CANNOT: "cannot"}
-STYLES = {Answer.YES: "green", Answer.NO: "bold red", Answer.UNDECIDED: "yellow", Answer.CANNOT: "yellow"}
+SHORT = {
+    Answer.YES: "yes",
+    Answer.NO: "no",
+    Answer.UNDECIDED: "undecided",
+    Answer.CANNOT: "cannot",
+    Answer.NO_CLAIMS: "none",
+}
+STYLES = {
+    Answer.YES: "green",
+    Answer.NO: "bold red",
+    Answer.UNDECIDED: "yellow",
+    Answer.CANNOT: "yellow",
+    Answer.NO_CLAIMS: "dim",
+}
 
 
 class _Console(Console):

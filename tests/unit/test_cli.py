@@ -24,6 +24,7 @@ NO_ENGINE = "unix:///nowhere/docker.sock"
 COMMANDS = {
     "labs",
     "glossary",
+    "new",
     "run",
     "why",
     "jobs",
@@ -155,8 +156,8 @@ def test_a_run_that_is_not_there_is_one_line(invoke: Invoke, wanted: str, tmp_pa
     done = invoke("compare", wanted, wanted, PARLAB_RESULTS=str(tmp_path))
     assert done.returncode == 2
     (line,) = done.stderr.splitlines()
-    assert line.startswith("usage: ")
-    assert "required a" in line
+    assert line.startswith(f"usage: No run {wanted!r}")
+    assert line.endswith((" results.", " is kept there."))
 
 
 def test_a_damaged_record_is_listed_as_such_and_hides_no_other(invoke: Invoke, tmp_path: Path) -> None:
@@ -211,7 +212,7 @@ def test_a_lab_that_cannot_be_read_does_not_hide_the_menu(tmp_path: Path) -> Non
     assert "lab.broken cannot be read: SyntaxError" in " ".join(run("--list").stdout.split())
     done = run("lab.broken")
     assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
-    assert "broken.py, line 1" in done.stderr
+    assert "broken.py:1 (burn(1): SyntaxError: " in done.stderr
 
 
 def test_the_wrapper_finds_its_project_through_a_link_and_from_any_folder(tmp_path: Path) -> None:

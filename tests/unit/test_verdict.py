@@ -174,7 +174,7 @@ def test_one_node_without_its_limit_spoils_the_run() -> None:
     found = judge(lab(), [good, replace(good, repeats=(bad,))], ENVIRONMENT).held
     assert found.answer is NO
     assert "pool(nodes=4): node-3: its cgroup says no limit" in found.evidence
-    assert found.evidence.endswith(" (and 4 more)")
+    assert found.evidence.endswith(" (and 4 more findings)")
 
 
 # reproduced
@@ -218,7 +218,7 @@ def test_expectations_become_claims() -> None:
         ("it runs on eight", CANNOT, "pool(nodes=8) was not run"),
     ]
     assert found.reproduced.answer is NO
-    assert found.reproduced.evidence == "it halves: far too slow (and 2 more)"
+    assert found.reproduced.evidence == "it halves: far too slow (and 2 more claims)"
 
 
 @pytest.mark.parametrize(
@@ -226,8 +226,12 @@ def test_expectations_become_claims() -> None:
     [
         ([it_is_quick], YES, ["1 of 1 claim"]),
         ([it_is_quick, it_needs_more], YES, ["1 of 2 claims", "it needs more: needs 4 CPUs"]),
-        ([it_needs_more, it_runs_on_eight], CANNOT, ["0 of 2 claims", "it needs more: needs 4 CPUs (and 1 more)"]),
-        ([], CANNOT, []),
+        (
+            [it_needs_more, it_runs_on_eight],
+            CANNOT,
+            ["0 of 2 claims", "it needs more: needs 4 CPUs (and 1 more "],
+        ),
+        ([], Answer.NO_CLAIMS, []),
     ],
 )
 def test_reproduced_is_what_could_be_shown(
