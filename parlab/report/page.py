@@ -25,9 +25,10 @@ from parlab.host.places import COMMAND
 from parlab.report.charts import side_by_side
 from parlab.report.style import Chart
 from parlab.report.timelines import case_chart
-from parlab.report.views import RunView
+from parlab.report.views import UNFOLDED, RunView
 from parlab.results.record import Answer, Run
 from parlab.terminal.summary import (
+    CATEGORIES,
     WITHIN_NOISE,
     by_name,
     claim_in_words,
@@ -40,6 +41,12 @@ from parlab.terminal.summary import (
 )
 
 HERE = Path(__file__).parent
+ABOUT = {  # the verdict's questions
+    "correct": "Did every case come out as the lab declares it?",
+    "held": "Were the limits in force, and did the nodes get what they allow?",
+    "quiet": "Did the host have the CPU to give, or did something else use it?",
+    "reproduced": "Do the lab's claims hold in what was measured?",
+}
 TITLE_PIXELS = 24  # of a line above a chart
 BOKEH = Resources(mode="inline", components=["bokeh"])  # no widgets, tables or formulas
 
@@ -48,8 +55,8 @@ def report(runs: Sequence[Run]) -> str:
     """One page for these runs, one below the other."""
     views = [RunView(run, f"run-{number}-" if len(runs) > 1 else "") for number, run in enumerate(runs, 1)]
     title = views[0].title if len(views) == 1 else f"{plural(len(views), 'run')} of parlab"
-    charts = [chart for view in views for chart in view.charts()]
-    return _page("report.html", title, charts, views=views)
+    charts = [chart for view in views for chart in view.drawn()]
+    return _page("report.html", title, charts, views=views, unfolded=UNFOLDED, categories=CATEGORIES, about=ABOUT)
 
 
 def comparison(first: Run, second: Run) -> str:

@@ -8,6 +8,7 @@ from parlab.course.handout import Handout, parse_handout
 from parlab.formatting import number, percent, seconds, share, signed_percent, times
 from parlab.model.span import Span
 from parlab.model.workers import by_worker, first_submission, thread_numbers, worker_of
+from parlab.report.answer import Account, TimeBar, accounts_of, sentence, time_bars
 from parlab.report.bars import chunks, rows
 from parlab.report.charts import accounts, overview
 from parlab.report.curves import curve_chart
@@ -15,10 +16,12 @@ from parlab.report.measures import Measures, measure
 from parlab.report.scaling import curves, fits, of_the_ideal, too_few
 from parlab.report.style import Chart
 from parlab.report.timelines import case_chart
-from parlab.results.record import MeasuredCase, Run
+from parlab.results.record import Answer, MeasuredCase, Run
 from parlab.terminal.summary import ideal_in_words, in_short, remarks
 from parlab.thresholds import EVEN
 
+LARGE = 3  # figures of a case that are set large
+UNFOLDED = 3  # cases, the first ones; the others open when they are asked for
 MOST_LISTED = 300  # tasks of a case, in the table below its chart; the record has them all
 
 
@@ -33,38 +36,59 @@ class CaseView:
     def chart(self) -> Chart | None:
         return case_chart(self.case, self.name)
 
-    def figures(self) -> Iterator[tuple[str, str]]:
-        """The head of the case: what was measured, by its name."""
-        case, repeat = self.case, self.case.median_repeat
-        yield "measured", seconds(case.measured_s)
-        if case.ideal_s is not None:
-            yield "ideal", ideal_in_words(case)
-            yield "off by", signed_percent(case.off_by)
-        if case.lesson_s is not None:
-            yield "lesson", seconds(case.lesson_s)
-        if repeat.spans:
-            yield from self._of_spans()
-        yield "start-up", seconds(repeat.startup_s)
-        yield "shut-down", seconds(repeat.shutdown_s)
-        if len(case.times) > 1:
-            yield "spread", f"{percent(case.spread)} of {len(case.times)} launches"
-        for name, value in case.metrics.items():
-            yield "figure", f"{number(value)} {name}"
+    @property
+    def name_of_fold(self) -> str:
+        """The anchor of the case in the page."""
+        return f"{self.name}-fold"
 
-    def _of_spans(self) -> Iterator[tuple[str, str]]:
+    def headline(self) -> list[tuple[str, str]]:
+        """The figures that matter most, three at most: of a case without an ideal, what it has measured itself."""
+        case = self.case
+        found = [("measured", seconds(case.measured_s))]
+        if case.ideal_s is not None:
+            return [*found, ("ideal", ideal_in_words(case)), ("off by", signed_percent(case.off_by))]
+        return (found + [(name, number(value)) for name, value in case.metrics.items()])[:LARGE]
+
+    @property
+    def lost(self) -> bool:
+        """Whether it took so much longer than its ideal that a reader is to see it."""
+        return self.case.off_by > EVEN
+
+    def groups(self) -> dict[str, list[tuple[str, str]]]:
+        """All other figures, in groups."""
+        case, repeat = self.case, self.case.median_repeat
+        found = self._of_spans() if repeat.spans else {}
+        found["around it"] = [("start-up", seconds(repeat.startup_s)), ("shut-down", seconds(repeat.shutdown_s))]
+        if case.lesson_s is not None:
+            found["around it"].append(("the lesson printed", seconds(case.lesson_s)))
+        if len(case.times) > 1:
+            found["around it"].append(("spread", f"{percent(case.spread)} of {len(case.times)} launches"))
+        told = dict(self.headline())
+        if own := [(name, number(value)) for name, value in case.metrics.items() if name not in told]:
+            found["measured by the case itself"] = own
+        return found
+
+    def figures(self) -> Iterator[tuple[str, str]]:
+        """Every figure of the case, by its name."""
+        yield from self.headline()
+        for group in self.groups().values():
+            yield from group
+
+    def _of_spans(self) -> dict[str, list[tuple[str, str]]]:
         case, workers = self.case, self.case.seen_workers
         measures = measure(case.median_repeat.spans, workers)
+        work = [("time in tasks", seconds(measures.work_s))]
         if case.serial_s is not None:
-            yield "total work", seconds(case.serial_s)
-        yield "time in tasks", seconds(measures.work_s)
-        if case.serial_s is not None:
-            yield "speed-up", times(case.speedup)
-            yield "efficiency", share(case.speedup / workers)
-        yield "busy on average", f"{number(measures.busy)} of {workers}"
-        yield "two or more busy", seconds(measures.overlap_s)
-        yield "idle, all workers", seconds(measures.idle_s)
-        yield "load balance", percent(measures.balance)
-        yield "straggler", self._straggler(measures)
+            work.insert(0, ("total work", seconds(case.serial_s)))
+            work += [("speed-up", times(case.speedup)), ("efficiency", share(case.speedup / workers))]
+        busy = [
+            ("busy on average", f"{number(measures.busy)} of {workers}"),
+            ("two or more busy", seconds(measures.overlap_s)),
+            ("idle, all workers", seconds(measures.idle_s)),
+            ("load balance", percent(measures.balance)),
+            ("straggler", self._straggler(measures)),
+        ]
+        return {"the work": work, "the workers": busy}
 
     def _straggler(self, measures: Measures) -> str:
         if measures.straggler is None or measures.straggled_s <= EVEN * measures.wall_s:
@@ -108,10 +132,6 @@ class CaseView:
             )
 
 
-def _as_declared(case: MeasuredCase) -> str:
-    return "as declared" if case.complaint is None else f"not as declared: {case.complaint}"
-
-
 def _rank(span: Span) -> str:
     return str(span.rank) if span.rank >= 0 else "-"
 
@@ -152,6 +172,11 @@ class RunView:
         """How good that is, and its class in the style sheet: yes, no, undecided or cannot."""
         return self.run.verdict.reproduced.answer.name.lower() if self.run.stands else "no"
 
+    @property
+    def shown(self) -> int:
+        """How many of the lab's claims are shown."""
+        return sum(claim.answer is Answer.YES for claim in self.run.verdict.claims)
+
     @cached_property
     def cases(self) -> list[CaseView]:
         return [CaseView(case, f"{self.prefix}case-{index}") for index, case in enumerate(self.run.cases, 1)]
@@ -179,20 +204,31 @@ class RunView:
         return chart and replace(chart, name=f"{self.prefix}{chart.name}")
 
     def charts(self) -> list[Chart]:
-        """All charts of the run, in the order of the page."""
-        found = [self.overview, *(case.chart for case in self.cases), self.breakdown, *(c.chart for c in self.curves)]
+        """All charts of the run, for export."""
+        return [chart for chart in (self.overview, self.breakdown, *self.drawn()) if chart is not None]
+
+    def drawn(self) -> list[Chart]:
+        """The charts of the page, in its order; it shows the others as tables with bars."""
+        found = [*(case.chart for case in self.cases), *(curve.chart for curve in self.curves)]
         return [chart for chart in found if chart is not None]
 
-    def rows(self) -> Iterator[tuple[str, ...]]:
-        """The table of the cases; without the columns of the ideal where none has one."""
-        for case in self.run.cases:
-            ideal, relative = [ideal_in_words(case)], [signed_percent(case.off_by), times(case.speedup)]
-            yield (
-                *(case.name, str(case.seen_workers), *(ideal if self.has_ideals else [])),
-                seconds(case.measured_s),
-                *([*relative, share(case.speedup / case.seen_workers)] if self.has_ideals else []),
-                f"{case.median_repeat.outcome}, {_as_declared(case)}",
-            )
+    @cached_property
+    def time_bars(self) -> list[TimeBar]:
+        return time_bars(self.run)
+
+    @cached_property
+    def accounts(self) -> list[Account]:
+        return accounts_of(self.run)
+
+    @property
+    def question(self) -> str:
+        """The question of the lab's handout; '' where it has none."""
+        return self.handout.line("Question") if self.handout else ""
+
+    @property
+    def sentence(self) -> str:
+        """What the times say; '' of a run whose figures mean nothing."""
+        return sentence(self.run) if self.run.stands else ""
 
     def warnings(self) -> list[str]:
         """What a reader has to know before anything else."""

@@ -12,7 +12,7 @@ from playwright.sync_api import Page
 from parlab.model.span import LOCK_HELD, LOCK_WAIT, Phase
 from parlab.report.page import comparison, index, report
 from parlab.results.record import Answer, Claim, Failure, Run
-from tests.browser.conftest import WIDTH, Open
+from tests.browser.conftest import HEIGHT, WIDTH, Open
 from tests.unit.samples import (
     ENVIRONMENT,
     case,
@@ -158,7 +158,7 @@ def test_hovering_tells_a_task_s_facts(open_page: Open) -> None:
 
 def test_the_keyboard_reaches_a_chart_and_moves_in_time(open_page: Open) -> None:
     page = open_page(report([RUNS["one size"]])).page
-    for _ in range(20):
+    for _ in range(40):
         page.keyboard.press("Tab")
         if page.evaluate("document.activeElement.id") == "case-1":
             break
@@ -191,9 +191,9 @@ def test_a_key_leads_back_to_what_a_chart_showed_at_first(open_page: Open) -> No
 
 
 def test_a_chart_that_cannot_be_drawn_says_so_and_hides_no_other(open_page: Open) -> None:
-    broken = re.sub(r'(data-chart="account">).*', r"\1{</script>", report([run(case(), case())]))
+    broken = re.sub(r'(data-chart="case-1">).*', r"\1{</script>", report([run(case(), case())]))
     opened = open_page(broken)
-    assert "could not be drawn" in opened.page.locator("#account").inner_text()
+    assert "could not be drawn" in opened.page.locator("#case-1").inner_text()
     assert counts(opened.page, "case-2", "measured")["task"] == 8
     opened.complaints.clear()
 
@@ -219,10 +219,36 @@ def test_dragging_pans_all_figures_of_a_case_together(open_page: Open) -> None:
     assert after[0] < before[0]
 
 
+def test_the_first_screen_answers_the_question(open_page: Open) -> None:
+    handout = "sample: what it is about\n\nQuestion   How long on one node, and on four?\n"
+    made = run(
+        case_on(1), case_on(2), case_on(4), handout=handout, verdict=verdict(Claim("four are faster", Answer.YES))
+    )
+    page = open_page(report([made])).page
+    for words in ("How long on one node", "8 workers instead of 2 are", "what shows held", "reproduced"):
+        box = page.get_by_text(words).first.bounding_box()
+        assert box is not None
+        assert box["y"] + box["height"] < HEIGHT, words
+    assert page.locator(".track").first.is_visible()
+
+
+def test_the_contents_stay_and_lead_into_what_is_folded(open_page: Open) -> None:
+    page = open_page(report([run(*[case() for _ in range(5)])])).page
+    folds = page.locator("details.case")
+    assert [fold.get_attribute("open") is not None for fold in folds.all()] == [True, True, True, False, False]
+    page.evaluate("scrollTo(0, document.body.scrollHeight)")
+    page.get_by_role("navigation", name="contents").get_by_role("link", name="pool(nodes=1)").nth(4).click()
+    assert folds.nth(4).get_attribute("open") is not None
+    page.wait_for_function("document.getElementById('case-5').dataset.drawn === 'yes'")
+    assert counts(page, "case-5", "measured")["task"] == 8
+
+
 def test_every_chart_has_its_words_and_its_tables(open_page: Open) -> None:
     page = open_page(report([RUNS["sizes and repeats"]])).page
     charts = page.locator(".chart[role=figure]")
-    assert charts.count() == 6  # overview, three cases, where the time went, more workers
+    assert charts.count() == 4  # three cases, more workers
+    for words in ("Ideal and measured", "Where the time went"):  # bars in a table
+        assert page.locator("section", has=page.get_by_role("heading", name=words)).get_by_role("row").count() == 4
     for chart in charts.all():
         assert len(chart.get_attribute("aria-label") or "") > 40
         assert chart.get_attribute("tabindex") == "0"
@@ -276,7 +302,7 @@ def test_on_paper_it_is_dark_on_white_and_no_chart_is_cut(open_page: Open) -> No
     page.emulate_media(media="print")
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
     pictures = page.locator("canvas.printed")
-    assert pictures.count() == page.locator("div.chart").count() == 6
+    assert pictures.count() == page.locator("div.chart").count() == 4
     for picture in pictures.all():
         box = picture.bounding_box()
         assert box is not None
@@ -288,7 +314,7 @@ def test_on_paper_it_is_dark_on_white_and_no_chart_is_cut(open_page: Open) -> No
     page.emulate_media(media="screen", color_scheme="dark")
     assert pictures.count() == 0
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") != "rgb(255, 255, 255)"
-    assert page.pdf(format="A4").count(b"/Subtype /Image") >= 6
+    assert page.pdf(format="A4").count(b"/Subtype /Image") >= 4
 
 
 def test_what_a_record_says_is_text_and_never_a_part_of_the_page(open_page: Open, tmp_path: Any) -> None:
@@ -315,13 +341,14 @@ def test_the_handout_of_the_run_is_on_its_page(open_page: Open) -> None:
     page = open_page(report([run(case(), handout=text)])).page
     assert page.locator("h1").inner_text() == "lab.sample: what it is about"
     assert page.get_by_text("What is left?").is_visible()
+    page.locator("summary", has_text="what it is about").click()
     assert page.locator("p.item").all_inner_texts() == ["One.", "Two."]
     assert "no handout" in open_page(report([run(case())])).page.locator("main").inner_text()
 
 
 def test_cases_of_one_name_are_all_drawn(open_page: Open) -> None:
     page = open_page(report([run(case(), case(), case())])).page
-    assert "pool(nodes=1), 3: ideal 4.00 s" in (page.locator("#overview").get_attribute("aria-label") or "")
+    assert "pool(nodes=1), 3" in page.locator("table.bars").first.inner_text()
     page = open_page(comparison(run(case(), case()), run(case()))).page
     assert page.locator("h3").all_inner_texts() == ["pool(nodes=1)", "pool(nodes=1), 2"]
 

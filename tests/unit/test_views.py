@@ -64,8 +64,8 @@ def test_workers_are_counted_that_a_case_has_started_by_itself() -> None:
     own = [span(pid=pid) for pid in range(1, 5)]
     found = figures(case(repeat(own)))  # made for two
     assert found["busy on average"] == "4 of 4"
-    (row,) = RunView(run(case(repeat(own)))).rows()
-    assert row[1] == "4"
+    (bar,) = RunView(run(case(repeat(own)))).time_bars
+    assert dict(bar.cells)["workers"] == "4"
     chart = case_chart(case(repeat(own)), "case-1")
     assert chart is not None
     assert "4 tasks on 4 workers" in chart.words

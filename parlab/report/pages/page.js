@@ -1,13 +1,18 @@
 "use strict"
 Bokeh.set_log_level("warn")
-// Draws the page's charts one after another, the first ones first; the page stays usable meanwhile.
+// Draws the charts that can be seen, one after another, the first ones first; the page stays usable meanwhile. What is
+// folded is drawn when it is opened.
 const views = new Map()
 const first = new Map() // what of its time a chart showed at first
+
+const folded = (place) => place.closest("details:not([open])") !== null
 
 async function draw() {
   for (const script of document.querySelectorAll("script.chart")) {
     const name = script.dataset.chart
     const place = document.getElementById(name)
+    if (place.dataset.drawn || folded(place)) continue
+    place.dataset.drawn = "begun"
     try {
       const drawn = await Bokeh.embed.embed_item(JSON.parse(script.textContent), name)
       views.set(name, drawn.roots[0])
@@ -23,6 +28,16 @@ async function draw() {
   }
   document.body.dataset.drawn = "yes"
 }
+
+addEventListener("toggle", draw, true)
+
+// A link into something that is folded opens it.
+function unfold() {
+  const target = document.getElementById(decodeURIComponent(location.hash.slice(1)))
+  for (let fold = target?.closest("details"); fold; fold = fold.parentElement.closest("details")) fold.open = true
+  target?.scrollIntoView()
+}
+addEventListener("hashchange", unfold)
 
 function painted(bokeh_document) {
   return new Promise((resolve) => (bokeh_document.is_idle ? resolve() : bokeh_document.idle.connect(resolve)))
@@ -92,4 +107,5 @@ function scalable(svg) {
   return svg.replace(/<svg [^>]*?width="(\d+)" height="(\d+)"/, (start, width, height) => `${start} viewBox="0 0 ${width} ${height}"`)
 }
 
+if (!document.querySelector(".still")) unfold()
 draw().then(() => location.hash && document.querySelector(".still") && picture(location.hash.slice(1)))
