@@ -5,9 +5,10 @@ The bars are plain boxes of the page, not charts: they are there at once, follow
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from parlab.formatting import number, percent, seconds, share, signed_percent, times
+from parlab.model.case import RIGHT
 from parlab.report.scaling import curves
 from parlab.results.record import MeasuredCase, Run
 from parlab.terminal.summary import CATEGORIES, SHOWN_FROM, by_name, ideal_in_words, measured_in_words
@@ -38,7 +39,10 @@ def time_bars(run: Run) -> list[TimeBar]:
     cases = by_name(run)
     has_ideals = any(case.ideal_s is not None for case in run.cases)
     longest = max((s for case in cases.values() for s in _known(case)), default=1.0) or 1.0
-    return [_time_bar(name, case, longest, has_ideals=has_ideals) for name, case in cases.items()]
+    bars = [_time_bar(name, case, longest, has_ideals=has_ideals) for name, case in cases.items()]
+    if all(dict(bar.cells)["outcome"] == RIGHT for bar in bars):  # the verdict says so once
+        return [replace(bar, cells=bar.cells[:-1]) for bar in bars]
+    return bars
 
 
 def _known(case: MeasuredCase) -> Iterator[float]:
@@ -66,7 +70,7 @@ def _outcome(case: MeasuredCase) -> str:
     outcome = case.median_repeat.outcome
     if case.complaint is not None:
         return f"{outcome}, not as declared: {case.complaint}"
-    return outcome if outcome == "right" else f"{outcome}, as declared"
+    return outcome if outcome == RIGHT else f"{outcome}, as declared"
 
 
 def accounts_of(run: Run) -> list[Account]:

@@ -23,6 +23,7 @@ from parlab.errors import UsageError
 from parlab.formatting import plural, signed_percent
 from parlab.host.places import COMMAND
 from parlab.report.charts import side_by_side
+from parlab.report.curves import HEADINGS
 from parlab.report.style import Chart
 from parlab.report.timelines import case_chart
 from parlab.report.views import UNFOLDED, RunView
@@ -47,6 +48,7 @@ ABOUT = {  # the verdict's questions
     "quiet": "Did the host have the CPU to give, or did something else use it?",
     "reproduced": "Do the lab's claims hold in what was measured?",
 }
+WORDS = {"unfolded": UNFOLDED, "categories": CATEGORIES, "about": ABOUT, "sizes": HEADINGS}
 TITLE_PIXELS = 24  # of a line above a chart
 BOKEH = Resources(mode="inline", components=["bokeh"])  # no widgets, tables or formulas
 
@@ -56,7 +58,9 @@ def report(runs: Sequence[Run]) -> str:
     views = [RunView(run, f"run-{number}-" if len(runs) > 1 else "") for number, run in enumerate(runs, 1)]
     title = views[0].title if len(views) == 1 else f"{plural(len(views), 'run')} of parlab"
     charts = [chart for view in views for chart in view.drawn()]
-    return _page("report.html", title, charts, views=views, unfolded=UNFOLDED, categories=CATEGORIES, about=ABOUT)
+    return _page(
+        "report.html", title, charts, views=views, unfolded=UNFOLDED, categories=CATEGORIES, about=ABOUT, sizes=HEADINGS
+    )
 
 
 def comparison(first: Run, second: Run) -> str:

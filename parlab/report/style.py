@@ -18,6 +18,7 @@ from bokeh.plotting import figure
 BLACK, GREY = "#000000", "#767676"
 ORANGE, SKY, GREEN, YELLOW = "#e69f00", "#56b4e9", "#009e73", "#f0e442"
 BLUE, VERMILION, PURPLE = "#0072b2", "#d55e00", "#cc79a7"
+EDGED, INK = "edged", "ink"  # tags of glyphs whose lines take the colour of the page, or of its text
 LEFT = 120  # pixels for the labels of rows, in all figures that stand above each other
 LETTER_PIXELS = 7  # of a letter of 12 px, at most
 AXIS_PIXELS = 700  # of the axis of a chart, at least; in a narrower window words may overlap

@@ -11,7 +11,7 @@ from parlab.model.workers import by_worker, first_submission, thread_numbers, wo
 from parlab.report.answer import Account, TimeBar, accounts_of, sentence, time_bars
 from parlab.report.bars import chunks, rows
 from parlab.report.charts import accounts, overview
-from parlab.report.curves import curve_chart
+from parlab.report.curves import curve_chart, curve_rows
 from parlab.report.measures import Measures, measure
 from parlab.report.scaling import curves, fits, of_the_ideal, too_few
 from parlab.report.style import Chart
@@ -22,6 +22,7 @@ from parlab.thresholds import EVEN
 
 LARGE = 3  # figures of a case that are set large
 UNFOLDED = 3  # cases, the first ones; the others open when they are asked for
+NOT_FITTED = "No law is fitted: what was measured here does not stand, see the verdict."
 MOST_LISTED = 300  # tasks of a case, in the table below its chart; the record has them all
 
 
@@ -31,10 +32,11 @@ class CaseView:
 
     case: MeasuredCase
     name: str
+    beside: tuple[MeasuredCase, ...] = ()
 
     @cached_property
     def chart(self) -> Chart | None:
-        return case_chart(self.case, self.name)
+        return case_chart(self.case, self.name, beside=self.beside)
 
     @property
     def name_of_fold(self) -> str:
@@ -93,7 +95,7 @@ class CaseView:
     def _straggler(self, measures: Measures) -> str:
         if measures.straggler is None or measures.straggled_s <= EVEN * measures.wall_s:
             return "none"
-        placed = rows(self.case.median_repeat.spans, {}, launch=True)
+        placed = rows(self.case.median_repeat.spans, {})
         who = placed.labels[placed.of_worker[measures.straggler]]
         return f"{who} on {measures.straggler[0]}, by {seconds(measures.straggled_s)}"
 
@@ -141,6 +143,7 @@ class CurveView:
     """Cases that differ in how many workers there are: the chart, and what the fitted laws say."""
 
     chart: Chart
+    rows: tuple[tuple[str, ...], ...]
     says: tuple[str, ...]
 
 
@@ -179,7 +182,8 @@ class RunView:
 
     @cached_property
     def cases(self) -> list[CaseView]:
-        return [CaseView(case, f"{self.prefix}case-{index}") for index, case in enumerate(self.run.cases, 1)]
+        cases = self.run.cases
+        return [CaseView(case, f"{self.prefix}case-{index}", cases) for index, case in enumerate(cases, 1)]
 
     @cached_property
     def overview(self) -> Chart | None:
@@ -193,11 +197,13 @@ class RunView:
     def curves(self) -> list[CurveView]:
         found = []
         for index, curve in enumerate(curves(self.run), 1):
-            fitted = fits(*curve.fitting.points())
-            said = [fit.words() for fit in fitted]
+            fitted = fits(*curve.fitting.points()) if self.run.stands else []
             few = too_few(len(curve.fitting.sizes))
-            words = tuple(filter(None, [*said, of_the_ideal(curve), few, curve.left_out()]))
-            found.append(CurveView(curve_chart(curve, fitted, f"{self.prefix}scaling-{index}"), words))
+            words = [fit.words() for fit in fitted] + [of_the_ideal(curve), few, curve.left_out()]
+            if not self.run.stands:
+                words = [NOT_FITTED]
+            chart = curve_chart(curve, fitted, f"{self.prefix}scaling-{index}")
+            found.append(CurveView(chart, tuple(curve_rows(curve)), tuple(filter(None, words))))
         return found
 
     def _named(self, chart: Chart | None) -> Chart | None:
@@ -205,7 +211,8 @@ class RunView:
 
     def charts(self) -> list[Chart]:
         """All charts of the run, for export."""
-        return [chart for chart in (self.overview, self.breakdown, *self.drawn()) if chart is not None]
+        found = [self.overview, *(c.chart for c in self.cases), self.breakdown, *(c.chart for c in self.curves)]
+        return [chart for chart in found if chart is not None]
 
     def drawn(self) -> list[Chart]:
         """The charts of the page, in its order; it shows the others as tables with bars."""

@@ -126,20 +126,36 @@ def test_the_gantt_has_exactly_one_bar_a_span_and_phase(open_page: Open) -> None
         "mark": 1,
         "start-up": 1,
         "shut-down": 1,
+        "ideal end": 1,
     }
 
 
 def test_a_bar_is_where_its_task_was(open_page: Open) -> None:
-    page = open_page(report([RUNS["one size"]])).page  # rows: launch, the node, its two workers
-    assert colour_at(page, *place(page, "case-1", "measured", 0.5, 2.6)) == BLUE
-    assert colour_at(page, *place(page, "case-1", "ideal", 0.5, 1.6)) == BLUE
-    assert colour_at(page, *place(page, "case-1", "measured", 0.5, 1.6)) != BLUE
+    page = open_page(report([RUNS["one size"]])).page  # rows: the node, its two workers
+    assert colour_at(page, *place(page, "case-1", "measured", 0.5, 1.6)) == BLUE
+    assert colour_at(page, *place(page, "case-1", "measured", 0.5, 0.6)) != BLUE
+
+
+def test_waiting_and_what_is_lost_do_not_look_like_computing(open_page: Open) -> None:
+    asleep = span(seconds=4.0, cpu_s=0.0, waited_s=4.0)
+    held_back = span(seconds=4.0, cpu_s=0.25, run_delay_s=2.0, pid=2)
+    page = open_page(report([run(case(repeat([asleep, held_back])))])).page
+    found = counts(page, "case-1", "measured")
+    assert (found["task"], found["waiting"], found["contended"]) == (2, 1, 1)
+    for y in (1.4, 1.6, 1.8):  # all of it waited
+        assert colour_at(page, *place(page, "case-1", "measured", 2.1, y)) != BLUE
+    assert colour_at(page, *place(page, "case-1", "measured", 2.1, 2.8)) == BLUE  # half of it computed
+    assert colour_at(page, *place(page, "case-1", "measured", 2.1, 2.4)) != BLUE
 
 
 def test_hovering_tells_a_task_s_facts(open_page: Open) -> None:
     page = open_page(report([RUNS["one size"]])).page
-    page.mouse.move(*place(page, "case-1", "measured", 1.5, 2.6))
+    page.mouse.move(*place(page, "case-1", "measured", 1.5, 1.6))
+    page.locator(".bk-tooltip-row-label").first.wait_for()
+    assert page.locator(".bk-tooltip-row-label").all_inner_texts()[:2] == ["took:", "ideally:"]
     for what, value in {
+        "took": "1.0000 s",
+        "ideally": "1.0000 s",
         "task": "3 of 8",
         "chunk": "2",
         "node": "node-1",
@@ -173,11 +189,28 @@ def test_the_keyboard_reaches_a_chart_and_moves_in_time(open_page: Open) -> None
     assert moved[1] - moved[0] == pytest.approx(nearer[1] - nearer[0])
     for _ in range(30):
         page.keyboard.press("ArrowLeft")
-    assert page.evaluate(TIME, "case-1")[0] == start
+    least = page.evaluate(TIME, "case-1")[0]
+    assert least < -0.4 < start < 0  # the start-up, which is folded away
     page.keyboard.press("0")
+    everything = page.evaluate(TIME, "case-1")
+    assert everything[0] == least
+    assert everything[1] > end
+    page.keyboard.press("Home")
     assert page.evaluate(TIME, "case-1") == [start, end]
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.tagName") == "SUMMARY"  # a chart is one stop
+
+
+def test_all_cases_have_one_axis_of_time_or_each_its_own(open_page: Open) -> None:
+    short = case(repeat([span(seconds=1.0)]), ideal_s=1.0)
+    page = open_page(report([run(case(), short)])).page
+    assert page.evaluate(TIME, "case-1") == page.evaluate(TIME, "case-2")
+    assert -0.1 < page.evaluate(TIME, "case-2")[0] <= 0
+    page.get_by_label("each case its own").check()
+    assert page.evaluate(TIME, "case-1")[1] > 4
+    assert 1 < page.evaluate(TIME, "case-2")[1] < 1.1
+    page.get_by_label("one for all cases").check()
+    assert page.evaluate(TIME, "case-1") == page.evaluate(TIME, "case-2")
 
 
 def test_a_key_leads_back_to_what_a_chart_showed_at_first(open_page: Open) -> None:
@@ -210,7 +243,7 @@ def test_dragging_pans_all_figures_of_a_case_together(open_page: Open) -> None:
     page.locator("#case-1").focus()
     page.keyboard.press("+")
     before = page.evaluate(TIME, "case-1")
-    x, y = place(page, "case-1", "measured", 2.0, 2.6)
+    x, y = place(page, "case-1", "measured", 2.0, 1.6)
     page.mouse.move(x, y)
     page.mouse.down()
     page.mouse.move(x + 60, y, steps=5)
@@ -252,7 +285,7 @@ def test_every_chart_has_its_words_and_its_tables(open_page: Open) -> None:
     for chart in charts.all():
         assert len(chart.get_attribute("aria-label") or "") > 40
         assert chart.get_attribute("tabindex") == "0"
-    page.get_by_text("The same as tables").first.click()
+    page.get_by_text("All figures, workers and tasks as tables").first.click()
     assert page.get_by_role("columnheader", name="first start, s").first.is_visible()
 
 
@@ -265,6 +298,18 @@ def test_a_law_is_fitted_from_three_sizes_and_five_and_told_in_words(open_page: 
     assert "with 2 to 12 workers" in said
 
 
+def test_no_law_is_fitted_to_what_is_no_measurement(open_page: Open) -> None:
+    noisy = run(*map(case_on, (1, 2, 3, 4, 6)), verdict=verdict(quiet=Answer.NO))
+    said = open_page(report([noisy])).page.locator("main").inner_text()
+    assert "No law is fitted" in said
+    assert "cannot be shared out" not in said
+
+
+def test_a_run_of_five_cases_is_at_most_3500_pixels_high(open_page: Open) -> None:
+    page = open_page(report([run(*map(case_on, (1, 2, 4, 4, 4)))])).page
+    assert page.evaluate("document.documentElement.scrollHeight") <= 3500
+
+
 def test_nothing_is_wider_than_the_window(open_page: Open) -> None:
     page = open_page(report(list(RUNS.values()))).page
     for width in (WIDTH, 800, 400):
@@ -275,7 +320,7 @@ def test_nothing_is_wider_than_the_window(open_page: Open) -> None:
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_words_in_charts_can_be_read_in_light_and_dark(scheme: str, open_page: Open) -> None:
     page = open_page(report([RUNS["one size"]]), color_scheme=scheme).page
-    x, y = place(page, "case-1", "measured", page.evaluate(TIME, "case-1")[0], 3.5)
+    x, y = place(page, "case-1", "measured", page.evaluate(TIME, "case-1")[0], 2.5)
     shot = page.screenshot(clip={"x": x - 110, "y": y - 10, "width": 100, "height": 20})  # the name of a row
     shades = sorted(brightness(shot))
     if scheme == "light":
@@ -288,7 +333,7 @@ def test_words_in_charts_can_be_read_in_light_and_dark(scheme: str, open_page: O
 
 def test_charts_follow_the_page_when_it_goes_dark(open_page: Open) -> None:
     page = open_page(report([RUNS["one size"]]), color_scheme="light").page
-    x, y = place(page, "case-1", "measured", page.evaluate(TIME, "case-1")[0], 3.5)
+    x, y = place(page, "case-1", "measured", page.evaluate(TIME, "case-1")[0], 2.5)
     clip: Any = {"x": x - 110, "y": y - 10, "width": 100, "height": 20}
     page.emulate_media(color_scheme="dark")
     page.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
@@ -329,7 +374,7 @@ def test_what_a_record_says_is_text_and_never_a_part_of_the_page(open_page: Open
         handout=f"x: {evil}\n\nQuestion   {evil}",
     )
     opened = open_page(report([made]))
-    opened.page.mouse.move(*place(opened.page, "case-1", "measured", 0.5, 2.6))
+    opened.page.mouse.move(*place(opened.page, "case-1", "measured", 0.5, 1.6))
     opened.page.get_by_text("CPU seconds:").first.wait_for()
     for text in (comparison(made, made), index({1: made}, [evil], tmp_path)):
         assert open_page(text).page.locator("img[src=x]").count() == 0

@@ -3,7 +3,6 @@ Bokeh.set_log_level("warn")
 // Draws the charts that can be seen, one after another, the first ones first; the page stays usable meanwhile. What is
 // folded is drawn when it is opened.
 const views = new Map()
-const first = new Map() // what of its time a chart showed at first
 
 const folded = (place) => place.closest("details:not([open])") !== null
 
@@ -17,9 +16,9 @@ async function draw() {
       const drawn = await Bokeh.embed.embed_item(JSON.parse(script.textContent), name)
       views.set(name, drawn.roots[0])
       for (const plot of figures(drawn.roots[0])) plot.canvas_view.events_el.tabIndex = -1 // the chart is one stop
+      tint(drawn.roots[0])
+      scale(name)
       await painted(views.get(name).model.document)
-      const time = timeOf(name)
-      if (time) first.set(name, [time.start, time.end])
     } catch (error) {
       place.textContent = `This chart could not be drawn: ${error}`
       console.error(error)
@@ -48,8 +47,24 @@ function* figures(view) {
   if (view.request_repaint) yield view
   for (const child of view.child_views ?? []) yield* figures(child)
 }
+
+// Borders between tasks have the colour of the page, and the end of the ideal that of its text.
+function tint(view) {
+  const page = getComputedStyle(document.documentElement)
+  for (const { model } of figures(view)) {
+    for (const drawn of model.renderers) {
+      if ("hatch_color" in drawn.glyph) drawn.glyph.hatch_color = page.getPropertyValue("--paper").trim()
+      if (drawn.tags.includes("edged")) drawn.glyph.line_color = page.getPropertyValue("--paper").trim()
+      if (drawn.tags.includes("ink")) drawn.glyph.line_color = page.getPropertyValue("--ink").trim()
+    }
+  }
+}
+
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
-  for (const view of views.values()) for (const plot of figures(view)) plot.request_repaint()
+  for (const view of views.values()) {
+    tint(view)
+    for (const plot of figures(view)) plot.request_repaint()
+  }
 })
 
 // Paper is white and as wide as it is, and a printer does not wait: it gets pictures of the charts, made at once.
@@ -71,13 +86,32 @@ function timeOf(name) {
   return views.get(name)?.model.document.get_model_by_name("time")
 }
 
+// What a chart shows at first: as much time as the longest case takes, or only its own.
+function atFirst(name) {
+  const [together, alone] = timeOf(name).tags
+  return document.getElementById(name).closest(".run")?.querySelector(".alone:checked") ? alone : together
+}
+
+function scale(name) {
+  const time = timeOf(name)
+  if (!time?.tags.length) return
+  const [start, end] = atFirst(name)
+  time.setv({ start, end })
+}
+
+for (const choice of document.querySelectorAll(".scale input")) {
+  choice.addEventListener("change", () => {
+    for (const [name] of views) if (document.getElementById(name).closest(".run") === choice.closest(".run")) scale(name)
+  })
+}
+
 const keys = {
   ArrowLeft: (start, end) => [start - 0.1 * (end - start), end - 0.1 * (end - start)],
   ArrowRight: (start, end) => [start + 0.1 * (end - start), end + 0.1 * (end - start)],
   "+": (start, end) => [start + 0.1 * (end - start), end - 0.1 * (end - start)],
   "-": (start, end) => [start - 0.125 * (end - start), end + 0.125 * (end - start)], // undoes "+"
   0: () => [-Infinity, Infinity],
-  Home: (start, end, name) => first.get(name),
+  Home: (start, end, name) => atFirst(name),
 }
 
 document.addEventListener("keydown", (event) => {
