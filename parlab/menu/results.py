@@ -33,18 +33,22 @@ def report_task(count: int) -> Task[Callable[..., Any]]:
     """Make the task `report` for so many runs: invoke has no parameters of which there may be any number."""
     names = [f"run{number}" for number in range(1, count + 1)]
 
-    def report(_: Context, out: str | None = None, index: bool = False, **runs: str) -> None:
+    def report(_: Context, out: str | None = None, index: bool = False, open: bool = False, **runs: str) -> None:
         """Write a page with pictures of one run or more, as report 1 2."""
         with exiting():
             if index:
-                reports.write_index(list(runs.values()), out)
+                reports.write_index(list(runs.values()), out, opened=open)
             else:
-                reports.write_report(list(runs.values()), out)
+                reports.write_report(list(runs.values()), out, opened=open)
 
     first, *options = [p for p in signature(report).parameters.values() if p.kind is not Parameter.VAR_KEYWORD]
     positional = [Parameter(name, Parameter.POSITIONAL_OR_KEYWORD) for name in names]
     report.__signature__ = Signature([first, *positional, *options])  # type: ignore[attr-defined]
-    told = {"out": "file to write; default: in results/", "index": "list all runs of results/ on one page instead"}
+    told = {
+        "out": "file to write; default: in results/",
+        "index": "list all runs of results/ on one page instead, with links to a page of each",
+        "open": "show it in the browser",
+    }
     made: Task[Callable[..., Any]] = task(auto_shortflags=False, help=told | dict.fromkeys(names, A_RUN))(report)
     return made
 

@@ -90,11 +90,11 @@ def _scaling_figure(curve: Curve, found: Sequence[Fit]) -> figure:
     add_legend(plot, drawn, columns=5)
     plot.xaxis.axis_label, plot.yaxis.axis_label = "workers", "speed-up"
     plot.xaxis.ticker = FixedTicker(ticks=curve.sizes)
-    plot.yaxis.ticker = FixedTicker(ticks=_doublings(least / ROOM, top * ROOM))
+    plot.yaxis.ticker = FixedTicker(ticks=doublings(least / ROOM, top * ROOM))
     plot.axis.minor_tick_line_color = None
     return plot
 
 
-def _doublings(least: float, most: float) -> list[float]:
+def doublings(least: float, most: float) -> list[float]:
     """The powers of two in between."""
     return [2.0**power for power in range(math.ceil(math.log2(least)), math.floor(math.log2(most)) + 1)]

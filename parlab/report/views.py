@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 
+from markupsafe import Markup
+
 from parlab.course.handout import Handout, parse_handout
 from parlab.formatting import number, percent, seconds, share, signed_percent, times
 from parlab.model.span import Span
@@ -13,6 +15,7 @@ from parlab.report.bars import chunks, rows
 from parlab.report.charts import accounts, overview
 from parlab.report.curves import curve_chart, curve_rows
 from parlab.report.measures import Measures, measure
+from parlab.report.paper import case_on_paper, curve_on_paper
 from parlab.report.scaling import curves, fits, of_the_ideal, too_few
 from parlab.report.style import Chart
 from parlab.report.timelines import case_chart
@@ -37,6 +40,11 @@ class CaseView:
     @cached_property
     def chart(self) -> Chart | None:
         return case_chart(self.case, self.name, beside=self.beside)
+
+    @property
+    def on_paper(self) -> Markup:
+        """The same for paper."""
+        return case_on_paper(self.case, self.case.ideal() if self.case.completed else [])
 
     @property
     def name_of_fold(self) -> str:
@@ -143,6 +151,7 @@ class CurveView:
     """Cases that differ in how many workers there are: the chart, and what the fitted laws say."""
 
     chart: Chart
+    on_paper: Markup
     rows: tuple[tuple[str, ...], ...]
     says: tuple[str, ...]
 
@@ -203,7 +212,8 @@ class RunView:
             if not self.run.stands:
                 words = [NOT_FITTED]
             chart = curve_chart(curve, fitted, f"{self.prefix}scaling-{index}")
-            found.append(CurveView(chart, tuple(curve_rows(curve)), tuple(filter(None, words))))
+            on_paper = curve_on_paper(curve, fitted)
+            found.append(CurveView(chart, on_paper, tuple(curve_rows(curve)), tuple(filter(None, words))))
         return found
 
     def _named(self, chart: Chart | None) -> Chart | None:

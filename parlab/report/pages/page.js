@@ -17,6 +17,7 @@ async function draw() {
       views.set(name, drawn.roots[0])
       for (const plot of figures(drawn.roots[0])) plot.canvas_view.events_el.tabIndex = -1 // the chart is one stop
       tint(drawn.roots[0])
+      fit(drawn.roots[0])
       scale(name)
       await painted(views.get(name).model.document)
     } catch (error) {
@@ -67,19 +68,57 @@ matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
   }
 })
 
-// Paper is white and as wide as it is, and a printer does not wait: it gets pictures of the charts, made at once.
+// A printer does not wait. A report has its charts as plain SVG, too, and unfolds for it; of a comparison, which has not,
+// pictures are made at once.
 addEventListener("beforeprint", () => {
   document.documentElement.classList.add("paper")
+  for (const fold of document.querySelectorAll("details:not([open]):not(.tables, .help)")) {
+    fold.open = true
+    fold.dataset.printed = "yes"
+  }
   for (const [name, view] of views) {
+    const place = document.getElementById(name)
+    if (place.closest(".report")) continue
     const { canvas } = view.export("png")
     canvas.classList.add("printed")
-    document.getElementById(name).after(canvas)
+    place.after(canvas)
+    place.hidden = true
   }
 })
 addEventListener("afterprint", () => {
   document.documentElement.classList.remove("paper")
-  for (const canvas of document.querySelectorAll(".printed")) canvas.remove()
+  for (const fold of document.querySelectorAll("details[data-printed]")) {
+    fold.open = false
+    delete fold.dataset.printed
+  }
+  for (const canvas of document.querySelectorAll(".printed")) {
+    canvas.previousElementSibling.hidden = false
+    canvas.remove()
+  }
 })
+
+// A narrow page has its charts drawn for it: less room beside them, shorter lines above them.
+const NARROW = 600
+function fit(view) {
+  if (innerWidth > NARROW) return
+  for (const { model } of figures(view)) {
+    model.min_border_left = 64
+    model.min_border_right = 10
+    let lines = 0
+    if (model.title?.text) {
+      model.title.text = model.title.text.split("; ")[0]
+      model.title.text_font_size = "11px"
+    }
+    for (const axis of [...model.left, ...model.below]) axis.major_label_text_font_size = "10px"
+    for (const legend of [...model.above, ...model.below].filter((one) => one.type === "Legend")) {
+      const before = Math.ceil(legend.items.length / legend.ncols)
+      legend.ncols = 2
+      legend.spacing = 6
+      lines += 1.6 * (Math.ceil(legend.items.length / 2) - before)
+    }
+    model.height += 16 * lines
+  }
+}
 
 // Time: the range that the figures of a chart share.
 function timeOf(name) {
