@@ -41,15 +41,19 @@ def report_task(count: int) -> Task[Callable[..., Any]]:
     """Make the task `report` for so many runs: invoke has no lists of words."""
     names = [f"run{number}" for number in range(1, count + 1)]
 
-    def report(_: Context, out: str | None = None, index: bool = False, **runs: str) -> None:
+    def report(_: Context, out: str | None = None, index: bool = False, open: bool = False, **runs: str) -> None:
         """Write a page with charts of one or more runs, e.g. report 1 2."""
         with exiting():
             if index:
-                reports.write_index(list(runs.values()), out)
+                reports.write_index(list(runs.values()), out, opened=open)
             else:
-                reports.write_report(list(runs.values()), out)
+                reports.write_report(list(runs.values()), out, opened=open)
 
-    told = {"out": "File to write; default: in results/", "index": "List all runs in results/ on one page instead"}
+    told = {
+        "out": "File to write; default: in results/",
+        "index": "List all runs in results/ on one page, with links to a page of each",
+        "open": "Open the page in the browser",
+    }
     return taking_words(report, names, told | dict.fromkeys(names, A_RUN))
 
 

@@ -19,6 +19,7 @@ from parlab.terminal import states
 
 BLACK, GREY, ORANGE, GREEN = states.BLACK, states.GREY, states.ORANGE, states.GREEN
 YELLOW, VERMILION, PURPLE = states.YELLOW, states.VERMILION, states.PURPLE
+EDGED, INK = "edged", "ink"  # tags of glyphs whose lines take the colour of the page, or of its text
 LEFT = 120  # pixels for the labels of rows, in all figures that stand above each other
 LETTER_PIXELS = 7  # of a letter of 12 px, at most
 AXIS_PIXELS = 700  # of the axis of a chart, at least; in a narrower window words may overlap
