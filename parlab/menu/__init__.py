@@ -8,12 +8,12 @@ from parlab.menu.clusters import down, image, prune, shell, status, up
 from parlab.menu.labs import all_labs, lab_task, labs
 from parlab.menu.maintenance import check, pin
 from parlab.menu.programs import cancel, list_jobs, logs_task, run, why
-from parlab.menu.results import compare, export, report_task, results_task, words_after
+from parlab.menu.results import compare, export, names_a_run, report_task, results_task, words_after
 
 PROGRAMS, RESULTS = (run, why, list_jobs, cancel), (compare, export)
 CLUSTERS = (up, down, status, shell, image, prune)
 namespace = Collection(labs, *PROGRAMS, *RESULTS, *CLUSTERS, auto_dash_names=False)
-namespace.add_task(results_task(named=words_after("results") > 0))
+namespace.add_task(results_task(named=names_a_run("results")))
 namespace.add_task(report_task(words_after("report")))
 namespace.add_task(logs_task(named=words_after("logs") > 0))
 lab = Collection("lab", all_labs, auto_dash_names=False)  # a lab has one name everywhere: that of its file
