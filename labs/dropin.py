@@ -21,7 +21,7 @@ What happens, and why
            - fork copies the running program with all that it has in memory, but only the thread that forks. What
              another thread had begun is never finished in the copy, which may wait for it for ever.
            - spawn starts a new Python for each worker, which imports the program's file. What the program has put
-             into memory while it ran is lost. Starting takes longer: see start-up, below the table.
+             into memory while it ran is lost. Starting takes longer: `--verbose` shows start-up.
            - forkserver starts one new Python, and forks all workers from it: they lose what spawned ones lose.
 
            A worker that imports the file must not start workers itself. So workers are started below the main guard,
