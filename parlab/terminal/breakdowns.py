@@ -33,7 +33,9 @@ def in_bars(run: Run, width: int, *, plain: bool = False) -> Iterator[Text]:
     drawn = [name for name in STATES if any(apportioned(share, cells).get(name) for share in shares)]
     yield Text(TITLE, "bold")
     for lines, share, loss in zip(names, shares, losses, strict=True):
-        yield Text.assemble(f"{lines[0]:<{beside}}", stacked(share, cells, plain=plain), f"{'':{GAP}}{loss}")
+        line = Text.assemble(f"{lines[0]:<{beside}}", stacked(share, cells, plain=plain), f"{'':{GAP}}{loss}")
+        line.rstrip()
+        yield line
         yield from map(Text, lines[1:])
     said = legend(entries(drawn, plain=plain), width - beside)
     yield from (Text(" " * beside).append_text(line) for line in said)

@@ -62,12 +62,12 @@ class Glyphs:
         """The glyph of a state."""
         return STATES[state].plain if self.plain else STATES[state].glyph
 
-    def legend(self, rows: Sequence[Text]) -> Iterator[Text]:
-        """What the glyphs in these rows say."""
-        drawn = set("".join(row.plain[LABEL:] for row in rows))
+    def legend(self, rows: Sequence[Text], bars: Sequence[Text]) -> Iterator[Text]:
+        """What the glyphs in these rows say, of which `bars` are those of single workers."""
+        drawn, in_bars = ({glyph for row in some for glyph in row.plain[LABEL:]} for some in (rows, bars))
         if self.begins in drawn:
             yield Text.assemble((f"{self.begins}{self.full * 3}", STATES["computing"].style), " a task")
-        elif self.full in drawn:
+        elif self.full in in_bars:
             yield Text.assemble((self.full, STATES["computing"].style), " tasks, too short to be told apart")
         told = [state for state in TOLD if self.of(state) in drawn]
         yield from entries(told, plain=self.plain)
@@ -109,16 +109,18 @@ def timeline(run: Run, width: int, *, plain: bool = False, verbose: bool = False
         yield Text(f"{len(drawn)} cases: too many for a timeline here; --verbose and {COMMAND} report draw it", "dim")
         return
     scale = Scale(max(LEAST_CELLS, width - LABEL), longest_s)
-    rows = []
+    rows: list[Text] = []
+    bars: list[Text] = []
     for case, title, has_ideal in zip(drawn, titles, ideals, strict=True):
         yield from map(Text, title)
         own = list(_rows(case, scale, glyphs, detail))
+        bars += own if _detail(_workers(case), detail) is Detail.EACH else []
         if has_ideal and (ideal := case.ideal()):
             own.insert(0, _labelled("ideal", Text(levels(ideal, case.workers, 0.0, scale, glyphs))))
         yield from own
         rows += own
     yield _labelled("", Text(f"{'0 s':<{scale.cells - 9}}{seconds(longest_s):>9}"))
-    yield from (_labelled("", line) for line in legend(glyphs.legend(rows), scale.cells))
+    yield from (_labelled("", line) for line in legend(glyphs.legend(rows, bars), scale.cells))
     if others := [case.name for case in timed if case not in drawn]:
         yield from map(Text, _wrapped(f"too short, or too long, to be drawn beside these: {', '.join(others)}", width))
 

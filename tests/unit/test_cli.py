@@ -92,6 +92,11 @@ def test_a_kept_run_is_shown_again_by_its_number(invoke: Invoke, tmp_path: Path)
     all_of_it = invoke("results", "1", "--verbose", PARLAB_RESULTS=str(tmp_path))
     assert "start-up" in all_of_it.stdout
     assert "start-up" not in again.stdout
+    for named in (kept.stem, str(kept)):
+        assert invoke("results", named, PARLAB_RESULTS=str(tmp_path)).stdout == again.stdout
+    both = invoke("results", "labs", PARLAB_RESULTS=str(tmp_path)).stdout  # another task is no run
+    assert "its question" in both
+    assert " sample " in both
     none = invoke("results", "7", PARLAB_RESULTS=str(tmp_path))
     assert (none.returncode, none.stdout, len(none.stderr.splitlines())) == (2, "", 1)
 

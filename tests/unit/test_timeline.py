@@ -171,6 +171,13 @@ def test_the_legend_tells_what_is_drawn_and_nothing_else() -> None:
     assert "fails" not in legend
 
 
+def test_rows_of_several_workers_are_no_tasks_in_the_legend() -> None:
+    assert "a task" in "".join(rows(case_on(1), plain=False))
+    legend = "".join(rows(case_on(32), plain=False)[-2:])
+    assert "task" not in legend
+    assert "few to all workers are busy" not in legend  # all are busy, all of the time
+
+
 def test_a_run_shows_its_timeline_in_eighty_columns_and_without_colour() -> None:
     text = shown(show_run, run(case_on(1), case_on(4)))
     assert "  node-4  " in text
