@@ -281,6 +281,24 @@ TABLE: dict[str, Mistake | Slip] = {
             DETAILS,
         ),
     ),
+    "exception in a task of a pool of ranks": Mistake(
+        {
+            "import multiprocessing\n": "import os\nfrom mpi4py.futures import MPIPoolExecutor\n",
+            "return number * number": "return 10 / number if os.environ['OMPI_COMM_WORLD_RANK'] != '0' else number",
+            "case(workers=2)": 'case(launch="mpi4py.futures")',
+            "task=work, *, workers": "task=work",
+            "Pool(workers) as": "MPIPoolExecutor() as",
+            "return processes.map(task, range(4))": "return list(processes.map(task, range(4)))",
+        },
+        4,
+        (
+            r"mine\.py:13 \(return 10 / number if .*\)",
+            r"pool on 1 node: the case raised ZeroDivisionError: division by zero \(rank 0 on head\)",
+            r"called at mine\.py:22 \(return list\(processes\.map\(task, range\(4\)\)\)\)",
+            r"Correct it, or declare that the case is to raise it: outcome=ZeroDivisionError\.",
+            DETAILS,
+        ),
+    ),
     "input() in a worker": Mistake(
         {"burn(1)": f"number = int(input()) if {IN_A_WORKER} else number"},
         4,

@@ -55,6 +55,7 @@ class Session:
         self._transport, self.labs = transport, labs
         # Bytes of a folder's name that are none of UTF-8 are spelled out.
         self._folder = None if folder is None else shown(folder).encode(errors="backslashreplace").decode()
+        self.folder = self._folder or labs  # as it is named in what is said
         self.boot = ""  # of the kernel that the launcher is under, once it listens
         self._events: queue.Queue[AnyEvent | ProtocolError | None] = queue.Queue(MOST_EVENTS)
         self._garbled = self._over = self._closing = False

@@ -11,6 +11,7 @@ from typing import Any
 from parlab.model.job_events import Frame
 
 REMOTE = ("RemoteTraceback", "_RemoteTraceback")  # in which pools bring a worker's traceback along, as text
+INNERMOST_FIRST, INNERMOST_LAST = "(most recent call first)", "(most recent call last)"  # as Python says it
 LINE = re.compile(
     r'^ *File "(?P<file>.*)", line (?P<line>\d+),? in (?P<function>.*)(?:\n    (?P<text>.*))?', re.MULTILINE
 )
@@ -28,11 +29,17 @@ def lines_of(error: BaseException) -> list[Frame]:
 
 
 def lines_in(text: str) -> list[Frame]:
-    """The lines of a traceback that was written down, the innermost first."""
+    """The lines of a traceback that was written down, the innermost first; faulthandler's have that order already."""
     found = [
         Frame(at["file"], int(at["line"]), at["function"], at["text"] or "", own=False) for at in LINE.finditer(text)
     ]
-    return found[::-1]
+    return found if INNERMOST_FIRST in text else found[::-1]
+
+
+def last_in(text: str) -> list[Frame]:
+    """The lines of the last of the tracebacks that are in a text, as `lines_in`."""
+    begins = max(text.rfind(INNERMOST_LAST), text.rfind(INNERMOST_FIRST))
+    return lines_in(text[begins:]) if begins >= 0 else []
 
 
 def own_lines(frames: list[Frame], folder: Path) -> list[Frame]:

@@ -1,9 +1,11 @@
 """The conversation with the launcher about one launch: words out, events in, in order, each step with its deadline."""
 
+import linecache
 import time
 from collections import defaultdict, deque
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 from typing import Any, TypeVar
 
 from parlab.backend.session import Session
@@ -28,6 +30,7 @@ from parlab.model.messages import (
     Say,
     Spans,
 )
+from parlab.node.traces import last_in, own_lines
 from parlab.run.last_words import first_end, last_words
 from parlab.run.looking import Found, Looking
 
@@ -163,7 +166,15 @@ class Conversation:
             parts.append(words)
         parts.append(cure if found.said and not diagnosis else self._remedy)
         details = "\n".join(filter(None, (found.stacks, words))) if found.stacks else ""
-        return RunError("\n".join(filter(None, (found.line, *parts))), details)
+        return RunError("\n".join(filter(None, (found.line or self._last_line(), *parts))), details)
+
+    def _last_line(self) -> str:
+        """The learner's line of the last traceback that was written, as of a fatal signal; '' where there is none."""
+        own = own_lines(last_in("\n".join(self._last_lines)), Path(self._session.folder))
+        if not own:
+            return ""
+        source = own[0].text or linecache.getline(f"{self._session.folder}/{own[0].file}", own[0].line).strip()
+        return at_line(own[0].file, own[0].line, source)
 
     def _raised(self, event: Failed) -> RunError:
         """The error for what a rank's own code raised: the line first on which it did."""

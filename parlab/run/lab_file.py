@@ -21,7 +21,7 @@ from parlab.model.advice import BOOTSTRAPPING, GUARD, sentences
 from parlab.model.case import cores_per_task
 from parlab.model.declaration import Declaration
 from parlab.model.messages import Answered, Ask, Read, from_line, to_line
-from parlab.node.traces import lines_in
+from parlab.node.traces import last_in
 from parlab.results.record import Answer, Claim, MeasuredCase
 from parlab.run.mpiexec import OPEN_MPI
 from parlab.run.plan import Chosen, Plan
@@ -94,7 +94,7 @@ class LabFile:
             return answer.text
         how = f"in {seconds:g} s" if answer.code is None else f"and ended {ending(answer.code)}"
         said = "\n".join(answer.said)
-        at = next((at for at in lines_in(said) if Path(at.file).name == self.name), None)
+        at = next((at for at in last_in(said) if Path(at.file).name == self.name), None)
         cure = GUARD if re.search(BOOTSTRAPPING, said) else ""
         if at is not None and (cure or answer.code is None):
             source = linecache.getline(at.file, at.line).strip()

@@ -40,7 +40,7 @@ def test_a_lab_is_a_line_whose_columns_stand_below_each_other() -> None:
     assert [in_a_line(line) for line in lines] == [
         "lab correct held quiet reproduced claims shown off by took",
         "pool yes yes yes no 1 of 3 -25.0 % 10 s",
-        "mpi yes yes no cannot 0 of 0 +0.0 % 10 s",
+        "mpi yes yes no none 0 of 0 +0.0 % 10 s",
         "blas not run - - - - - -",
         "all 20 s",
     ]
