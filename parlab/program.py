@@ -6,7 +6,7 @@ the names that are near. invoke itself exits with 1, as a failed claim does, and
 
 import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from copy import copy
 from difflib import get_close_matches
 from typing import NoReturn
@@ -34,9 +34,10 @@ NO_FOLDER = re.compile(r"Sub-collection '(?P<word>.*)' not found!", re.DOTALL)
 class Program(program.Program):
     """The tasks of a namespace, by the name that a user types here."""
 
-    def __init__(self, version: str, namespace: Collection) -> None:
+    def __init__(self, version: str, namespace: Collection, groups: Mapping[str, Sequence[str]]) -> None:
         names = [COMMAND] if COMMAND == "parlab" else [COMMAND, "invoke"]
         super().__init__(version, namespace, name="parlab", binary=COMMAND, binary_names=names)
+        self._groups = groups  # names of tasks in the order of the menu, by their heading
 
     def run(self, argv: list[str] | None = None, exit: bool = True) -> None:
         """Read the command line and run its tasks. Raises UsageError before any of them has started."""
@@ -101,6 +102,18 @@ class Program(program.Program):
         self.list_tasks()
         sys.stdout.flush()
         raise UsageError(f"Name a task, such as {COMMAND} labs. {COMMAND} --help TASK shows its options.")
+
+    def list_flat(self) -> None:
+        """The whole menu in its groups; of a part of it, as invoke's."""
+        if self.list_root is not None or self.list_depth:
+            super().list_flat()
+            return
+        texts = dict(self._make_pairs(self.scoped_collection))
+        width = max(map(len, texts))
+        for heading, names in self._groups.items():
+            if rows := [(name.ljust(width), texts[name]) for name in names if name in texts]:
+                print(heading)
+                self.print_columns(rows)
 
     def task_list_opener(self, extra: str = "") -> str:
         """The heading of the menu."""

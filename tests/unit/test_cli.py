@@ -14,6 +14,7 @@ import pytest
 from rich.color import Color, ColorSystem
 
 from parlab.course.catalog import lab_files
+from parlab.course.handout import in_teaching_order, read_handout
 from parlab.results.record import Answer, Claim
 from parlab.results.store import keep
 from parlab.terminal.states import STATES
@@ -49,6 +50,15 @@ def test_the_menu_is_one_clear_line_a_task(invoke: Invoke) -> None:
     lines = [line for line in invoke("--list").stdout.splitlines() if line.startswith("  ")]
     assert {line.split()[0] for line in lines} == MENU
     assert all(len(line.split()) > 2 for line in lines)
+
+
+def test_the_menu_has_the_labs_in_teaching_order_and_all_tasks_in_groups(invoke: Invoke) -> None:
+    menu = invoke("--list").stdout
+    headings = [line for line in menu.splitlines() if line and not line.startswith(" ")]
+    assert headings == ["Labs", "Your own program", "Earlier runs", "The cluster", "Maintenance"]
+    course = in_teaching_order([read_handout(path) for path in lab_files().values()])
+    shown = re.findall(r"^  (lab\.\w+) ", menu, re.MULTILINE)
+    assert shown == [*(f"lab.{handout.name}" for handout in course), "lab.all"]
 
 
 @pytest.mark.parametrize(
