@@ -21,7 +21,7 @@ What happens, and why
            - fork copies the running program with its whole memory, but only the thread that forks. Work that another
              thread had begun is never finished in the copy, and the copy may wait for it for ever.
            - spawn starts a new Python for each worker. It imports the program's file. Everything that the program put
-             into memory while it ran is lost. Starting takes longer: see start-up, below the table.
+             into memory while it ran is lost. Starting takes longer: `--verbose` shows start-up.
            - forkserver starts one new Python and forks all workers from it. They lose the same as spawned workers.
 
            A worker that imports the file must not start workers itself. So start workers below the main guard, `if

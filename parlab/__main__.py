@@ -58,10 +58,12 @@ def _run(arguments: list[str]) -> None:
 
         run_file(first)
         return
+    from parlab.course.catalog import lab_files
     from parlab.menu import namespace
+    from parlab.menu.groups import groups
     from parlab.program import Program
 
-    Program(__version__, namespace).run()
+    Program(__version__, namespace, groups(lab_files().values())).run()
 
 
 def _internal(error: Exception) -> str:

@@ -16,9 +16,13 @@ class UsageError(ParlabError):
 
 
 class RunError(ParlabError):
-    """A launch crashed, hung, or lost a node."""
+    """A launch crashed, hung, or lost a node. `details` is text too long for a screen: a traceback, or all stacks."""
 
     exit_code = 4
+
+    def __init__(self, text: str, details: str = "") -> None:
+        super().__init__(text)
+        self.details = details
 
 
 class LimitError(ParlabError):

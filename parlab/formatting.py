@@ -12,6 +12,15 @@ Show = Callable[[str], None]  # shows the user a line
 NO_TASK = "no task"  # a worker without tasks
 
 
+MOST_OF_A_LINE = 100  # characters of a source line
+
+
+def at_line(file: str, line: int, text: str) -> str:
+    """A line of a learner's file, with its source: `mine.py:9 (return 10 / number)`."""
+    shown = text if len(text) <= MOST_OF_A_LINE else f"{text[: MOST_OF_A_LINE - 3]}..."
+    return f"{file}:{line}" + (f" ({shown})" if shown else "")
+
+
 def plural(count: int, noun: str) -> str:
     """`1 node`, `2 nodes`, `3 processes`."""
     return f"{count} {noun}" if count == 1 else f"{count} {noun}{'es' if noun.endswith(('s', 'ch')) else 's'}"

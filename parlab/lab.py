@@ -40,6 +40,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
+from parlab.model.advice import did_you_mean
 from parlab.model.case import LAUNCHES, PYTHON, RIGHT, WRONG, Case, setting_of
 from parlab.model.declaration import ClaimDeclared
 from parlab.task.metrics import metric
@@ -261,11 +262,12 @@ def _bind(function: Callable[..., Any], settings: Mapping[str, Any]) -> None:
     task = signature.parameters.get("task")
     if task is None or task.default is inspect.Parameter.empty:
         raise TypeError(f"{function.__name__} needs a parameter `task=FUNCTION`: the function that its workers run")
+    names = [name for name in signature.parameters if name != "task"]
     try:
         signature.bind(task=None, **settings)
     except TypeError as error:
-        takes = ", ".join(name for name in signature.parameters if name != "task") or "none"
-        raise TypeError(f"{function.__name__}: {error}; its settings are: {takes}") from None
+        near = "".join(f". {said}" for name in settings if name not in names and (said := did_you_mean(name, names)))
+        raise TypeError(f"{function.__name__}: {error}; its settings are: {', '.join(names) or 'none'}{near}") from None
 
 
 # A launch's use of the lab whose file it runs; parlab/node/rank.py sets it before it runs the file.

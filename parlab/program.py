@@ -6,7 +6,7 @@ the names that are near. invoke itself exits with 1, as a failed claim does, and
 
 import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from copy import copy
 from difflib import get_close_matches
 from typing import NoReturn
@@ -25,6 +25,7 @@ from parlab.host.places import COMMAND
 # invoke's other options are about shell commands, which no task here runs by it: `--dry lab.mpi` would run the lab.
 CORE = ("complete", "debug", "help", "list", "list-depth", "list-format", "print-completion-script", "version")
 FORMATS = ("flat", "nested", "json")
+LAB = "lab."  # before the name of a lab's task
 UNKNOWN = re.compile(r"No idea what (['\"])(?P<word>.*)\1 is!", re.DOTALL)  # as invoke says it
 WITHOUT_VALUE = re.compile(r"Flag <Argument: (?P<name>\S+?)[ >].* needed value")
 NO_FOLDER = re.compile(r"Sub-collection '(?P<word>.*)' not found!", re.DOTALL)
@@ -33,9 +34,10 @@ NO_FOLDER = re.compile(r"Sub-collection '(?P<word>.*)' not found!", re.DOTALL)
 class Program(program.Program):
     """The tasks of a namespace, by the name that a user types here."""
 
-    def __init__(self, version: str, namespace: Collection) -> None:
+    def __init__(self, version: str, namespace: Collection, groups: Mapping[str, Sequence[str]]) -> None:
         names = [COMMAND] if COMMAND == "parlab" else [COMMAND, "invoke"]
         super().__init__(version, namespace, name="parlab", binary=COMMAND, binary_names=names)
+        self._groups = groups  # names of tasks in the order of the menu, by their heading
 
     def run(self, argv: list[str] | None = None, exit: bool = True) -> None:
         """Read the command line and run its tasks. Raises UsageError before any of them has started."""
@@ -99,7 +101,19 @@ class Program(program.Program):
         """Show the menu. No task is no success: a script's variable may be empty."""
         self.list_tasks()
         sys.stdout.flush()
-        raise UsageError(f"name a task, as {COMMAND} labs; {COMMAND} --help TASK tells its options")
+        raise UsageError(f"Name a task, such as {COMMAND} labs. {COMMAND} --help TASK shows its options.")
+
+    def list_flat(self) -> None:
+        """The whole menu in its groups; of a part of it, as invoke's."""
+        if self.list_root is not None or self.list_depth:
+            super().list_flat()
+            return
+        texts = dict(self._make_pairs(self.scoped_collection))
+        width = max(map(len, texts))
+        for heading, names in self._groups.items():
+            if rows := [(name.ljust(width), texts[name]) for name in names if name in texts]:
+                print(heading)
+                self.print_columns(rows)
 
     def task_list_opener(self, extra: str = "") -> str:
         """The heading of the menu."""
@@ -137,8 +151,8 @@ class Program(program.Program):
             return self._unknown(found["word"], context)
         if found := NO_FOLDER.fullmatch(message):
             groups = self.collection.collections
-            known = _or(near(found["word"], groups), f"there are {' and '.join(groups)}")
-            return f"there is no group of tasks {found['word']!r}{known}"
+            known = _or(near(found["word"], groups), f"There are {' and '.join(groups)}.")
+            return f"No group of tasks {found['word']!r}{known}"
         if context is not None and (found := WITHOUT_VALUE.match(message)):
             argument = context.args.get(found["name"]) or self.initial_context.args[found["name"]]
             return f"--{found['name']} needs a value: {argument.help}"
@@ -156,9 +170,13 @@ class Program(program.Program):
             return f"{option} is given twice" if twice else f"{option} takes no value, found {word!r}"
         names = list(self.parser.contexts)
         if any(name.startswith(f"{word}.") for name in names):
-            return f"{word} is a group of tasks, {COMMAND} --list {word} names them"
-        known = _or(near(word, names), f"{COMMAND} --list names them all")
-        return f"{'' if task is None else f'{task} takes no {word!r}, and '}there is no task {word!r}{known}"
+            return f"{word} is a group of tasks. {COMMAND} --list {word} names them."
+        if word.startswith(LAB):
+            short = word.removeprefix(LAB)
+            likely = near(short, [name for name in names if name.startswith(LAB)])
+            return f"No lab {short}{_or(likely, f'{COMMAND} labs lists them.')}"
+        known = _or(near(word, names), f"{COMMAND} --list names them all.")
+        return f"{f'No task {word!r}' if task is None else f'{task} takes no {word!r}, and it is no task'}{known}"
 
     def _option_before(self, word: str, context: ParserContext) -> str | None:
         """The task's option after which a word stands that is none of its values."""
@@ -191,11 +209,11 @@ def _no_option(word: str, context: ParserContext, *others: ParserContext) -> str
     flags = {flag: None for one in (context, *others) for flag in one.flags if flag.startswith("--")}
     who = COMMAND if context.name is None else context.name
     told = f"{COMMAND} --help" if context.name is None else f"{COMMAND} {context.name} --help"
-    return f"{who} has no option {word!r}{_or(near(word, flags), f'{told} lists them')}"
+    return f"{who} has no option {word!r}{_or(near(word, flags), f'{told} lists them.')}"
 
 
 def _or(likely: Iterable[str], otherwise: str) -> str:
-    return f"; did you mean {' or '.join(likely)}?" if likely else f"; {otherwise}"
+    return f". Did you mean {' or '.join(likely)}?" if likely else f". {otherwise}"
 
 
 def near(word: str, names: Iterable[str]) -> list[str]:

@@ -81,6 +81,9 @@ class Backend(Protocol):
     def engine_limits(self, spec: Spec) -> dict[str, float | None]:
         """Return each node's limit as the engine reports it, in host CPUs, by the node's name; None is no limit."""
 
+    def control_groups(self, spec: Spec) -> tuple[str, ...]:
+        """Parts of the control group's name, in this machine's kernel, that identify processes in nodes."""
+
     def node_of(self, host: str, index: int) -> str:
         """Name the node that calls itself `host`, where a rank was placed on node number `index`."""
 

@@ -244,6 +244,9 @@ class Cluster:
     def engine_limits(self, spec: Spec) -> dict[str, float | None]:
         return limits_of(self.client, self.containers_for(spec))
 
+    def control_groups(self, spec: Spec) -> tuple[str, ...]:
+        return tuple(node.id for node in self.containers_for(spec))
+
     def node_of(self, host: str, index: int) -> str:
         """A container has its node's name: the worker itself reports its host."""
         return host

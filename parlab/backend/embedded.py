@@ -104,6 +104,9 @@ class Embedded:
     def engine_limits(self, spec: Spec) -> dict[str, float | None]:
         return {}
 
+    def control_groups(self, spec: Spec) -> tuple[str, ...]:
+        return ()
+
     def node_of(self, host: str, index: int) -> str:
         """All ranks are on this host, so their placement tells the node."""
         return simulated(index)

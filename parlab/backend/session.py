@@ -55,6 +55,7 @@ class Session:
         self._transport, self.labs = transport, labs
         # Bytes of a folder's name that are not UTF-8 are escaped.
         self._folder = None if folder is None else shown(folder).encode(errors="backslashreplace").decode()
+        self.folder = self._folder or labs  # the folder's name in messages
         self.boot = ""  # boot id of the launcher's kernel, once the launcher listens
         self._events: queue.Queue[AnyEvent | ProtocolError | None] = queue.Queue(MOST_EVENTS)
         self._garbled = self._over = self._closing = False

@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -13,16 +13,21 @@ from parlab.commands.labs import run_one, tell_failure, write_or_complain
 from parlab.course.catalog import lab_files
 from parlab.course.glossary import glossary, glossary_by_group, look_up
 from parlab.course.handout import Handout, in_teaching_order, read_handout
+from parlab.course.new import write_lab
 from parlab.errors import Interrupted, ParlabError, RunError, UsageError
-from parlab.host.places import COMMAND
+from parlab.host.places import COMMAND, INSTALLED, shown
 from parlab.judge.verdict import worst
 from parlab.results.junit import to_junit
 from parlab.results.record import Run
-from parlab.results.store import see_that_it_can_be_written
+from parlab.results.store import kept, see_that_it_can_be_written
 from parlab.run.request import Output, Request
 from parlab.terminal.glossary import set_glossary
 from parlab.terminal.handout import set_handout
-from parlab.terminal.tables import make_console, plain_table, show_run, show_summary
+from parlab.terminal.live import Watch
+from parlab.terminal.several import Rows, show_open
+from parlab.terminal.tables import make_console, plain_table, show_run
+
+Came = Run | ParlabError | Interrupted  # of a lab: its run, or why it did not run
 
 
 def handouts() -> list[Handout]:
@@ -61,23 +66,54 @@ def explain_terms(asked: str) -> None:
     console.print(Text.assemble((term, "bold"), f": {terms[term]}"))
 
 
+def new(name: str, tasks: Collection[str]) -> None:
+    """Write a new lab, and say how to run it. Raises UsageError for a name that it cannot have."""
+    path = write_lab(name, tasks)
+    run = f"{COMMAND} {shown(path)}" if INSTALLED else f"{COMMAND} lab.{name} --check"
+    print(f"{shown(path)} is written: a lab that runs. Try it: {run}")
+    print("What to change is in its handout, under `To change`.")
+
+
 def run_all(request: Request, output: Output) -> None:
     """Run every lab in teaching order, and sum up; exit with the first code that applies to one. Raises ParlabError.
 
-    A lab that was refused, as its cluster does not fit this machine, makes that 2, though others ran.
+    A lab is a line, printed as it is done; with `quiet` at the end, with `verbose` after all that a run of it alone
+    prints. A lab that was refused, as its cluster does not fit this machine, makes the code 2, though others ran.
     """
     see_that_it_can_be_written()
     console = make_console()
-    timed, refused = _run_each(console, request, output)
-    runs = [run for run, _ in timed]
+    labs = handouts()
+    rows = Rows(console, [handout.name for handout in labs])
+    at_once = not (output.quiet or output.verbose)
+    if at_once:
+        rows.heading()
+    done = []
+    for handout, came, took_s in _run_each(console, labs, request, output):
+        done.append((handout, came, took_s))
+        if at_once:
+            _row(rows, handout.name, came, took_s)
+    if not at_once:
+        rows.heading()
+        for handout, came, took_s in done:
+            _row(rows, handout.name, came, took_s)
+    rows.total(sum(took_s for _, _, took_s in done))
+    runs = [came for _, came, _ in done if isinstance(came, Run)]
+    refused = {handout.name: came for handout, came, _ in done if not isinstance(came, Run)}
     reasons = {name: str(error) for name, error in refused.items()}
-    show_summary(console, timed, reasons)
+    show_open(console, runs, reasons, {path.stem: number for number, path in enumerate(kept(), 1)})
     xml = to_junit(*runs, not_run=reasons)
     unwritten = write_or_complain(output.junit, xml) if output.junit is not None else []
     if unwritten:
         raise ParlabError("; ".join(unwritten))
     if code := _exit_code(runs, refused.values(), check=output.check):
         sys.exit(code)
+
+
+def _row(rows: Rows, lab: str, came: Came, took_s: float) -> None:
+    if isinstance(came, Run):
+        rows.ran(came, took_s)
+    else:
+        rows.refused(lab)
 
 
 def _exit_code(runs: Sequence[Run], refused: Collection[ParlabError | Interrupted], *, check: bool) -> int:
@@ -88,41 +124,34 @@ def _exit_code(runs: Sequence[Run], refused: Collection[ParlabError | Interrupte
 
 
 def _run_each(
-    console: Console, request: Request, output: Output
-) -> tuple[list[tuple[Run, float]], dict[str, ParlabError | Interrupted]]:
-    """Each run and the seconds that it took; why a lab did not run, by its name.
+    console: Console, labs: Sequence[Handout], request: Request, output: Output
+) -> Iterator[tuple[Handout, Came, float]]:
+    """Each lab with its run, or why it did not run, and the seconds that it took.
 
     None follows an interruption, or a cluster that does not come up.
     """
 
     def tell(run: Run, where: Text) -> None:
-        if output.quiet:
-            return
-        show_run(console, run)
-        console.print(where, soft_wrap=True)
-        console.print()
+        if output.verbose:
+            console.print()
+            show_run(console, run, verbose=True, beside=[where])
+            console.print()
 
-    timed: list[tuple[Run, float]] = []
-    refused: dict[str, ParlabError | Interrupted] = {}
+    watch = Watch.NOT if output.quiet else Watch.CLOSELY if output.verbose else Watch.BRIEFLY
     paths = lab_files()
-    for handout in handouts():
+    for handout in labs:
         began = time.monotonic()
+        came: Came
         try:
-            run = run_one(console, paths[handout.name], request, tell, quiet=output.quiet)
-        except UsageError as error:  # a machine that is too small for one lab may do for the others
-            refused[handout.name] = error
-            continue
-        except (
-            ParlabError,
-            Interrupted,
-        ) as error:  # a cluster that does not come up; what was measured is still told
-            refused[handout.name] = error
-            break
+            came = run_one(console, paths[handout.name], request, tell, watch)
+        except (ParlabError, Interrupted) as error:
+            came = error
         except FAILURES as error:
-            refused[handout.name] = RunError(describe(error))
-            break
-        tell_failure(run)
-        timed.append((run, time.monotonic() - began))
-        if run.failure is not None and run.failure.ends_everything:
-            break
-    return timed, refused
+            came = RunError(describe(error))
+        yield handout, came, time.monotonic() - began
+        if isinstance(came, Run):
+            tell_failure(came)
+            if came.failure is not None and came.failure.ends_everything:
+                return
+        elif not isinstance(came, UsageError):  # a machine that is too small for one lab may do for the others
+            return

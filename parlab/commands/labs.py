@@ -32,7 +32,7 @@ from parlab.results.store import (
 from parlab.results.trace import to_trace
 from parlab.run.invocation import run_lab
 from parlab.run.request import Output, Request
-from parlab.terminal.live import observing
+from parlab.terminal.live import Watch, observing
 from parlab.terminal.tables import list_of, make_console, show_comparison, show_run
 
 
@@ -65,16 +65,18 @@ def run_and_show(path: Path, request: Request, output: Output) -> None:
     unwritten = []
 
     def tell(run: Run, where: Text) -> None:
-        show_run(console, run)
-        console.print(where, soft_wrap=True)
+        lines = [where]
         for path, text in wanted:
             if path is not None:
                 if wrong := write_or_complain(path, text(run)):
                     unwritten.extend(wrong)
                 else:
-                    console.print(Text(f"written: {shown(path)}", style="dim"), soft_wrap=True)
+                    lines.append(Text(f"written: {shown(path)}", style="dim"))
+        if not output.quiet:
+            console.print()
+        show_run(console, run, quiet=output.quiet, verbose=output.verbose, beside=lines)
 
-    run = run_one(console, path, request, tell, quiet=output.quiet)
+    run = run_one(console, path, request, tell, Watch.NOT if output.quiet else Watch.CLOSELY)
     tell_failure(run)
     for wrong in unwritten:
         print(f"error: {wrong}", file=sys.stderr)
@@ -82,11 +84,11 @@ def run_and_show(path: Path, request: Request, output: Output) -> None:
         sys.exit(code)
 
 
-def run_one(console: Console, path: Path, request: Request, tell: Callable[[Run, Text], None], *, quiet: bool) -> Run:
+def run_one(console: Console, path: Path, request: Request, tell: Callable[[Run, Text], None], watch: Watch) -> Run:
     """Run a lab, keep its record, and `tell` of it and of where that is. Raises ParlabError."""
     see_that_it_can_be_a_lab(path)
-    heading = f"{path.stem}: {read_handout(path).title}"
-    with observing(console, heading, quiet=quiet) as observer, heard(request.cluster, _complain) as questions:
+    heading = path.stem if watch is Watch.BRIEFLY else f"{path.stem}: {read_handout(path).title}"
+    with observing(console, heading, watch) as observer, heard(request.cluster, _complain) as questions:
         backend = open_backend(request.backend, request.cluster, observer.say)
         run = run_lab(path, request, backend, observer, questions)
     with deferred():  # a Ctrl-C now must not lose what was measured
@@ -131,6 +133,14 @@ def list_results() -> None:
         console.print(Text(f"{number}  {why}", "red"), soft_wrap=True)
     if not runs and not unread:
         console.print(Text(f"{RESULTS} is empty: every run of a lab is kept there"), soft_wrap=True)
+
+
+def show_result(wanted: str, *, verbose: bool) -> None:
+    """Show a kept run as it was shown when it was done. Raises UsageError for one that is not there, or not read."""
+    path = find(wanted)
+    run = read_json(path)
+    show_run(make_console(), run, verbose=verbose, beside=[Text(f"kept as {shown(path)}", style="dim")])
+    tell_failure(run)
 
 
 def compare(first: str, second: str) -> tuple[Run, Run]:

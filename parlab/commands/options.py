@@ -22,7 +22,8 @@ RUN = CLUSTER | {
     "timeout": "Seconds per launch; a longer one is ended, and parlab shows where each rank was",
     "junit": "File for the verdict as JUnit XML",
     "check": "Exit 3 if it is not a measurement, 1 if a claim does not hold",
-    "quiet": "Print nothing while it runs",
+    "quiet": "Print the table and the verdict, and nothing while it runs",
+    "verbose": "Print every worker's timeline, every share of the time, and the basis of each claim",
 }
 PROGRAM = {
     "module": "Run a module, like `python -m`; -m MODULE does the same",

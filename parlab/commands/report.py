@@ -1,6 +1,7 @@
 """The commands that draw: pages and charts, from records. What they draw with is installed when first asked for."""
 
 import sys
+import webbrowser
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,8 +17,8 @@ from parlab.run.request import read_output
 FORMATS = (".svg", ".png")
 
 
-def write_report(names: Sequence[str], out: str | None) -> None:
-    """Write one page for these runs, or for the newest. Raises UsageError when there is no such run."""
+def write_report(names: Sequence[str], out: str | None, *, opened: bool = False) -> None:
+    """Write one page for these runs, or for the newest, and open it. Raises UsageError when there is no such run."""
     if not names and not kept():
         raise UsageError(f"there is no run in {RESULTS} yet: run a lab first, as {COMMAND} lab.mpi")
     runs = [read_json(find(name)) for name in names or ["1"]]
@@ -26,18 +27,28 @@ def write_report(names: Sequence[str], out: str | None) -> None:
     from parlab.report.page import report
 
     _write(file, report(runs))
+    if opened:
+        _open(file)
 
 
-def write_index(names: Sequence[str], out: str | None) -> None:
-    """Write one page that lists all runs. Raises UsageError where some are named."""
+def write_index(names: Sequence[str], out: str | None, *, opened: bool = False) -> None:
+    """Write one page that lists all runs, and beside it those runs' pages that are not there yet.
+
+    Raises UsageError where some are named.
+    """
     file = _target(out, "index.html")
     if names:
         raise UsageError(f"--index lists all runs of {RESULTS}: name none, not {', '.join(names)}")
     runs, unread = read_all()
     _prepare()
-    from parlab.report.page import index
+    from parlab.report.page import index, page_name, report
 
-    _write(file, index(runs, list(unread.values()), file.parent))
+    missing = {page_name(run): run for run in runs.values() if not (file.parent / page_name(run)).exists()}
+    for name, run in missing.items():
+        _write(file.parent / name, report([run]))
+    _write(file, index(runs, list(unread.values())))
+    if opened:
+        _open(file)
 
 
 def compare_and_write(first: str, second: str) -> None:
@@ -64,6 +75,12 @@ def export_chart(chart: str, out: str, name: str, against: str | None) -> None:
     from parlab.report.page import chart_of
 
     _write(file, picture(chart_of(chart, *runs), file.suffix[1:].lower()))
+
+
+def _open(file: Path) -> None:
+    """Show the page in the user's browser; say so where there is none, as on a machine without a screen."""
+    if not webbrowser.open(file.resolve().as_uri()):
+        print(f"no browser could be started: open {shown(file)} in one yourself", file=sys.stderr)
 
 
 def _target(out: str | None, default: str) -> Path:

@@ -5,7 +5,9 @@ import sys
 from pathlib import Path
 
 from parlab.errors import UsageError
+from parlab.formatting import at_line
 from parlab.host.places import LABS
+from parlab.model.advice import advice, sentences
 
 
 def lab_files(folder: Path = LABS) -> dict[str, Path]:
@@ -55,6 +57,8 @@ def see_that_it_can_be_a_lab(path: Path) -> None:
     try:
         ast.parse(path.read_bytes())
     except SyntaxError as error:
-        raise UsageError(f"{path.name}, line {error.lineno}: SyntaxError: {error.msg}") from error
+        where = at_line(path.name, error.lineno or 0, (error.text or "").strip())
+        said = f"{type(error).__name__}: {error.msg}"
+        raise UsageError(f"{where}: {sentences(said, advice(said)).removesuffix('.')}") from error
     except (OSError, ValueError) as error:  # ValueError: null bytes
         raise UsageError(f"{path.name} cannot be read: {error}") from error

@@ -177,11 +177,11 @@ def find(wanted: str | None) -> Detached:
     if wanted is None:
         jobs = all_jobs()
         if not jobs:
-            raise UsageError(f"there is no job yet: {COMMAND} run --detach PROGRAM starts one")
+            raise UsageError(f"No job yet. {COMMAND} run --detach PROGRAM starts one.")
         return jobs[0]
     job = _read(int(wanted)) if re.fullmatch("[1-9][0-9]{0,8}", wanted) else None
     if job is None:
-        raise UsageError(f"there is no job {wanted!r}: {COMMAND} jobs lists them by their numbers")
+        raise UsageError(f"No job {wanted!r}. Use a number from {COMMAND} jobs.")
     return job
 
 

@@ -9,13 +9,15 @@ direction, that would make it another one, and how well that quantity is known.
 
 import math
 import random
+import traceback
 from collections import UserDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from parlab.analysis.spread import Estimate, Spread
-from parlab.formatting import decimal, percent
+from parlab.formatting import at_line, decimal, percent
 from parlab.judge.draws import CPU, bisected, drawn, moved
 from parlab.judge.uncertainty import NOTHING_KNOWN, TIME, Key, Known
 from parlab.lab import CannotBeShown, Expectation, Lab
@@ -134,10 +136,16 @@ class _Trial:
         except CannotBeShown as error:
             answer, why = Answer.CANNOT, str(error)
         except AssertionError as error:
-            answer, why = Answer.NO, str(error).partition("\n")[0] or "its assertion has no message"
+            answer, why = Answer.NO, str(error).partition("\n")[0] or f"{self._line(error)}does not hold"
         except Exception as error:  # what was measured must not be lost for it
-            answer, why = Answer.NO, f"{type(error).__name__}: {error}"
+            answer, why = Answer.NO, f"{self._line(error)}{type(error).__name__}: {error}"
         return Claim(self.expectation.name, answer, why, self.expectation.declared.required)
+
+    def _line(self, error: Exception) -> str:
+        """The lab's own line that raised, before what is said of it."""
+        file = self.expectation.function.__code__.co_filename
+        own = [at for at in traceback.extract_tb(error.__traceback__) if at.filename == file]
+        return f"{at_line(Path(file).name, own[-1].lineno or 0, own[-1].line or '')}: " if own else ""
 
 
 def _draws(cases: Mapping[str, MeasuredCase], estimates: Estimates) -> list[dict[str, MeasuredCase]]:

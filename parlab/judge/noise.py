@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from parlab.formatting import decimal, percent
 from parlab.host.places import COMMAND
-from parlab.model.reading import Host, NodeReading
+from parlab.model.reading import Busiest, Host, NodeReading
 from parlab.model.span import Span
 from parlab.model.spec import Spec
 from parlab.results.record import MeasuredCase, NodeRecord, Repeat
@@ -179,8 +179,8 @@ def disturbances(repeat: Repeat, spec: Spec) -> Iterator[Disturbance]:
         )
     if found is not None and found.full > FULL and found.others > OTHERS:
         yield Disturbance(
-            f"something else used {found.others * found.cpus:.1f} of the host's {found.cpus} CPUs; none was idle "
-            f"in {percent(found.full, 0)} of the time",
+            f"something else used {found.others * found.cpus:.1f} of the host's {found.cpus} CPUs"
+            f"{_most_of_it(repeat.busiest, found)}; none was idle in {percent(found.full, 0)} of the time",
             close,
         )
     held_up_s, used = sum(span.held_up_s for span in repeat.spans), sum(span.cpu_s for span in repeat.spans)
@@ -192,6 +192,13 @@ def disturbances(repeat: Repeat, spec: Spec) -> Iterator[Disturbance]:
     lacking = undelivered(repeat, spec)
     if lacking is not None and lacking > UNDELIVERED and lacking * (repeat.measured_s or 0.0) > UNDELIVERED_S:
         yield Disturbance(f"{percent(lacking)} of the CPU time that tasks were owed was not delivered", close)
+
+
+def _most_of_it(busiest: Busiest | None, found: Load) -> str:
+    """Who used most of what others used, where that is known, and where it was more than can be read at all."""
+    if busiest is None or busiest.cpu_s < max(FEW_TICKS_S, OTHERS * found.seconds):
+        return ""
+    return f", {busiest.name} (process {busiest.pid}) {busiest.cpu_s / found.seconds:.1f} of them"
 
 
 def disturbed(case: MeasuredCase) -> list[Disturbance]:

@@ -9,6 +9,7 @@ A run that is not held or not quiet is not a measurement: its claims are not jud
 wrong result is wrong in any noise.
 """
 
+import re
 import statistics
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from math import ceil
@@ -88,9 +89,16 @@ def worst(runs: Sequence[Run], *, check: bool) -> int:
 def _correct(cases: Sequence[MeasuredCase]) -> Finding:
     wrong = [f"{case.name}: {case.complaint}" for case in cases if case.complaint]
     if wrong:
-        return Finding(Answer.NO, _first_of(wrong), "correct the case, or the serial solution that it is compared with")
+        cure = "correct the case, or the serial solution that it is compared with"
+        return Finding(Answer.NO, _first_of(wrong, "case"), "" if _tells_the_line(cases) else cure)
     launches = sum(len(case.repeats) for case in cases)
     return Finding(Answer.YES, f"{plural(launches, 'launch')} of {plural(len(cases), 'case')} came out as declared")
+
+
+def _tells_the_line(cases: Sequence[MeasuredCase]) -> bool:
+    """Whether the first complaint begins with the learner's own line: it then ends with what to do."""
+    first = next(case.complaint for case in cases if case.complaint)
+    return re.match(r"\S+:[0-9]+ \(", first) is not None
 
 
 def _held(cases: Sequence[MeasuredCase], environment: Mapping[str, Any]) -> Finding:
@@ -106,9 +114,9 @@ def _held(cases: Sequence[MeasuredCase], environment: Mapping[str, Any]) -> Find
         return Finding(Answer.CANNOT, f"{lifted}: pacing alone holds a process to its virtual core")
     found = [f"{name}: {complaint}" for name, use in uses for complaint in _breaches(use, _allowed(use, environment))]
     if found:
-        return Finding(Answer.NO, _first_of(found), TAMPERED)
+        return Finding(Answer.NO, _first_of(found, "finding"), TAMPERED)
     if missing := [f"{name}: {short}" for name, use in uses if (short := _shortfall(use, _allowed(use, environment)))]:
-        return Finding(Answer.NO, _first_of(missing), BUSY)
+        return Finding(Answer.NO, _first_of(missing, "burn"), BUSY)
     if uncounted := [name for name, use in uses if used_s(use.readings) is None]:
         return Finding(Answer.CANNOT, f"{uncounted[0]}: its kernel does not count what it uses")
     readings = sum(len(use.readings) + len(use.engine) for _, use in uses)
@@ -192,7 +200,7 @@ def _cpus(value: float | None) -> str:
 def _quiet(cases: Sequence[MeasuredCase]) -> Finding:
     noise = [found for case in cases for found in disturbed(case)]
     if noise:
-        return Finding(Answer.NO, _first_of([found.what for found in noise]), noise[0].cure)
+        return Finding(Answer.NO, _first_of([found.what for found in noise], "disturbance"), noise[0].cure)
     repeats = [(repeat, case.spec) for case in cases for repeat in case.repeats]
     loads = [found for repeat, _ in repeats if (found := load(repeat)) is not None]
     if not loads:
@@ -215,22 +223,22 @@ def _unjudged(declared: Sequence[ClaimDeclared], why_not: str) -> tuple[Claim, .
 
 def _reproduced(claims: Sequence[Claim], why_not: str) -> Finding:
     if not claims:
-        return Finding(Answer.CANNOT, "the lab claims nothing")
+        return Finding(Answer.NO_CLAIMS, "a function under @lab.expect would be one")
     if why_not:
         return Finding(Answer.CANNOT, f"no claim is judged: {why_not}")
     failed = [f"{claim.name}: {claim.why}" for claim in claims if claim.answer is Answer.NO]
     if failed:
-        return Finding(Answer.NO, _first_of(failed), "look where the time went, above")
+        return Finding(Answer.NO, _first_of(failed, "claim"), "look where the time went, above")
     unshown = [f"{claim.name}: {claim.why}" for claim in claims if claim.answer is Answer.CANNOT]
     undecided = [f"{claim.name}: {claim.why}" for claim in claims if claim.answer is Answer.UNDECIDED]
     shown = f"{len(claims) - len(unshown) - len(undecided)} of {plural(len(claims), 'claim')} shown"
     if undecided:
-        return Finding(Answer.UNDECIDED, f"{shown}; {_first_of(undecided)}", LAUNCH_AGAIN)
+        return Finding(Answer.UNDECIDED, f"{shown}; {_first_of(undecided, 'claim')}", LAUNCH_AGAIN)
     if not unshown:
         return Finding(Answer.YES, shown)
     answer = Answer.YES if len(unshown) < len(claims) else Answer.CANNOT
-    return Finding(answer, f"{shown}; not to be shown here: {_first_of(unshown)}")
+    return Finding(answer, f"{shown}; not to be shown here: {_first_of(unshown, 'claim')}")
 
 
-def _first_of(found: Sequence[str]) -> str:
-    return found[0] if len(found) == 1 else f"{found[0]} (and {len(found) - 1} more)"
+def _first_of(found: Sequence[str], what: str) -> str:
+    return found[0] if len(found) == 1 else f"{found[0]} (and {plural(len(found) - 1, f'more {what}')})"

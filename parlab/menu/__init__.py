@@ -5,22 +5,24 @@ from invoke.collection import Collection
 from parlab.course.catalog import lab_files
 from parlab.host.places import INSTALLED
 from parlab.menu.clusters import down, image, prune, shell, status, up
-from parlab.menu.labs import all_labs, glossary_task, lab_task, labs
+from parlab.menu.labs import all_labs, glossary_task, lab_task, labs, new_task
 from parlab.menu.maintenance import check, pin
 from parlab.menu.programs import cancel, list_jobs, logs_task, run, why
-from parlab.menu.results import compare, export, report_task, results
-from parlab.menu.words import words_after
+from parlab.menu.results import compare, export, report_task, results_task
+from parlab.menu.words import names_a_run, words_after
 
-PROGRAMS, RESULTS = (run, why, list_jobs, cancel), (results, compare, export)
+PROGRAMS, RESULTS = (run, why, list_jobs, cancel), (compare, export)
 CLUSTERS = (up, down, status, shell, image, prune)
 namespace = Collection(labs, *PROGRAMS, *RESULTS, *CLUSTERS, auto_dash_names=False)
 namespace.add_task(glossary_task(words_after("glossary")))
+namespace.add_task(results_task(named=names_a_run("results")))
 namespace.add_task(report_task(words_after("report")))
 namespace.add_task(logs_task(named=words_after("logs") > 0))
 lab = Collection("lab", all_labs, auto_dash_names=False)  # a lab has one name everywhere: that of its file
 for file in lab_files().values():
     lab.add_task(lab_task(file))
 namespace.add_collection(lab)
+namespace.add_task(new_task(namespace.task_names))
 if not INSTALLED:
     namespace.add_task(check)
     namespace.add_collection(Collection("dev", pin))  # what rewrites files is no slip of the keyboard away from a lab

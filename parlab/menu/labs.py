@@ -1,7 +1,7 @@
 """Tasks that run, list and explain labs."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ from invoke.tasks import Task, task
 
 from parlab.commands.course import explain as explain_lab
 from parlab.commands.course import explain_terms, list_labs, run_all
+from parlab.commands.course import new as new_lab
 from parlab.commands.labs import exiting, run_and_show
 from parlab.commands.options import LAB, RUN, SIZE
 from parlab.course.catalog import not_taken
@@ -39,13 +40,15 @@ def lab_task(path: Path) -> Task[Callable[..., Any]]:
         trace: str | None = None,
         check: bool = False,
         quiet: bool = False,
+        verbose: bool = False,
         explain: bool = False,
     ) -> None:
         with exiting():
             if explain:
                 explain_lab(path)
                 return
-            output = read_outputs(json=json, junit=junit, trace=trace, check=check, quiet=quiet)
+            files = {"json": json, "junit": junit, "trace": trace}
+            output = read_outputs(**files, check=check, quiet=quiet, verbose=verbose)
             request = read_request(
                 nodes=nodes,
                 cores=cores,
@@ -79,11 +82,24 @@ def all_labs(
     junit: str | None = None,
     check: bool = False,
     quiet: bool = False,
+    verbose: bool = False,
 ) -> None:
     """Run all labs in teaching order and print a summary."""
     with exiting():
         request = read_request(cluster=cluster, backend=backend, repeat=repeat, timeout=timeout)
-        run_all(request, read_outputs(junit=junit, check=check, quiet=quiet))
+        run_all(request, read_outputs(junit=junit, check=check, quiet=quiet, verbose=verbose))
+
+
+def new_task(tasks: Collection[str]) -> Task[Callable[..., Any]]:
+    """Make the task `new`; a lab cannot have the name of another of `tasks`."""
+
+    def new(_: Context, name: str) -> None:
+        """Write a lab of your own that runs, to be changed."""
+        with exiting():
+            new_lab(name, tasks)
+
+    made: Task[Callable[..., Any]] = task(help={"name": "the lab's name, and its file's: letters, digits and _"})(new)
+    return made
 
 
 @task

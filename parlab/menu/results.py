@@ -8,16 +8,26 @@ from invoke.tasks import Task, task
 
 from parlab.commands import report as reports
 from parlab.commands.labs import compare as compare_runs
-from parlab.commands.labs import exiting, list_results
-from parlab.commands.options import A_RUN
+from parlab.commands.labs import exiting, list_results, show_result
+from parlab.commands.options import A_RUN, RUN
 from parlab.menu.words import taking_words
 
 
-@task
-def results(_: Context) -> None:
-    """List the runs in results/, newest first."""
-    with exiting():
-        list_results()
+def results_task(*, named: bool) -> Task[Callable[..., Any]]:
+    """Make the task `results`, for a run that is named or for the list: invoke has no word that may be left out."""
+    told = {"run": f"{A_RUN}; default: list all", "verbose": RUN["verbose"]}
+
+    def results(_: Context, run: str | None = None, verbose: bool = False) -> None:
+        """List the runs in results/, or show one, e.g. results 3."""
+        with exiting():
+            if run is None:
+                list_results()
+            else:
+                show_result(run, verbose=verbose)
+
+    positional = ["run"] if named else []
+    made: Task[Callable[..., Any]] = task(auto_shortflags=False, positional=positional, help=told)(results)
+    return made
 
 
 @task(auto_shortflags=False, help={"a": A_RUN, "b": "Another run", "html": "Also draw both, into results/compare.html"})
@@ -31,15 +41,19 @@ def report_task(count: int) -> Task[Callable[..., Any]]:
     """Make the task `report` for so many runs: invoke has no lists of words."""
     names = [f"run{number}" for number in range(1, count + 1)]
 
-    def report(_: Context, out: str | None = None, index: bool = False, **runs: str) -> None:
+    def report(_: Context, out: str | None = None, index: bool = False, open: bool = False, **runs: str) -> None:
         """Write a page with charts of one or more runs, e.g. report 1 2."""
         with exiting():
             if index:
-                reports.write_index(list(runs.values()), out)
+                reports.write_index(list(runs.values()), out, opened=open)
             else:
-                reports.write_report(list(runs.values()), out)
+                reports.write_report(list(runs.values()), out, opened=open)
 
-    told = {"out": "File to write; default: in results/", "index": "List all runs in results/ on one page instead"}
+    told = {
+        "out": "File to write; default: in results/",
+        "index": "List all runs in results/ on one page, with links to a page of each",
+        "open": "Open the page in the browser",
+    }
     return taking_words(report, names, told | dict.fromkeys(names, A_RUN))
 
 

@@ -1,5 +1,6 @@
 """Tasks that take any number of words. invoke has no such parameters, so we count the words first."""
 
+import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from inspect import Parameter, Signature, signature
@@ -13,6 +14,13 @@ def words_after(name: str) -> int:
     """Number of words after a task's name on the command line, without options and the file of `--out`."""
     words = sys.argv[sys.argv.index(name) :] if name in sys.argv else []
     return sum(not word.startswith("-") and before != "--out" for before, word in pairwise(words))
+
+
+def names_a_run(name: str) -> bool:
+    """Whether the word after a task's name on the command line is a run's number, id or file, and no other task."""
+    words = sys.argv[sys.argv.index(name) + 1 :] if name in sys.argv else []
+    first = next((word for word in words if not word.startswith("-")), "")
+    return first[:1].isdigit() or first.endswith(".json") or os.sep in first
 
 
 def taking_words(

@@ -20,7 +20,7 @@ from parlab.model.case import Demand
 from parlab.model.clocks import Exchange
 from parlab.model.declaration import Declaration
 from parlab.model.event import Command, Event, RankEvent
-from parlab.model.job_events import Ended, Logged, Looked, Paused, Took, Wrote
+from parlab.model.job_events import Ended, Frame, Logged, Looked, Paused, Took, Wrote
 from parlab.model.reading import RawReading
 from parlab.model.span import Span
 
@@ -186,11 +186,13 @@ class Done(RankEvent, tag="done", frozen=True):
 
 
 class Failed(RankEvent, tag="failed", frozen=True):
-    """The serial solution, the case or the comparison raised an undeclared exception."""
+    """The serial solution, the case or the comparison raised an undeclared exception; or `stage` is '': a mistake."""
 
     stage: str
     error: str
     trace: str
+    own: list[Frame]  # the exception's lines in the lab's folder, the innermost first
+    advice: str
 
 
 class Join(msgspec.Struct, frozen=True):

@@ -33,6 +33,15 @@ class Process:
 
 
 @dataclass(frozen=True)
+class Busiest:
+    """The process that used the most CPU of the machine in a launch, apart from those in nodes and our own."""
+
+    pid: int
+    name: str
+    cpu_s: float  # in the launch
+
+
+@dataclass(frozen=True)
 class RawReading:
     """One reading as a node sends it: unparsed kernel files; `{}` and None if there is nothing to read."""
 

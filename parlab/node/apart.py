@@ -4,20 +4,22 @@ import os
 import pickle
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from parlab.formatting import ending
+from parlab.model.job_events import Frame
+from parlab.node.traces import lines_of
 
 LENGTH_BYTES = 8
 
 
 class ApartError(Exception):
-    """The function raised, or ended its process: the last line of that, and all of it."""
+    """The function raised, or ended its process: the last line of that, all of it, and the lines that it passed."""
 
-    def __init__(self, said: str, trace: str) -> None:
+    def __init__(self, said: str, trace: str, lines: Sequence[Frame] = ()) -> None:
         super().__init__(said)
-        self.said, self.trace = said, trace
+        self.said, self.trace, self.lines = said, trace, list(lines)
 
 
 def apart(function: Callable[[], Any]) -> Any:
@@ -66,7 +68,7 @@ def _answer(function: Callable[[], Any]) -> bytes:
             ) from error
     except BaseException as error:
         said = traceback.format_exception_only(error)[-1].strip()
-        return pickle.dumps((False, (said, traceback.format_exc())))
+        return pickle.dumps((False, (said, traceback.format_exc(), lines_of(error))))
 
 
 def _read(file: int, length: int) -> bytes:

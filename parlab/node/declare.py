@@ -6,6 +6,7 @@ file has been read: then the program starts over, with these told.
 """
 
 import ast
+import faulthandler
 import inspect
 import os
 import random
@@ -16,16 +17,24 @@ from pathlib import Path
 from typing import BinaryIO
 
 import parlab.lab
+from parlab.formatting import at_line
 from parlab.lab import BOUNDS, Lab
+from parlab.model.advice import advice, did_you_mean, sentences
 from parlab.model.case import cores_per_task
 from parlab.model.declaration import Declaration
+from parlab.model.job_events import Frame
 from parlab.model.messages import Read, to_line
+from parlab.node.traces import defined_at, line_at, lines_of, own_lines
 
 AGAIN = "PARLAB_DECLARED"  # in the environment of a process that knows how many cores there are
 
 
 class NotALabError(Exception):
-    """A file that runs and declares no lab that could be launched."""
+    """A file that runs and declares no lab that could be launched; at which of its lines, where it is one."""
+
+    def __init__(self, said: str, line: Frame | None = None) -> None:
+        super().__init__(said)
+        self.line = line
 
 
 def declaration_of(lab: Lab) -> Declaration:
@@ -68,10 +77,13 @@ def read_lab(path: Path) -> Lab:
             "declares no lab: it needs `lab = Lab(...)`, a function under `@lab.case()`, and `lab.main()` "
             'below `if __name__ == "__main__":`'
         )
-    if why := _serial_lacks(found[0]) or _said_twice(found[0]) or _bounds_nothing(found[0]):
+    if why := _serial_lacks(found[0]):
+        raise NotALabError(why, defined_at(found[0].serial_solution))
+    if why := _said_twice(found[0]) or _bounds_nothing(found[0]):
         raise NotALabError(why)
-    if not _is_guarded(path):
-        raise NotALabError('lab.main() runs as the file is imported: put it below `if __name__ == "__main__":`')
+    if unguarded := _unguarded(path):
+        said = 'lab.main() runs as the file is imported: put it below `if __name__ == "__main__":`'
+        raise NotALabError(said, line_at(str(path), unguarded))
     return found[0]
 
 
@@ -103,28 +115,31 @@ def _bounds_nothing(lab: Lab) -> str:
     """Which bounds are those of no setting, as where its name is mistyped."""
     known = BOUNDS.keys() | {name for declared in lab.cases for name in declared.settings}
     stray = sorted(lab.bounds.keys() - known)
-    return f"has bounds for {', '.join(stray)}, which no case sets" if stray else ""
+    said = f"has bounds for {', '.join(stray)}, which no case sets" if stray else ""
+    return f"{said}. {near}" if stray and (near := did_you_mean(stray[0], known)) else said
 
 
-def _is_guarded(path: Path) -> bool:
-    """Whether `main()` is called below a condition: a process that is spawned imports the file once more."""
-    return not any(
-        isinstance(statement, ast.Expr) and ast.unparse(statement.value) == "lab.main()"
-        for statement in ast.parse(path.read_bytes()).body
-    )
+def _unguarded(path: Path) -> int:
+    """The line on which `main()` is called below no condition: a process that is spawned imports the file once more."""
+    body = ast.parse(path.read_bytes()).body
+    calls = (one for one in body if isinstance(one, ast.Expr) and ast.unparse(one.value) == "lab.main()")
+    return next((call.lineno for call in calls), 0)
 
 
 def refusal(error: BaseException, path: Path) -> str:
-    """Why a file cannot be read, in one line: where in the lab's folder, and the error as Python words it."""
+    """Why a file cannot be read, in one line: where in the lab's folder, the error as Python words it, what to do."""
     said = traceback.format_exception_only(error)[-1].strip().replace("\n", " ")
+    lines, cure = lines_of(error), advice(said, _parameters())
     if isinstance(error, NotALabError):
-        return f"{path.name}: {error}"
-    if isinstance(error, SyntaxError):
-        return f"{Path(error.filename or path).name}, line {error.lineno}: {said}"
-    frames = [(Path(frame.filename), frame.lineno) for frame in traceback.extract_tb(error.__traceback__)]
-    ours = [f"{file.name}, line {line}" for file, line in frames if file.parent == path.parent]
-    where = ours[-1] if ours else path.name
-    return f"{where}: {said}"
+        lines, said = [] if error.line is None else [error.line], str(error)
+    own = own_lines(lines, path.parent)
+    where = at_line(own[0].file, own[0].line, own[0].text) if own else path.name
+    return f"{where}: {sentences(said, cure).removesuffix('.')}"
+
+
+def _parameters() -> list[str]:
+    """What may be told `Lab` and `lab.case`."""
+    return [name for function in (Lab, Lab.case) for name in inspect.signature(function).parameters]
 
 
 def private_output() -> BinaryIO:
@@ -139,6 +154,8 @@ def main() -> None:
     """Answer with what the file declares, or with why it cannot be read."""
     path = Path(sys.argv[1])
     answer = private_output()
+    if within := os.environ.get("PARLAB_WITHIN"):  # seconds: then it is told which line it is at
+        faulthandler.dump_traceback_later(float(within))
     try:
         lab = read_lab(path)
     except BaseException as error:

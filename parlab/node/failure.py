@@ -2,11 +2,15 @@
 
 import traceback
 from contextlib import suppress
+from pathlib import Path
 from types import TracebackType
 
+from parlab.model.advice import advice
 from parlab.model.messages import Failed
 from parlab.node.apart import ApartError
 from parlab.node.control import Control
+from parlab.node.mistakes import MistakeError
+from parlab.node.traces import lines_of, own_lines
 
 
 def report(line: Control, lab: str, stage: str, error: BaseException) -> None:
@@ -14,13 +18,17 @@ def report(line: Control, lab: str, stage: str, error: BaseException) -> None:
     if line.failed is error:
         return
     line.failed = error
-    if isinstance(error, ApartError):
-        said, trace = error.said, error.trace
+    if isinstance(error, MistakeError):
+        stage, said, trace, lines, cure = "", error.said, "", error.lines, error.advice
+    elif isinstance(error, ApartError):
+        said, trace, lines, cure = error.said, error.trace, error.lines, advice(error.said)
     else:
         said = traceback.format_exception_only(error)[-1].strip()
         trace = "".join(traceback.format_exception(type(error), error, _from_the_lab(error.__traceback__, lab)))
+        lines, cure = lines_of(error), advice(said)
+    own = own_lines(lines, Path(lab).parent)
     with suppress(OSError):  # the launcher is gone: then this rank has nobody to tell
-        line.send(Failed(line.rank, stage, plain(said), plain(trace)))
+        line.send(Failed(line.rank, stage, plain(said), plain(trace), own, cure))
 
 
 def _from_the_lab(trace: TracebackType | None, lab: str) -> TracebackType | None:

@@ -1,6 +1,5 @@
 """Runs one case of a lab, in one process or in each of its MPI ranks, and reports plan, spans and correctness."""
 
-import inspect
 import os
 import sys
 import threading
@@ -8,15 +7,18 @@ import time
 from pathlib import Path
 from typing import Any
 
+from parlab.formatting import at_line
 from parlab.lab import Declared, Lab
 from parlab.model.case import RIGHT, WRONG, Case
 from parlab.model.declaration import Asked
+from parlab.model.job_events import Frame
 from parlab.model.messages import END, START, Done, Plan, Ready, Spans, from_line
 from parlab.model.spec import PERIOD
 from parlab.node.apart import apart
 from parlab.node.compare import difference
 from parlab.node.control import Control, control
 from parlab.node.failure import plain, report
+from parlab.node.mistakes import is_nothing, no_task, suspect, task_of
 from parlab.node.reference import reference
 from parlab.task.metrics import take_metrics
 from parlab.task.pace import has_gil
@@ -58,6 +60,7 @@ class SpanStream:
 
     def __init__(self, line: Control) -> None:
         self._line, self._lock, self.count = line, threading.Lock(), 0
+        self.elsewhere = False  # whether other processes than this one did any
 
     def flush(self) -> None:
         """Send what was recorded since the last time."""
@@ -65,6 +68,7 @@ class SpanStream:
             if spans := take_recorded():
                 self._line.send(Spans(self._line.rank, spans))
                 self.count += len(spans)
+                self.elsewhere |= any(span.pid != os.getpid() for span in spans)
 
 
 def run_case(lab: Lab) -> None:
@@ -94,9 +98,10 @@ def run_case(lab: Lab) -> None:
         stream.flush()
         stage = "the comparison with the serial results"
         if line.rank == 0 and not stream.count and outcome == RIGHT:
-            raise RuntimeError(f"no task of {case.name} came back")
+            raise no_task(declared, began=True)
         if line.rank == 0 and outcome == RIGHT and (found := unlike(result, serial, lab)):
-            outcome = WRONG
+            outcome, (at, cure) = WRONG, suspect(declared, lab, result, serial, elsewhere=stream.elsewhere)
+            found = f"{place_of(at)}{found}. {cure}" if cure else found
     except BaseException as error:
         report(line, sys.argv[0], stage, error)
         raise
@@ -121,7 +126,7 @@ def asked_for(lab: Lab) -> Declared:
 
 def attempt(declared: Declared, gate: Gate) -> tuple[str, Any]:
     """Run the case; return what it gave, or the name of the exception that it declares and raised."""
-    plain = inspect.signature(declared.function).parameters["task"].default
+    plain = task_of(declared)
     try:
         result = declared.function(Task(plain, gate), **declared.settings)
     except Exception as error:
@@ -130,13 +135,20 @@ def attempt(declared: Declared, gate: Gate) -> tuple[str, Any]:
         gate()  # what fails before its first task, as a lambda that cannot be pickled, is still a launch
         return declared.case.outcome, None
     if not gate.open:
-        raise RuntimeError(f"{declared.case.name} ran no task: it must hand its parameter `task` to the workers")
+        raise no_task(declared, began=False)
     return RIGHT, result
+
+
+def place_of(line: Frame | None) -> str:
+    """Where a mistake was made, before it is told."""
+    return "" if line is None else f"{at_line(Path(line.file).name, line.line, line.text)}: "
 
 
 def unlike(result: Any, serial: Any, lab: Lab) -> str:
     """In what a result is not the serial one; '' where it is, by the lab's own measure if it has one."""
     if lab.same is None:
+        if is_nothing(result) and is_nothing(serial):
+            return "its results are None, and so are the serial solution's: nothing was compared"
         return difference(result, serial)
     if lab.same(result, serial):
         return ""

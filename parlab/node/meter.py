@@ -36,7 +36,7 @@ def foreign_processes(run: str, proc: Path = Path("/proc")) -> dict[str, Process
     """Processes that use this node's CPU and are none of the run's, neither its ranks nor what started them, by pid."""
     found: dict[str, Process] = {}
     parents: dict[str, str] = {}
-    for stat in _stats(proc):
+    for stat in stats(proc):
         parents[stat.pid] = stat.parent
         if stat.run != run.encode():
             found[stat.pid] = Process(stat.name, stat.cpu_s)
@@ -51,13 +51,13 @@ def used_by(run: str, proc: Path = Path("/proc")) -> float:
 
     One that has ended and that nobody has waited for has no environment any more: it is its parent's.
     """
-    stats = list(_stats(proc))
-    ours = {stat.pid for stat in stats if stat.run == run.encode()}
-    counted = (stat for stat in stats if stat.pid in ours or (stat.zombie and stat.parent in ours))
+    all_stats = list(stats(proc))
+    ours = {stat.pid for stat in all_stats if stat.run == run.encode()}
+    counted = (stat for stat in all_stats if stat.pid in ours or (stat.zombie and stat.parent in ours))
     return sum(stat.cpu_s + stat.children_s for stat in counted)
 
 
-class _Stat(NamedTuple):
+class Stat(NamedTuple):
     """What the kernel says of a process; CPU time in seconds."""
 
     pid: str
@@ -69,7 +69,7 @@ class _Stat(NamedTuple):
     run: bytes | None
 
 
-def _stats(proc: Path) -> Iterator[_Stat]:
+def stats(proc: Path) -> Iterator[Stat]:
     """All processes that this one may see, by proc_pid_stat(5)."""
     tick = os.sysconf("SC_CLK_TCK")
     for folder, run in processes(proc):
@@ -80,7 +80,7 @@ def _stats(proc: Path) -> Iterator[_Stat]:
         fields = rest.split()
         user, system, children_user, children_system = map(int, fields[11:15])  # fields 14 to 17 of the page
         own, children = user + system, children_user + children_system
-        yield _Stat(folder.name, name, fields[1], fields[0] == "Z", own / tick, children / tick, run)
+        yield Stat(folder.name, name, fields[1], fields[0] == "Z", own / tick, children / tick, run)
 
 
 class Meter:

@@ -52,6 +52,7 @@ def end_leftovers() -> list[int]:
 def main() -> None:
     """Boot, then become the lab, by itself or under mpi4py.futures; a thread answers the launcher."""
     _, launch, lab = sys.argv
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)  # mpiexec holds a pipe open, at which input() would wait for good
     faulthandler.enable(all_threads=False)  # before MPI: its own handler prints addresses, this one lines of the lab
     let_be_seen()
     note(f"{KILLS} {oom_kills()}")

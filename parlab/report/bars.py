@@ -3,28 +3,36 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from parlab.analysis.breakdown import breakdown
 from parlab.formatting import NO_TASK, decimal
 from parlab.model.span import LOCK_HELD, LOCK_WAIT, OK, Phase, Span
 from parlab.model.workers import Worker, by_node, by_worker, first_submission, in_order, thread_numbers, worker_of
 
 QUEUED, TRANSFER = "queued", "transfer"
 TASK, FAILED, PHASE, MARK, START_UP, SHUT_DOWN = "task", "failed", "other phase", "mark", "start-up", "shut-down"
+ASLEEP, CONTENDED = "waiting", "contended"
+SEEN_FROM = 0.03  # of a task's time; less is no part of its bar
 
 
 @dataclass(frozen=True)
 class Bar:
-    """One stretch of a task, which is counted from 0; of what concerns no task, -1."""
+    """One stretch of a task, which is counted from 0."""
 
     kind: str
-    worker: Worker | None
+    worker: Worker
     began: float
     ended: float
     task: int
     name: str = ""
+    share: float = 1.0  # of its height: of a task, how much of its time it spent so
 
 
-def bars(spans: Sequence[Span]) -> Iterator[Bar]:
-    """One bar for each span and one for each of its phases; where they took time, its queueing and its ways, too."""
+def bars(spans: Sequence[Span], speed: float | None = None) -> Iterator[Bar]:
+    """One bar for each span and one for each of its phases; where they took time, its queueing and its ways, too.
+
+    With the `speed` of a virtual core, one for the share of its time in which it waited, and one for that in which it
+    was ready and did not run.
+    """
     origin = first_submission(spans)
     numbers = {id(span): number for number, span in enumerate(spans)}
     for worker, own in by_worker(spans).items():
@@ -34,6 +42,8 @@ def bars(spans: Sequence[Span]) -> Iterator[Bar]:
             free = max(free, span.finished)
             kind = TASK if span.outcome == OK else FAILED
             yield Bar(kind, worker, span.started - origin, span.finished - origin, task)
+            for part, share in () if speed is None else _parts(span, speed):
+                yield Bar(part, worker, span.started - origin, span.finished - origin, task, share=share)
             for phase in span.phases:
                 yield Bar(_kind(phase), worker, phase.started - origin, phase.finished - origin, task, phase.name)
             ways = (
@@ -42,6 +52,15 @@ def bars(spans: Sequence[Span]) -> Iterator[Bar]:
                 (TRANSFER, span.finished, span.received),
             )
             yield from (Bar(kind, worker, a - origin, b - origin, task) for kind, a, b in ways if a < b)
+
+
+def _parts(span: Span, speed: float) -> Iterator[tuple[str, float]]:
+    length = span.finished - span.started
+    if length <= 0:
+        return
+    asleep = min(1.0, span.waited_s / length)
+    lost = min(1.0 - asleep, breakdown([span], [span], speed).contended / length)
+    yield from ((part, share) for part, share in ((ASLEEP, asleep), (CONTENDED, lost)) if share > SEEN_FROM)
 
 
 def _kind(phase: Phase) -> str:
@@ -55,21 +74,14 @@ class Rows:
     """The rows from the top, each with its label; one with the name of a node stands above its workers' rows."""
 
     labels: tuple[str, ...]
-    of_worker: Mapping[Worker | None, int]
+    of_worker: Mapping[Worker, int]
     headings: Mapping[int, str]
 
 
-def rows(
-    spans: Sequence[Span], limits: Mapping[str, float | None], idle: Mapping[str, int] | None = None, *, launch: bool
-) -> Rows:
-    """The rows for these spans, and for so many workers a node that had no task.
-
-    With `launch` the first is for start-up and shut-down.
-    """
+def rows(spans: Sequence[Span], limits: Mapping[str, float | None], idle: Mapping[str, int] | None = None) -> Rows:
+    """The rows for these spans, and for so many workers a node that had no task."""
     idle = idle or {}
-    labels, of_worker, headings = ["launch"] * launch, dict[Worker | None, int](), {}
-    if launch:
-        of_worker[None] = 0
+    labels, of_worker, headings = list[str](), dict[Worker, int](), {}
     workers, threads = by_node(spans), thread_numbers(spans)
     for node in in_order(workers.keys() | idle.keys()):
         limit = limits.get(node)
@@ -80,19 +92,19 @@ def rows(
         ordered = sorted(
             (own[0] for own in workers.get(node, ())), key=lambda one: (one.rank, one.pid, threads[worker_of(one)])
         )
-        for span, label in zip(ordered, _labels(ordered, threads, ideal=not launch), strict=True):
+        for span, label in zip(ordered, _labels(ordered, threads), strict=True):
             of_worker[worker_of(span)] = len(labels)
             labels.append(label)
         labels += [NO_TASK] * idle.get(node, 0)
     return Rows(tuple(labels), of_worker, headings)
 
 
-def _labels(workers: Sequence[Span], threads: Mapping[Worker, int], *, ideal: bool) -> Iterator[str]:
+def _labels(workers: Sequence[Span], threads: Mapping[Worker, int]) -> Iterator[str]:
     """What sets the workers of a node apart: their ranks, else their processes, else their threads."""
     processes = {one.pid for one in workers}
     for one in workers:
         if len({other.rank for other in workers}) == len(workers) and one.rank >= 0:
-            yield f"{one.rank}" if ideal else f"rank {one.rank}"
+            yield f"rank {one.rank}"
         elif len(processes) == len(workers):
             yield f"process {one.pid}"
         else:

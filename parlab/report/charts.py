@@ -16,13 +16,9 @@ from parlab.analysis.breakdown import Breakdown
 from parlab.formatting import percent, seconds
 from parlab.report.style import (
     COMPUTING,
-    CONTENDED,
     GREEN,
     GREY,
-    PURPLE,
-    TRANSFER,
-    WAITING,
-    YELLOW,
+    LOOKS,
     Chart,
     Look,
     add_legend,
@@ -32,15 +28,6 @@ from parlab.report.style import (
 from parlab.results.record import MeasuredCase, Run
 from parlab.terminal.summary import CATEGORIES, SHOWN_FROM, by_name, measured_in_words
 
-ACCOUNT_LOOKS = {
-    "computing": COMPUTING,
-    "waiting": WAITING,
-    "contended": CONTENDED,
-    "transfer": TRANSFER,
-    "idle_queued": Look(PURPLE, "vertical_line"),
-    "idle_no_work": Look(GREY, "horizontal_dash"),
-    "unexplained": Look(YELLOW, "spiral"),
-}
 RUN_LOOKS = (COMPUTING, Look(GREEN, "dot"))
 NAMES_LEFT = 250  # pixels for the names of cases
 CASE_PIXELS, BAR_PIXELS, GAP_PIXELS = 44, 20, 12  # of a chart of all cases: a case's part of it, or a bar's, a gap's
@@ -157,7 +144,7 @@ def accounts(run: Run) -> Chart | None:
         right = left + percents
         for what, values in {said: percents, f"{said} from": left, f"{said} to": right}.items():
             source.add(values, what)
-        look = ACCOUNT_LOOKS[name].fill()
+        look = LOOKS[name].fill()
         ends = f"{said} to", f"{said} from"
         bars[said] = plot.hbar("case", 0.6, *ends, source=source, line_color=None, name=said, **look)
         told = [("", "@case"), (said, f"@{{{said}}}{{0.0}} %")]

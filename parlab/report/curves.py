@@ -1,68 +1,100 @@
-"""The chart of a curve: speed-up and efficiency over the number of workers, what is ideal, and what is fitted."""
+"""The chart of a curve: speed-up over the number of workers, what is ideal, and what is fitted; and its table.
 
-from collections.abc import Callable, Sequence
+Both axes are logarithmic, to the base of two: workers that lose nothing are a straight line, and each doubling is as
+wide as the last.
+"""
+
+import math
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
-from bokeh.layouts import row
+from bokeh.layouts import column
 from bokeh.models import FixedTicker, HoverTool, Range1d
 from bokeh.plotting import figure
 
-from parlab.formatting import number, percent, plural
+from parlab.formatting import number, percent, plural, seconds, share, times
+from parlab.judge.uncertainty import NOTHING_KNOWN, TIME
 from parlab.report.scaling import Curve, Fit
-from parlab.report.style import COMPUTING, GREY, PURPLE, VERMILION, Chart, add_legend, make_figure
+from parlab.report.style import BLACK, COMPUTING, EDGED, GREY, INK, PURPLE, VERMILION, Chart, add_legend, make_figure
+from parlab.results.record import MeasuredCase
 
 FIT_LINES = ((VERMILION, "solid"), (PURPLE, "dotdash"))
 FINE = 200  # points of a fitted curve
+HEIGHT, LEFT = 300, 60  # pixels
+ROOM = 1.15  # times as much as the first and the last point need
+HEADINGS = ("workers", "measured", "speed-up", "95 % interval", "ideal", "efficiency")
 
 
 def curve_chart(curve: Curve, found: Sequence[Fit], name: str) -> Chart:
-    """Speed-up and efficiency over the number of workers, a point a launch, with what is ideal and what is fitted."""
-    figures = [
-        _scaling_figure(curve, found, "speed-up", lambda workers, speedup: speedup),
-        _scaling_figure(curve, found, "efficiency", lambda workers, speedup: speedup / workers),
-    ]
+    """Speed-up over the number of workers, a point a launch, with its interval, what is ideal and what is fitted."""
     words = "; ".join(
         f"{plural(case.seen_workers, 'worker')}: speed-up {number(case.speedup)}, "
         f"efficiency {percent(case.speedup / case.seen_workers)}"
         for case in curve.cases
     )
-    return Chart(name, f"{curve.name}: more workers", words, row(*figures, sizing_mode="stretch_width"))
+    plot = _scaling_figure(curve, found)
+    return Chart(name, f"{curve.name}: more workers", words, column(plot, sizing_mode="stretch_width"))
 
 
-def _scaling_figure(curve: Curve, found: Sequence[Fit], what: str, value: Callable[[Any, Any], Any]) -> figure:
+def curve_rows(curve: Curve) -> Iterator[tuple[str, ...]]:
+    """The same as a table, a row a size; see HEADINGS."""
+    for case in curve.cases:
+        low, high = interval(case)
+        ideal = case.serial_s / case.ideal_s if case.serial_s and case.ideal_s else math.nan
+        yield (
+            *(str(case.seen_workers), seconds(case.measured_s), times(case.speedup)),
+            *(f"{low:.2f} to {high:.2f}", times(ideal), share(case.speedup / case.seen_workers)),
+        )
+
+
+def interval(case: MeasuredCase) -> tuple[float, float]:
+    """The 95 % interval of a case's speed-up: of its launches, or of the spread that is stated for so few."""
+    low_s, high_s = NOTHING_KNOWN.estimates(case)[TIME].interval
+    return (case.serial_s or math.nan) / high_s, (case.serial_s or math.nan) / low_s
+
+
+def _scaling_figure(curve: Curve, found: Sequence[Fit]) -> figure:
     workers, speedups = (np.array(values, float) for values in curve.points())
-    most = max(curve.sizes)
-    fine = np.linspace(1, most, FINE)
-    plot = make_figure(
-        330,
-        title=what,
-        left=60,
-        x_range=Range1d(start=0, end=1.05 * most),
-        y_range=Range1d(start=0, end=1.1 * max(value(most, float(most)), np.max(value(workers, speedups)))),
-    )
-    drawn: dict[str, list[Any]] = {
-        "one core a worker, nothing lost": [
-            plot.line(fine, value(fine, fine), line_color=GREY, line_dash="dotted", line_width=2)
-        ]
-    }
     p, s = (np.array(values, float) for values in curve.ideal_points())
-    if len(p):
-        drawn["ideal"] = [
-            plot.line(p, value(p, s), line_color=GREY, line_width=1.5),
-            plot.scatter(p, value(p, s), marker="square", size=9, fill_color=None, line_color=GREY),
-        ]
-    for fit, (colour, dash) in zip((fit for fit in found if fit.describes), FIT_LINES, strict=False):
-        fitted = np.linspace(1, fit.most, FINE)
-        drawn[fit.law] = [
-            plot.line(fitted, value(fitted, fit.speedup(fitted)), line_color=colour, line_dash=dash, line_width=2)
-        ]
-    points = plot.scatter(
-        workers, value(workers, speedups), size=9, fill_color=COMPUTING.colour, line_color="white", name="measured"
+    few, most = min(curve.sizes), max(curve.sizes)
+    intervals = [(case.seen_workers, *interval(case)) for case in curve.cases]
+    seen = [*speedups, *s, *(low for _, low, _ in intervals), *(high for *_, high in intervals)]
+    least, top = min(seen), max(*seen, float(most))
+    plot = make_figure(
+        HEIGHT,
+        left=LEFT,
+        x_axis_type="log",
+        y_axis_type="log",
+        x_range=Range1d(start=few / ROOM, end=most * ROOM),
+        y_range=Range1d(start=least / ROOM, end=top * ROOM),
     )
-    drawn["measured"] = [points]
-    plot.add_tools(HoverTool(renderers=[points], tooltips=[("workers", "@x"), (what, "@y{0.00}")]))
-    add_legend(plot, drawn, columns=2, place="below")
-    plot.xaxis.axis_label = "workers"
+    ends = np.array([max(few, least / ROOM), most], float)
+    drawn: dict[str, list[Any]] = {
+        "nothing lost": [plot.line(ends, ends, line_color=GREY, line_dash="dotted", line_width=2)]
+    }
+    if len(p):
+        ideal = plot.line(p, s, line_color=BLACK, line_dash="dashed", line_width=1.5)
+        points = plot.scatter(p, s, marker="square", size=9, fill_color=None, line_color=BLACK)
+        drawn["ideal"] = [ideal, points]
+        ideal.tags = points.tags = [INK]
+    for fit, (colour, dash) in zip((fit for fit in found if fit.describes), FIT_LINES, strict=False):
+        fitted = np.geomspace(few, fit.most, FINE)
+        drawn[fit.law] = [plot.line(fitted, fit.speedup(fitted), line_color=colour, line_dash=dash, line_width=2)]
+    at, low, high = (np.array(values, float) for values in zip(*intervals, strict=True))
+    whiskers = plot.segment(at, low, at, high, line_color=COMPUTING.colour, line_width=3, line_alpha=0.6)
+    points = plot.scatter(workers, speedups, size=9, fill_color=COMPUTING.colour, line_color="white", name="measured")
+    points.tags = [EDGED]
+    drawn["measured, with its 95 % interval"] = [whiskers, points]
+    plot.add_tools(HoverTool(renderers=[points], tooltips=[("workers", "@x"), ("speed-up", "@y{0.00}")]))
+    add_legend(plot, drawn, columns=5)
+    plot.xaxis.axis_label, plot.yaxis.axis_label = "workers", "speed-up"
     plot.xaxis.ticker = FixedTicker(ticks=curve.sizes)
+    plot.yaxis.ticker = FixedTicker(ticks=doublings(least / ROOM, top * ROOM))
+    plot.axis.minor_tick_line_color = None
     return plot
+
+
+def doublings(least: float, most: float) -> list[float]:
+    """The powers of two in between."""
+    return [2.0**power for power in range(math.ceil(math.log2(least)), math.floor(math.log2(most)) + 1)]

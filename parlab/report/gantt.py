@@ -6,22 +6,24 @@ other tasks of the same worker. Times are in seconds from the first submission.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Any, cast
 
 import numpy as np
-from bokeh.models import ColumnDataSource, CustomJSHover, FixedTicker, HoverTool, Range1d
+from bokeh.models import ColumnDataSource, FixedTicker, Range1d
 from bokeh.models.annotations import Label
 from bokeh.models.renderers import GlyphRenderer
 from bokeh.plotting import figure
 
 from parlab.formatting import plural, seconds
 from parlab.model.span import LOCK_HELD, LOCK_WAIT, Span
-from parlab.model.workers import by_worker, first_submission, most_at_once, thread_numbers, worker_of
+from parlab.model.workers import by_worker, most_at_once
 from parlab.report import style
 from parlab.report.bars import (
+    ASLEEP,
+    CONTENDED,
     FAILED,
     MARK,
     PHASE,
@@ -33,13 +35,14 @@ from parlab.report.bars import (
     Bar,
     Rows,
     bars,
-    chunks,
     rows,
 )
 from parlab.report.style import (
     BLACK,
+    EDGED,
     GREEN,
     GREY,
+    INK,
     PURPLE,
     VERMILION,
     Look,
@@ -48,15 +51,16 @@ from parlab.report.style import (
     share_of_axis,
     zoomable,
 )
+from parlab.report.telling import Facts, add_hover, facts_of
 from parlab.results.record import MeasuredCase, Repeat
 
 LABELLED_FROM = 11  # pixels of a row; less has no room for a name
 MARK_PIXELS = 9  # from the middle of a mark to its words
-ROW_PIXELS = (5, 24)  # of a row, at least and at most
-MOST_PIXELS = 1200  # of all rows, if they are to have more than the least
-AXES, LABEL, LEGEND_LINE = 48, 21, 34  # pixels of a figure beside its rows: title and axis, its label, the legend
-LEGEND_COLUMNS = 5
-EDGE = "#003a5c"  # of tasks, which may lie end to end
+ROW_PIXELS = (5, 20)  # of a row, at least and at most
+MOST_PIXELS = 900  # of all rows, if they are to have more than the least
+AXES, LEGEND_LINE = 30, 30  # pixels of a figure beside its rows: title, the legend
+LEGEND_COLUMNS = 6
+EDGED_TO = 600  # tasks; of more, borders would hide what they part
 BAR, STRIP, ON_BAR = (0.62, 0.66), (0.15, 0.2), (0.62, 0.38)  # middle and height in a row of 1, from its top
 
 
@@ -73,46 +77,59 @@ KINDS = {
     TRANSFER: Kind(style.TRANSFER, STRIP),
     TASK: Kind(style.COMPUTING, BAR),
     FAILED: Kind(Look(VERMILION, "diagonal_cross"), BAR),
+    ASLEEP: Kind(style.WAITING, BAR),
+    CONTENDED: Kind(style.CONTENDED, BAR),
     PHASE: Kind(Look(PURPLE, "horizontal_line"), ON_BAR),  # below the locks, which may lie within it
     LOCK_WAIT: Kind(style.WAITING, ON_BAR),
     LOCK_HELD: Kind(Look(GREEN, "cross"), ON_BAR),
-    START_UP: Kind(Look(GREY, "vertical_line"), BAR),
-    SHUT_DOWN: Kind(Look(GREY, "criss_cross"), BAR),
 }
+AROUND = {START_UP: Look(GREY, "vertical_line"), SHUT_DOWN: Look(GREY, "criss_cross")}
+IDEAL_END = "ideal end"
 
 
-@dataclass(frozen=True)
-class Facts:
-    """Numbers of each task; and the names that some of these stand for."""
-
-    facts: ColumnDataSource
-    names: ColumnDataSource
-
-
-def measured_gantt(case: MeasuredCase, repeat: Repeat, x_range: Range1d, letter: str) -> figure:
-    """The figure of what was measured, with start-up, shut-down and a legend."""
+def measured_gantt(
+    case: MeasuredCase, repeat: Repeat, x_range: Range1d, letter: str, ideal: Sequence[Span] = ()
+) -> figure:
+    """The figure of what was measured, with start-up, shut-down, the end of the ideal, and a legend."""
     limits = {node: use.wanted for node, use in repeat.nodes.items()}
-    drawn = list(bars(repeat.spans))
-    wall_s = repeat.measured_s or 0.0
-    around = [
-        Bar(START_UP, None, -repeat.startup_s, 0.0, -1),
-        Bar(SHUT_DOWN, None, wall_s, wall_s + repeat.shutdown_s, -1),
-    ]
     seen, together = len(by_worker(repeat.spans)), most_at_once(repeat.spans)
     of = f" of {case.workers} did something" if seen < case.workers else ""
     if case.workers < seen and together < seen:
         of = f", {together} at once"
     title = f"{_before(letter)}measured: {seconds(repeat.measured_s)}, {plural(seen, 'worker')}{of}"
-    at = rows(repeat.spans, limits, case.without_task(repeat.spans), launch=True)
-    return _gantt(drawn + around, repeat.spans, at, x_range, title, measured=True)
+    at = rows(repeat.spans, limits, case.without_task(repeat.spans))
+    planned = [span.finished - span.started for span in ideal] if len(ideal) == len(repeat.spans) else []
+    facts = facts_of(repeat.spans, planned)
+    drawn = list(bars(repeat.spans, float(case.spec.speed)))
+    grouped: defaultdict[str, list[Bar]] = defaultdict(list)
+    for bar in sorted(drawn, key=lambda bar: bar.began - bar.ended):  # what lies within another comes after it
+        grouped[bar.kind].append(bar)
+    plot = _empty(at, x_range, title, len(grouped) + 2 + (case.ideal_s is not None))
+    glyphs = {kind: [_add_bars(plot, kind, grouped[kind], at, facts)] for kind in KINDS if kind in grouped}
+    if MARK in grouped:
+        glyphs[MARK] = [_add_marks(plot, x_range, grouped[MARK], at, facts)]
+    glyphs |= _around(plot, repeat, len(at.labels))
+    if ideal and case.ideal_s is not None:
+        line = plot.vspan(x=[case.ideal_s], line_color=BLACK, line_width=2.5, line_dash="dashed", name=IDEAL_END)
+        line.tags = [INK]
+        glyphs[f"{IDEAL_END}, {seconds(case.ideal_s)}"] = [line]
+    add_legend(plot, glyphs, columns=LEGEND_COLUMNS)
+    return plot
 
 
-def ideal_gantt(case: MeasuredCase, spans: Sequence[Span], x_range: Range1d, letter: str) -> figure:
-    """The figure of the case's ideal schedule, which these spans are."""
-    drawn = [bar for bar in bars(spans) if bar.kind == TASK]  # all are queued until they start
-    title = f"{_before(letter)}ideal: {seconds(case.ideal_s)}"
-    at = rows(spans, {}, case.without_task(spans), launch=False)
-    return _gantt(drawn, spans, at, x_range, title, measured=False)
+def _around(plot: figure, repeat: Repeat, count: int) -> dict[str, list[Any]]:
+    """Start-up and shut-down, behind all rows."""
+    wall_s = repeat.measured_s or 0.0
+    ends = {START_UP: (-repeat.startup_s, 0.0), SHUT_DOWN: (wall_s, wall_s + repeat.shutdown_s)}
+    found = {}
+    for kind, (left, right) in ends.items():
+        source = ColumnDataSource({"left": [left], "right": [right], "y": [count / 2]})
+        look = AROUND[kind].fill() | {"fill_alpha": 0.25}
+        glyph = plot.hbar("y", count, "right", "left", source=source, name=kind, line_color=None, **look)
+        glyph.level = "underlay"
+        add_hover(plot, glyph, [(kind, seconds(right - left))], None)
+        found[kind] = [glyph]
+    return found
 
 
 def _before(letter: str) -> str:
@@ -125,21 +142,12 @@ def row_pixels(count: int) -> int:
     return max(least, min(most, MOST_PIXELS // max(1, count)))
 
 
-def _gantt(
-    drawn: Iterable[Bar], spans: Sequence[Span], at: Rows, x_range: Range1d, title: str, *, measured: bool
-) -> figure:
+def _empty(at: Rows, x_range: Range1d, title: str, entries: int) -> figure:
+    """A figure with the rows' labels, and room for so many entries in its legend."""
     count, pixels = len(at.labels), row_pixels(len(at.labels))
-    facts = _facts(spans)
-    grouped: defaultdict[str, list[Bar]] = defaultdict(list)
-    for bar in sorted(drawn, key=lambda bar: bar.began - bar.ended):  # what lies within another comes after it
-        grouped[bar.kind].append(bar)
-    height = pixels * count + AXES + (LABEL + LEGEND_LINE * -(-len(grouped) // LEGEND_COLUMNS) if measured else 0)
-    name = "measured" if measured else "ideal"
-    y_range = Range1d(start=count, end=0)
-    plot = make_figure(height, x_range, y_range=y_range, title=title, name=name)
+    height = pixels * count + AXES + LEGEND_LINE * -(-entries // LEGEND_COLUMNS)
+    plot = make_figure(height, x_range, y_range=Range1d(start=count, end=0), title=title, name="measured")
     zoomable(plot)
-    if measured:
-        plot.xaxis.axis_label = "seconds from the first submission"
     plot.ygrid.visible = False
     middles = [row + 0.5 for row, label in enumerate(at.labels) if label]
     plot.yaxis.ticker = FixedTicker(ticks=middles if pixels >= LABELLED_FROM else [])
@@ -150,45 +158,40 @@ def _gantt(
     for row, text in at.headings.items():
         if row - told >= step:
             told = row
-            plot.add_layout(
-                Label(x=2, y=row + 0.95, x_units="screen", text=text, text_font_size="12px", text_baseline="bottom")
-            )
-    glyphs = {kind: [_add_bars(plot, kind, grouped[kind], at, facts)] for kind in KINDS if kind in grouped}
-    if MARK in grouped:
-        glyphs[MARK] = [_add_marks(plot, x_range, grouped[MARK], at, facts)]
-    if measured:
-        add_legend(plot, glyphs, columns=LEGEND_COLUMNS)
+            place: dict[str, Any] = {"x_units": "screen", "text_font_size": "11px", "text_baseline": "bottom"}
+            plot.add_layout(Label(x=2, y=row + 0.98, text=text, **place))
     return plot
 
 
 def _add_bars(plot: figure, kind: str, drawn: Sequence[Bar], at: Rows, facts: Facts) -> "GlyphRenderer[Any]":
-    middle, height = KINDS[kind].place
-    source = _source(drawn, at, middle)
-    look = KINDS[kind].look
+    kept = KINDS[kind]
+    source = _source(drawn, at, kept.place)
     glyph = plot.hbar(
-        "y",
-        height,
-        "right",
-        "left",
-        source=source,
-        name=kind,
-        line_color=EDGE if kind == TASK else look.colour,
-        line_width=0.5,
-        **look.fill(),
+        "y", "height", "right", "left", source=source, name=kind, **_edge(kind, drawn), **kept.look.fill()
     )
-    lines = [("", "@name" if kind == PHASE else kind), ("from, to", "@left{0.0000} s, @right{0.0000} s")]
-    _add_hover(plot, glyph, lines, facts if drawn[0].task >= 0 else None)
+    if kind in (TASK, FAILED):
+        glyph.tags = [EDGED]
+    if kind not in (ASLEEP, CONTENDED):  # the task below tells of these
+        lines = [("", "@name" if kind == PHASE else kind), ("from, to", "@left{0.0000} s, @right{0.0000} s")]
+        add_hover(plot, glyph, [] if kind in (TASK, FAILED) else lines, facts if kind in (TASK, FAILED) else None)
     return glyph
+
+
+def _edge(kind: str, drawn: Sequence[Bar]) -> dict[str, Any]:
+    """A line around each task in the colour of the page, unless there are so many that they would be nothing else."""
+    if kind not in (TASK, FAILED):
+        return {"line_color": None}
+    return {"line_color": "white", "line_width": 1.5 if len(drawn) <= EDGED_TO else 0.3}
 
 
 def _add_marks(plot: figure, x_range: Range1d, drawn: Sequence[Bar], at: Rows, facts: Facts) -> "GlyphRenderer[Any]":
     middle, _ = BAR
-    source = _source(drawn, at, middle)
+    source = _source(drawn, at, BAR)
     glyph = plot.scatter(
         "left", "y", source=source, name=MARK, marker="diamond", size=11, fill_color="white", line_color=BLACK
     )
     _tell_marks(plot, x_range, drawn, at, middle)
-    _add_hover(plot, glyph, [("", "@name"), ("at", "@left{0.0000} s")], facts)
+    add_hover(plot, glyph, [("", "@name"), ("at", "@left{0.0000} s")], None)
     return glyph
 
 
@@ -218,76 +221,18 @@ def _tell_marks(plot: figure, x_range: Range1d, drawn: Sequence[Bar], at: Rows, 
         plot.text("x", "y", "t", source=source, text_font_size="12px", **place, **style)
 
 
-def _source(drawn: Sequence[Bar], at: Rows, middle: float) -> ColumnDataSource:
+def _source(drawn: Sequence[Bar], at: Rows, place: tuple[float, float]) -> ColumnDataSource:
+    """Each bar in its row; one that has a share of the height stands on the lower edge, or hangs from the upper."""
+    middle, height = place
+    shares = np.array([bar.share for bar in drawn], np.float32)
+    off = 0.5 * height * (1 - shares) * (-1 if drawn[0].kind == CONTENDED else 1)
     columns: dict[str, object] = {
         "left": np.array([bar.began for bar in drawn], np.float32),
         "right": np.array([bar.ended for bar in drawn], np.float32),
-        "y": np.array([at.of_worker[bar.worker] + middle for bar in drawn], np.float32),
+        "y": np.array([at.of_worker[bar.worker] + middle for bar in drawn], np.float32) + off,
+        "height": height * shares,
         "task": np.array([bar.task for bar in drawn], np.int32),
     }
     if drawn[0].kind in (PHASE, MARK):
         columns["name"] = [bar.name for bar in drawn]
     return ColumnDataSource(columns)
-
-
-TOLD = (
-    "task",
-    "chunk",
-    "node",
-    "rank",
-    "process",
-    "submitted",
-    "started",
-    "finished",
-    "received",
-    "CPU seconds",
-    "outcome",
-)
-IDEALLY_TOLD = ("task", "node", "started", "finished", "CPU seconds")  # a plan has no processes, nor messages
-TELL = """
-const at = facts.data, task = value
-switch (format) {
-  case "task": return `${task + 1} of ${at.rank.length}`
-  case "chunk": return `${at.chunk[task]}`
-  case "node": return names.data.node[at.node[task]]
-  case "rank": return at.rank[task] < 0 ? "none" : `${at.rank[task]}`
-  case "process": return `${at.process[task]}, thread ${at.thread[task]}`
-  case "CPU seconds": return at.cpu_s[task].toFixed(4)
-  case "outcome": return names.data.outcome[at.outcome[task]]
-  default: return `${at[format][task].toFixed(4)} s`
-}
-"""
-
-
-def _add_hover(plot: figure, glyph: Any, lines: Sequence[tuple[str, str]], facts: Facts | None) -> None:
-    hover = HoverTool(renderers=[glyph], tooltips=list(lines), point_policy="follow_mouse", visible=False)
-    if facts is not None:
-        told = TOLD if plot.name == "measured" else IDEALLY_TOLD
-        hover.tooltips = [*lines, *((what, f"@task{{{what}}}") for what in told)]
-        hover.formatters = {"@task": CustomJSHover(args=vars(facts), code=TELL)}
-    plot.add_tools(hover)
-
-
-def _facts(spans: Sequence[Span]) -> Facts:
-    """What hovering tells of a task, once for all of its bars."""
-    origin = first_submission(spans)
-    nodes, outcomes = sorted({span.node for span in spans}), sorted({span.outcome for span in spans})
-    threads = thread_numbers(spans)
-    times = {
-        name: np.array([getattr(span, name) - origin for span in spans], np.float32)
-        for name in ("submitted", "started", "finished", "received")
-    }
-    whole = {
-        "node": [nodes.index(span.node) for span in spans],
-        "outcome": [outcomes.index(span.outcome) for span in spans],
-        "rank": [span.rank for span in spans],
-        "process": [span.pid for span in spans],
-        "thread": [threads[worker_of(span)] for span in spans],
-        "chunk": chunks(spans),
-    }
-    columns = times | {name: np.array(values, np.int32) for name, values in whole.items()}
-    columns["cpu_s"] = np.array([span.cpu_s for span in spans], np.float32)
-    longest = max(len(nodes), len(outcomes))
-    names = {"node": nodes, "outcome": outcomes}
-    padded = {name: [*values, *[""] * (longest - len(values))] for name, values in names.items()}
-    return Facts(ColumnDataSource(columns), ColumnDataSource(padded))

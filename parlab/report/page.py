@@ -23,11 +23,13 @@ from parlab.errors import UsageError
 from parlab.formatting import plural, signed_percent
 from parlab.host.places import COMMAND
 from parlab.report.charts import side_by_side
+from parlab.report.curves import HEADINGS
 from parlab.report.style import Chart
 from parlab.report.timelines import case_chart
-from parlab.report.views import RunView
-from parlab.results.record import Answer, Run
+from parlab.report.views import UNFOLDED, RunView
+from parlab.results.record import Run
 from parlab.terminal.summary import (
+    CATEGORIES,
     WITHIN_NOISE,
     by_name,
     claim_in_words,
@@ -40,6 +42,13 @@ from parlab.terminal.summary import (
 )
 
 HERE = Path(__file__).parent
+ABOUT = {  # the verdict's questions
+    "correct": "Did every case come out as the lab declares it?",
+    "held": "Were the limits in force, and did the nodes get what they allow?",
+    "quiet": "Did the host have the CPU to give, or did something else use it?",
+    "reproduced": "Do the lab's claims hold in what was measured?",
+}
+WORDS = {"unfolded": UNFOLDED, "categories": CATEGORIES, "about": ABOUT, "sizes": HEADINGS}
 TITLE_PIXELS = 24  # of a line above a chart
 BOKEH = Resources(mode="inline", components=["bokeh"])  # no widgets, tables or formulas
 
@@ -48,8 +57,10 @@ def report(runs: Sequence[Run]) -> str:
     """One page for these runs, one below the other."""
     views = [RunView(run, f"run-{number}-" if len(runs) > 1 else "") for number, run in enumerate(runs, 1)]
     title = views[0].title if len(views) == 1 else f"{plural(len(views), 'run')} of parlab"
-    charts = [chart for view in views for chart in view.charts()]
-    return _page("report.html", title, charts, views=views)
+    charts = [chart for view in views for chart in view.drawn()]
+    return _page(
+        "report.html", title, charts, views=views, unfolded=UNFOLDED, categories=CATEGORIES, about=ABOUT, sizes=HEADINGS
+    )
 
 
 def comparison(first: Run, second: Run) -> str:
@@ -120,35 +131,51 @@ def _entitle(chart: Chart, lines: list[str]) -> None:
 
 @dataclass(frozen=True)
 class Entry:
-    """A run in the index, by its number in `results`; `link` is its report's file where there is one."""
+    """A run in the index, by its number in `results`; its page lies beside the index."""
 
     number: int
     view: RunView
-    link: str | None
+
+    @property
+    def link(self) -> str:
+        return page_name(self.view.run)
+
+    @property
+    def host(self) -> str:
+        """The machine that it ran on, as far as its record tells."""
+        known = self.view.run.environment
+        cpus = plural(known["cpus"], "CPU") if isinstance(known.get("cpus"), int) else ""
+        return ", ".join(str(fact) for fact in (known.get("cpu"), cpus) if fact) or "not known"
 
     def cells(self) -> tuple[str, ...]:
         """What the columns say of it."""
         run = self.view.run
         claims = run.verdict.claims
-        shown = sum(claim.answer is Answer.YES for claim in claims)
         return (
             f"{datetime.fromisoformat(run.started):%Y-%m-%d %H:%M}",
             run.backend,
             sizes(run),
             str(len(run.cases)),
             signed_percent(most_off_by(run)),
-            f"{shown} of {len(claims)}" if run.stands else "-",
+            (f"{self.view.shown} of {len(claims)}" if claims else "no claims") if run.stands else "-",
+            self.host,
         )
 
 
-def index(runs: Mapping[int, Run], unread: Sequence[str], folder: Path) -> str:
-    """One page that lists runs, linked to their reports in the same folder; why other records could not be read."""
-    links = {number: f"{run.id}.html" for number, run in runs.items()}
-    entries = [
-        Entry(number, RunView(run), links[number] if (folder / links[number]).exists() else None)
-        for number, run in runs.items()
-    ]
-    return _page("index.html", "Runs of parlab", [], entries=entries, count=plural(len(runs), "run"), unread=unread)
+def page_name(run: Run) -> str:
+    """The file name of a run's page."""
+    return f"{run.id}.html"
+
+
+def index(runs: Mapping[int, Run], unread: Sequence[str]) -> str:
+    """One page that lists runs, linked to their pages in the same folder; and why other records could not be read."""
+    entries = [Entry(number, RunView(run)) for number, run in runs.items()]
+    filters = {
+        "lab": sorted({entry.view.run.lab for entry in entries}),
+        "host": sorted({entry.host for entry in entries}),
+        "verdict": sorted({entry.view.in_short for entry in entries}),
+    }
+    return _page("index.html", "Runs of parlab", [], entries=entries, filters=filters, unread=unread)
 
 
 def _page(template: str, title: str, charts: Sequence[Chart], **content: Any) -> str:

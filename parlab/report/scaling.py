@@ -121,10 +121,15 @@ class Fit:
     def words(self) -> str:
         """What the fit says, in a few sentences."""
         off = percent(math.ceil(1000 * self.off) / 1000)
+        allowed = percent(MISFIT, 0)
         where = f"Fitted to {self.launches} launches with {self.fewest} to {self.most} workers"
         if not self.describes:
-            return f"{self.law} does not describe these launches: it is up to {off} off. {where}."
-        return f"{self.law}: {' '.join(self._says())} {where}, of which none is more than {off} off the curve."
+            return (
+                f"{self.law} does not describe these launches: it is up to {off} off, and {allowed} is the most "
+                f"for a law to be drawn. {where}."
+            )
+        said = f"of which none is more than {off} off the curve; a law is drawn up to {allowed}"
+        return f"{self.law}: {' '.join(self._says())} {where}, {said}."
 
     @property
     def describes(self) -> bool:

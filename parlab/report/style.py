@@ -15,9 +15,11 @@ from bokeh.models.annotations import Legend, LegendItem
 from bokeh.models.layouts import Column, Row
 from bokeh.plotting import figure
 
-BLACK, GREY = "#000000", "#767676"
-ORANGE, SKY, GREEN, YELLOW = "#e69f00", "#56b4e9", "#009e73", "#f0e442"
-BLUE, VERMILION, PURPLE = "#0072b2", "#d55e00", "#cc79a7"
+from parlab.terminal import states
+
+BLACK, GREY, ORANGE, GREEN = states.BLACK, states.GREY, states.ORANGE, states.GREEN
+YELLOW, VERMILION, PURPLE = states.YELLOW, states.VERMILION, states.PURPLE
+EDGED, INK = "edged", "ink"  # tags of glyphs whose lines take the colour of the page, or of its text
 LEFT = 120  # pixels for the labels of rows, in all figures that stand above each other
 LETTER_PIXELS = 7  # of a letter of 12 px, at most
 AXIS_PIXELS = 700  # of the axis of a chart, at least; in a narrower window words may overlap
@@ -42,11 +44,9 @@ class Look:
         }
 
 
-COMPUTING = Look(BLUE, "blank")
+LOOKS = {name: Look(state.colour, state.pattern) for name, state in states.STATES.items()}
+COMPUTING, WAITING, CONTENDED, TRANSFER = (LOOKS[name] for name in ("computing", "waiting", "contended", "transfer"))
 QUEUED = Look(GREY, "dot")
-TRANSFER = Look(SKY, "right_diagonal_line")
-WAITING = Look(ORANGE, "left_diagonal_line")
-CONTENDED = Look(VERMILION, "diagonal_cross")
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""The chart of a case on an axis of time: ideal above measured, and beneath who was busy and what CPU was used."""
+"""The chart of a case on an axis of time: its tasks, and beneath how many workers were busy and what CPU was used."""
 
 from collections.abc import Sequence
 
@@ -11,19 +11,20 @@ from numpy.typing import NDArray
 from parlab.formatting import decimal, number, percent, plural
 from parlab.model.span import Span
 from parlab.model.workers import first_submission
-from parlab.report.gantt import MARK_PIXELS, ideal_gantt, measured_gantt
+from parlab.report.gantt import MARK_PIXELS, measured_gantt
 from parlab.report.measures import CpuUse, busy_steps, cpu_limit, cpu_use, measure
-from parlab.report.style import COMPUTING, GREEN, GREY, ORANGE, VERMILION, Chart, make_figure, share_of_axis, zoomable
+from parlab.report.style import COMPUTING, GREEN, GREY, ORANGE, Chart, make_figure, share_of_axis, zoomable
 from parlab.results.record import MeasuredCase, Repeat
 from parlab.terminal.summary import times_in_words
 
 MARGIN = 0.01  # of the axis of time, on either side
-HEADROOM = 1.4  # over the limit
+BELOW, AXIS = 78, 44  # pixels of a figure below the tasks, and of the axis below the last
+HEADROOM = 1.2  # over the limit
 SOME_CPU = 0.1  # host CPUs that the axis shows at least
 
 
 def case_chart(case: MeasuredCase, name: str, *, letter: str = "", beside: Sequence[MeasuredCase] = ()) -> Chart | None:
-    """The ideal above the measured, and beneath on the same axis who was busy and what CPU was used.
+    """What was measured, with the end of the ideal, and beneath on the same axis who was busy and what CPU was used.
 
     The axis is one that would do for the cases `beside` it, too; `letter` sets it apart from those. None where no task
     left a span.
@@ -31,30 +32,47 @@ def case_chart(case: MeasuredCase, name: str, *, letter: str = "", beside: Seque
     repeat = case.median_repeat
     if not repeat.spans:
         return None
-    x_range = _time_axis([case, *beside])
+    x_range = time_axis(case, beside)
     ideal = case.ideal() if case.completed else []
-    parts = [ideal_gantt(case, ideal, x_range, letter)] if ideal else []
-    parts += [measured_gantt(case, repeat, x_range, letter), busy_workers(case, repeat, ideal, x_range)]
+    parts = [measured_gantt(case, repeat, x_range, letter, ideal), busy_workers(case, repeat, ideal, x_range)]
     if use := cpu_use(repeat):
         parts.append(cpu_used(repeat, use, x_range))
+    for plot in parts[:-1]:
+        plot.xaxis.visible = False
+    parts[-1].height = (parts[-1].height or 0) + AXIS
+    parts[-1].xaxis.axis_label = "seconds from the first submission"
     title = f"{letter}: {case.name}" if letter else case.name
     return Chart(name, title, _told(case, repeat), column(*parts, sizing_mode="stretch_width"))
 
 
-def _time_axis(cases: Sequence[MeasuredCase]) -> Range1d:
-    """From start-up to shut-down, of each at first no more than the work takes; one can move to the rest."""
-    launches = [case.median_repeat for case in cases]
-    work_s = max(
-        [launch.measured_s or 0.0 for launch in launches] + [case.ideal_s or 0.0 for case in cases if case.completed]
-    )
+def time_axis(case: MeasuredCase, beside: Sequence[MeasuredCase] = ()) -> Range1d:
+    """From 0 to the end of the longest of these cases; start-up lies to the left of that, and shut-down to the right.
+
+    Its tags are the two ends that it can show at first: that of all these cases, and that of `case` alone.
+    """
+    together, alone = (_end([case, *others]) for others in (beside, ()))
+    launches = [one.median_repeat for one in (case, *beside)]
     least = -max(launch.startup_s for launch in launches)
-    most = max([work_s] + [(launch.measured_s or 0.0) + launch.shutdown_s for launch in launches])
-    start, end = max(least, -work_s), min(most, 2 * work_s)
-    margin = MARGIN * (end - start)
+    most = max([together, *((launch.measured_s or 0.0) + launch.shutdown_s for launch in launches)])
+    margin = MARGIN * together
+    return Range1d(
+        start=-margin,
+        end=together,
+        bounds=(least - margin, most + margin),
+        name="time",
+        tags=[[-margin, together], [-MARGIN * alone, alone]],
+    )
+
+
+def _end(cases: Sequence[MeasuredCase]) -> float:
+    """Where the axis of these cases ends: room is left for the words after the last mark."""
+    launches = [case.median_repeat for case in cases]
+    times = [launch.measured_s or 0.0 for launch in launches]
+    end = max(times + [case.ideal_s or 0.0 for case in cases if case.completed])
     marks = {phase.name for launch in launches for span in launch.spans for phase in span.phases if phase.instant}
-    words = min(0.5, max((share_of_axis(mark, MARK_PIXELS) for mark in marks), default=0.0))  # after the last mark
-    room = max(margin, (end - start + margin) * words / (1 - words))
-    return Range1d(start=start - margin, end=end + room, bounds=(least - margin, most + room), name="time")
+    words = min(0.5, max((share_of_axis(mark, MARK_PIXELS) for mark in marks), default=0.0))
+    share = (1 + 2 * MARGIN) * words  # a margin lies before 0, and one behind the words
+    return end + max(MARGIN * end, end * share / (1 - share))
 
 
 def _told(case: MeasuredCase, repeat: Repeat) -> str:
@@ -74,7 +92,7 @@ def busy_workers(case: MeasuredCase, repeat: Repeat, planned: Sequence[Span], x_
     ideal = [(at, float(count)) for at, count in busy_steps(planned)]
     top = max([case.seen_workers] + [int(count) for _, count in [*measured, *ideal]])
     plot = make_figure(
-        120,
+        BELOW,
         x_range,
         title="workers that are busy; dashed: ideally" if ideal else "workers that are busy",
         y_range=Range1d(start=0, end=1.1 * top),
@@ -112,12 +130,11 @@ def cpu_used(repeat: Repeat, use: Sequence[CpuUse], x_range: Range1d) -> figure:
             "right": np.array([one.ended for one in use], np.float32),
             "used": np.array([one.used for one in use], np.float32),
             "throttled": np.array([one.throttled for one in use], np.float32),
-            "shade": np.array([0.3 * one.throttled for one in use], np.float32),
         }
     )
-    told = "" if limit is None else f", of {decimal(limit)}; dashed: their limit; shaded: throttled"
+    told = "" if limit is None else f", of {decimal(limit)}; dashed: their limit; grey above: throttled"
     plot = make_figure(
-        130,
+        BELOW,
         x_range,
         title=f"host CPUs that the worker nodes used{told}",
         y_range=Range1d(start=0, end=top),
@@ -126,18 +143,13 @@ def cpu_used(repeat: Repeat, use: Sequence[CpuUse], x_range: Range1d) -> figure:
     used = plot.quad(
         "left", "right", "used", 0, source=source, fill_color=GREEN, fill_alpha=0.45, line_color=GREEN, name="used"
     )
+    # Throttling at full speed loses nothing: it is told at the upper edge, and in grey.
     plot.quad(
-        "left",
-        "right",
-        top,
-        0,
+        *("left", "right", top, 0.94 * top),
         source=source,
-        fill_color=VERMILION,
-        fill_alpha="shade",
+        fill_color=GREY,
+        fill_alpha="throttled",
         line_color=None,
-        hatch_pattern="left_diagonal_line",
-        hatch_color=VERMILION,
-        hatch_alpha="shade",
         name="throttled",
     )
     if limit is not None:

@@ -4,21 +4,28 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 
+from markupsafe import Markup
+
 from parlab.course.handout import Handout, parse_handout
 from parlab.formatting import number, percent, seconds, share, signed_percent, times
 from parlab.model.span import Span
 from parlab.model.workers import by_worker, first_submission, thread_numbers, worker_of
+from parlab.report.answer import Account, TimeBar, accounts_of, sentence, time_bars
 from parlab.report.bars import chunks, rows
 from parlab.report.charts import accounts, overview
-from parlab.report.curves import curve_chart
+from parlab.report.curves import curve_chart, curve_rows
 from parlab.report.measures import Measures, measure
+from parlab.report.paper import case_on_paper, curve_on_paper
 from parlab.report.scaling import curves, fits, of_the_ideal, too_few
 from parlab.report.style import Chart
 from parlab.report.timelines import case_chart
-from parlab.results.record import MeasuredCase, Run
+from parlab.results.record import Answer, MeasuredCase, Run
 from parlab.terminal.summary import ideal_in_words, in_short, remarks
 from parlab.thresholds import EVEN
 
+LARGE = 3  # figures of a case that are set large
+UNFOLDED = 3  # cases, the first ones; the others open when they are asked for
+NOT_FITTED = "No law is fitted: what was measured here does not stand, see the verdict."
 MOST_LISTED = 300  # tasks of a case, in the table below its chart; the record has them all
 
 
@@ -28,48 +35,75 @@ class CaseView:
 
     case: MeasuredCase
     name: str
+    beside: tuple[MeasuredCase, ...] = ()
 
     @cached_property
     def chart(self) -> Chart | None:
-        return case_chart(self.case, self.name)
+        return case_chart(self.case, self.name, beside=self.beside)
+
+    @property
+    def on_paper(self) -> Markup:
+        """The same for paper."""
+        return case_on_paper(self.case, self.case.ideal() if self.case.completed else [])
+
+    @property
+    def name_of_fold(self) -> str:
+        """The anchor of the case in the page."""
+        return f"{self.name}-fold"
+
+    def headline(self) -> list[tuple[str, str]]:
+        """The figures that matter most, three at most: of a case without an ideal, what it has measured itself."""
+        case = self.case
+        found = [("measured", seconds(case.measured_s))]
+        if case.ideal_s is not None:
+            return [*found, ("ideal", ideal_in_words(case)), ("off by", signed_percent(case.off_by))]
+        return (found + [(name, number(value)) for name, value in case.metrics.items()])[:LARGE]
+
+    @property
+    def lost(self) -> bool:
+        """Whether it took so much longer than its ideal that a reader is to see it."""
+        return self.case.off_by > EVEN
+
+    def groups(self) -> dict[str, list[tuple[str, str]]]:
+        """All other figures, in groups."""
+        case, repeat = self.case, self.case.median_repeat
+        found = self._of_spans() if repeat.spans else {}
+        found["around it"] = [("start-up", seconds(repeat.startup_s)), ("shut-down", seconds(repeat.shutdown_s))]
+        if case.lesson_s is not None:
+            found["around it"].append(("the lesson printed", seconds(case.lesson_s)))
+        if len(case.times) > 1:
+            found["around it"].append(("spread", f"{percent(case.spread)} of {len(case.times)} launches"))
+        told = dict(self.headline())
+        if own := [(name, number(value)) for name, value in case.metrics.items() if name not in told]:
+            found["measured by the case itself"] = own
+        return found
 
     def figures(self) -> Iterator[tuple[str, str]]:
-        """The head of the case: what was measured, by its name."""
-        case, repeat = self.case, self.case.median_repeat
-        yield "measured", seconds(case.measured_s)
-        if case.ideal_s is not None:
-            yield "ideal", ideal_in_words(case)
-            yield "off by", signed_percent(case.off_by)
-        if case.lesson_s is not None:
-            yield "lesson", seconds(case.lesson_s)
-        if repeat.spans:
-            yield from self._of_spans()
-        yield "start-up", seconds(repeat.startup_s)
-        yield "shut-down", seconds(repeat.shutdown_s)
-        if len(case.times) > 1:
-            yield "spread", f"{percent(case.spread)} of {len(case.times)} launches"
-        for name, value in case.metrics.items():
-            yield "figure", f"{number(value)} {name}"
+        """Every figure of the case, by its name."""
+        yield from self.headline()
+        for group in self.groups().values():
+            yield from group
 
-    def _of_spans(self) -> Iterator[tuple[str, str]]:
+    def _of_spans(self) -> dict[str, list[tuple[str, str]]]:
         case, workers = self.case, self.case.seen_workers
         measures = measure(case.median_repeat.spans, workers)
+        work = [("time in tasks", seconds(measures.work_s))]
         if case.serial_s is not None:
-            yield "total work", seconds(case.serial_s)
-        yield "time in tasks", seconds(measures.work_s)
-        if case.serial_s is not None:
-            yield "speed-up", times(case.speedup)
-            yield "efficiency", share(case.speedup / workers)
-        yield "busy on average", f"{number(measures.busy)} of {workers}"
-        yield "two or more busy", seconds(measures.overlap_s)
-        yield "idle, all workers", seconds(measures.idle_s)
-        yield "load balance", percent(measures.balance)
-        yield "straggler", self._straggler(measures)
+            work.insert(0, ("total work", seconds(case.serial_s)))
+            work += [("speed-up", times(case.speedup)), ("efficiency", share(case.speedup / workers))]
+        busy = [
+            ("busy on average", f"{number(measures.busy)} of {workers}"),
+            ("two or more busy", seconds(measures.overlap_s)),
+            ("idle, all workers", seconds(measures.idle_s)),
+            ("load balance", percent(measures.balance)),
+            ("straggler", self._straggler(measures)),
+        ]
+        return {"the work": work, "the workers": busy}
 
     def _straggler(self, measures: Measures) -> str:
         if measures.straggler is None or measures.straggled_s <= EVEN * measures.wall_s:
             return "none"
-        placed = rows(self.case.median_repeat.spans, {}, launch=True)
+        placed = rows(self.case.median_repeat.spans, {})
         who = placed.labels[placed.of_worker[measures.straggler]]
         return f"{who} on {measures.straggler[0]}, by {seconds(measures.straggled_s)}"
 
@@ -108,10 +142,6 @@ class CaseView:
             )
 
 
-def _as_declared(case: MeasuredCase) -> str:
-    return "as declared" if case.complaint is None else f"not as declared: {case.complaint}"
-
-
 def _rank(span: Span) -> str:
     return str(span.rank) if span.rank >= 0 else "-"
 
@@ -121,6 +151,8 @@ class CurveView:
     """Cases that differ in how many workers there are: the chart, and what the fitted laws say."""
 
     chart: Chart
+    on_paper: Markup
+    rows: tuple[tuple[str, ...], ...]
     says: tuple[str, ...]
 
 
@@ -152,9 +184,15 @@ class RunView:
         """How good that is, and its class in the style sheet: yes, no, undecided or cannot."""
         return self.run.verdict.reproduced.answer.name.lower() if self.run.stands else "no"
 
+    @property
+    def shown(self) -> int:
+        """How many of the lab's claims are shown."""
+        return sum(claim.answer is Answer.YES for claim in self.run.verdict.claims)
+
     @cached_property
     def cases(self) -> list[CaseView]:
-        return [CaseView(case, f"{self.prefix}case-{index}") for index, case in enumerate(self.run.cases, 1)]
+        cases = self.run.cases
+        return [CaseView(case, f"{self.prefix}case-{index}", cases) for index, case in enumerate(cases, 1)]
 
     @cached_property
     def overview(self) -> Chart | None:
@@ -168,31 +206,46 @@ class RunView:
     def curves(self) -> list[CurveView]:
         found = []
         for index, curve in enumerate(curves(self.run), 1):
-            fitted = fits(*curve.fitting.points())
-            said = [fit.words() for fit in fitted]
+            fitted = fits(*curve.fitting.points()) if self.run.stands else []
             few = too_few(len(curve.fitting.sizes))
-            words = tuple(filter(None, [*said, of_the_ideal(curve), few, curve.left_out()]))
-            found.append(CurveView(curve_chart(curve, fitted, f"{self.prefix}scaling-{index}"), words))
+            words = [fit.words() for fit in fitted] + [of_the_ideal(curve), few, curve.left_out()]
+            if not self.run.stands:
+                words = [NOT_FITTED]
+            chart = curve_chart(curve, fitted, f"{self.prefix}scaling-{index}")
+            on_paper = curve_on_paper(curve, fitted)
+            found.append(CurveView(chart, on_paper, tuple(curve_rows(curve)), tuple(filter(None, words))))
         return found
 
     def _named(self, chart: Chart | None) -> Chart | None:
         return chart and replace(chart, name=f"{self.prefix}{chart.name}")
 
     def charts(self) -> list[Chart]:
-        """All charts of the run, in the order of the page."""
-        found = [self.overview, *(case.chart for case in self.cases), self.breakdown, *(c.chart for c in self.curves)]
+        """All charts of the run, for export."""
+        found = [self.overview, *(c.chart for c in self.cases), self.breakdown, *(c.chart for c in self.curves)]
         return [chart for chart in found if chart is not None]
 
-    def rows(self) -> Iterator[tuple[str, ...]]:
-        """The table of the cases; without the columns of the ideal where none has one."""
-        for case in self.run.cases:
-            ideal, relative = [ideal_in_words(case)], [signed_percent(case.off_by), times(case.speedup)]
-            yield (
-                *(case.name, str(case.seen_workers), *(ideal if self.has_ideals else [])),
-                seconds(case.measured_s),
-                *([*relative, share(case.speedup / case.seen_workers)] if self.has_ideals else []),
-                f"{case.median_repeat.outcome}, {_as_declared(case)}",
-            )
+    def drawn(self) -> list[Chart]:
+        """The charts of the page, in its order; it shows the others as tables with bars."""
+        found = [*(case.chart for case in self.cases), *(curve.chart for curve in self.curves)]
+        return [chart for chart in found if chart is not None]
+
+    @cached_property
+    def time_bars(self) -> list[TimeBar]:
+        return time_bars(self.run)
+
+    @cached_property
+    def accounts(self) -> list[Account]:
+        return accounts_of(self.run)
+
+    @property
+    def question(self) -> str:
+        """The question of the lab's handout; '' where it has none."""
+        return self.handout.line("Question") if self.handout else ""
+
+    @property
+    def sentence(self) -> str:
+        """What the times say; '' of a run whose figures mean nothing."""
+        return sentence(self.run) if self.run.stands else ""
 
     def warnings(self) -> list[str]:
         """What a reader has to know before anything else."""

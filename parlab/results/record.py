@@ -4,11 +4,10 @@
     failure   {text, exit_code}, or null; command[], exit_code of a program of the user's own, else [], null
     cases[]   {name, settings, launch, spec, nodes[], workforce {workers, nodes, cores, chunk}, declared, ideal_s,
               serial_s, lesson_s, tasks [[burned, waited], ...] in units, repeats[]}; no units, no ideal: null
-    repeats[] {startup_s, shutdown_s, outcome, complaint, metrics{}, spans[], nodes{}, clocks{}}
+    repeats[] {startup_s, shutdown_s, outcome, complaint, metrics{}, spans[], nodes{}, clocks{}, busiest}
     spans[]   one per task (parlab/task/recorder.py); a phase that ends when it begins is a mark
     nodes{}   {wanted, engine[], burned, readings[]} by name; clocks{} {offset_s, uncertainty_s}, too
-    verdict   {correct, held, quiet, reproduced: {answer, evidence, cure}, claims[] {name, answer, why, required,
-              holds, margin, rests_on}}
+    verdict   {correct, held, quiet, reproduced: {answer, evidence, cure}, claims[] (see Claim)}
 
 Derived values are written beside them for other readers, and computed again on reading: for a case `measured_s` (the
 median), `off_by`, `speedup`, `by_node`, `metrics`; for a repeat `measured_s`, `by_node`, `breakdown`.
@@ -28,7 +27,7 @@ from parlab.errors import EXIT_CLOSED_PIPE, Interrupted
 from parlab.formatting import plural
 from parlab.model.case import PYTHON, RIGHT, WRONG, Demand
 from parlab.model.clocks import Clock
-from parlab.model.reading import NodeReading
+from parlab.model.reading import Busiest, NodeReading
 from parlab.model.span import Span
 from parlab.model.spec import Spec
 from parlab.model.workers import Workforce, by_worker, first_submission, in_order, last_to_finish, most_at_once
@@ -41,6 +40,7 @@ class Answer(Enum):
     NO = "no"
     UNDECIDED = "undecided"  # a claim that the measurements neither show nor refute
     CANNOT = "cannot be shown here"
+    NO_CLAIMS = "no claims"  # a lab without expectations
 
 
 @dataclass(frozen=True)
@@ -107,6 +107,7 @@ class Repeat:
     nodes: Mapping[str, NodeRecord] = field(default_factory=dict)
     clocks: Mapping[str, Clock] = field(default_factory=dict)  # of nodes with their own kernels
     metrics: Mapping[str, float] = field(default_factory=dict)  # recorded by the case itself
+    busiest: Busiest | None = None  # of processes outside nodes; None if this machine's kernel does not tell
 
     @cached_property
     def measured_s(self) -> float | None:
@@ -246,10 +247,8 @@ class MeasuredCase:
 
     def most_unexplained(self) -> tuple[str, float]:
         """The worker of the median repeat with the largest unexplained share: its node, and the share."""
-        spans, speed = self.median_repeat.spans, float(self.spec.speed)
-        shares = {
-            worker: breakdown(own, spans, speed).shares()["unexplained"] for worker, own in by_worker(spans).items()
-        }
+        spans, speed, name = self.median_repeat.spans, float(self.spec.speed), "unexplained"
+        shares = {worker: breakdown(own, spans, speed).shares()[name] for worker, own in by_worker(spans).items()}
         (node, *_), share = max(shares.items(), key=lambda item: item[1], default=(("",), 0.0))
         return node, share
 

@@ -14,7 +14,8 @@ from typing import Any
 # 5  other names: run_delay_s (was stalled_s), foreign (strangers), metrics (figures), required (must), breakdown
 #    (account) with contended (held_back) and transfer (on_the_way); nodes of a case, by name
 # 6  claims with holds, margin and rests_on; the answer `undecided`; lab_file in the environment; held_up_s of spans
-SCHEMA = 6
+# 7  busiest of a repeat; the answer `no claims` to reproduced
+SCHEMA = 7
 
 Document = dict[str, Any]
 
@@ -46,7 +47,13 @@ def _from_5(document: Document) -> None:
     """Version 6 has only added optional parts."""
 
 
-STEPS: dict[int, Callable[[Document], None]] = {3: _from_3, 4: _from_4, 5: _from_5}
+def _from_6(document: Document) -> None:
+    reproduced = document.get("verdict", {}).get("reproduced", {})
+    if reproduced.get("evidence") == "the lab claims nothing":
+        reproduced["answer"] = "no claims"
+
+
+STEPS: dict[int, Callable[[Document], None]] = {3: _from_3, 4: _from_4, 5: _from_5, 6: _from_6}
 READABLE = (*STEPS, SCHEMA)
 
 

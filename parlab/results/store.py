@@ -98,7 +98,9 @@ def read_json(path: Path) -> Run:
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise UsageError(f"{path}: required a record, found none: {error.strerror}") from error
+        raise UsageError(
+            f"No run {str(path)!r}: {error.strerror}. Use a file, an id, or a number from {COMMAND} results."
+        ) from error
     try:
         schema = msgspec.json.decode(data, type=_Schema).schema
         if schema not in READABLE:
@@ -220,9 +222,9 @@ def find(wanted: str, folder: Path = RESULTS) -> Path:
         return records[int(wanted) - 1]
     found = [path for path in records if path.stem.startswith(wanted)] if wanted else []
     if len(found) != 1:
-        none = "none such" if records else f"none at all in {folder}"
-        what = f"{len(found)} runs whose id begins so" if found else none
-        raise UsageError(
-            f"required a run (a file, an id, or its number in {COMMAND} results), found {what}: {wanted!r}"
-        )
+        if found:
+            raise UsageError(f"{len(found)} runs have an id that begins with {wanted!r}. Type more of it.")
+        if not records:
+            raise UsageError(f"No run {wanted!r}: {folder} is empty. Every run of a lab is kept there.")
+        raise UsageError(f"No run {wanted!r}. Use a file, an id, or a number from {COMMAND} results.")
     return found[0]

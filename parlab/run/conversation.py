@@ -1,14 +1,18 @@
 """The conversation with the launcher about one launch: words out, events in, in order, each step with its deadline."""
 
+import linecache
 import time
 from collections import defaultdict, deque
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 from typing import Any, TypeVar
 
 from parlab.backend.session import Session
 from parlab.errors import RunError
+from parlab.formatting import at_line
 from parlab.host.questions import Questions
+from parlab.model.advice import sentences
 from parlab.model.event import Event
 from parlab.model.job_events import Looked
 from parlab.model.messages import (
@@ -26,12 +30,16 @@ from parlab.model.messages import (
     Say,
     Spans,
 )
+from parlab.node.traces import last_in, own_lines
 from parlab.run.last_words import first_end, last_words
-from parlab.run.looking import Looking
+from parlab.run.looking import Found, Looking
 
 Kind = TypeVar("Kind", bound=Event)
 KEPT_LINES = 200  # of mpiexec's output, for an error
 LOOK_SECONDS = 14.0  # for all hosts to be looked at: 1.5, and longer where a node has little CPU
+LONGER = "It was ended. --timeout SECONDS gives a launch longer."
+SERIAL = "In it only burn() and wait() take no time: make the rest shorter, or give it more, --timeout SECONDS."
+MOST_PLACES = 3  # of a learner's lines that an exception has passed: the innermost
 LOOK_UP_SECONDS = 0.5  # from one time to the next, to see whether somebody asks
 
 
@@ -87,7 +95,13 @@ class Conversation:
                 self._take(self._session.next_event(pause))
             except TimeoutError:
                 if time.monotonic() >= until:
-                    raise self._out_of_time(f"{progress} after {asked or seconds:g} s") from None
+                    waited = f"{asked or seconds:g} s"
+                    late = (
+                        f"the serial solution still runs after {waited}"
+                        if kind is Plan
+                        else f"{progress} after {waited}"
+                    )
+                    raise self._out_of_time(late, SERIAL if kind is Plan else LONGER) from None
             except EOFError:
                 raise self.failed("the launcher on the head is gone") from None
             except ProtocolError as error:
@@ -99,21 +113,21 @@ class Conversation:
 
     def _answer_questions(self) -> None:
         if self._questions is not None and (reply := self._questions.next()) is not None:
-            reply(self._look())
+            reply(self._look().in_full or "no rank has started yet")
 
-    def _out_of_time(self, reason: str) -> RunError:
+    def _out_of_time(self, reason: str, cure: str) -> RunError:
         """The error for a step that has not ended: with what its processes are at."""
-        at = ""
+        found = Found()
         if self._looking is not None and self._looking.ranks:
             self._looking.release()  # who waits for CPU shall answer, too
             with suppress(EOFError, ProtocolError):
-                at = self._look()
-        return self.failed(reason, at)
+                found = self._look()
+        return self.failed(reason, found, cure)
 
-    def _look(self) -> str:
-        """What the ranks and their processes are at, in words. Raises EOFError, ProtocolError, RunError."""
+    def _look(self) -> Found:
+        """What the ranks and their processes are at. Raises EOFError, ProtocolError, RunError."""
         if self._looking is None or not self._looking.ranks:
-            return "no rank has started yet"
+            return Found()
         for kind in (Looked, AllLooked):  # late answers to an earlier question
             self._come.pop(kind, None)
         self.send(self._looking.command())
@@ -121,7 +135,7 @@ class Conversation:
         with suppress(TimeoutError):
             while not self._come[AllLooked] and not self._come[Exit]:
                 self._take(self._session.next_event(until))
-        return self._looking.in_words(self._come.pop(Looked, []), self._come.pop(AllLooked, []))
+        return self._looking.found(self._come.pop(Looked, []), self._come.pop(AllLooked, []))
 
     def show_output(self) -> None:
         """The lab runs: from here on, what comes on standard output is its own."""
@@ -129,11 +143,12 @@ class Conversation:
             self._say(text)
         self._unshown = None
 
-    def failed(self, reason: str, at: str = "") -> RunError:
+    def failed(self, reason: str, found: Found | None = None, cure: str = LONGER) -> RunError:
         """The error to raise for a launch that cannot go on: what, where, the last lines, and what to do.
 
-        `at` is what its processes were at, where it was its own deadline that it did not keep.
+        `found` is what its processes were at, where it did not keep its own deadline; `cure` is what to do about that.
         """
+        found = found or Found()
         parts = [f"{self._what}: {reason}."]
         try:
             diagnosis = self._diagnose()
@@ -143,12 +158,37 @@ class Conversation:
             parts.append(diagnosis)
         if end := first_end(self._last_lines):
             parts.insert(1, f"{self._where(end.rank)} ended {end.how}.")
-        if at:
-            parts.append(at)
-        if words := last_words(self._last_lines):
-            parts.append("The last lines of its output:\n  " + "\n  ".join(words))
-        parts.append("It was ended. --timeout SECONDS gives a launch longer." if at and not diagnosis else self._remedy)
-        return RunError("\n".join(parts))
+        if found.said:
+            parts.append(found.said)
+        words = "\n  ".join(last_words(self._last_lines))
+        words = f"The last lines of its output:\n  {words}" if words else ""
+        if words and not found.stacks:
+            parts.append(words)
+        parts.append(cure if found.said and not diagnosis else self._remedy)
+        details = "\n".join(filter(None, (found.stacks, words))) if found.stacks else ""
+        return RunError("\n".join(filter(None, (found.line or self._last_line(), *parts))), details)
+
+    def _last_line(self) -> str:
+        """The learner's line of the last traceback that was written, as of a fatal signal; '' where there is none."""
+        own = own_lines(last_in("\n".join(self._last_lines)), Path(self._session.folder))
+        if not own:
+            return ""
+        source = own[0].text or linecache.getline(f"{self._session.folder}/{own[0].file}", own[0].line).strip()
+        return at_line(own[0].file, own[0].line, source)
+
+    def _raised(self, event: Failed) -> RunError:
+        """The error for what a rank's own code raised: the line first on which it did."""
+        places = [at_line(at.file, at.line, at.text) for at in event.own]
+        error, *_ = event.error.splitlines() or [""]
+        if not event.stage:
+            said, cure = error, event.advice
+        else:
+            said = f"{self._what}: {event.stage} raised {error} ({self._where(event.rank)})"
+            cure = event.advice or "Correct it"
+            if not event.advice and event.stage == "the case":
+                cure += f", or declare that the case is to raise it: outcome={_kind(error)}"
+        through = [f"called at {place}" for place in places[1:MOST_PLACES]]
+        return RunError("\n".join([*places[:1], said, *through, sentences(cure)]), event.trace.rstrip())
 
     def _where(self, rank: int) -> str:
         return f"rank {rank}" + (f" on {node}" if (node := self._node_of(rank)) else "")
@@ -158,8 +198,7 @@ class Conversation:
             self._take_output(event)
             return
         if isinstance(event, Failed):
-            said = f"{event.stage} raised {event.error} ({self._where(event.rank)})"
-            raise RunError(f"{self._what}: {said}\n{event.trace.rstrip()}")
+            raise self._raised(event)
         self._hear(event)
         if not isinstance(event, Spans | Sampled):  # nobody waits for these, and they are many
             self._come[type(event)].append(event)
@@ -174,6 +213,11 @@ class Conversation:
             self._say(text)
         elif self._unshown is not None and stream == "stdout":
             self._unshown.append(text)
+
+
+def _kind(error: str) -> str:
+    """The name of an exception's class, from how Python words it."""
+    return error.partition(":")[0].rpartition(".")[2]
 
 
 def _hint(event: Exit, awaited: type[Event]) -> str:

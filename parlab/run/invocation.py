@@ -59,7 +59,7 @@ def run_lab(
         for line in left_out(plan, request):
             observer.say(line)
         backend.start(plan.largest, observer.say)
-        observer.begin(plan.largest, backend.nodes(plan.largest))
+        observer.begin(plan.largest, backend.nodes(plan.largest), sum(1 for _ in _each(plan)))
         return _run(Bench(backend, session, file, plan, observer, digest, request.timeout, questions), now)
 
 
@@ -103,7 +103,7 @@ def _run(bench: Bench, now: datetime) -> Run:
         return judge(plan.lab.claims, cases, environment, try_claims, broke_off=broke_off)
 
     try:
-        with closing(output), _lifted(backend, plan.largest, bench.observer):
+        with closing(output), _in_full(output), _lifted(backend, plan.largest, bench.observer):
             for chosen, case, ran_on in _run_cases(bench, run_id, output):
                 software |= ran_on
                 bench.observer.case(case)
@@ -142,6 +142,17 @@ def _claims(
         return ()
     known = Known.of(earlier_runs(bench.plan.path.stem), bench.backend.name, environment)
     return bench.file.claims(bench.plan, measured, known)
+
+
+@contextmanager
+def _in_full(output: LabOutput) -> Iterator[None]:
+    """Where the block fails with more to tell than a screen takes, keep that in the run's file of text, and say so."""
+    try:
+        yield
+    except RunError as error:
+        if error.details:
+            raise RunError(f"{error}\nThe details are {output.keep(error.details)}") from error
+        raise
 
 
 @contextmanager

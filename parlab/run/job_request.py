@@ -140,7 +140,7 @@ def _program(words: Sequence[str], folder: Path) -> tuple[str, ...]:
         raise UsageError("run needs a PROGRAM, or -m MODULE")
     path = Path(words[0])
     if not path.is_file():
-        raise UsageError(f"there is no program {words[0]!r}{_near(path)}")
+        raise UsageError(f"No program {words[0]!r}{_near(path)}")
     try:
         below = _absolute(path).relative_to(folder)
     except ValueError:
@@ -161,7 +161,7 @@ def _near(path: Path) -> str:
     except OSError:
         return ""
     likely = get_close_matches(path.name, names, n=2)
-    return f"; did you mean {' or '.join(str(path.with_name(name)) for name in likely)}?" if likely else ""
+    return f". Did you mean {' or '.join(str(path.with_name(name)) for name in likely)}?" if likely else ""
 
 
 def check_backend(request: JobRequest, backend: str) -> None:

@@ -1,9 +1,12 @@
 """A lab's file, asked where it may run: in a node, or without an engine in a process of its own. Never in this one."""
 
+import linecache
+import re
 import secrets
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -11,12 +14,14 @@ import msgspec
 from parlab.backend.base import Placement
 from parlab.backend.session import Session
 from parlab.errors import RunError, UsageError
-from parlab.formatting import ending
+from parlab.formatting import at_line, ending
 from parlab.judge.claims import Question, Tried
 from parlab.judge.uncertainty import Known
+from parlab.model.advice import BOOTSTRAPPING, GUARD, sentences
 from parlab.model.case import cores_per_task
 from parlab.model.declaration import Declaration
 from parlab.model.messages import Answered, Ask, Read, from_line, to_line
+from parlab.node.traces import last_in
 from parlab.results.record import Answer, Claim, MeasuredCase
 from parlab.run.mpiexec import OPEN_MPI
 from parlab.run.plan import Chosen, Plan
@@ -45,6 +50,7 @@ class LabFile:
             "PARLAB_CORES": None if request.cores is None else str(request.cores),
         }
         env = {name: value for name, value in told.items() if value is not None}
+        env["PARLAB_WITHIN"] = str(0.9 * READ_SECONDS)
         text = self.ask("parlab.node.declare", env, "", READ_SECONDS, "did not get to lab.main()")
         read = self._decode(text, Read)
         if read.declaration is None:
@@ -87,6 +93,12 @@ class LabFile:
         if answer.code == 0 and answer.text:
             return answer.text
         how = f"in {seconds:g} s" if answer.code is None else f"and ended {ending(answer.code)}"
+        said = "\n".join(answer.said)
+        at = next((at for at in last_in(said) if Path(at.file).name == self.name), None)
+        cure = GUARD if re.search(BOOTSTRAPPING, said) else ""
+        if at is not None and (cure or answer.code is None):
+            source = linecache.getline(at.file, at.line).strip()
+            raise UsageError(f"{at_line(self.name, at.line, source)}: {sentences(f'it {otherwise} {how}', cure)}")
         last = "".join(f"\n  {line}" for line in answer.said[-LAST_LINES:])
         raise UsageError(f"{self.name} {otherwise} {how}{':' if last else ''}{last}")
 

@@ -17,6 +17,7 @@ from parlab.model.case import MPI, Case, Demand
 from parlab.model.clocks import estimate
 from parlab.model.event import Event
 from parlab.model.messages import BOOT, END, START, ClocksRead, CompareClocks, Done, Exit, Hello, Launch, Plan, Ready
+from parlab.model.reading import Busiest
 from parlab.model.spec import Spec
 from parlab.model.workers import Workforce, workforce
 from parlab.results.record import Repeat
@@ -26,6 +27,7 @@ from parlab.run.limits import STEP_SECONDS, Limits
 from parlab.run.looking import Looking
 from parlab.run.mpiexec import OPEN_MPI, mpiexec, scale
 from parlab.run.observer import Observer, Started
+from parlab.run.others import Others
 
 Kind = TypeVar("Kind", bound=Event)
 
@@ -123,15 +125,19 @@ def launch(
     force = workforce(case, spec, len(tasks), gil=plan.gil)
     ideal = ideal_s(tasks, force, spec.unit)
     nodes = backend.nodes(spec)
-    observer.started(Started(case.name, spec, nodes, len(tasks), force.workers, ideal, order.number, order.of))
+    owed_s = sum(task.burned for task in tasks) * spec.unit * float(spec.speed)
+    work = case.name, spec, nodes, len(tasks), force.workers, ideal
+    observer.started(Started(*work, order.number, order.of, force.chunk, owed_s))
+    others = Others(session.boot, order.env.get("PARLAB_RUN", ""), backend.control_groups(spec))
     done = _run(case, spec, ideal, talk, allowance)
+    busiest = others.busiest()
     limits.end()
     ending = time.monotonic()
     _end(talk)
     return Result(
         tasks,
         force,
-        _repeat(done, collected, limits, startup_s=booted - began, ending_s=time.monotonic() - ending),
+        _repeat(done, collected, limits, busiest, startup_s=booted - began, ending_s=time.monotonic() - ending),
         plan.software | {"gil": plan.gil},
         plan.cpu,
     )
@@ -154,7 +160,7 @@ def _boot(
     within = BOOT_SECONDS + BOOT_SECONDS_A_NODE * spec.nodes
     hellos = talk.gather(Hello, case.ranks(spec.virtual_cores), within, "starting the ranks")
     talk.say(BOOT)
-    (plan,) = allowance.gather(Plan, 1, within, "the serial solution, in which only burn() and wait() take no time")
+    (plan,) = allowance.gather(Plan, 1, within, "the serial solution")
     talk.show_output()
     allowance.gather(Ready, _running(case, spec), within, "starting the case, up to its first task")
     _compare_clocks(hellos, session.boot, talk, collected)
@@ -190,7 +196,9 @@ def _end(talk: Conversation) -> None:
         raise talk.failed(f"the case was done, but mpiexec ended with exit code {end.code}")
 
 
-def _repeat(done: Done, collected: Collector, limits: Limits, *, startup_s: float, ending_s: float) -> Repeat:
+def _repeat(
+    done: Done, collected: Collector, limits: Limits, busiest: Busiest | None, *, startup_s: float, ending_s: float
+) -> Repeat:
     """The record of the launch. What a pool takes to start under the limits is start-up, too."""
     spans = collected.spans
     opened, returned = (collected.by_the_head(done.rank, at) for at in (done.opened, done.returned))
@@ -205,4 +213,5 @@ def _repeat(done: Done, collected: Collector, limits: Limits, *, startup_s: floa
         nodes=limits.records(),
         clocks=collected.clocks(),
         metrics=done.metrics,
+        busiest=busiest,
     )

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 
 from parlab.backend.base import Backend
 from parlab.backend.engine import FAILURES
@@ -11,7 +12,21 @@ from parlab.model.job_events import Looked
 from parlab.model.messages import AllLooked, Look
 from parlab.model.spec import Spec
 from parlab.run.collector import Collector
-from parlab.run.why import explain
+from parlab.run.why import in_short, own_line, stacks
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a look has found: the learner's line that is to blame, or ''; what the ranks are at; every stack."""
+
+    line: str = ""
+    said: str = ""
+    stacks: str = ""
+
+    @property
+    def in_full(self) -> str:
+        """As it is told to who asks."""
+        return "\n".join(filter(None, (self.said, self.stacks)))
 
 
 class Looking:
@@ -37,16 +52,19 @@ class Looking:
         argv = [self._placement.python, "-m", "parlab.node.look", self._labs]
         return Look(list(hosts), argv, dict(self._placement.env))
 
-    def in_words(self, looked: Sequence[Looked], all_looked: Sequence[AllLooked]) -> str:
+    def found(self, looked: Sequence[Looked], all_looked: Sequence[AllLooked]) -> "Found":
         """What the answers say, and of which ranks there is none."""
         answered = {one.rank for one in looked}
         complaints = all_looked[0].complaints if all_looked else None  # None: not every host has answered
         missing = [rank for rank in self.ranks if rank not in answered]
         gone = [rank for rank in missing if complaints is not None and not complaints.get(self._host(rank))]
         silent = [rank for rank in missing if rank not in gone]
-        said = explain(looked, [], silent, lambda rank: self._collected.node_of.get(rank, ""), gone)
-        wrong = (f"{host}: {text}" for host, text in (complaints or {}).items() if text)
-        return "\n".join([*filter(None, [said]), *wrong])
+        said = in_short(looked, [], silent, self._where, gone)
+        wrong = [f"{host}: {text}" for host, text in (complaints or {}).items() if text]
+        return Found(own_line(looked), "\n".join([*said, *wrong]), "\n".join(stacks(looked, self._where)))
+
+    def _where(self, rank: int) -> str:
+        return self._collected.node_of.get(rank, "")
 
     def _host(self, rank: int) -> str:
         """Where the launcher finds a rank."""

@@ -23,6 +23,8 @@ class Started:
     ideal_s: float | None
     repeat: int  # from 1
     repeats: int
+    chunk: int = 1  # tasks that go out, and come back, in one message
+    owed_s: float = 0.0  # host CPU seconds that its tasks compute for, all together
 
 
 class Observer(Protocol):
@@ -31,8 +33,8 @@ class Observer(Protocol):
     def say(self, text: str) -> None:
         """Hear a line for the user."""
 
-    def begin(self, spec: Spec, nodes: Sequence[Node]) -> None:
-        """Hear the largest spec and its nodes, the head's first; launches follow."""
+    def begin(self, spec: Spec, nodes: Sequence[Node], cases: int) -> None:
+        """Hear the largest spec and its nodes, the head's first, and how many cases follow."""
 
     def started(self, started: Started) -> None:
         """Hear that a case runs."""

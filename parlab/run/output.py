@@ -37,6 +37,14 @@ class LabOutput:
             self._open()
         self._write(lambda file: file.write(f"{text}\n"))
 
+    def keep(self, text: str) -> str:
+        """Write what is too long for the screen into the file; where it is, in words."""
+        if self._file is None and not self._unwritten:
+            self._open()
+        self._write(lambda file: file.write(f"=== {self._what}: details\n{text}\n"))
+        self._write(lambda file: file.flush())
+        return f"in {shown(self._path)}" if self._file is not None else self._unwritten
+
     def end(self) -> None:
         """The launch is over: say how much was not shown, and where it is."""
         if self._count > SHOWN_LINES:

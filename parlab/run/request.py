@@ -45,13 +45,17 @@ class Request:
 
 @dataclass(frozen=True)
 class Output:
-    """What becomes of a run: files to write beside the record, what the exit code tells, and whether it is watched."""
+    """What becomes of a run: files to write beside the record, what the exit code tells, and how much is printed.
+
+    `quiet` prints the table and the verdict alone, once it is done; `verbose` all that there is to say.
+    """
 
     json: Path | None = None
     junit: Path | None = None
     trace: Path | None = None
     check: bool = False
     quiet: bool = False
+    verbose: bool = False
 
 
 def read_request(
@@ -84,12 +88,19 @@ def read_request(
 
 
 def read_outputs(
-    *, json: str | None = None, junit: str | None = None, trace: str | None = None, check: bool, quiet: bool
+    *,
+    json: str | None = None,
+    junit: str | None = None,
+    trace: str | None = None,
+    check: bool,
+    quiet: bool,
+    verbose: bool,
 ) -> Output:
     """Read what is to become of a run as it was typed."""
-    return Output(
-        read_output("--json", json), read_output("--junit", junit), read_output("--trace", trace), check, quiet
-    )
+    if quiet and verbose:
+        raise UsageError("--quiet and --verbose exclude each other: give one of them")
+    files = (read_output("--json", json), read_output("--junit", junit), read_output("--trace", trace))
+    return Output(*files, check=check, quiet=quiet, verbose=verbose)
 
 
 def read_setting(name: str, text: str) -> tuple[int, ...]:

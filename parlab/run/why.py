@@ -3,7 +3,7 @@
 import signal
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from parlab.formatting import ending, percent, plural
+from parlab.formatting import at_line, ending, percent, plural
 from parlab.model.job_events import ANY, ELSEWHERE, NOBODY, Died, Ended, Frame, Looked, MpiCall, Seen
 
 BUSY = 0.05  # host CPUs in the last second: less is asleep
@@ -27,6 +27,34 @@ def explain(
     looked: Sequence[Looked], ended: Sequence[Ended], silent: Sequence[int], where: Where, gone: Sequence[int] = ()
 ) -> str:
     """What each rank is at, in a sentence, then what it has started; below it every process with its stacks."""
+    return "\n".join([*in_short(looked, ended, silent, where, gone), *stacks(looked, where)])
+
+
+def stacks(looked: Sequence[Looked], where: Where) -> Iterator[str]:
+    """Every process of the ranks with its stacks."""
+    for one in sorted(looked, key=lambda one: one.rank):
+        yield from _processes(one, where)
+
+
+def own_line(looked: Sequence[Looked]) -> str:
+    """The program's own line that most likely is to blame: of who computes before who sleeps, of workers before ranks.
+
+    '' where nobody is in a line of the program's own.
+    """
+    found = [
+        (not _busy(seen), number == 0, one.rank, at_line(at.file, at.line, at.text))
+        for one in looked
+        for number, seen in enumerate(one.processes)
+        for at in _since_its_start(_frames(seen))
+        if at.own
+    ]
+    return min(found, default=(False, False, 0, ""), key=lambda place: place[:3])[-1]
+
+
+def in_short(
+    looked: Sequence[Looked], ended: Sequence[Ended], silent: Sequence[int], where: Where, gone: Sequence[int] = ()
+) -> list[str]:
+    """What each rank is at, in a sentence, then what it has started."""
     looked = sorted(looked, key=lambda one: one.rank)
     places: dict[tuple[str, str], list[Looked]] = {}
     finished = [one.rank for one in looked if one.goodbye and not (one.processes and _frames(one.processes[0]))]
@@ -46,10 +74,7 @@ def explain(
     parts += [f"{named(rank, where)} is gone" for rank in gone]
     parts += [f"{named(rank, where)} does not answer" for rank in silent]
     deaths = (line for one in looked for line in _deaths(one.died, named(one.rank, where), one.why))
-    lines = [sentence for sentence in ("; ".join(parts), *_children(looked, where), *deaths) if sentence]
-    for one in looked:
-        lines += _processes(one, where)
-    return "\n".join(lines)
+    return [sentence for sentence in ("; ".join(parts), *_children(looked, where), *deaths) if sentence]
 
 
 def how(end: Ended) -> str:
@@ -116,7 +141,7 @@ def _line(seen: Seen, frames: Sequence[Frame]) -> str:
     at = next((frame for frame in frames if frame.own), frames[0] if frames else None)
     if at is None:
         return f"{seen.command}, which shows no Python stack"
-    return f"{at.file}:{at.line}" + (f" ({at.text})" if at.text else "")
+    return at_line(at.file, at.line, at.text)
 
 
 def _children(looked: Sequence[Looked], where: Where) -> Iterator[str]:

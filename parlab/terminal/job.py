@@ -98,7 +98,7 @@ def of_tasks(run: Run, outcomes: Sequence[Outcome], width: int, *, plain: bool) 
     told = [f"{failed} raised" if failed else "", f"{left} more submitted, and not done" if left else ""]
     if any(told):
         yield f"            {'; '.join(filter(None, told))}"
-    yield from timeline(replace(run, cases=(case,)), width, plain=plain)
+    yield from (line.plain for line in timeline(replace(run, cases=(case,)), width, plain=plain))
 
 
 def _by_node(values: Mapping[str, float], say: Callable[[float], str]) -> str:

@@ -1,13 +1,15 @@
-"""What a person sees while a run goes on: a live board on a terminal, plain lines elsewhere, or nothing."""
+"""What a person sees while a run goes on: a live board on a terminal, plain lines elsewhere, one line, or nothing."""
 
 import math
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from enum import Enum
 
-from rich.console import Console, Group
+from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.progress_bar import ProgressBar
+from rich.style import Style
 from rich.table import Table
 from rich.text import Text
 
@@ -19,23 +21,36 @@ from parlab.model.spec import HEAD_CPUS, Spec
 from parlab.model.workers import in_order
 from parlab.results.record import MeasuredCase
 from parlab.run.observer import Observer, Started
+from parlab.terminal.states import GREY, STATES
 from parlab.terminal.tables import plain_table
 
 REFRESHES = 4  # a second
 MOST_ROWS = 8  # nodes on the board; of more, the sum is shown
+BAR = 20  # columns
+DONE, LEFT = STATES["computing"].style, Style(color=GREY)  # of a bar; rich's own is in the colour of errors
+
+
+class Watch(Enum):
+    """How a run is watched."""
+
+    NOT = "nothing is said"
+    BRIEFLY = "one line on a terminal, gone at its end"
+    CLOSELY = "a board on a terminal, and lines that stay"
 
 
 @contextmanager
-def observing(console: Console, heading: str, *, quiet: bool) -> Iterator[Observer]:
-    """A observer for the length of the block, of the kind that the console asks for."""
-    if quiet:
+def observing(console: Console, heading: str, watch: Watch) -> Iterator[Observer]:
+    """An observer for the length of the block, of the kind that is asked for and that the console allows."""
+    on_a_terminal = console.file.isatty()  # rich would draw in a log, too, where FORCE_COLOR is set
+    if watch is Watch.NOT or (watch is Watch.BRIEFLY and not on_a_terminal):
         yield Silence()
         return
-    console.print(Text(heading, style="bold"))
-    if not console.file.isatty():  # rich would draw in a log, too, where FORCE_COLOR is set
-        yield Lines(console)
-        return
-    board = Board(console)
+    if watch is Watch.CLOSELY:
+        console.print(Text(heading, style="bold"))
+        if not on_a_terminal:
+            yield Lines(console)
+            return
+    board = Board(console) if watch is Watch.CLOSELY else Brief(console, heading)
     try:
         yield board
     finally:
@@ -47,7 +62,7 @@ class Silence:
 
     def say(self, text: str) -> None: ...
 
-    def begin(self, spec: Spec, nodes: Sequence[Node]) -> None: ...
+    def begin(self, spec: Spec, nodes: Sequence[Node], cases: int) -> None: ...
 
     def started(self, started: Started) -> None: ...
 
@@ -63,13 +78,15 @@ class Lines(Silence):
 
     def __init__(self, console: Console) -> None:
         self.console = console
+        self._cases, self._over = 0, 0
 
     def say(self, text: str) -> None:
         """Print a line as it is."""
         self.console.print(Text(text), soft_wrap=not self.console.is_terminal)  # a file keeps the lines of a lab
 
-    def begin(self, spec: Spec, nodes: Sequence[Node]) -> None:
+    def begin(self, spec: Spec, nodes: Sequence[Node], cases: int) -> None:
         """Print what a node is."""
+        self._cases = cases
         limit = nodes[-1].limit
         limited = "no limit" if limit is None else f"limit {decimal(limit)} CPU, head {decimal(HEAD_CPUS)}"
         cores = plural(spec.cores, "virtual core")
@@ -79,14 +96,19 @@ class Lines(Silence):
         """Print which case begins, and what it should take."""
         workers = plural(started.workers, "worker")
         ideally = "" if started.ideal_s is None else f", ideally {started.ideal_s:.2f} s"
-        self.say(f"{_name(started)}: {plural(started.tasks, 'task')} on {workers}{ideally}")
+        self.say(f"{self._number()}{_name(started)}: {plural(started.tasks, 'task')} on {workers}{ideally}")
 
     def case(self, case: MeasuredCase) -> None:
         """Print what it took."""
+        self._over += 1
         if case.times:
             self.say(f"{case.name}: {', '.join(seconds(repeat.measured_s) for repeat in case.repeats)}")
         if case.complaint:
             self.console.print(Text(f"{case.name}: {case.complaint}", style="bold red"))
+
+    def _number(self) -> str:
+        """`case 2 of 5, `; nothing where there is but one."""
+        return f"case {self._over + 1} of {self._cases}, " if self._cases > 1 else ""
 
 
 class Board(Lines):
@@ -96,25 +118,27 @@ class Board(Lines):
         super().__init__(console)
         self.live = Live(self, console=console, refresh_per_second=REFRESHES, transient=True)
         self._started: Started | None = None
-        self._since = 0.0
+        self._since = time.monotonic()
         self._first, self._last_receipt = math.inf, -math.inf  # by the nodes' clock
         self._done: dict[str, int] = {}
         self._last: dict[str, NodeReading] = {}
         self._using: dict[str, float] = {}
+        self._used_s: dict[str, float] = {}
 
-    def begin(self, spec: Spec, nodes: Sequence[Node]) -> None:
+    def begin(self, spec: Spec, nodes: Sequence[Node], cases: int) -> None:
         """Print what a node is, and start to draw: until now the engine may have had something to print."""
-        super().begin(spec, nodes)
+        super().begin(spec, nodes, cases)
+        self._since = time.monotonic()
         self.live.start()
 
     def started(self, started: Started) -> None:
         """Clear the board for a case."""
         self._started, self._since = started, time.monotonic()
-        self._done, self._last, self._using = {}, {}, {}
+        self._done, self._last, self._using, self._used_s = {}, {}, {}, {}
         self._first, self._last_receipt = math.inf, -math.inf
 
     def spans(self, spans: Sequence[Span]) -> None:
-        """Count tasks that are done."""
+        """Count tasks that are done; those of a chunk come back together."""
         for span in spans:
             self._done[span.node] = self._done.get(span.node, 0) + 1
             self._first, self._last_receipt = min(self._first, span.submitted), max(self._last_receipt, span.received)
@@ -123,34 +147,65 @@ class Board(Lines):
         """Work out what a node uses, from one reading to the next."""
         before = self._last.get(node)
         if before is not None and reading.used_s is not None and before.used_s is not None and reading.at > before.at:
-            self._using[node] = (reading.used_s - before.used_s) / (reading.at - before.at)
+            used_s = reading.used_s - before.used_s
+            self._using[node] = used_s / (reading.at - before.at)
+            self._used_s[node] = self._used_s.get(node, 0.0) + used_s
         self._last[node] = reading
 
     def case(self, case: MeasuredCase) -> None:
         """Print what the case took, and clear the board."""
-        self._started = None
+        self._started, self._since = None, time.monotonic()
         super().case(case)
 
-    def __rich__(self) -> Group | Text:
+    def __rich__(self) -> RenderableType:
+        elapsed = time.monotonic() - self._since
         if self._started is None:
-            return Text("starting ...", style="dim")
-        started, elapsed = self._started, time.monotonic() - self._since
-        done = sum(self._done.values())
-        if done >= started.tasks:  # spans come in several times a second, and later than they were made
-            elapsed = self._last_receipt - self._first
+            what = self._number().removesuffix(", ")
+            return Text(f"{what}: starting ... {elapsed:.0f} s" if what else f"starting ... {elapsed:.0f} s", "dim")
+        started = self._started
         progress = Table.grid(padding=(0, 2))
-        tasks = max(done, started.tasks)  # a case may do the work several times over
-        bar = ProgressBar(total=tasks, completed=done, width=20)
-        clock = f"{elapsed:.1f} s" + ("" if started.ideal_s is None else f" of ideally {started.ideal_s:.1f} s")
-        progress.add_row(bar, f"{done} of {plural(tasks, 'task')}", clock)
-        return Group(Text(_name(started), style="bold"), progress, self._nodes(started))
+        done = max(sum(self._done.values()), self._worked(started))
+        progress.add_row(_bar(self._total(started), done), self._counted(started))
+        clock = Text(self._clock(started, elapsed))
+        return Group(Text(f"{self._number()}{_name(started)}", style="bold"), progress, clock, self._nodes(started))
+
+    def _total(self, started: Started) -> int:
+        return max(sum(self._done.values()), started.tasks)  # a case may do the work several times over
+
+    def _worked(self, started: Started) -> int:
+        """About how many tasks of chunks are done that are not back, by the CPU that the nodes have used."""
+        if started.chunk == 1 or not started.owed_s:
+            return 0
+        used_s = sum(used_s for node, used_s in self._used_s.items() if node != started.nodes[0].name)
+        return min(started.tasks, int(started.tasks * used_s / started.owed_s))
+
+    def _counted(self, started: Started) -> str:
+        """`3 of 32 tasks`; of those that come back in chunks an estimate, so that the count does not stand still."""
+        done, worked = sum(self._done.values()), self._worked(started)
+        count = f"about {worked}" if worked > done else f"{done}"
+        chunks = f", in chunks of {started.chunk}" if started.chunk > 1 else ""
+        return f"{count} of {plural(self._total(started), 'task')}{chunks}"
+
+    def _clock(self, started: Started, elapsed: float) -> str:
+        """The seconds since the start, which run until the case is over, and about how many are left."""
+        done, tasks = sum(self._done.values()), self._total(started)
+        ideally = "" if started.ideal_s is None else f" of ideally {started.ideal_s:.1f} s"
+        if done and done >= tasks:  # that the case ends, and that its nodes are read once more, takes time, too
+            took = self._last_receipt - self._first
+            return f"{took:.1f} s{ideally}, and {max(0.0, elapsed - took):.1f} s to end"
+        by_rate = (self._last_receipt - self._first) * tasks / done if done else 0.0
+        left = max(started.ideal_s or 0.0, by_rate) - elapsed
+        return f"{elapsed:.1f} s{ideally}" + (f", about {left:.0f} s left" if left >= 0.5 else "")
 
     def _nodes(self, started: Started) -> Table:
         """Who is busy: of each node, or of all together, what it uses of its limit and how many tasks it has done."""
+        if not self._using:  # simulated nodes have no usage of their own
+            table = plain_table(*(("node", "tasks done") if self._done else ()))
+            for name in in_order(self._done):
+                table.add_row(name, str(self._done[name]))
+            return table
         table = plain_table("node", "uses", "", "tasks done")
         names = [node.name for node in started.nodes if not node.is_head]
-        if not self._using:  # simulated nodes have no usage of their own
-            names = in_order(self._done)
         limit = float(started.spec.node_cpus)
         if len(names) > MOST_ROWS:
             using, limit = sum(self._using.get(name, 0.0) for name in names), limit * len(names)
@@ -162,7 +217,43 @@ class Board(Lines):
 
     def _row(self, table: Table, name: str, using: float | None, limit: float, done: int) -> None:
         uses = "-" if using is None else f"{using:.2f} of {decimal(limit)} CPU"
-        table.add_row(name, uses, ProgressBar(total=limit, completed=using or 0.0, width=20), str(done))
+        table.add_row(name, uses, _bar(limit, using or 0.0), str(done))
+
+
+class Brief(Board):
+    """One line that says how far a run is, and nothing that stays."""
+
+    def __init__(self, console: Console, heading: str) -> None:
+        super().__init__(console)
+        self._heading = heading
+        self._doing = "starting ..."
+        self.live.start()
+
+    def say(self, text: str) -> None:
+        """Show the line until another one comes, or a case."""
+        self._doing = text
+
+    def begin(self, spec: Spec, nodes: Sequence[Node], cases: int) -> None:
+        """Hear how many cases there are."""
+        self._cases, self._since = cases, time.monotonic()
+
+    def case(self, case: MeasuredCase) -> None:
+        """Count the case."""
+        self._over += 1
+        self._started, self._since = None, time.monotonic()
+
+    def __rich__(self) -> Text:
+        elapsed = time.monotonic() - self._since
+        doing = self._doing if not self._cases else f"{self._number()}starting ... {elapsed:.0f} s"
+        if self._started is not None:
+            doing = f"{self._number()}{self._counted(self._started)}, {self._clock(self._started, elapsed)}"
+        line = Text.assemble((self._heading, "bold"), f"  {doing}")
+        line.truncate(self.console.width, overflow="ellipsis")
+        return line
+
+
+def _bar(total: float, completed: float) -> ProgressBar:
+    return ProgressBar(total, completed, width=BAR, complete_style=DONE, finished_style=DONE, style=LEFT)
 
 
 def _name(started: Started) -> str:

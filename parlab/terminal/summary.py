@@ -40,7 +40,9 @@ def in_short(run: Run) -> str:
     if not run.verdict.is_measurement:
         return "not a measurement"
     answer = run.verdict.reproduced.answer
-    return "reproduced" if answer is Answer.YES else f"reproduced: {answer.value}"
+    if answer in (Answer.YES, Answer.NO_CLAIMS):
+        return "reproduced" if answer is Answer.YES else answer.value
+    return f"reproduced: {answer.value}"
 
 
 def remarks(run: Run) -> Iterator[str]:

@@ -1,63 +1,96 @@
 """The timeline that the terminal shows after a run: bars of work, a row a worker, the ideal above what was measured.
 
-All cases of a run are drawn on one scale, so that one which is over sooner is shorter. Where there are more workers
-than rows, a row tells of a node how many of its workers were busy, as the row of the ideal always does.
+All cases of a run are drawn on one scale, so that one which is over sooner is shorter. A cell has the colour and the
+glyph of the state that has most of it. Where there are more workers than rows, a row tells of a node how many of its
+workers were busy, as the row of the ideal always does.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from enum import Enum
+from statistics import median
 from textwrap import wrap
 
+from rich.style import Style
+from rich.text import Text
+
+from parlab.analysis.breakdown import stretches
 from parlab.formatting import NO_TASK, seconds
-from parlab.model.span import LOCK_WAIT, OK, Span
+from parlab.host.places import COMMAND
+from parlab.model.span import OK, Span
 from parlab.model.workers import by_node, first_submission, in_order
 from parlab.results.record import MeasuredCase, Run
+from parlab.terminal.breakdowns import entries, legend
+from parlab.terminal.names import HELD
+from parlab.terminal.states import STATES
 from parlab.terminal.summary import times_in_words
 
 LABEL = 14  # columns before the bars
 MOST_WORKERS = 8  # of a case that has a row for each
 MOST_NODES = 8  # of a case that has a row for each
-MOST_ROWS = 48  # of all cases together, if each worker is to have its own
+MOST_LINES = 44  # of all cases together, without the legend: two screens
 SLIVER = 1e-6  # of a cell: what floats make of an end that lies between two
 LEAST_CELLS = 20  # of a bar, in however narrow a terminal
 SHORT = 0.02  # of the longest case: what took less has no room for a bar
+BORDERS_FROM = 2.5  # cells of a worker's median task; borders of shorter ones would be all that one sees
+IN_TASK = ("computing", "waiting", "contended", "unexplained")
+TOLD = ("waiting", "contended", "transfer", "idle_queued", "unexplained")  # by a glyph; idle without work is blank
+
+
+class Detail(Enum):
+    """What has a row."""
+
+    EACH = "every worker"
+    WORKERS = "every worker of a case that has few"
+    NODES = "every node of a case that has few"
+    ALL = "a case"
 
 
 @dataclass(frozen=True)
 class Glyphs:
-    """What a bar is made of, from nothing to all of a cell."""
+    """What a bar is made of, from nothing to all of a cell; the states have their own."""
 
     begins: str  # the cell in which a task begins
     shades: str  # how much of a cell is work, if it is not all
     full: str
-    waits: str
     failed: str
     levels: str  # how many of the workers are busy
+    plain: bool = False
 
-    def legend(self, lines: Sequence[str]) -> str:
-        """What the glyphs in these lines say."""
-        drawn = set("".join(line[LABEL:] for line in lines))
-        said = {
-            self.begins: f"{self.begins}{self.full * 3} a task",
-            self.waits: f"{self.waits} waits for a lock",
-            self.failed: f"{self.failed} fails",
-        }
-        parts = [what for glyph, what in said.items() if glyph in drawn]
+    def of(self, state: str) -> str:
+        """The glyph of a state."""
+        return STATES[state].plain if self.plain else STATES[state].glyph
+
+    def legend(self, rows: Sequence[Text], bars: Sequence[Text]) -> Iterator[Text]:
+        """What the glyphs in these rows say, of which `bars` are those of single workers."""
+        drawn, in_bars = ({glyph for row in some for glyph in row.plain[LABEL:]} for some in (rows, bars))
+        if self.begins in drawn:
+            yield Text.assemble((f"{self.begins}{self.full * 3}", STATES["computing"].style), " a task")
+        elif self.full in in_bars:
+            yield Text.assemble((self.full, STATES["computing"].style), " tasks, too short to be told apart")
+        told = [state for state in TOLD if self.of(state) in drawn]
+        yield from entries(told, plain=self.plain)
+        if set(told) & set(IN_TASK):
+            yield Text("(in a task: how much of it, not when)", "dim")
+        if self.failed in drawn:
+            yield Text.assemble((self.failed, FAILED), " fails")
         if drawn & set(self.shades.strip()):
-            parts.append(f"{self.shades.strip()} busy for a part of it")
+            yield Text(f"{self.shades.strip()} busy for a part of it")
         if drawn & set(self.levels[1:-1]):
-            parts.append(f"{self.levels[1]} to {self.levels[-1]} few to all workers are busy")
-        return ", ".join(parts)
+            yield Text(f"{self.levels[1]} to {self.levels[-1]} few to all workers are busy")
 
 
-BLOCKS = Glyphs(begins="▐", shades=" ░▒▓", full="█", waits="·", failed="x", levels=" ▁▂▃▄▅▆▇█")
-PLAIN = Glyphs(begins="|", shades=" .-+", full="#", waits=":", failed="x", levels=" 123456789")
+BLOCKS = Glyphs(begins="▐", shades=" ░▒▓", full="█", failed="!", levels=" ▁▂▃▄▅▆▇█")
+PLAIN = Glyphs(begins="|", shades=" .-+", full="#", failed="!", levels=" 123456789", plain=True)
+FAILED = Style(bold=True, reverse=True)
 
 
-def timeline(run: Run, width: int, *, plain: bool = False) -> Iterator[str]:
+def timeline(run: Run, width: int, *, plain: bool = False, verbose: bool = False) -> Iterator[Text]:
     """The lines of a run's timeline, each at most `width` columns, from 40; none where nothing can be drawn.
 
-    With `plain` they have no character beyond ASCII. Of several repeats the median_repeat one is drawn.
+    With `plain` they have no character beyond ASCII. Of several repeats the median one is drawn. It has as many rows as
+    fit two screens, a row a worker if these do; with `verbose` it has a row for each.
     """
     glyphs = PLAIN if plain else BLOCKS
     timed = [case for case in run.cases if case.times and case.measured_s > 0]
@@ -67,21 +100,33 @@ def timeline(run: Run, width: int, *, plain: bool = False) -> Iterator[str]:
     drawn = [case for case in timed if SHORT * longest_s < case.measured_s <= longest_s]
     if not drawn:
         return
+    titles = [_wrapped(f"{case.name}: {times_in_words(case).replace(' s', f'{HELD}s')}", width) for case in drawn]
+    ideals = [case.completed and case.ideal_s is not None for case in drawn]
+    fixed = sum(map(len, titles)) + sum(ideals) + 1
+    details = (Detail.EACH,) if verbose else (Detail.WORKERS, Detail.NODES, Detail.ALL)
+    fitting = (d for d in details if verbose or fixed + sum(_count(case, d) for case in drawn) <= MOST_LINES)
+    if (detail := next(fitting, None)) is None:
+        yield Text(f"{len(drawn)} cases: too many for a timeline here; --verbose and {COMMAND} report draw it", "dim")
+        return
     scale = Scale(max(LEAST_CELLS, width - LABEL), longest_s)
-    rows = [sum(len(own) for own in _workers(case).values()) for case in drawn]
-    in_full = sum(count for count in rows if count <= MOST_WORKERS) <= MOST_ROWS
-    lines = []
-    for case in drawn:
-        yield from wrap(f"{case.name}: {times_in_words(case)}", width, subsequent_indent=" ")
-        own = list(_rows(case, scale, glyphs, in_full=in_full))
-        if case.completed and (ideal := case.ideal()):
-            own.insert(0, _labelled("ideal", levels(ideal, case.workers, 0.0, scale, glyphs)))
+    rows: list[Text] = []
+    bars: list[Text] = []
+    for case, title, has_ideal in zip(drawn, titles, ideals, strict=True):
+        yield from map(Text, title)
+        own = list(_rows(case, scale, glyphs, detail))
+        bars += own if _detail(_workers(case), detail) is Detail.EACH else []
+        if has_ideal and (ideal := case.ideal()):
+            own.insert(0, _labelled("ideal", Text(levels(ideal, case.workers, 0.0, scale, glyphs))))
         yield from own
-        lines += own
-    yield _labelled("", f"{'0 s':<{scale.cells - 9}}{seconds(longest_s):>9}")
-    yield from (_labelled("", line) for line in wrap(glyphs.legend(lines), scale.cells))
+        rows += own
+    yield _labelled("", Text(f"{'0 s':<{scale.cells - 9}}{seconds(longest_s):>9}"))
+    yield from (_labelled("", line) for line in legend(glyphs.legend(rows, bars), scale.cells))
     if others := [case.name for case in timed if case not in drawn]:
-        yield from wrap(f"too short, or too long, to be drawn beside these: {', '.join(others)}", width)
+        yield from map(Text, _wrapped(f"too short, or too long, to be drawn beside these: {', '.join(others)}", width))
+
+
+def _wrapped(text: str, width: int) -> list[str]:
+    return [line.replace(HELD, " ") for line in wrap(text, width, subsequent_indent=" ")]
 
 
 @dataclass(frozen=True)
@@ -104,35 +149,56 @@ class Scale:
                 yield cell, share / self.cell_s
 
 
-def bar(spans: Sequence[Span], origin: float, scale: Scale, glyphs: Glyphs) -> str:
-    """One worker's row: its tasks, by how much of each cell they fill."""
-    work, waits, begun = [0.0] * scale.cells, [0.0] * scale.cells, [0] * scale.cells
-    failed = set()
+@dataclass(frozen=True)
+class Case:
+    """What the row of a worker is drawn from, beside its own spans."""
+
+    everyone: Sequence[Span]
+    speed: float
+    paced: bool  # else nothing is known of the time that a task neither computes nor waits
+
+    @property
+    def origin(self) -> float:
+        return first_submission(self.everyone)
+
+
+def bar(spans: Sequence[Span], case: Case, scale: Scale, glyphs: Glyphs) -> Text:
+    """One worker's row: its tasks, by how much of each cell they fill, in the colours of its states."""
+    if not spans:
+        return Text()
+    states: list[defaultdict[str, float]] = [defaultdict(float) for _ in range(scale.cells)]
+    for stretch in stretches(spans, case.everyone, case.speed):
+        state = stretch.state if case.paced or stretch.state != "unexplained" else "computing"
+        for cell, share in scale.shares(stretch.began - case.origin, stretch.ended - case.origin):
+            states[cell][state] += share
+    begun, failed = [0] * scale.cells, set()
     for span in spans:
-        began, ended = span.started - origin, span.finished - origin
-        filled = dict(scale.shares(began, ended))
-        for cell, share in filled.items():
-            work[cell] += share
-        for phase in span.phases:
-            if phase.name == LOCK_WAIT:
-                for cell, share in scale.shares(phase.started - origin, phase.finished - origin):
-                    waits[cell] += share
+        filled = [cell for cell, _ in scale.shares(span.started - case.origin, span.finished - case.origin)]
         if filled:
-            begun[min(filled)] += 1
-            failed |= {max(filled)} if span.outcome != OK else set()
-    cells = range(scale.cells)
-    return "".join(_glyph(work[cell], waits[cell], begun[cell], cell in failed, glyphs) for cell in cells).rstrip()
+            begun[filled[0]] += 1
+            failed |= {filled[-1]} if span.outcome != OK else set()
+    borders = median(span.finished - span.started for span in spans) >= BORDERS_FROM * scale.cell_s
+    row = Text()
+    for cell in range(scale.cells):
+        if cell in failed:
+            row.append(glyphs.failed, FAILED)
+        else:
+            row.append(*_cell(states[cell], glyphs, begins=borders and begun[cell] == 1))
+    row.rstrip()
+    return row
 
 
-def _glyph(work: float, waits: float, begun: int, failed: bool, glyphs: Glyphs) -> str:
-    """A cell in which several tasks begin tells by its shade what is lost between them."""
-    if failed:
-        return glyphs.failed
-    if waits > work / 2:
-        return glyphs.waits
-    if begun == 1 and work >= 0.5:
-        return glyphs.begins
-    return _level(work, glyphs.shades + glyphs.full)
+def _cell(states: dict[str, float], glyphs: Glyphs, *, begins: bool) -> tuple[str, Style]:
+    """The glyph of a cell and how it looks. Of one in which several tasks begin the shade tells what is lost."""
+    busy = sum(states.get(state, 0.0) for state in IN_TASK)
+    most = max(states, key=states.__getitem__, default="idle_no_work")
+    within = max(IN_TASK, key=lambda state: states.get(state, 0.0))
+    if begins and busy >= 0.5:
+        return glyphs.begins, Style(color=STATES[within].colour)
+    if most in TOLD and states[most] > 0.5:
+        return glyphs.of(most), STATES[most].style
+    shade = _level(busy, glyphs.shades + glyphs.full)
+    return shade, Style(color=STATES[within].colour) if shade.strip() else Style()
 
 
 def levels(spans: Iterable[Span], workers: int, origin: float, scale: Scale, glyphs: Glyphs) -> str:
@@ -151,22 +217,39 @@ def _level(share: float, steps: str) -> str:
     return steps[-1] if share > 0.95 else steps[1 + min(int(share * (len(steps) - 2)), len(steps) - 3)]
 
 
-def _rows(case: MeasuredCase, scale: Scale, glyphs: Glyphs, *, in_full: bool) -> Iterator[str]:
+def _rows(case: MeasuredCase, scale: Scale, glyphs: Glyphs, detail: Detail) -> Iterator[Text]:
     spans = case.median_repeat.spans
-    origin = first_submission(spans)
+    drawn = Case(spans, float(case.spec.speed), paced=case.ideal_s is not None)
     workers = _workers(case)
     nodes = in_order(workers)
-    if in_full and sum(map(len, workers.values())) <= MOST_WORKERS:
-        for node in nodes:
-            for number, own in enumerate(workers[node]):
-                yield _labelled("" if number else node, bar(own, origin, scale, glyphs) or NO_TASK)
-    elif len(nodes) <= MOST_NODES:
-        for node in nodes:
-            own = [span for one in workers[node] for span in one]
-            row = levels(own, -(-case.workers // case.workforce.nodes), origin, scale, glyphs)
-            yield _labelled(node, row if own else NO_TASK)
-    else:
-        yield _labelled(f"{len(nodes)} nodes", levels(spans, case.workers, origin, scale, glyphs))
+    busy = STATES["computing"].style
+    match _detail(workers, detail):
+        case Detail.EACH:
+            for node in nodes:
+                for number, own in enumerate(workers[node]):
+                    yield _labelled("" if number else node, bar(own, drawn, scale, glyphs) or Text(NO_TASK))
+        case Detail.NODES:
+            for node in nodes:
+                own = [span for one in workers[node] for span in one]
+                row = levels(own, -(-case.workers // case.workforce.nodes), drawn.origin, scale, glyphs)
+                yield _labelled(node, Text(row, busy) if own else Text(NO_TASK))
+        case _:
+            label = nodes[0] if len(nodes) == 1 else f"{len(nodes)} nodes"
+            yield _labelled(label, Text(levels(spans, case.workers, drawn.origin, scale, glyphs), busy))
+
+
+def _detail(workers: dict[str, list[list[Span]]], detail: Detail) -> Detail:
+    """What has a row in a case with these workers: EACH, NODES or ALL."""
+    if detail is Detail.WORKERS:
+        detail = Detail.EACH if sum(map(len, workers.values())) <= MOST_WORKERS else Detail.NODES
+    return Detail.ALL if detail is Detail.NODES and len(workers) > MOST_NODES else detail
+
+
+def _count(case: MeasuredCase, detail: Detail) -> int:
+    """How many rows the case has."""
+    workers = _workers(case)
+    own = _detail(workers, detail)
+    return {Detail.EACH: sum(map(len, workers.values())), Detail.NODES: len(workers)}.get(own, 1)
 
 
 def _workers(case: MeasuredCase) -> dict[str, list[list[Span]]]:
@@ -177,5 +260,7 @@ def _workers(case: MeasuredCase) -> dict[str, list[list[Span]]]:
     return workers
 
 
-def _labelled(label: str, row: str) -> str:
-    return f"  {label:<{LABEL - 3}.{LABEL - 3}} {row}".rstrip()
+def _labelled(label: str, row: Text) -> Text:
+    line = Text(f"  {label:<{LABEL - 3}.{LABEL - 3}} ").append_text(row)
+    line.rstrip()
+    return line

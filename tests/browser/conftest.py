@@ -49,7 +49,7 @@ def open_page(browser: Browser, tmp_path: Path) -> Iterator[Open]:
     """Open the text of a page from a file, with the network switched off; nothing may have been asked for."""
     opened: list[Opened] = []
 
-    def open_it(text: str, *, name: str = "page with a blank.html", **context: Any) -> Opened:
+    def open_it(text: str, *, name: str = "page with a blank.html", drawn: bool = True, **context: Any) -> Opened:
         file = tmp_path / name
         file.write_text(text, encoding="utf-8")
         size: Any = {"width": WIDTH, "height": HEIGHT}
@@ -57,7 +57,7 @@ def open_page(browser: Browser, tmp_path: Path) -> Iterator[Open]:
         found = Opened(made.new_page())
         opened.append(found)
         found.page.goto(file.as_uri())
-        if found.page.locator("script.chart").count():
+        if drawn and found.page.locator("script.chart").count():
             found.page.wait_for_function("document.body.dataset.drawn === 'yes'")
         return found
 

@@ -12,7 +12,7 @@ from playwright.sync_api import Page
 from parlab.model.span import LOCK_HELD, LOCK_WAIT, Phase
 from parlab.report.page import comparison, index, report
 from parlab.results.record import Answer, Claim, Failure, Run
-from tests.browser.conftest import WIDTH, Open
+from tests.browser.conftest import HEIGHT, WIDTH, Open
 from tests.unit.samples import (
     ENVIRONMENT,
     case,
@@ -126,20 +126,36 @@ def test_the_gantt_has_exactly_one_bar_a_span_and_phase(open_page: Open) -> None
         "mark": 1,
         "start-up": 1,
         "shut-down": 1,
+        "ideal end": 1,
     }
 
 
 def test_a_bar_is_where_its_task_was(open_page: Open) -> None:
-    page = open_page(report([RUNS["one size"]])).page  # rows: launch, the node, its two workers
-    assert colour_at(page, *place(page, "case-1", "measured", 0.5, 2.6)) == BLUE
-    assert colour_at(page, *place(page, "case-1", "ideal", 0.5, 1.6)) == BLUE
-    assert colour_at(page, *place(page, "case-1", "measured", 0.5, 1.6)) != BLUE
+    page = open_page(report([RUNS["one size"]])).page  # rows: the node, its two workers
+    assert colour_at(page, *place(page, "case-1", "measured", 0.5, 1.6)) == BLUE
+    assert colour_at(page, *place(page, "case-1", "measured", 0.5, 0.6)) != BLUE
+
+
+def test_waiting_and_what_is_lost_do_not_look_like_computing(open_page: Open) -> None:
+    asleep = span(seconds=4.0, cpu_s=0.0, waited_s=4.0)
+    held_back = span(seconds=4.0, cpu_s=0.25, run_delay_s=2.0, pid=2)
+    page = open_page(report([run(case(repeat([asleep, held_back])))])).page
+    found = counts(page, "case-1", "measured")
+    assert (found["task"], found["waiting"], found["contended"]) == (2, 1, 1)
+    for y in (1.4, 1.6, 1.8):  # all of it waited
+        assert colour_at(page, *place(page, "case-1", "measured", 2.1, y)) != BLUE
+    assert colour_at(page, *place(page, "case-1", "measured", 2.1, 2.8)) == BLUE  # half of it computed
+    assert colour_at(page, *place(page, "case-1", "measured", 2.1, 2.4)) != BLUE
 
 
 def test_hovering_tells_a_task_s_facts(open_page: Open) -> None:
     page = open_page(report([RUNS["one size"]])).page
-    page.mouse.move(*place(page, "case-1", "measured", 1.5, 2.6))
+    page.mouse.move(*place(page, "case-1", "measured", 1.5, 1.6))
+    page.locator(".bk-tooltip-row-label").first.wait_for()
+    assert page.locator(".bk-tooltip-row-label").all_inner_texts()[:2] == ["took:", "ideally:"]
     for what, value in {
+        "took": "1.0000 s",
+        "ideally": "1.0000 s",
         "task": "3 of 8",
         "chunk": "2",
         "node": "node-1",
@@ -158,7 +174,7 @@ def test_hovering_tells_a_task_s_facts(open_page: Open) -> None:
 
 def test_the_keyboard_reaches_a_chart_and_moves_in_time(open_page: Open) -> None:
     page = open_page(report([RUNS["one size"]])).page
-    for _ in range(20):
+    for _ in range(40):
         page.keyboard.press("Tab")
         if page.evaluate("document.activeElement.id") == "case-1":
             break
@@ -173,11 +189,28 @@ def test_the_keyboard_reaches_a_chart_and_moves_in_time(open_page: Open) -> None
     assert moved[1] - moved[0] == pytest.approx(nearer[1] - nearer[0])
     for _ in range(30):
         page.keyboard.press("ArrowLeft")
-    assert page.evaluate(TIME, "case-1")[0] == start
+    least = page.evaluate(TIME, "case-1")[0]
+    assert least < -0.4 < start < 0  # the start-up, which is folded away
     page.keyboard.press("0")
+    everything = page.evaluate(TIME, "case-1")
+    assert everything[0] == least
+    assert everything[1] > end
+    page.keyboard.press("Home")
     assert page.evaluate(TIME, "case-1") == [start, end]
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.tagName") == "SUMMARY"  # a chart is one stop
+
+
+def test_all_cases_have_one_axis_of_time_or_each_its_own(open_page: Open) -> None:
+    short = case(repeat([span(seconds=1.0)]), ideal_s=1.0)
+    page = open_page(report([run(case(), short)])).page
+    assert page.evaluate(TIME, "case-1") == page.evaluate(TIME, "case-2")
+    assert -0.1 < page.evaluate(TIME, "case-2")[0] <= 0
+    page.get_by_label("each case its own").check()
+    assert page.evaluate(TIME, "case-1")[1] > 4
+    assert 1 < page.evaluate(TIME, "case-2")[1] < 1.1
+    page.get_by_label("one for all cases").check()
+    assert page.evaluate(TIME, "case-1") == page.evaluate(TIME, "case-2")
 
 
 def test_a_key_leads_back_to_what_a_chart_showed_at_first(open_page: Open) -> None:
@@ -191,9 +224,9 @@ def test_a_key_leads_back_to_what_a_chart_showed_at_first(open_page: Open) -> No
 
 
 def test_a_chart_that_cannot_be_drawn_says_so_and_hides_no_other(open_page: Open) -> None:
-    broken = re.sub(r'(data-chart="account">).*', r"\1{</script>", report([run(case(), case())]))
+    broken = re.sub(r'(data-chart="case-1">).*', r"\1{</script>", report([run(case(), case())]))
     opened = open_page(broken)
-    assert "could not be drawn" in opened.page.locator("#account").inner_text()
+    assert "could not be drawn" in opened.page.locator("#case-1").inner_text()
     assert counts(opened.page, "case-2", "measured")["task"] == 8
     opened.complaints.clear()
 
@@ -210,7 +243,7 @@ def test_dragging_pans_all_figures_of_a_case_together(open_page: Open) -> None:
     page.locator("#case-1").focus()
     page.keyboard.press("+")
     before = page.evaluate(TIME, "case-1")
-    x, y = place(page, "case-1", "measured", 2.0, 2.6)
+    x, y = place(page, "case-1", "measured", 2.0, 1.6)
     page.mouse.move(x, y)
     page.mouse.down()
     page.mouse.move(x + 60, y, steps=5)
@@ -219,14 +252,40 @@ def test_dragging_pans_all_figures_of_a_case_together(open_page: Open) -> None:
     assert after[0] < before[0]
 
 
+def test_the_first_screen_answers_the_question(open_page: Open) -> None:
+    handout = "sample: what it is about\n\nQuestion   How long on one node, and on four?\n"
+    made = run(
+        case_on(1), case_on(2), case_on(4), handout=handout, verdict=verdict(Claim("four are faster", Answer.YES))
+    )
+    page = open_page(report([made])).page
+    for words in ("How long on one node", "8 workers instead of 2 are", "what shows held", "reproduced"):
+        box = page.get_by_text(words).first.bounding_box()
+        assert box is not None
+        assert box["y"] + box["height"] < HEIGHT, words
+    assert page.locator(".track").first.is_visible()
+
+
+def test_the_contents_stay_and_lead_into_what_is_folded(open_page: Open) -> None:
+    page = open_page(report([run(*[case() for _ in range(5)])])).page
+    folds = page.locator("details.case")
+    assert [fold.get_attribute("open") is not None for fold in folds.all()] == [True, True, True, False, False]
+    page.evaluate("scrollTo(0, document.body.scrollHeight)")
+    page.get_by_role("navigation", name="contents").get_by_role("link", name="pool(nodes=1)").nth(4).click()
+    assert folds.nth(4).get_attribute("open") is not None
+    page.wait_for_function("document.getElementById('case-5').dataset.drawn === 'yes'")
+    assert counts(page, "case-5", "measured")["task"] == 8
+
+
 def test_every_chart_has_its_words_and_its_tables(open_page: Open) -> None:
     page = open_page(report([RUNS["sizes and repeats"]])).page
     charts = page.locator(".chart[role=figure]")
-    assert charts.count() == 6  # overview, three cases, where the time went, more workers
+    assert charts.count() == 4  # three cases, more workers
+    for words in ("Ideal and measured", "Where the time went"):  # bars in a table
+        assert page.locator("section", has=page.get_by_role("heading", name=words)).get_by_role("row").count() == 4
     for chart in charts.all():
         assert len(chart.get_attribute("aria-label") or "") > 40
         assert chart.get_attribute("tabindex") == "0"
-    page.get_by_text("The same as tables").first.click()
+    page.get_by_text("All figures, workers and tasks as tables").first.click()
     assert page.get_by_role("columnheader", name="first start, s").first.is_visible()
 
 
@@ -239,6 +298,18 @@ def test_a_law_is_fitted_from_three_sizes_and_five_and_told_in_words(open_page: 
     assert "with 2 to 12 workers" in said
 
 
+def test_no_law_is_fitted_to_what_is_no_measurement(open_page: Open) -> None:
+    noisy = run(*map(case_on, (1, 2, 3, 4, 6)), verdict=verdict(quiet=Answer.NO))
+    said = open_page(report([noisy])).page.locator("main").inner_text()
+    assert "No law is fitted" in said
+    assert "cannot be shared out" not in said
+
+
+def test_a_run_of_five_cases_is_at_most_3500_pixels_high(open_page: Open) -> None:
+    page = open_page(report([run(*map(case_on, (1, 2, 4, 4, 4)))])).page
+    assert page.evaluate("document.documentElement.scrollHeight") <= 3500
+
+
 def test_nothing_is_wider_than_the_window(open_page: Open) -> None:
     page = open_page(report(list(RUNS.values()))).page
     for width in (WIDTH, 800, 400):
@@ -249,7 +320,7 @@ def test_nothing_is_wider_than_the_window(open_page: Open) -> None:
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_words_in_charts_can_be_read_in_light_and_dark(scheme: str, open_page: Open) -> None:
     page = open_page(report([RUNS["one size"]]), color_scheme=scheme).page
-    x, y = place(page, "case-1", "measured", page.evaluate(TIME, "case-1")[0], 3.5)
+    x, y = place(page, "case-1", "measured", page.evaluate(TIME, "case-1")[0], 2.5)
     shot = page.screenshot(clip={"x": x - 110, "y": y - 10, "width": 100, "height": 20})  # the name of a row
     shades = sorted(brightness(shot))
     if scheme == "light":
@@ -262,20 +333,21 @@ def test_words_in_charts_can_be_read_in_light_and_dark(scheme: str, open_page: O
 
 def test_charts_follow_the_page_when_it_goes_dark(open_page: Open) -> None:
     page = open_page(report([RUNS["one size"]]), color_scheme="light").page
-    x, y = place(page, "case-1", "measured", page.evaluate(TIME, "case-1")[0], 3.5)
+    x, y = place(page, "case-1", "measured", page.evaluate(TIME, "case-1")[0], 2.5)
     clip: Any = {"x": x - 110, "y": y - 10, "width": 100, "height": 20}
     page.emulate_media(color_scheme="dark")
     page.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
     assert max(brightness(page.screenshot(clip=clip))) > 550
 
 
-def test_on_paper_it_is_dark_on_white_and_no_chart_is_cut(open_page: Open) -> None:
-    page = open_page(report([RUNS["sizes and repeats"]]), color_scheme="dark").page
+def test_on_paper_it_is_dark_on_white_and_complete_at_once(open_page: Open) -> None:
+    made = run(*map(case_on, (1, 2, 3, 4, 6)))
+    page = open_page(report([made]), color_scheme="dark", drawn=False).page  # nothing waits for the charts
     page.set_viewport_size({"width": 720, "height": 1000})
     page.evaluate("dispatchEvent(new Event('beforeprint'))")
     page.emulate_media(media="print")
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
-    pictures = page.locator("canvas.printed")
+    pictures = page.locator("svg.on-paper")
     assert pictures.count() == page.locator("div.chart").count() == 6
     for picture in pictures.all():
         box = picture.bounding_box()
@@ -284,14 +356,26 @@ def test_on_paper_it_is_dark_on_white_and_no_chart_is_cut(open_page: Open) -> No
         shades = brightness(picture.screenshot())
         assert min(shades) < 150  # words
         assert sorted(shades)[len(shades) // 2] == 765  # on white
+    assert page.locator("summary", has_text="measured").count() == 5
     page.evaluate("dispatchEvent(new Event('afterprint'))")
     page.emulate_media(media="screen", color_scheme="dark")
-    assert pictures.count() == 0
+    assert not pictures.first.is_visible()
+    assert page.locator("details.case[open]").count() == 3
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") != "rgb(255, 255, 255)"
-    assert page.pdf(format="A4").count(b"/Subtype /Image") >= 6
 
 
-def test_what_a_record_says_is_text_and_never_a_part_of_the_page(open_page: Open, tmp_path: Any) -> None:
+def test_a_comparison_is_printed_with_pictures_of_its_charts(open_page: Open) -> None:
+    page = open_page(comparison(run(case()), run(case()))).page
+    page.set_viewport_size({"width": 720, "height": 1000})
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    page.emulate_media(media="print")
+    assert page.locator("canvas.printed").count() == page.locator("div.chart").count() == 3
+    page.evaluate("dispatchEvent(new Event('afterprint'))")
+    assert page.locator("canvas.printed").count() == 0
+    assert page.pdf(format="A4").count(b"/Subtype /Image") >= 3
+
+
+def test_what_a_record_says_is_text_and_never_a_part_of_the_page(open_page: Open) -> None:
     evil = "<img src=x onerror=alert(1)></script><script>alert(2)</script>"
     phases = (Phase(evil, 10.1, 10.2), Phase(evil, 10.3, 10.3))
     own = [replace(one, node=evil, outcome=evil, phases=phases) for one in spans()]
@@ -303,9 +387,9 @@ def test_what_a_record_says_is_text_and_never_a_part_of_the_page(open_page: Open
         handout=f"x: {evil}\n\nQuestion   {evil}",
     )
     opened = open_page(report([made]))
-    opened.page.mouse.move(*place(opened.page, "case-1", "measured", 0.5, 2.6))
+    opened.page.mouse.move(*place(opened.page, "case-1", "measured", 0.5, 1.6))
     opened.page.get_by_text("CPU seconds:").first.wait_for()
-    for text in (comparison(made, made), index({1: made}, [evil], tmp_path)):
+    for text in (comparison(made, made), index({1: made}, [evil])):
         assert open_page(text).page.locator("img[src=x]").count() == 0
     assert opened.page.locator("img[src=x]").count() == 0
 
@@ -315,13 +399,14 @@ def test_the_handout_of_the_run_is_on_its_page(open_page: Open) -> None:
     page = open_page(report([run(case(), handout=text)])).page
     assert page.locator("h1").inner_text() == "lab.sample: what it is about"
     assert page.get_by_text("What is left?").is_visible()
+    page.locator("summary", has_text="what it is about").click()
     assert page.locator("p.item").all_inner_texts() == ["One.", "Two."]
     assert "no handout" in open_page(report([run(case())])).page.locator("main").inner_text()
 
 
 def test_cases_of_one_name_are_all_drawn(open_page: Open) -> None:
     page = open_page(report([run(case(), case(), case())])).page
-    assert "pool(nodes=1), 3: ideal 4.00 s" in (page.locator("#overview").get_attribute("aria-label") or "")
+    assert "pool(nodes=1), 3" in page.locator("table.bars").first.inner_text()
     page = open_page(comparison(run(case(), case()), run(case()))).page
     assert page.locator("h3").all_inner_texts() == ["pool(nodes=1)", "pool(nodes=1), 2"]
 
@@ -340,14 +425,21 @@ def test_runs_of_different_labs_can_be_compared_and_what_differs_is_told(open_pa
     assert "different labs: sample and other" in page.locator("main").inner_text()
 
 
-def test_the_index_lists_runs_and_links_those_that_have_a_report(open_page: Open, tmp_path: Any) -> None:
-    reported, plain = run(case(), id="2-b"), run(case(), id="1-a")
-    (tmp_path / "2-b.html").touch()
-    page = open_page(index({1: reported, 2: plain}, ["3-c: required a record"], tmp_path)).page
-    assert page.locator("tbody tr").count() == 2
-    assert page.locator("tbody a").all_inner_texts() == ["sample"]
+def test_the_index_links_every_run_and_filters(open_page: Open) -> None:
+    runs = {1: run(case(), id="2-b"), 2: run(case(), id="1-a", lab="other"), 3: failed_run()}
+    page = open_page(index(runs, ["3-c: required a record"])).page
+    assert page.locator("tbody a").all_inner_texts() == ["sample", "other", "sample"]
+    assert page.locator("tbody a").first.get_attribute("href") == "2-b.html"
     assert "3-c: required a record" in page.locator("main").inner_text()
-    assert "There is no run yet" in open_page(index({}, [], tmp_path)).page.locator("main").inner_text()
+    page.get_by_label("lab").select_option("sample")
+    assert page.locator("tbody tr:visible").count() == 2
+    page.get_by_label("verdict").select_option("broke off")
+    assert page.locator("tbody tr:visible").count() == 1
+    assert page.get_by_role("status").inner_text() == "1 of 3"
+    page.get_by_label("lab").select_option("other")
+    assert page.locator("tbody tr:visible").count() == 0
+    assert page.get_by_label("host").locator("option").all_inner_texts() == ["all", "Model 1, 2 CPUs"]
+    assert "There is no run yet" in open_page(index({}, [])).page.locator("main").inner_text()
 
 
 def test_ten_thousand_spans_stay_small_and_can_be_moved(open_page: Open) -> None:

@@ -1,10 +1,7 @@
 """All labs on this machine, and a lab that is added."""
 
 import json
-import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -14,7 +11,8 @@ from parlab.course.catalog import lab_files
 from parlab.errors import EXIT_NOT_A_MEASUREMENT
 from parlab.model.declaration import Declaration
 from parlab.results.store import read_json
-from tests.conftest import ROOT, Invoke, slow
+from tests.conftest import Invoke, slow
+from tests.copied import copy_of_the_project, invoke_in
 from tests.measuring import measured
 from tests.reading import declared_in
 
@@ -64,23 +62,14 @@ if __name__ == "__main__":
     lab.main()
 '''
 LONG = ("blas", "halo", "ipc", "maps", "mpi", "nested", "pool", "reduce")  # 8 to 23 s each; the others 4 to 6
-COPIED = ("parlab", "labs", "tasks.py", "requirements", "pyproject.toml")
 
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
     """A copy of the project, with one more lab."""
-    for name in COPIED:
-        copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
-        copy(ROOT / name, tmp_path / name)
+    copy_of_the_project(tmp_path)
     (tmp_path / "labs" / "added.py").write_text(ADDED)
     return tmp_path
-
-
-def invoke_in(checkout: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    env = {**os.environ, "PYTHONPATH": str(checkout), "PARLAB_RESULTS": str(checkout / "results")}
-    command = [sys.executable, "-m", "invoke", *arguments]
-    return subprocess.run(command, cwd=checkout, env=env, capture_output=True, text=True, timeout=120, check=False)
 
 
 def test_a_file_that_is_added_is_in_the_menu_and_in_its_place_in_the_course(checkout: Path) -> None:
@@ -116,7 +105,27 @@ def test_a_lab_that_is_added_runs_with_all_others_and_is_reported(checkout: Path
     assert done.returncode == 0
     assert "1 of 2" in done.stdout
     words = " ".join(done.stdout.split())
-    assert "added: only a kernel shows this: no kernel limits these nodes; the cluster does" in words
+    assert " results 1 cannot: only a kernel shows this: no kernel limits these nodes; the cluster does" in words
+
+
+def test_all_labs_are_a_line_each_unless_all_is_asked_for(checkout: Path) -> None:
+    for path in (checkout / "labs").glob("*.py"):
+        if path.stem != "added":
+            path.unlink()
+    done = invoke_in(checkout, "lab.all", "--backend", "embedded")
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert [line.split()[0] for line in lines[:3]] == ["lab", "added", "all"]
+    assert " results 1" in "".join(lines[3:])
+    assert len(lines) < 12
+    in_full = invoke_in(checkout, "lab.all", "--backend", "embedded", "--verbose").stdout.splitlines()
+    assert [line for line in in_full if line.startswith("kept as ")]
+    assert [line.split()[0] for line in in_full if line.startswith(("verdict", "lab  ", "added  ", "all  "))][:4] == [
+        "verdict",
+        "lab",
+        "added",
+        "all",
+    ]
 
 
 def test_tasks_named_together_run_one_after_another_until_one_is_not_well(checkout: Path) -> None:

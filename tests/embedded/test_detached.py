@@ -70,7 +70,7 @@ def test_its_streams_and_exit_code_are_those_of_a_run_and_its_record_is_kept(use
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["gone.py"], "there is no program 'gone.py'"),
+        (["gone.py"], "No program 'gone.py'"),
         (["--env", "X-Y", "own.py"], "--env takes NAME=VALUE"),
         (["--memory", "1g", "own.py"], "--memory is for a cluster"),
         (["--mpi", "--nodes", "64", "--cores", "64", "own.py"], "more than the"),

@@ -39,17 +39,17 @@ if __name__ == "__main__":
         (
             "import nowhere",
             "pass",
-            ["ModuleNotFoundError: No module named 'nowhere'", "rank 0", "line 15, in pool"],
+            ["ModuleNotFoundError: No module named 'nowhere'", "rank 0", "sample.py:15 (import nowhere)"],
         ),
         ("raise SystemExit('no data today')", "pass", ["SystemExit: no data today", "rank 0"]),
         ("os._exit(3)", "pass", ["rank 0", "ended with exit code 3"]),
-        ("os.kill(os.getpid(), 11)", "pass", ["rank 0", "by signal 11, segmentation fault", "line 15 in pool"]),
+        ("os.kill(os.getpid(), 11)", "pass", ["rank 0", "by signal 11, segmentation fault", "sample.py:15 (os.kill"]),
         ("pass", "import nowhere", ["ModuleNotFoundError: No module named 'nowhere'"]),
         ("pass", "os._exit(3)", ["on simulated-1 ended with exit code 3"]),
         (
             "pass",
             "os.kill(os.getpid(), 11)",
-            ["on simulated-1 ended by signal 11, segmentation fault", "line 8 in work"],
+            ["on simulated-1 ended by signal 11, segmentation fault", "sample.py:8 (os.kill"],
         ),
     ],
 )

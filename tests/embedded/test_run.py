@@ -318,4 +318,4 @@ def test_the_wall_time_is_that_of_the_pythons_whenever_they_import_mpi(program: 
 def test_a_program_that_is_not_there_is_told_with_what_is(program: Write) -> None:
     done = embedded(program("print(1)"), "owm.py")
     assert done.returncode == 2
-    assert done.stderr.decode() == "usage: there is no program 'owm.py'; did you mean own.py?\n"
+    assert done.stderr.decode() == "usage: No program 'owm.py'. Did you mean own.py?\n"

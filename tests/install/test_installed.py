@@ -77,9 +77,9 @@ def test_a_lab_runs_embedded_once_the_line_that_is_told_has_been_typed(environme
     done = environment.run("parlab", *SHORT, DOCKER_HOST=NO_ENGINE)
     assert done.returncode == 0, done.stderr
     assert "no cluster: no container engine answers" in done.stdout
-    own = environment.folder / "own.py"
-    shutil.copy(ROOT / "labs/process.py", own)
-    alone = environment.run("parlab", own.name, DOCKER_HOST=NO_ENGINE)
+    written = environment.run("parlab", "new", "own")
+    assert written.stdout.startswith("own.py is written: a lab that runs. Try it: parlab own.py\n"), written.stderr
+    alone = environment.run("parlab", "own.py", DOCKER_HOST=NO_ENGINE)
     assert alone.returncode == 0, alone.stderr
     assert environment.files() == before
     assert sorted(path.name for path in environment.folder.iterdir()) == ["own.py", "results"]

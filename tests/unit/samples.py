@@ -264,10 +264,10 @@ def recording(*, terminal: bool = False, width: int = 80) -> Console:
     return Console(width=width, file=file, record=True, highlight=False, force_terminal=terminal)
 
 
-def shown(show: Callable[..., object], *arguments: object, wide: bool = False) -> str:
+def shown(show: Callable[..., object], *arguments: object, wide: bool = False, **options: object) -> str:
     """What is printed on a console of 80 columns: nothing is cut short, nor runs over, unless it may be `wide`."""
     console = recording()
-    show(console, *arguments)
+    show(console, *arguments, **options)
     lines = [line.rstrip() for line in console.export_text().splitlines()]
     assert wide or max(map(len, lines), default=0) <= 80
     assert not any("…" in line for line in lines)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from parlab.analysis.breakdown import Breakdown, breakdown
+from parlab.analysis.breakdown import Breakdown, breakdown, stretches
 from parlab.model.span import LOCK_HELD, LOCK_WAIT, Phase, Span
 from parlab.model.workers import by_worker, in_order, last_to_finish, most_at_once, thread_numbers
 
@@ -209,6 +209,24 @@ def test_no_instant_is_lost_or_counted_twice(workers: tuple[list[Span], ...]) ->
         found = breakdown(own, everyone, SPEED)
         assert min(found.by_category().values()) >= 0
         assert found.total == pytest.approx(whole, abs=1e-6)
+        lengths = dict.fromkeys(found.by_category(), 0.0)
+        for state, began, ended in stretches(own, everyone, SPEED):
+            lengths[state] += ended - began
+        assert lengths == pytest.approx(found.by_category(), abs=1e-6)
+
+
+def test_states_follow_each_other_and_a_wait_for_a_lock_is_where_it_was() -> None:
+    own = [span(1, 2, 6, 7, computing=2, phases=(Phase(LOCK_WAIT, 3, 4),), run_delay_s=1.0), span(9, 9, 10, 10)]
+    assert sorted(stretches(own, own, SPEED), key=lambda part: part.began) == [
+        ("transfer", 1, 2),
+        ("computing", 2, 3),
+        ("waiting", 3, 4),
+        ("computing", 4, 5),
+        ("contended", 5, 6),
+        ("transfer", 6, 7),
+        ("idle_queued", 7, 9),
+        ("computing", 9, 10),
+    ]
 
 
 def test_workers_are_counted_that_are_there_at_once_not_one_after_another() -> None:

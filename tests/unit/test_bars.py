@@ -81,30 +81,30 @@ def test_phases_have_kinds_of_their_own_and_an_instant_is_a_mark() -> None:
 
 
 def test_rows_are_grouped_by_node_in_the_order_of_their_numbers_each_with_its_limit() -> None:
-    made = rows([*spans(2), span("node-10", pid=99)], {"node-1": 0.25, "node-2": 0.25}, launch=True)
-    assert made.labels == ("launch", "", "rank 2", "rank 3", "", "rank 4", "rank 5", "", "rank 99")
+    made = rows([*spans(2), span("node-10", pid=99)], {"node-1": 0.25, "node-2": 0.25})
+    assert made.labels == ("", "rank 2", "rank 3", "", "rank 4", "rank 5", "", "rank 99")
     assert list(made.headings.items()) == [
-        (1, "node-1: at most 0.25 host CPUs"),
-        (4, "node-2: at most 0.25 host CPUs"),
-        (7, "node-10"),
+        (0, "node-1: at most 0.25 host CPUs"),
+        (3, "node-2: at most 0.25 host CPUs"),
+        (6, "node-10"),
     ]
-    assert made.of_worker["node-1", 3, 1] == 3
+    assert made.of_worker["node-1", 3, 1] == 2
 
 
 def test_workers_are_told_apart_by_rank_else_by_process_else_by_thread() -> None:
     same_rank = [replace(span(pid=pid), rank=-1) for pid in (7, 8)]
     same_process = [replace(span(start=at, pid=7), rank=-1, thread=thread) for at, thread in ((1.0, 72), (2.0, 71))]
-    assert rows(same_rank, {}, launch=False).labels == ("", "process 7", "process 8")
-    threads = rows(same_process, {}, launch=True)
-    assert threads.labels == ("launch", "", "thread 1", "thread 2")
-    assert threads.of_worker["node-1", 7, 72] == 2  # it began first, though its number is the larger
-    mixed = rows([*same_process, replace(span(pid=8), rank=-1)], {}, launch=True)
-    assert mixed.labels[2:] == ("process 7, thread 1", "process 7, thread 2", "process 8, thread 1")
+    assert rows(same_rank, {}).labels == ("", "process 7", "process 8")
+    threads = rows(same_process, {})
+    assert threads.labels == ("", "thread 1", "thread 2")
+    assert threads.of_worker["node-1", 7, 72] == 1  # it began first, though its number is the larger
+    mixed = rows([*same_process, replace(span(pid=8), rank=-1)], {})
+    assert mixed.labels[1:] == ("process 7, thread 1", "process 7, thread 2", "process 8, thread 1")
 
 
 @given(st.integers(0, 2000))
 def test_however_many_rows_there_are_each_can_be_seen(count: int) -> None:
-    assert 5 <= row_pixels(count) <= 24
+    assert 5 <= row_pixels(count) <= 20
     assert row_pixels(count) >= row_pixels(count + 1)
 
 
@@ -114,6 +114,6 @@ def test_what_was_submitted_at_one_instant_is_one_chunk() -> None:
 
 
 def test_a_worker_without_a_task_has_a_row_and_a_node_without_one_a_heading() -> None:
-    found = rows([span(pid=1), span(pid=2)], {"node-2": 0.25}, {"node-1": 1, "node-2": 2}, launch=True)
-    assert found.labels == ("launch", "", "rank 1", "rank 2", "no task", "", "no task", "no task")
-    assert found.headings == {1: "node-1", 5: "node-2: at most 0.25 host CPUs"}
+    found = rows([span(pid=1), span(pid=2)], {"node-2": 0.25}, {"node-1": 1, "node-2": 2})
+    assert found.labels == ("", "rank 1", "rank 2", "no task", "", "no task", "no task")
+    assert found.headings == {0: "node-1", 4: "node-2: at most 0.25 host CPUs"}

@@ -21,7 +21,7 @@ from tests.conftest import ROOT
 LABS = lab_files()
 
 
-@pytest.mark.parametrize(("code", "words"), [("x = (", r"sample\.py, line 1: SyntaxError"), ("\0", r"sample\.py")])
+@pytest.mark.parametrize(("code", "words"), [("x = (", r"sample\.py:1 \(x = \(\): SyntaxError"), ("\0", r"sample\.py")])
 def test_what_is_no_python_is_refused_before_anything_starts(
     lab_file: Callable[[str], Path], code: str, words: str
 ) -> None:

@@ -1,20 +1,31 @@
 """The command line: bad input is one line and exit code 2, and starts nothing."""
 
 import os
+import pty
+import re
 import shutil
 import subprocess
 import sys
+import termios
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from rich.color import Color, ColorSystem
 
 from parlab.course.catalog import lab_files
+from parlab.course.handout import in_teaching_order, read_handout
+from parlab.results.record import Answer, Claim
+from parlab.results.store import keep
+from parlab.terminal.states import STATES
 from tests.conftest import ROOT, Invoke
+from tests.unit.samples import case, repeat, run, span, verdict
 
 NO_ENGINE = "unix:///nowhere/docker.sock"
 COMMANDS = {
     "labs",
     "glossary",
+    "new",
     "run",
     "why",
     "jobs",
@@ -39,6 +50,15 @@ def test_the_menu_is_one_clear_line_a_task(invoke: Invoke) -> None:
     lines = [line for line in invoke("--list").stdout.splitlines() if line.startswith("  ")]
     assert {line.split()[0] for line in lines} == MENU
     assert all(len(line.split()) > 2 for line in lines)
+
+
+def test_the_menu_has_the_labs_in_teaching_order_and_all_tasks_in_groups(invoke: Invoke) -> None:
+    menu = invoke("--list").stdout
+    headings = [line for line in menu.splitlines() if line and not line.startswith(" ")]
+    assert headings == ["Labs", "Your own program", "Earlier runs", "The cluster", "Maintenance"]
+    course = in_teaching_order([read_handout(path) for path in lab_files().values()])
+    shown = re.findall(r"^  (lab\.\w+) ", menu, re.MULTILINE)
+    assert shown == [*(f"lab.{handout.name}" for handout in course), "lab.all"]
 
 
 @pytest.mark.parametrize(
@@ -72,6 +92,72 @@ def test_bad_input_is_one_line_that_names_the_argument_and_its_range(
     assert value in line
 
 
+def test_a_kept_run_is_shown_again_by_its_number(invoke: Invoke, tmp_path: Path) -> None:
+    made = run(case(), verdict=verdict(Claim("it halves", Answer.YES), Claim("it doubles", Answer.NO, margin="by 4 %")))
+    kept = keep(made, tmp_path)
+    again = invoke("results", "1", PARLAB_RESULTS=str(tmp_path), DOCKER_HOST=NO_ENGINE)
+    assert (again.returncode, again.stderr) == (0, "")
+    assert "where the time went" in again.stdout
+    assert again.stdout.splitlines()[-1] == f"kept as {kept}"
+    all_of_it = invoke("results", "1", "--verbose", PARLAB_RESULTS=str(tmp_path))
+    assert "start-up" in all_of_it.stdout
+    assert "start-up" not in again.stdout
+    for named in (kept.stem, str(kept)):
+        assert invoke("results", named, PARLAB_RESULTS=str(tmp_path)).stdout == again.stdout
+    both = invoke("results", "labs", PARLAB_RESULTS=str(tmp_path)).stdout  # another task is no run
+    assert "its question" in both
+    assert " sample " in both
+    none = invoke("results", "7", PARLAB_RESULTS=str(tmp_path))
+    assert (none.returncode, none.stdout, len(none.stderr.splitlines())) == (2, "", 1)
+
+
+def on_a_terminal(*words: str, **env: str) -> str:
+    """What a command prints on a terminal of 80 columns and 24 lines."""
+    ours, theirs = pty.openpty()
+    termios.tcsetwinsize(theirs, (24, 80))
+    given = {**os.environ, "TERM": "xterm-256color", **env}
+    given.pop("COLORTERM", None)
+    command = [sys.executable, "-m", "invoke", *words]
+    with subprocess.Popen(command, cwd=ROOT, env=given, stdout=theirs, stderr=theirs) as process:
+        os.close(theirs)
+        text = b""
+        with suppress(OSError):  # that is how the end of a terminal reads
+            while piece := os.read(ours, 4096):
+                text += piece
+    os.close(ours)
+    assert process.returncode == 0
+    return text.decode().replace("\r\n", "\n")
+
+
+def test_states_are_told_apart_by_colour_on_a_terminal_and_by_glyphs_without(tmp_path: Path) -> None:
+    made = run(case(repeat([span(seconds=4.0, cpu_s=0.25, waited_s=1.0, run_delay_s=1.0, way_s=0.5)])))
+    keep(made, tmp_path)
+    coloured = on_a_terminal("results", "1", PARLAB_RESULTS=str(tmp_path))
+    plain = on_a_terminal("results", "1", PARLAB_RESULTS=str(tmp_path), NO_COLOR="1")
+    for name in ("computing", "waiting", "contended", "transfer"):
+        code = Color.parse(STATES[name].colour).downgrade(ColorSystem.EIGHT_BIT).number
+        assert re.search(rf"[34]8;5;{code}m[^\n]*{STATES[name].glyph}", coloured)
+        assert f"{STATES[name].glyph} {name}" in plain
+    assert not re.search(r"\x1b\[[0-9;]*[34][0-9]", plain)
+    assert re.sub(r"\x1b\[[0-9;]*m", "", coloured) == re.sub(r"\x1b\[[0-9;]*m", "", plain)
+
+
+def test_what_goes_to_a_file_has_no_colour_and_an_ascii_terminal_gets_ascii(invoke: Invoke, tmp_path: Path) -> None:
+    keep(run(case()), tmp_path)
+    where = {"PARLAB_RESULTS": str(tmp_path)}
+    assert "\x1b" not in invoke("results", "1", **where).stdout
+    drawn = invoke("results", "1", **where, PYTHONIOENCODING="ascii").stdout
+    assert drawn.isascii()
+    assert "|####" in drawn
+
+
+@pytest.mark.parametrize("task", ["lab.mpi", "lab.all"])
+def test_a_run_is_told_quietly_or_verbosely_and_not_both(invoke: Invoke, task: str) -> None:
+    done = invoke(task, "--quiet", "--verbose", DOCKER_HOST=NO_ENGINE)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "usage: --quiet and --verbose exclude each other: give one of them\n"
+
+
 @pytest.mark.parametrize("task", ["up", "down", "status", "shell"])
 def test_the_other_tasks_check_their_input_too(invoke: Invoke, task: str) -> None:
     done = invoke(task, "--cluster", "a b", DOCKER_HOST=NO_ENGINE)
@@ -85,8 +171,8 @@ def test_a_run_that_is_not_there_is_one_line(invoke: Invoke, wanted: str, tmp_pa
     done = invoke("compare", wanted, wanted, PARLAB_RESULTS=str(tmp_path))
     assert done.returncode == 2
     (line,) = done.stderr.splitlines()
-    assert line.startswith("usage: ")
-    assert "required a" in line
+    assert line.startswith(f"usage: No run {wanted!r}")
+    assert line.endswith((" results.", " is kept there."))
 
 
 def test_a_damaged_record_is_listed_as_such_and_hides_no_other(invoke: Invoke, tmp_path: Path) -> None:
@@ -141,7 +227,7 @@ def test_a_lab_that_cannot_be_read_does_not_hide_the_menu(tmp_path: Path) -> Non
     assert "lab.broken cannot be read: SyntaxError" in " ".join(run("--list").stdout.split())
     done = run("lab.broken")
     assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
-    assert "broken.py, line 1" in done.stderr
+    assert "broken.py:1 (burn(1): SyntaxError: " in done.stderr
 
 
 def test_the_wrapper_finds_its_project_through_a_link_and_from_any_folder(tmp_path: Path) -> None:

@@ -8,13 +8,15 @@ from types import SimpleNamespace
 
 import pytest
 from rich.console import Console
+from rich.text import Text
 
 from parlab.model.case import Demand
-from parlab.results.record import Answer, MeasuredCase, Run
+from parlab.results.record import Answer, Claim, Finding, MeasuredCase, Run
 from parlab.run.observer import Observer, Started
-from parlab.terminal.live import Board, Lines, Silence, observing
+from parlab.terminal.live import Board, Brief, Lines, Silence, Watch, observing
+from parlab.terminal.states import STATES
 from parlab.terminal.summary import differences
-from parlab.terminal.tables import list_of, make_console, show_comparison, show_run
+from parlab.terminal.tables import INVALID, list_of, make_console, show_comparison, show_run
 from tests.unit.samples import (
     ENVIRONMENT,
     SPEC,
@@ -43,9 +45,10 @@ UNBROKEN = f"{'very_' * 20}long"
 
 def first_column(text: str) -> str:
     """The first column of tables, cells that take several lines joined, without blanks."""
-    return "".join(line.split("  ")[0] for line in text.splitlines()).replace(" ", "")
+    return "".join(line.strip().split("  ")[0] for line in text.splitlines()).replace(" ", "")
 
 
+HEADINGS = ("case", "verdict")
 RUNS = {
     "one size": run(case()),
     "three sizes, three repeats": run(*(case_on(nodes, repeats=3) for nodes in (1, 2, 4))),
@@ -72,7 +75,32 @@ def test_a_run_is_shown_whole_in_eighty_columns(made: Run) -> None:
         assert f"\n{question} " in f"\n{text}"
         assert f"{question} {finding.answer.value}: {finding.evidence}" in in_a_line(text)
         assert finding.cure[1:] in in_a_line(text)
-    assert ("This is not a measurement" in text) is not made.verdict.is_measurement
+    assert (text.splitlines()[-1] == INVALID) is not made.verdict.is_measurement
+
+
+@pytest.mark.parametrize("made", RUNS.values(), ids=RUNS.keys())
+def test_the_table_and_the_verdict_come_last(made: Run) -> None:
+    for how in ({"quiet": True}, {}, {"verbose": True}):
+        lines = shown(show_run, made, beside=[Text("kept as a record")], **how).splitlines()
+        table, verdict = (next(i for i, line in enumerate(lines) if line.split()[:1] == [word]) for word in HEADINGS)
+        if "outcome," in lines[table - 1]:
+            table -= 1
+        assert ("where the time went" in "".join(lines[:table])) is not how.get("quiet", False)
+        assert ("  ideal " in "".join(lines[:table])) is not how.get("quiet", False)
+        assert verdict > table
+        assert lines[verdict - 1] == ""
+        told = lines.index("kept as a record")
+        assert lines[told + 1 :] == ([] if made.verdict.is_measurement else [INVALID])
+
+
+def test_table_verdict_and_claims_of_five_cases_fit_a_screen_of_24_lines() -> None:
+    names = [*(f"pool_of_ranks(nodes={nodes})" for nodes in (1, 2, 4)), "as_they_are_done(nodes=4)"]
+    cases = [replace(case_on(4), name=name) for name in [*names, "in_chunks(many=16, chunk=4, nodes=4)"]]
+    answered = verdict(*(Claim(f"claim {number}", Answer.YES, margin="never shown") for number in range(3)))
+    two_lines = Finding(Answer.YES, "evidence " * 10)
+    made = run(*cases, verdict=replace(answered, held=two_lines, quiet=two_lines))
+    lines = shown(show_run, made, beside=[Text("kept as a record")]).splitlines()
+    assert any(line.startswith("case ") for line in lines[-22:])  # the shell's prompt has the next line
 
 
 def test_of_a_run_that_measured_nothing_there_is_nothing_to_show() -> None:
@@ -96,12 +124,12 @@ def test_work_that_is_not_the_predicted_is_pointed_out() -> None:
 
 
 def test_ideal_measured_and_off_by_stand_side_by_side() -> None:
-    line = shown(show_run, run(case(took(5.0), serial_s=8.0))).splitlines()[1]
+    line = shown(show_run, run(case(took(5.0), serial_s=8.0)), quiet=True).splitlines()[1]
     assert line.split() == ["pool(nodes=1)", "4.00", "s", "5.00", "s", "+25.0", "%", "1.60", "x"]
 
 
 def test_of_several_repeats_median_and_spread_are_shown() -> None:
-    text = shown(show_run, run(case(took(5.0), took(4.0), took(6.0))))
+    text = shown(show_run, run(case(took(5.0), took(4.0), took(6.0))), quiet=True)
     assert "measured" not in text.splitlines()[0]
     assert in_a_line(text.splitlines()[0]) == "case ideal median spread off by speed-up"
     assert "4.00 s 5.00 s 40.0 % +25.0 %" in in_a_line(text)
@@ -133,16 +161,6 @@ def test_a_case_that_raised_midway_has_its_time_and_no_ideal() -> None:
     assert "nan" not in text
 
 
-def test_where_the_time_went_is_told_in_shares_with_start_up_and_shut_down() -> None:
-    waits = span(seconds=4.0, cpu_s=0.25, way_s=0.5)  # of 5 s: 2 s at an eighth, 1 s on the way
-    text = in_a_line(shown(show_run, run(case(repeat([waits], startup_s=1.25, shutdown_s=0.5)))))
-    assert "computing 40.0 %" in text
-    assert "transfer 20.0 %" in text
-    assert "unexplained 40.0 %" in text
-    assert "start-up 1.25 s, shut-down 0.50 s" in text
-    assert "waiting" not in text  # what is nothing is not shown
-
-
 @pytest.mark.parametrize(("missing", "said"), [(0.0, False), (0.02, False), (0.029, False), (0.031, True), (0.2, True)])
 def test_more_than_three_percent_without_an_explanation_is_said(missing: float, said: bool) -> None:
     text = in_a_line(shown(show_run, run(case(repeat(spans(delivered=1 - missing))))))
@@ -151,7 +169,7 @@ def test_more_than_three_percent_without_an_explanation_is_said(missing: float, 
 
 def test_of_what_is_over_in_milliseconds_nothing_is_called_unexplained() -> None:
     text = shown(show_run, run(case(repeat([span(seconds=0.01, cpu_s=0.0)]))))
-    assert "unexplained 100.0 %" in in_a_line(text)
+    assert "100.0 % unexplained" in text
     assert "unexplained: pool(nodes=1)" not in text
 
 
@@ -165,7 +183,8 @@ def test_of_what_is_over_in_milliseconds_nothing_is_called_unexplained() -> None
         (run(case(took(3.0)), case(took(4.2))), "-25.0 %"),
         (run(case(), verdict=verdict()), "reproduced"),
         (run(case(), verdict=verdict(reproduced=Answer.NO)), "reproduced: no"),
-        (run(case()), "reproduced: cannot be shown here"),
+        (run(case()), "no claims"),
+        (run(case(), verdict=verdict(reproduced=Answer.CANNOT)), "reproduced: cannot be shown here"),
         (run(case(noisy_repeat())), "not a measurement"),
         (run(case(took(4.0, complaint="result 1 is 5"))), "wrong"),
         (run(case(noisy_repeat(), took(4.0, complaint="result 1 is 5"))), "wrong"),
@@ -249,7 +268,7 @@ STARTED = Started(
 
 def heard(observer: Observer, measured: Iterable[MeasuredCase] = (), started: Started = STARTED) -> None:
     """Tell an observer all there is to tell of a run."""
-    observer.begin(started.spec, started.nodes)
+    observer.begin(started.spec, started.nodes, 2)
     observer.started(started)
     for number in range(1, started.spec.nodes + 1):
         observer.spans([span(f"node-{number}")])
@@ -264,7 +283,7 @@ def test_lines_tell_of_each_start_and_finish() -> None:
     text = shown(lambda console: heard(Lines(console), [case_on(4, repeats=2)]))
     assert text.splitlines() == [
         "a node: 2 virtual cores of 1/8 host core, limit 0.25 CPU, head 0.5; unit 0.5 s",
-        "pool(nodes=4): 32 tasks on 8 workers, ideally 4.00 s",
+        "case 1 of 2, pool(nodes=4): 32 tasks on 8 workers, ideally 4.00 s",
         "hello from rank 0",
         "pool(nodes=4): 4.00 s, 4.00 s",
     ]
@@ -273,7 +292,7 @@ def test_lines_tell_of_each_start_and_finish() -> None:
 def test_lines_number_repeats_and_know_no_limit_on_simulated_nodes() -> None:
     def tell(console: Console) -> None:
         lines = Lines(console)
-        lines.begin(SPEC, nodes_of(1, limit=None))
+        lines.begin(SPEC, nodes_of(1, limit=None), 1)
         lines.started(replace(STARTED, repeat=2, repeats=3))
 
     first, second = shown(tell).splitlines()
@@ -292,7 +311,7 @@ def test_lines_tell_of_what_is_wrong_and_not_of_times_there_are_none_of() -> Non
 
 def test_silence_prints_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     console = recording(terminal=True)
-    with observing(console, "sample: a heading", quiet=True) as observer:
+    with observing(console, "sample: a heading", Watch.NOT) as observer:
         assert type(observer) is Silence
         heard(observer, [case()])
     assert console.export_text() == ""
@@ -302,7 +321,7 @@ def test_silence_prints_nothing(capsys: pytest.CaptureFixture[str]) -> None:
 def test_a_terminal_has_a_board_and_a_file_has_lines() -> None:
     for terminal, kind in ((True, Board), (False, Lines)):
         console = recording(terminal=terminal)
-        with observing(console, "sample: a heading", quiet=False) as observer:
+        with observing(console, "sample: a heading", Watch.CLOSELY) as observer:
             assert type(observer) is kind
             heard(observer, [case_on(4)])
         text = console.export_text()
@@ -324,7 +343,7 @@ def board(*, usages: bool = True, started: Started | None = STARTED, prefix: str
 
 
 def test_a_board_says_that_it_waits_for_the_first_case() -> None:
-    assert board(started=None) == "starting ...\n"
+    assert board(started=None) == "starting ... 0 s\n"
 
 
 def test_a_board_shows_what_each_node_uses_and_has_done() -> None:
@@ -347,8 +366,8 @@ def test_a_board_of_many_nodes_shows_their_sum() -> None:
 def test_a_board_without_usage_shows_the_nodes_that_have_done_tasks() -> None:
     text = in_a_line(board(usages=False, prefix="simulated"))
     for number in range(1, 5):
-        assert f"simulated-{number} - " in text
-    assert "worker" not in text
+        assert f"simulated-{number} 1" in text
+    assert "uses" not in text
 
 
 def test_a_board_is_cleared_for_the_next_case_and_after_it() -> None:
@@ -358,7 +377,7 @@ def test_a_board_is_cleared_for_the_next_case_and_after_it() -> None:
     assert "another" in shown(lambda console: console.print(made))
     assert "0 of 32 tasks" in in_a_line(shown(lambda console: console.print(made)))
     made.case(case())
-    assert shown(lambda console: console.print(made)) == "starting ...\n"
+    assert shown(lambda console: console.print(made)) == "case 2 of 2: starting ... 0 s\n"
 
 
 def test_a_board_counts_tasks_and_seconds_from_the_start_of_the_case(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -371,8 +390,93 @@ def test_a_board_counts_tasks_and_seconds_from_the_start_of_the_case(monkeypatch
     now[0] = 102.5
     text = in_a_line(shown(lambda console: console.print(made)))
     assert "17 of 32 tasks 2.5 s of ideally 4.0" in text
-    assert "node-1 - 8" in text.replace("━", "").replace("  ", " ")
-    assert "node-2 - 9" in text.replace("━", "").replace("  ", " ")
+    assert "node-1 8 node-2 9" in text
+
+
+def at(made: Board, now: list[float], seconds: float) -> str:
+    """What a board shows so many seconds after its case began."""
+    now[0] = 100.0 + seconds
+    return in_a_line(shown(lambda console: console.print(made)))
+
+
+@pytest.fixture
+def now(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The time, which stands still until it is set."""
+    found = [100.0]
+    monkeypatch.setattr("parlab.terminal.live.time", SimpleNamespace(monotonic=lambda: found[0]))
+    return found
+
+
+def test_a_board_tells_the_number_of_the_case_and_about_how_long_it_still_takes(now: list[float]) -> None:
+    made = Board(Console(file=io.StringIO()))
+    Lines.begin(made, SPEC, nodes_of(1), 5)
+    made.case(case())
+    made.started(STARTED)
+    assert "case 2 of 5, pool(nodes=4)" in at(made, now, 0.0)
+    assert "1.0 s of ideally 4.0 s, about 3 s left" in at(made, now, 1.0)
+    made.spans([span(start=10.0, seconds=2.0, pid=pid) for pid in range(8)])  # twice as long as they ideally take
+    assert "2.5 s of ideally 4.0 s, about 6 s left" in at(made, now, 2.5)
+    assert "left" not in at(made, now, 9.0)  # it was wrong
+
+
+def test_the_clock_of_a_task_without_end_runs_on_and_so_does_that_of_a_start(now: list[float]) -> None:
+    made = Board(Console(file=io.StringIO()))
+    Lines.begin(made, SPEC, nodes_of(1), 1)
+    assert at(made, now, 0.0) == at(Board(Console(file=io.StringIO())), now, 0.0)
+    assert at(made, now, 21.0) == "starting ... 21 s"
+    now[0] = 100.0
+    made.started(replace(STARTED, tasks=1, ideal_s=None))
+    assert "0 of 1 task 60.0 s" in at(made, now, 60.0)
+    made.spans([span(start=10.0, seconds=2.0)])  # it was not the last: another one was not planned
+    assert "1 of 1 task 2.0 s, and 68.0 s to end" in at(made, now, 70.0)
+    made.started(replace(STARTED, tasks=0, ideal_s=None))
+    assert "0 of 0 tasks 5.0 s" in at(made, now, 75.0)
+
+
+def test_a_board_counts_the_tasks_of_chunks_by_what_comes_back_or_by_the_cpu_that_was_used() -> None:
+    for chunk, owed_s, words in (
+        (4, 0.0, "4 of 32 tasks, in chunks of 4"),  # they only wait
+        (4, 16.0, "4 of 32 tasks, in chunks of 4"),  # 0.4 s was used: 0.8 of a task
+        (4, 1.5, "about 8 of 32 tasks, in chunks of 4"),
+        (4, 0.1, "about 32 of 32 tasks, in chunks of 4"),
+        (1, 1.5, "4 of 32 tasks"),
+    ):
+        lines = board(started=replace(STARTED, chunk=chunk, owed_s=owed_s)).splitlines()
+        assert lines[1].strip("━╸╺ ") == words
+
+
+def test_progress_is_drawn_in_the_colour_of_computing_and_not_of_errors() -> None:
+    console = recording(terminal=True)
+    made = Board(Console(file=io.StringIO()))
+    heard(made)
+    console.print(made)
+    assert STATES["computing"].colour in console.export_html(inline_styles=True)
+    assert "f92672" not in console.export_html(inline_styles=True, clear=False)  # rich's own
+
+
+def test_a_run_that_is_watched_briefly_has_one_line_that_goes_and_in_a_file_none() -> None:
+    for terminal in (True, False):
+        console = recording(terminal=terminal)
+        with observing(console, "sample", Watch.BRIEFLY) as observer:
+            assert type(observer) is (Brief if terminal else Silence)
+            heard(observer, [case()])
+        lines = console.export_text().strip().splitlines()
+        assert len(lines) == (1 if terminal else 0)  # the last that was drawn, which a terminal erases
+
+
+def test_the_one_line_tells_how_far_the_run_is(now: list[float]) -> None:
+    made = Brief(Console(file=io.StringIO()), "sample")
+    made.live.stop()
+    assert at(made, now, 0.0) == "sample starting ..."
+    made.say("bringing up the head [1]")
+    assert at(made, now, 0.0) == "sample bringing up the head [1]"
+    made.begin(SPEC, nodes_of(1), 2)
+    assert at(made, now, 3.0) == "sample case 1 of 2, starting ... 3 s"
+    now[0] = 100.0
+    heard(made)
+    assert at(made, now, 1.0).startswith("sample case 1 of 2, 4 of 32 tasks, 1.0 s of ideally 4.0 s, about ")
+    made.case(case())
+    assert at(made, now, 1.0) == "sample case 2 of 2, starting ... 0 s"
 
 
 def test_a_board_needs_two_readings_apart_that_count() -> None:
@@ -390,12 +494,6 @@ def test_a_board_shows_any_name_whole(name: str) -> None:
 
 def test_what_is_not_a_terminal_is_eighty_columns_wide() -> None:
     assert make_console().width == 80
-
-
-def test_a_long_name_breaks_before_its_settings() -> None:
-    text = shown(show_run, run(case(name="one_after_another(jobs='waiting')")))
-    assert text.count("one_after_another\n") + text.count("one_after_another  ") == 2
-    assert text.count(" (jobs='waiting')") == 2
 
 
 def test_outcomes_that_are_not_right_are_told_to_be_as_declared_or_not() -> None:

@@ -43,7 +43,7 @@ def test_whatever_comes_of_the_labs_they_are_summed_up_and_the_code_is_the_grave
     left: Iterator[Run | BaseException] = iter(came)
     told = 0
 
-    def run_one(*_: object, quiet: bool) -> Run:
+    def run_one(*_: object) -> Run:
         nonlocal told
         told += 1
         found = next(left)
@@ -60,5 +60,10 @@ def test_whatever_comes_of_the_labs_they_are_summed_up_and_the_code_is_the_grave
     assert (ended.value.code if ended else 0) == code
     assert told == (asked or len(came))
     out = capsys.readouterr().out
-    assert out.count("not run") == sum(isinstance(one, BaseException) for one in came[:told])
+    lines = out.splitlines()
+    assert lines[0].split()[:2] == ["lab", "correct"]
+    assert lines[told + 1].split()[0] == "all"  # a line each, and no more
+    assert sum("not run" in line for line in lines[: told + 1]) == sum(
+        isinstance(one, BaseException) for one in came[:told]
+    )
     assert report.read_text().count("<testsuite ") == told

@@ -107,12 +107,12 @@ def test_jobs_that_are_made_at_once_have_numbers_of_their_own() -> None:
 
 
 def test_a_job_is_found_by_its_number_and_the_newest_by_none() -> None:
-    with pytest.raises(UsageError, match="there is no job yet"):
+    with pytest.raises(UsageError, match="No job yet"):
         find(None)
     first, second = over(0), over(0)
     assert (find("1"), find(None)) == (first, second)
     for wanted in ("3", "0", "01", "x", "", "-1", "../1", "1\n", "9" * 99):
-        with pytest.raises(UsageError, match=r"there is no job .*: .* jobs lists them"):
+        with pytest.raises(UsageError, match=r"No job .*\. Use a number from .* jobs\."):
             find(wanted)
 
 

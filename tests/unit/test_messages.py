@@ -80,7 +80,7 @@ EVENTS: list[AnyEvent] = [
     Sampled(1, RAW),
     Spans(1, [span(phases=(Phase("é", 1.0, 2.0),), run_delay_s=None)]),
     Done(0, "right", None, 1.0, 2.0, {"MB/s": 812.5}),
-    Failed(0, "the case", "KeyError: 1", "Traceback"),
+    Failed(0, "the case", "KeyError: 1", "Traceback", [Frame("mine.py", 9, "work", "found[1]", own=True)], ""),
 ]
 COMMANDS: list[AnyCommand] = [
     Launch(["mpiexec", "-n", "2"], {"A": "b c"}),

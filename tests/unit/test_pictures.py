@@ -30,7 +30,6 @@ def names(folder: Path) -> set[str]:
         (("2",), f"{IDS[1]}.html"),
         ((IDS[1],), f"{IDS[1]}.html"),
         (("1", "2"), "report.html"),
-        (("--index",), "index.html"),
     ],
 )
 def test_report_writes_one_file_and_says_where(
@@ -41,6 +40,28 @@ def test_report_writes_one_file_and_says_where(
     assert names(results) == {written}
     assert done.stdout.startswith("written: ")
     assert written in done.stdout
+
+
+def test_the_index_has_a_page_for_every_run_made_once(results: Path, invoke: Invoke) -> None:
+    done = invoke("report", "--index", PARLAB_RESULTS=str(results))
+    assert done.returncode == 0, done.stderr
+    assert names(results) == {"index.html", *(f"{run_id}.html" for run_id in IDS)}
+    assert len(done.stdout.splitlines()) == 3
+    assert len(invoke("report", "--index", PARLAB_RESULTS=str(results)).stdout.splitlines()) == 1
+
+
+@pytest.mark.parametrize("arguments", [("--open",), ("2", "--open"), ("--index", "--open")])
+def test_the_page_is_opened_in_the_users_browser(
+    arguments: tuple[str, ...], results: Path, tmp_path: Path, invoke: Invoke
+) -> None:
+    browser = tmp_path / "browser"
+    browser.write_text(f'#!/bin/sh\necho "$1" > {tmp_path}/opened\n')
+    browser.chmod(0o755)
+    done = invoke("report", *arguments, PARLAB_RESULTS=str(results), BROWSER=f"{browser} %s")
+    assert done.returncode == 0, done.stderr
+    opened = (tmp_path / "opened").read_text().strip()
+    assert opened.startswith("file://")
+    assert done.stdout.splitlines()[-1].split()[1].endswith(Path(opened).name)
 
 
 def test_a_page_has_all_runs_that_are_named_and_goes_where_it_is_asked_to(

@@ -7,7 +7,7 @@ import pytest
 
 from parlab.host.places import COMMAND
 from parlab.judge.noise import undelivered
-from parlab.model.reading import Process
+from parlab.model.reading import Busiest, Process
 from parlab.model.span import LOCK_HELD, LOCK_WAIT, Phase, Span
 from parlab.results.record import Answer, NodeRecord, Repeat
 from tests.unit.samples import (
@@ -44,6 +44,14 @@ def test_a_host_that_others_filled_is_not_quiet() -> None:
     assert found.answer is NO
     assert "something else used 1.7 of the host's 2 CPUs; none was idle in 100 % of the time" in found.evidence
     assert found.cure == "close other programs on the host, and run again"
+
+
+@pytest.mark.parametrize(
+    ("cpu_s", "said"), [(6.0, ", stress (process 77) 1.5 of them; none was idle"), (0.1, "CPUs; none was idle")]
+)
+def test_who_used_most_of_it_is_named_where_it_is_known_and_was_much(cpu_s: float, said: str) -> None:
+    noisy = replace(on(head(machine(busy=1.0, idle=0.0))), busiest=Busiest(77, "stress", cpu_s))
+    assert said in judged(noisy).quiet.evidence
 
 
 def test_others_do_no_harm_where_some_cpu_is_idle() -> None:

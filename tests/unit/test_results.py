@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import re
 import subprocess
 import sys
 import time
@@ -41,7 +42,8 @@ from tests.unit.samples import (
 )
 
 # Kept records, each of its very schema; none is ever written anew.
-SCHEMA_3, SCHEMA_4, SCHEMA_5 = (Path(__file__).with_name(f"run-schema-{schema}.json") for schema in (3, 4, 5))
+KEPT = {schema: Path(__file__).with_name(f"run-schema-{schema}.json") for schema in (3, 4, 5, 6)}
+SCHEMA_3, SCHEMA_4 = KEPT[3], KEPT[4]
 
 
 def refusal(path: Path) -> str:
@@ -79,7 +81,7 @@ def test_a_record_has_the_fields_that_are_promised() -> None:
     }
     launch = measured["repeats"][0]
     assert launch.keys() == {
-        *("startup_s", "shutdown_s", "outcome", "complaint", "spans", "nodes", "clocks", "metrics"),
+        *("startup_s", "shutdown_s", "outcome", "complaint", "spans", "nodes", "clocks", "metrics", "busiest"),
         *("measured_s", "by_node", "breakdown"),
     }
     assert facts["verdict"].keys() == {"correct", "held", "quiet", "reproduced", "claims"}
@@ -208,7 +210,11 @@ def test_the_fixture_with_a_handout_and_marks_is_read() -> None:
     }
 
 
-@pytest.mark.parametrize("fixture", [SCHEMA_3, SCHEMA_4, SCHEMA_5], ids=["3", "4", "5"])
+def test_a_lab_without_claims_is_told_as_such_in_an_older_record_too() -> None:
+    assert read_json(KEPT[6]).verdict.reproduced.answer is Answer.NO_CLAIMS
+
+
+@pytest.mark.parametrize("fixture", KEPT.values(), ids=map(str, KEPT))
 def test_what_is_worked_out_anew_is_what_stands_in_the_fixture(fixture: Path) -> None:
     written = json.loads(fixture.read_text())
     upgrade(written, written["schema"])
@@ -223,8 +229,9 @@ def test_what_is_worked_out_anew_is_what_stands_in_the_fixture(fixture: Path) ->
 
 
 def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
-    assert "found none: No such file" in refusal(tmp_path / "run.json")
-    assert "found none: Is a directory" in refusal(tmp_path)
+    for path, why in ((tmp_path / "run.json", "No such file or directory"), (tmp_path, "Is a directory")):
+        with pytest.raises(UsageError, match=rf"^No run '{re.escape(str(path))}': {why}\. Use a file, an id, or "):
+            read_json(path)
 
 
 def test_a_record_that_is_cut_off_anywhere_is_refused(tmp_path: Path) -> None:
@@ -342,10 +349,10 @@ def test_a_field_that_is_missing_is_told(field: str, tmp_path: Path) -> None:
     assert text.startswith(f"required a field {field}, found none")
 
 
-@pytest.mark.parametrize(("schema", "newer"), [(99, True), (7, True), (2, False), (0, False)])
+@pytest.mark.parametrize(("schema", "newer"), [(99, True), (8, True), (2, False), (0, False)])
 def test_a_record_of_another_schema_is_refused(schema: int, newer: bool, tmp_path: Path) -> None:
     text = refusal(changed(lambda record: record.update(schema=schema), tmp_path / "run.json"))
-    assert text.startswith(f"required schema 3 to 6, found {schema}.")
+    assert text.startswith(f"required schema 3 to 7, found {schema}.")
     assert ("written by a newer" in text) is newer
 
 
@@ -432,14 +439,14 @@ def test_a_run_is_found_by_its_file(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("wanted", "found"),
     [
-        ("20260102", "found 2 runs whose id begins so: '20260102'"),
+        ("20260102", "2 runs have an id that begins with '20260102'"),
         ("2", None),
-        ("4", "none such: '4'"),
-        ("0", "none such: '0'"),
-        ("-1", "none such: '-1'"),
-        ("mpi", "none such: 'mpi'"),
-        ("", "none such: ''"),
-        ("*", "none such: '*'"),
+        ("4", "No run '4'. Use a file, an id, or a number from "),
+        ("0", "No run '0'. Use a file, an id, or a number from "),
+        ("-1", "No run '-1'. Use a file, an id, or a number from "),
+        ("mpi", "No run 'mpi'. Use a file, an id, or a number from "),
+        ("", "No run ''. Use a file, an id, or a number from "),
+        ("*", "No run '*'. Use a file, an id, or a number from "),
     ],
 )
 def test_what_names_no_run_or_several_is_refused(folder: Path, wanted: str, found: str | None) -> None:

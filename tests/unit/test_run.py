@@ -31,7 +31,7 @@ def refused(folder: Path, *words: str) -> str:
     ("words", "said"),
     [
         ([], "run needs a PROGRAM, or -m MODULE"),
-        (["missing.py"], "there is no program 'missing.py'"),
+        (["missing.py"], "No program 'missing.py'"),
         (["/etc/hostname"], "lies outside of"),
         (["--mpi", "--futures", "hello.py"], "--mpi and --futures are two ways"),
         (["--nodes", "2", "hello.py"], "one process on one node"),
@@ -53,7 +53,7 @@ def refused(folder: Path, *words: str) -> str:
         (["--env", "NOWHERE_SET", "hello.py"], "--env NOWHERE_SET takes the value that NOWHERE_SET has here"),
         (["--env", "PARLAB_OWN_NODE=1", "hello.py"], "parlab's own"),
         (["--dir", "nowhere", "hello.py"], "--dir takes a folder"),
-        (["--nodez", "2", "hello.py"], "run has no option '--nodez'; did you mean --nodes"),
+        (["--nodez", "2", "hello.py"], "run has no option '--nodez'. Did you mean --nodes"),
         (["--backend", "cloud", "hello.py"], "--backend takes"),
         (["--timeout"], "--timeout needs a value"),
         (["hello.py", "\udcff"], "arguments are UTF-8 here"),

@@ -9,18 +9,16 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from parlab.formatting import number
-from parlab.results.record import Answer, Claim, MeasuredCase, Run
+from parlab.results.record import Answer, Claim, MeasuredCase
 from parlab.run.observer import Started
 from parlab.terminal.live import Board, Lines
-from parlab.terminal.tables import ideal_and_measured, list_of, show_comparison, show_run, show_summary
+from parlab.terminal.tables import ideal_and_measured, list_of, show_comparison, show_run
 from tests.unit.samples import (
     SPEC,
     case,
     case_on,
-    failed_run,
     in_a_line,
     nodes_of,
-    noisy_repeat,
     raised,
     recording,
     repeat,
@@ -38,7 +36,7 @@ CLAIMS = (Claim("it halves", YES), Claim("it needs more", CANNOT, "needs 4 CPUs"
 def table(*cases: MeasuredCase) -> list[str]:
     """The lines of the table of a run, on a console with room for all of its columns, with single blanks."""
     console = recording(width=160)
-    console.print(ideal_and_measured(run(*cases)))
+    console.print(ideal_and_measured(run(*cases), 160))
     return [in_a_line(line) for line in console.export_text().splitlines()]
 
 
@@ -167,70 +165,33 @@ def test_a_number_is_told_to_half_a_percent(value: float) -> None:
     assert float(number(value)) == pytest.approx(value, rel=0.005)
 
 
-def test_several_claims_are_told_each_with_its_reason() -> None:
+def test_several_claims_are_told_below_the_verdict_each_with_its_reason() -> None:
     text = shown(show_run, run(case(), verdict=verdict(*CLAIMS)))
-    found = [in_a_line(line) for line in text[text.index("\nclaims") :].splitlines()[1:]]
-    assert found == ["claims", "yes it halves", "cannot it needs more: needs 4 CPUs", "no it doubles: too slow"]
+    found = [in_a_line(line) for line in text[text.index("\nreproduced") :].splitlines()[2:]]
+    assert found == ["yes it halves", "cannot it needs more: needs 4 CPUs", "no it doubles: too slow"]
+
+
+def test_how_sure_a_claim_is_that_is_shown_is_told_where_all_is() -> None:
+    sure = replace(CLAIMS[0], margin="no if it took 4 % more", rests_on="3 launches")
+    unsure = Claim("it doubles", Answer.UNDECIDED, "about twice", margin="yes if it took 2 % less")
+    made = run(case(), verdict=verdict(sure, unsure))
+    text = shown(show_run, made)
+    assert "yes it halves undecided it doubles: about twice (yes if it took 2 % less)" in in_a_line(text)
+    assert "4 % more" not in text
+    text = in_a_line(shown(show_run, made, verbose=True))
+    assert "yes it halves (no if it took 4 % more)" in text
+    assert "Known from: 3 launches." in text
 
 
 @pytest.mark.parametrize("claims", [(), CLAIMS[:1]])
 def test_of_one_claim_or_none_the_answer_says_it_all(claims: tuple[Claim, ...]) -> None:
-    assert "\nclaims" not in shown(show_run, run(case(), verdict=verdict(*claims)))
+    assert shown(show_run, run(case(), verdict=verdict(*claims))).splitlines()[-1].startswith("reproduced ")
 
 
 def test_what_looks_like_markup_in_a_claim_is_shown_as_it_is() -> None:
     claim = Claim("a [bold] claim", NO, "got [1, 2] and [/red]")
     text = in_a_line(shown(show_run, run(case(), verdict=verdict(claim, CLAIMS[0]))))
     assert "no a [bold] claim: got [1, 2] and [/red]" in text
-
-
-# The summary of several runs.
-
-
-def summary(*runs: Run, refused: dict[str, str] | None = None) -> list[str]:
-    """The lines of a summary of runs of which each took ten seconds, with single blanks."""
-    text = shown(show_summary, [(made, 10.0) for made in runs], refused or {})
-    return [in_a_line(line) for line in text.splitlines()]
-
-
-def test_a_summary_has_a_line_for_each_lab() -> None:
-    shows = run(case(took(4.1)), case(took(3.0)), lab="pool", verdict=verdict(*CLAIMS, reproduced=NO))
-    found = summary(shows, run(case(noisy_repeat()), lab="mpi"))
-    assert found[0].startswith("lab correct held quiet reproduced claims shown")
-    assert found[1].startswith("pool yes yes yes no 1 of 3 -25.0 %")
-    assert found[2].startswith("mpi yes yes no cannot 0 of 0 +0.0 %")
-
-
-def test_a_run_that_broke_off_answers_nothing_in_a_summary() -> None:
-    found = summary(failed_run(case(took(5.0)), text="node-2 is gone"), failed_run())
-    assert found[1].startswith("sample broke off - - - 0 of 0 +25.0 %")
-    assert found[2].startswith("sample broke off - - - 0 of 0 - ")
-
-
-def test_a_lab_that_was_refused_is_in_the_summary_with_the_reason() -> None:
-    found = summary(run(case()), refused={"blas": "more than the 2 CPUs [of] this machine"})
-    assert found[2].startswith("blas not run - - - ")
-    assert "blas: more than the 2 CPUs [of] this machine" in found
-
-
-def test_a_summary_lists_what_failed_and_what_could_not_be_shown_of_all_labs() -> None:
-    first, second = (run(case(), lab=name, verdict=verdict(*CLAIMS)) for name in ("pool", "mpi"))
-    found = summary(first, second, run(case(), verdict=verdict(CLAIMS[0])))
-    assert found[found.index("no: 2 claims") :] == [
-        "no: 2 claims",
-        "pool: it doubles: too slow",
-        "mpi: it doubles: too slow",
-        "",
-        "cannot be shown here: 2 claims",
-        "pool: it needs more: needs 4 CPUs",
-        "mpi: it needs more: needs 4 CPUs",
-    ]
-
-
-def test_a_summary_of_runs_that_showed_all_lists_nothing_behind_its_table() -> None:
-    found = summary(run(case(), verdict=verdict(CLAIMS[0])), run(case(ideal_s=None, serial_s=None)))
-    assert not any(line.startswith(("no", "cannot")) for line in found)
-    assert "nan" not in "".join(found)
 
 
 # While it goes on.

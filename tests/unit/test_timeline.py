@@ -9,38 +9,81 @@ from hypothesis import strategies as st
 from parlab.model.span import LOCK_WAIT, Phase, Span
 from parlab.model.workers import Workforce
 from parlab.results.record import MeasuredCase
+from parlab.terminal.states import STATES
 from parlab.terminal.tables import show_run
-from parlab.terminal.timeline import BLOCKS, LABEL, PLAIN, Scale, bar, levels, timeline
-from tests.unit.samples import case, case_on, embedded_run, failed_run, raised, repeat, run, shown, span, took
+from parlab.terminal.timeline import BLOCKS, LABEL, PLAIN, Case, Glyphs, Scale, bar, levels, timeline
+from tests.unit.samples import SPEED, case, case_on, embedded_run, failed_run, raised, repeat, run, shown, span, took
 
 TEN = Scale(cells=10, total_s=10.0)
 
 
-def rows(*cases: MeasuredCase, width: int = 80, plain: bool = True) -> list[str]:
-    return list(timeline(run(*cases), width, plain=plain))
+def rows(*cases: MeasuredCase, width: int = 80, plain: bool = True, verbose: bool = False) -> list[str]:
+    return [line.plain for line in timeline(run(*cases), width, plain=plain, verbose=verbose)]
 
 
-def test_a_bar_has_its_tasks_where_they_were_and_blanks_where_there_was_none() -> None:
-    own = [span(start=0.0, seconds=3.0), span(start=3.0, seconds=2.0), span(start=7.0, seconds=2.0)]
-    assert bar(own, 0.0, TEN, PLAIN) == "|##|#  |#"
-    assert bar(own, 0.0, TEN, BLOCKS) == "▐██▐█  ▐█"
+def drawn(own: list[Span], glyphs: Glyphs = PLAIN, *, paced: bool = True) -> str:
+    """The row of a worker whose tasks began at 0."""
+    return bar(own, Case(own, float(SPEED), paced), TEN, glyphs).plain
+
+
+def test_a_bar_has_its_tasks_where_they_were_and_tells_of_the_time_between() -> None:
+    own = [span(start=0.0, seconds=3.0), span(start=3.0, seconds=3.0), span(start=7.0, seconds=2.0)]
+    assert drawn(own) == "|##|##:|#"  # as long as a task has still to start, work is queued
+    assert drawn(own, BLOCKS) == "▐██▐██┊▐█"
+
+
+def test_where_no_task_is_left_to_start_a_bar_is_blank() -> None:
+    own, other = [span(start=0.0, seconds=3.0), span(start=7.0, seconds=3.0)], span(start=5.0, seconds=5.0, pid=2)
+    own[1] = replace(own[1], submitted=6.0)
+    assert bar(own, Case([*own, other], float(SPEED), True), TEN, PLAIN).plain == "|##:::/|##"
+    assert bar(own[:1], Case([own[0], other], float(SPEED), True), TEN, PLAIN).plain == "|##::"
 
 
 def test_a_bar_tells_of_cells_that_are_not_filled() -> None:
-    own = [span(start=0.0, seconds=1.5), span(start=5.0, seconds=1.0), span(start=6.0, seconds=1.1)]
-    assert bar(own, 0.0, TEN, PLAIN) == "|-   ||."
+    own = [span(start=0.0, seconds=2.5), span(start=5.0, seconds=2.5), span(start=8.0, seconds=1.1)]
+    assert drawn(own) == "|#-::|#-|."
+
+
+def test_tasks_that_are_too_short_have_no_borders() -> None:
+    own = [span(start=1.5 * number, seconds=1.5) for number in range(4)]
+    assert drawn(own) == "######"
+    assert "#### tasks" not in "".join(rows(case(repeat(own))))
+    many = [span(start=0.02 * number, seconds=0.02) for number in range(200)]
+    assert any(line.strip().startswith("# tasks, too short to be told apart") for line in rows(case(repeat(many))))
 
 
 def test_where_several_tasks_begin_in_a_cell_its_shade_tells_what_is_lost() -> None:
     full = [span(start=0.25 * number, seconds=0.25) for number in range(8)]
     half = [span(start=2 + 0.25 * number, seconds=0.15) for number in range(8)]
-    assert bar([*full, *half], 0.0, TEN, PLAIN) == "##--"
+    assert drawn([*full, *half]) == "##--"
 
 
-def test_waiting_for_a_lock_and_failing_are_told_apart() -> None:
-    waits = span(start=0.0, seconds=4.0, phases=(Phase(LOCK_WAIT, 1.0, 3.0),))
+def test_states_of_a_worker_are_told_apart_without_colour() -> None:
+    waits = span(start=0.0, seconds=4.0, phases=(Phase(LOCK_WAIT, 1.0, 3.0),), cpu_s=2.0 * float(SPEED))
+    assert drawn([waits]) == "|\\\\#"  # where it waited for the lock
+    half = float(SPEED) * 2.0
+    assert drawn([span(seconds=4.0, cpu_s=half, waited_s=2.0)]) == "|#\\\\"
+    assert drawn([span(seconds=4.0, cpu_s=half, run_delay_s=2.0)]) == "|#%%"
+    assert drawn([span(seconds=4.0, cpu_s=half)]) == "|#??"
+    assert drawn([span(seconds=4.0, cpu_s=half)], paced=False) == "|###"  # nothing says that it was to compute
+    there = [replace(span(start=3.0, seconds=3.0), submitted=0.0), replace(span(start=8.0, seconds=3.0), submitted=6.0)]
+    assert drawn(there) == "///|##//|#"
+    queued = [replace(one, submitted=one.started) for one in there]
+    assert drawn([span(start=0.0, seconds=3.0), *queued]) == "|##|##::|#"
+
+
+def test_the_cells_of_a_state_have_its_colour() -> None:
+    own = [span(start=0.0, seconds=6.0, cpu_s=3.0 * float(SPEED), run_delay_s=3.0)]
+    row = bar(own, Case(own, float(SPEED), True), TEN, BLOCKS)
+    styles = [part.style for part in row.spans]
+    assert row.plain == "▐██" + 3 * STATES["contended"].glyph
+    assert styles[1:3] == [STATES["computing"].style] * 2
+    assert styles[3:] == [STATES["contended"].style] * 3
+
+
+def test_a_task_that_fails_ends_in_a_glyph_of_its_own() -> None:
     fails = replace(span(start=5.0, seconds=3.0), outcome="ValueError")
-    assert bar([waits, fails], 0.0, TEN, PLAIN) == "|::# |#x"
+    assert drawn([span(start=0.0, seconds=4.0), fails]) == "|###:|#!"
 
 
 def test_a_row_of_several_workers_tells_how_many_were_busy() -> None:
@@ -104,17 +147,35 @@ def test_workers_and_nodes_without_a_task_have_their_rows() -> None:
     assert drawn[first + 2].startswith("  node-4 ")
 
 
-def test_rows_of_workers_without_a_task_count_as_rows() -> None:
-    one = replace(case(took(4.0)), workforce=Workforce(8, 1, 8))
-    assert len(rows(*[one] * 12)) < 48
+def test_cases_have_as_many_rows_as_fit_two_screens_and_all_of_them_where_all_is_asked_for() -> None:
+    eight = replace(case(took(4.0)), workforce=Workforce(8, 1, 8))  # rows of workers without a task count, too
+    for cases, each in ((4, 10), (5, 3), (12, 3)):
+        lines = rows(*[eight] * cases)
+        assert sum(line.startswith("pool(nodes=1): ") for line in lines) == cases
+        assert sum(bool(line.strip()) for line in lines) == each * cases + 2  # the scale and the legend
+        assert len(lines) <= 47
+    (line,) = rows(*[eight] * 30)
+    assert line.startswith("30 cases: too many for a timeline here; --verbose and ")
+    assert len(rows(*[eight] * 30, verbose=True)) == 302
+
+
+def test_where_all_is_asked_for_every_worker_of_a_large_cluster_has_a_row() -> None:
+    assert len(rows(case_on(32), verbose=True)) > 64
 
 
 def test_the_legend_tells_what_is_drawn_and_nothing_else() -> None:
-    assert "waits for a lock" not in "".join(rows(case(took(4.0))))
-    waiting = span(seconds=4.0, phases=(Phase(LOCK_WAIT, 10.0, 13.0),))
+    assert "waiting" not in "".join(rows(case(took(4.0))))
+    waiting = span(seconds=4.0, cpu_s=0.125, phases=(Phase(LOCK_WAIT, 10.0, 13.0),))
     legend = "".join(rows(case(repeat([waiting]))))
-    assert "waits for a lock" in legend
+    assert "\\ waiting" in legend
     assert "fails" not in legend
+
+
+def test_rows_of_several_workers_are_no_tasks_in_the_legend() -> None:
+    assert "a task" in "".join(rows(case_on(1), plain=False))
+    legend = "".join(rows(case_on(32), plain=False)[-2:])
+    assert "task" not in legend
+    assert "few to all workers are busy" not in legend  # all are busy, all of the time
 
 
 def test_a_run_shows_its_timeline_in_eighty_columns_and_without_colour() -> None:

@@ -1,20 +1,25 @@
 "use strict"
 Bokeh.set_log_level("warn")
-// Draws the page's charts one after another, the first ones first; the page stays usable meanwhile.
+// Draws the charts that can be seen, one after another, the first ones first; the page stays usable meanwhile. What is
+// folded is drawn when it is opened.
 const views = new Map()
-const first = new Map() // what of its time a chart showed at first
+
+const folded = (place) => place.closest("details:not([open])") !== null
 
 async function draw() {
   for (const script of document.querySelectorAll("script.chart")) {
     const name = script.dataset.chart
     const place = document.getElementById(name)
+    if (place.dataset.drawn || folded(place)) continue
+    place.dataset.drawn = "begun"
     try {
       const drawn = await Bokeh.embed.embed_item(JSON.parse(script.textContent), name)
       views.set(name, drawn.roots[0])
       for (const plot of figures(drawn.roots[0])) plot.canvas_view.events_el.tabIndex = -1 // the chart is one stop
+      tint(drawn.roots[0])
+      fit(drawn.roots[0])
+      scale(name)
       await painted(views.get(name).model.document)
-      const time = timeOf(name)
-      if (time) first.set(name, [time.start, time.end])
     } catch (error) {
       place.textContent = `This chart could not be drawn: ${error}`
       console.error(error)
@@ -23,6 +28,16 @@ async function draw() {
   }
   document.body.dataset.drawn = "yes"
 }
+
+addEventListener("toggle", draw, true)
+
+// A link into something that is folded opens it.
+function unfold() {
+  const target = document.getElementById(decodeURIComponent(location.hash.slice(1)))
+  for (let fold = target?.closest("details"); fold; fold = fold.parentElement.closest("details")) fold.open = true
+  target?.scrollIntoView()
+}
+addEventListener("hashchange", unfold)
 
 function painted(bokeh_document) {
   return new Promise((resolve) => (bokeh_document.is_idle ? resolve() : bokeh_document.idle.connect(resolve)))
@@ -33,27 +48,100 @@ function* figures(view) {
   if (view.request_repaint) yield view
   for (const child of view.child_views ?? []) yield* figures(child)
 }
+
+// Borders between tasks have the colour of the page, and the end of the ideal that of its text.
+function tint(view) {
+  const page = getComputedStyle(document.documentElement)
+  for (const { model } of figures(view)) {
+    for (const drawn of model.renderers) {
+      if ("hatch_color" in drawn.glyph) drawn.glyph.hatch_color = page.getPropertyValue("--paper").trim()
+      if (drawn.tags.includes("edged")) drawn.glyph.line_color = page.getPropertyValue("--paper").trim()
+      if (drawn.tags.includes("ink")) drawn.glyph.line_color = page.getPropertyValue("--ink").trim()
+    }
+  }
+}
+
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
-  for (const view of views.values()) for (const plot of figures(view)) plot.request_repaint()
+  for (const view of views.values()) {
+    tint(view)
+    for (const plot of figures(view)) plot.request_repaint()
+  }
 })
 
-// Paper is white and as wide as it is, and a printer does not wait: it gets pictures of the charts, made at once.
+// A printer does not wait. A report has its charts as plain SVG, too, and unfolds for it; of a comparison, which has not,
+// pictures are made at once.
 addEventListener("beforeprint", () => {
   document.documentElement.classList.add("paper")
+  for (const fold of document.querySelectorAll("details:not([open]):not(.tables, .help)")) {
+    fold.open = true
+    fold.dataset.printed = "yes"
+  }
   for (const [name, view] of views) {
+    const place = document.getElementById(name)
+    if (place.closest(".report")) continue
     const { canvas } = view.export("png")
     canvas.classList.add("printed")
-    document.getElementById(name).after(canvas)
+    place.after(canvas)
+    place.hidden = true
   }
 })
 addEventListener("afterprint", () => {
   document.documentElement.classList.remove("paper")
-  for (const canvas of document.querySelectorAll(".printed")) canvas.remove()
+  for (const fold of document.querySelectorAll("details[data-printed]")) {
+    fold.open = false
+    delete fold.dataset.printed
+  }
+  for (const canvas of document.querySelectorAll(".printed")) {
+    canvas.previousElementSibling.hidden = false
+    canvas.remove()
+  }
 })
+
+// A narrow page has its charts drawn for it: less room beside them, shorter lines above them.
+const NARROW = 600
+function fit(view) {
+  if (innerWidth > NARROW) return
+  for (const { model } of figures(view)) {
+    model.min_border_left = 64
+    model.min_border_right = 10
+    let lines = 0
+    if (model.title?.text) {
+      model.title.text = model.title.text.split("; ")[0]
+      model.title.text_font_size = "11px"
+    }
+    for (const axis of [...model.left, ...model.below]) axis.major_label_text_font_size = "10px"
+    for (const legend of [...model.above, ...model.below].filter((one) => one.type === "Legend")) {
+      const before = Math.ceil(legend.items.length / legend.ncols)
+      legend.ncols = 2
+      legend.spacing = 6
+      lines += 1.6 * (Math.ceil(legend.items.length / 2) - before)
+    }
+    model.height += 16 * lines
+  }
+}
 
 // Time: the range that the figures of a chart share.
 function timeOf(name) {
   return views.get(name)?.model.document.get_model_by_name("time")
+}
+
+// What a chart shows at first: as much time as the longest case takes, or only its own.
+function atFirst(name) {
+  const [together, alone] = timeOf(name).tags
+  return document.getElementById(name).closest(".run")?.querySelector(".alone:checked") ? alone : together
+}
+
+function scale(name) {
+  const time = timeOf(name)
+  if (!time?.tags.length) return
+  const [start, end] = atFirst(name)
+  time.setv({ start, end })
+}
+
+for (const choice of document.querySelectorAll(".scale input")) {
+  choice.addEventListener("change", () => {
+    for (const [name] of views) if (document.getElementById(name).closest(".run") === choice.closest(".run")) scale(name)
+  })
 }
 
 const keys = {
@@ -62,7 +150,7 @@ const keys = {
   "+": (start, end) => [start + 0.1 * (end - start), end - 0.1 * (end - start)],
   "-": (start, end) => [start - 0.125 * (end - start), end + 0.125 * (end - start)], // undoes "+"
   0: () => [-Infinity, Infinity],
-  Home: (start, end, name) => first.get(name),
+  Home: (start, end, name) => atFirst(name),
 }
 
 document.addEventListener("keydown", (event) => {
@@ -92,4 +180,5 @@ function scalable(svg) {
   return svg.replace(/<svg [^>]*?width="(\d+)" height="(\d+)"/, (start, width, height) => `${start} viewBox="0 0 ${width} ${height}"`)
 }
 
+if (!document.querySelector(".still")) unfold()
 draw().then(() => location.hash && document.querySelector(".still") && picture(location.hash.slice(1)))

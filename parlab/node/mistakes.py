@@ -1,0 +1,92 @@
+"""Mistakes that Python does not complain of: found in how a case and its task are written, once something is amiss."""
+
+import ast
+import inspect
+from collections.abc import Iterator
+from typing import Any
+
+from parlab.lab import Declared, Lab
+from parlab.model.job_events import Frame
+from parlab.node.traces import defined_at, definition, line_at
+
+CHANGES = ("append", "add", "extend", "insert", "update", "setdefault", "pop", "remove", "clear", "discard")
+
+
+class MistakeError(Exception):
+    """A mistake, in words: the line that it was made on, where that is known, and what to do."""
+
+    def __init__(self, said: str, line: Frame | None, advice: str = "") -> None:
+        super().__init__(said)
+        self.said, self.lines, self.advice = said, [] if line is None else [line], advice
+
+
+def no_task(declared: Declared, *, began: bool) -> MistakeError:
+    """No task of a case has left a span: which function it has called instead, or what it has not waited for.
+
+    `began` is whether one may have been handed on.
+    """
+    name, file = declared.case.name, declared.function.__code__.co_filename
+    instead = getattr(task_of(declared), "__name__", "")
+    written = definition(declared.function)
+    body = [node for statement in written.body for node in ast.walk(statement)] if written is not None else []
+    used = {node.id: node.lineno for node in reversed(body) if isinstance(node, ast.Name)}
+    if instead in used:
+        cure = f"Hand `task` to map, not `{instead}`"
+        return MistakeError(_never(name), line_at(file, used[instead]), cure)
+    if began and "task" in used:
+        said = f"{name} ended before a task of it came back"
+        return MistakeError(said, line_at(file, used["task"]), "Wait for the results: get(), result() or join()")
+    return MistakeError(_never(name), defined_at(declared.function), "Hand `task` to the workers, or call it")
+
+
+def _never(case: str) -> str:
+    return f"{case} never called its parameter `task`"
+
+
+def is_nothing(result: Any) -> bool:
+    """Whether a result is None, or a list of nothing but None."""
+    return result is None or (isinstance(result, list | tuple) and bool(result) and all(one is None for one in result))
+
+
+def suspect(declared: Declared, lab: Lab, result: Any, serial: Any, *, elsewhere: bool) -> tuple[Frame | None, str]:
+    """The line that a wrong result may come of, and what to do about it; (None, '') where nothing points at one.
+
+    `elsewhere` is whether other processes than the case's own did the tasks.
+    """
+    task = task_of(declared)
+    if is_nothing(result) or is_nothing(serial):
+        one = declared.function if result is None else lab.serial_solution if serial is None else task
+        return defined_at(one), "Is a `return` missing?"
+    if elsewhere and (found := next(_changed_globals(task), None)):
+        line, name = found
+        return line, f"Each process has a `{name}` of its own, and the tasks changed theirs: return the value instead"
+    return None, ""
+
+
+def task_of(declared: Declared) -> Any:
+    """The plain function that a case's tasks call."""
+    return inspect.signature(declared.function).parameters["task"].default
+
+
+def _changed_globals(task: Any) -> Iterator[tuple[Frame, str]]:
+    """Where a function changes what stands at module level, and the names of it, in the order of its lines."""
+    written = definition(task)
+    if written is None:
+        return
+    file, own = task.__code__.co_filename, {*task.__code__.co_varnames, *task.__code__.co_freevars}
+    for node in sorted(ast.walk(written), key=lambda node: getattr(node, "lineno", 0)):
+        name = _changed(node)
+        if name in task.__globals__ and name not in own:
+            yield line_at(file, node.lineno), name  # type: ignore[attr-defined]
+
+
+def _changed(node: ast.AST) -> str:
+    """The name that a piece of code gives another value, or whose value it changes; '' where it does neither."""
+    match node:
+        case ast.Name(id=name, ctx=ast.Store()):
+            return name
+        case ast.Subscript(value=ast.Name(id=name), ctx=ast.Store()):
+            return name
+        case ast.Call(func=ast.Attribute(value=ast.Name(id=name), attr=method)) if method in CHANGES:
+            return name
+    return ""

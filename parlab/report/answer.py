@@ -1,0 +1,123 @@
+"""The first screen: what a run says in one sentence, and every case as bars of its table.
+
+The bars are plain boxes of the page, not charts: they are there at once, follow the width of a window, and print.
+"""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from parlab.formatting import number, percent, seconds, share, signed_percent, times
+from parlab.model.case import RIGHT
+from parlab.report.scaling import curves
+from parlab.results.record import MeasuredCase, Run
+from parlab.terminal.summary import CATEGORIES, SHOWN_FROM, by_name, ideal_in_words, measured_in_words
+from parlab.thresholds import EVEN
+
+
+@dataclass(frozen=True)
+class TimeBar:
+    """Ideal beside measured, in percent of the longest time of the run."""
+
+    name: str
+    measured: float
+    ideal: float | None
+    lost: float  # the part of `measured` that lies behind the ideal, where that is more than labs allow
+    cells: tuple[tuple[str, str], ...]  # what the other columns say: a heading and its text
+
+
+@dataclass(frozen=True)
+class Account:
+    """Where the time of a case went: the percent of each category."""
+
+    name: str
+    parts: tuple[tuple[str, float], ...]
+
+
+def time_bars(run: Run) -> list[TimeBar]:
+    """A bar a case, all on one scale."""
+    cases = by_name(run)
+    has_ideals = any(case.ideal_s is not None for case in run.cases)
+    longest = max((s for case in cases.values() for s in _known(case)), default=1.0) or 1.0
+    bars = [_time_bar(name, case, longest, has_ideals=has_ideals) for name, case in cases.items()]
+    if all(dict(bar.cells)["outcome"] == RIGHT for bar in bars):  # the verdict says so once
+        return [replace(bar, cells=bar.cells[:-1]) for bar in bars]
+    return bars
+
+
+def _known(case: MeasuredCase) -> Iterator[float]:
+    """The times of a case that can be drawn."""
+    if case.times:
+        yield case.measured_s
+    if case.ideal_s is not None and case.completed:
+        yield case.ideal_s
+
+
+def _time_bar(name: str, case: MeasuredCase, longest: float, *, has_ideals: bool) -> TimeBar:
+    measured = 100 * case.measured_s / longest if case.times else 0.0
+    ideal = 100 * case.ideal_s / longest if case.ideal_s is not None and case.completed else None
+    lost = measured - ideal if ideal is not None and case.off_by > EVEN else 0.0
+    cells = [("workers", str(case.seen_workers)), ("measured", measured_in_words(case) or "-")]
+    if has_ideals:
+        efficiency = share(case.speedup / case.seen_workers)
+        cells += [("ideal", ideal_in_words(case)), ("off by", signed_percent(case.off_by))]
+        cells += [("speed-up", times(case.speedup)), ("efficiency", efficiency)]
+    return TimeBar(name, measured, ideal, lost, (*cells, ("outcome", _outcome(case))))
+
+
+def _outcome(case: MeasuredCase) -> str:
+    """`right`; what it came to, and whether that is what the lab declares."""
+    outcome = case.median_repeat.outcome
+    if case.complaint is not None:
+        return f"{outcome}, not as declared: {case.complaint}"
+    return outcome if outcome == RIGHT else f"{outcome}, as declared"
+
+
+def accounts_of(run: Run) -> list[Account]:
+    """Where the time of each case's last-finishing worker went, without the categories that no case has."""
+    timed = {name: case.breakdown().shares() for name, case in by_name(run).items() if case.times and case.measured_s}
+    shown = [kind for kind in CATEGORIES if any(shares[kind] > SHOWN_FROM for shares in timed.values())]
+    return [Account(name, tuple((kind, 100 * shares[kind]) for kind in shown)) for name, shares in timed.items()]
+
+
+def sentence(run: Run) -> str:
+    """What the times say, in one sentence; '' where there are none."""
+    timed = {name: case for name, case in by_name(run).items() if case.times and case.completed}
+    if not timed:
+        return ""
+    return _of_sizes(run) or _of_ideals(timed) or _of_times(timed)
+
+
+def _of_sizes(run: Run) -> str:
+    for curve in curves(run):
+        few, many = curve.cases[0], curve.cases[-1]
+        if few.seen_workers < many.seen_workers and few.completed and many.completed:
+            gain = few.measured_s / many.measured_s
+            ideally = f", ideally {number(few.ideal_s / many.ideal_s)}" if few.ideal_s and many.ideal_s else ""
+            said = "as fast" if gain >= 1 else "as fast, so slower"
+            return (
+                f"{curve.name}: {many.seen_workers} workers instead of {few.seen_workers} are {number(gain)} times "
+                f"{said}{ideally} ({seconds(few.measured_s)} and {seconds(many.measured_s)})."
+            )
+    return ""
+
+
+def _of_ideals(timed: dict[str, MeasuredCase]) -> str:
+    off = {name: case for name, case in timed.items() if not math.isnan(case.off_by)}
+    if not off:
+        return ""
+    name, case = max(off.items(), key=lambda item: abs(item[1].off_by))
+    more = "more" if case.off_by >= 0 else "less"
+    said = f"{name} took {seconds(case.measured_s)}, {percent(abs(case.off_by))} {more} than its ideal"
+    return f"{said}." if len(off) == 1 else f"{said}; the other {len(off) - 1} cases are nearer to theirs."
+
+
+def _of_times(timed: dict[str, MeasuredCase]) -> str:
+    quick, slow = (choose(timed, key=lambda name: timed[name].measured_s) for choose in (min, max))
+    if quick == slow:
+        return f"{quick} took {seconds(timed[quick].measured_s)}."
+    gain = timed[slow].measured_s / timed[quick].measured_s
+    return (
+        f"Fastest is {quick} with {seconds(timed[quick].measured_s)}, slowest {slow} with "
+        f"{seconds(timed[slow].measured_s)}: {number(gain)} times as long."
+    )
