@@ -1,20 +1,20 @@
 #!/bin/sh
-# From a bare Debian or Ubuntu machine to a running engine with Compose v2 and Buildx, and to the
-# base image that docker/Dockerfile starts from, even where no container registry can be reached.
+# From a bare Debian or Ubuntu machine to a running engine with Compose v2 and Buildx, and to the base
+# image of docker/Dockerfile, even if no container registry is reachable.
 #
 #     sudo docker/engine.sh
 #
-# Safe to run twice: what is there already is left as it is. Variables, all optional:
+# Safe to run twice: existing parts are left unchanged. Variables, all optional:
 #     PARLAB_BASE            the base image; default debian:trixie-slim
-#     PARLAB_DEBIAN_MIRROR   where Debian's packages are; default: what this machine's own apt sources name
-#     PARLAB_ENGINE_LOG      the daemon's log, where no service manager keeps one
+#     PARLAB_DEBIAN_MIRROR   Debian's packages; default: the mirror in this machine's apt sources
+#     PARLAB_ENGINE_LOG      the daemon's log, if no service manager keeps one
 #
-# .ci/bare runs it on a Debian that has nothing yet: what a machine of development happens to have proves little.
+# .ci/bare runs it on a Debian without any of this: success on a developer's machine proves little.
 set -eu
 
 BASE=${PARLAB_BASE:-debian:trixie-slim}
 ENGINE_LOG=${PARLAB_ENGINE_LOG:-/var/log/dockerd.log}
-SUITE=trixie                    # the Debian release behind the base image; Debian 12 takes its engine from it
+SUITE=trixie                    # the Debian release behind the base image; Debian 12 gets its engine from it
 ENGINE_SOURCES=/etc/apt/sources.list.d/parlab-engine.sources
 DEBIAN_PACKAGES='docker.io docker-cli docker-compose docker-buildx'  # docker.io only recommends the client, docker-cli
 
@@ -42,7 +42,7 @@ install_packages() {
     export DEBIAN_FRONTEND=noninteractive
     release=
     release_number=${VERSION_ID:-rolling}
-    # With the engine of the newer release comes its base-files: from then on a Debian 12 calls itself 13.
+    # The newer release's engine brings its base-files, too: after that a Debian 12 calls itself 13.
     [ ! -e "$ENGINE_SOURCES" ] || release_number=12
     case "$ID-${release_number%%.*}" in
         ubuntu-*) packages='docker.io docker-compose-v2 docker-buildx' ;;  # the client is in docker.io
@@ -52,7 +52,7 @@ install_packages() {
             keyring=/usr/share/keyrings/debian-archive-keyring.gpg
             printf 'Types: deb\nURIs: %s\nSuites: %s\nComponents: main\nSigned-By: %s\n' "$uri" "$SUITE" "$keyring" \
                 >"$ENGINE_SOURCES"
-            # Below a release's own 500: only what the engine itself needs comes from the newer release.
+            # Below a release's own 500: only the engine's dependencies come from the newer release.
             printf 'Package: *\nPin: release n=%s\nPin-Priority: 100\n' "$SUITE" >/etc/apt/preferences.d/parlab-engine ;;
         debian-*) packages=$DEBIAN_PACKAGES ;;
         *) die "this script knows Debian and Ubuntu, not ${PRETTY_NAME:-this system}: install Docker Engine 25 or newer" \
@@ -60,14 +60,14 @@ install_packages() {
     esac
     say "installing $packages"
     apt-get -qq update
-    # shellcheck disable=SC2086  # word splitting is meant
+    # shellcheck disable=SC2086  # word splitting is intended
     apt-get -qq install --no-remove --no-install-recommends $release $packages iptables ca-certificates >/dev/null ||
         die "apt could not install $packages beside what is there; is it Docker's own packages that lack" \
             "docker-compose-plugin and docker-buildx-plugin?"
     has_client || die "installed $packages, but there is no command 'docker': which package has the client here?"
 }
 
-# A daemon that was killed hard leaves its pid file; the number may be another program's by now.
+# A daemon ended by SIGKILL leaves its pid file; the number may belong to another program now.
 forget_dead_daemon() {
     for file in /run/docker.pid /run/docker/containerd/containerd.pid; do
         [ -e "$file" ] || continue
@@ -99,7 +99,7 @@ start_daemon() {
     done
 }
 
-# Where a service manager runs the daemon, its journal has the log.
+# If a service manager runs the daemon, the log is in its journal.
 daemon_failed() {
     if has_systemd; then
         die "$*; for the reason see journalctl -u docker, which ends:" \
@@ -108,7 +108,7 @@ daemon_failed() {
     die "$*; the end of $ENGINE_LOG: $(tail -n 5 "$ENGINE_LOG" 2>/dev/null)"
 }
 
-# What the official image has and a plain mmdebstrap lacks: no package cache and no manuals in a layer.
+# Like the official image, and unlike a plain mmdebstrap: no package cache and no manuals in the layer.
 make_base() {
     uri=$(mirror)
     say "making $BASE from Debian's packages"

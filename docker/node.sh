@@ -1,6 +1,6 @@
 #!/bin/sh
-# A node's main process: sshd. The head first makes the cluster's keys, in memory that all nodes share:
-# they exist as long as the cluster does, and are in no image and on no disk.
+# A node's main process: sshd. The head first makes the cluster's keys, in memory shared by all nodes:
+# they exist as long as the cluster does, and are never in an image or on a disk.
 set -eu
 
 if [ "${1:-node}" = head ] && [ ! -e /cluster/ssh ]; then

@@ -1,6 +1,6 @@
-# A layer with the Python packages that a program asks for, on the nodes' image or on one that is built on it.
+# A layer with a program's Python packages, on the nodes' image or on an image built on it.
 ARG IMAGE
-# Debian's pip, and the certificates that it needs: no node has a use for them.
+# Debian's pip, and the certificates that it needs; nodes do not need them.
 FROM ${IMAGE} AS pip
 USER root
 RUN apt-get update && apt-get install --yes --no-install-recommends python3-pip-whl ca-certificates

@@ -1,18 +1,18 @@
 /*
  * Waiting that leaves the CPU to others, for ranks under a limit: parlab/node/supervisor.py preloads it.
  *
- * A rank in a blocking call of Open MPI asks again and again whether it is done. Where a node has half a core for four
- * ranks, three that ask take the time in which the fourth could get there. Here each blocking call is its non-blocking
- * twin (MPI-4.1, chapters 3 and 6), asked for with MPI_Test: without a pause at first, since most calls are soon over,
- * then with pauses that grow. The profiling interface (chapter 15) is made for this: programs call MPI_Send, which is
- * ours, and we call PMPI_Isend.
+ * A rank in a blocking call of Open MPI checks again and again whether it is done. If a node has half a core for four
+ * ranks, three that check use the time that the fourth needs to get there. Here each blocking call is replaced by its
+ * non-blocking twin (MPI-4.1, chapters 3 and 6), checked with MPI_Test: without a pause at first, since most calls end
+ * soon, then with growing pauses. The profiling interface (chapter 15) is made for this: programs call our MPI_Send,
+ * and we call PMPI_Isend.
  *
- * A twin of a collective meets no blocking one: all ranks of a program have this library, or none. Reductions may add
- * in another order. What is not here waits as ever: one-sided calls, files, making communicators and leaving them,
- * MPI_Buffer_detach, MPI_Init and MPI_Finalize have no twin. Those of Neighbor_alltoall, -v and -w mix up the two
- * neighbours along a periodic dimension of one or two ranks (Open MPI 5.0; open-mpi/ompi issue 14430).
+ * A collective's twin never meets a blocking one: all ranks of a program have this library, or none. Reductions may
+ * add in another order. Calls that are not here wait as usual: one-sided calls, files, making and leaving
+ * communicators, MPI_Buffer_detach, MPI_Init and MPI_Finalize have no twin. The twins of Neighbor_alltoall, -v and -w
+ * mix up the two neighbours along a periodic dimension of one or two ranks (Open MPI 5.0; open-mpi/ompi issue 14430).
  *
- * What a call pauses for stands in PARLAB_STACKS/PID.mpi, an array of struct note; parlab/node/waits.py reads it.
+ * PARLAB_STACKS/PID.mpi, an array of struct note, records the waits of paused calls; parlab/node/waits.py reads it.
  */
 #include "waiting.h"
 
@@ -65,8 +65,8 @@ int MPI_Mprobe(int source, int tag, MPI_Comm comm, MPI_Message *message, MPI_Sta
     UNTIL(found, mpi.Improbe(source, tag, comm, &found, message, status));
 }
 
-/* A pair: `send` is ready and not started, so that both are known to be right before either is on its way. Both go to
- * their ends, whatever the first of them gives: their buffers are the program's again then. */
+/* A pair: `send` is ready but not started, so that both are known to be valid before either starts. Both are completed,
+ * whatever the first of them returns: after that their buffers belong to the program again. */
 static int pair(struct wait wait, MPI_Request *send, int dest, int sendtag, void *into, int count, MPI_Datatype type,
                 int source, int recvtag, MPI_Status *status)
 {
@@ -81,7 +81,7 @@ static int pair(struct wait wait, MPI_Request *send, int dest, int sendtag, void
         if (!received) {
             failed = mpi.Test(&receive, &received, status);
             received = received || failed;
-            if (received) { /* now it is the other that is waited for */
+            if (received) { /* now wait for the other */
                 end(&wait, MPI_SUCCESS);
                 wait.note = NULL;
                 wait.call = "Send of Sendrecv";
@@ -165,8 +165,9 @@ int MPI_Waitsome(int count, MPI_Request requests[], int *finished, int indices[]
 
 /* ---- Collectives: name, twin, root or MPI_UNDEFINED, parameters, arguments ---- */
 
-/* On an intercommunicator they wait as ever: there, with Open MPI 5.0, Bcasts from several roots in a row as twins take
- * each other's messages (mpi4py's TestCCOBufInter), since a root's own group counts no call of its other ranks. */
+/* On an intercommunicator they wait as usual. There, with Open MPI 5.0, the twins of Bcasts from several roots in a
+ * row take each other's messages (mpi4py's TestCCOBufInter), since a root's own group counts no call of its other
+ * ranks. */
 #define COLLECTIVE(name, twin, root, parameters, ...)                                                               \
     int MPI_##name parameters                                                                                       \
     {                                                                                                               \
@@ -234,9 +235,9 @@ REDUCE(Exscan, Iexscan, int counts)
 REDUCE(Reduce_scatter, Ireduce_scatter, COUNTS)
 REDUCE(Reduce_scatter_block, Ireduce_scatter_block, int counts)
 
-/* ---- Ranks that a program spawns: they wait as those that spawn them do ---- */
+/* ---- Ranks that a program spawns: they wait like their parents ---- */
 
-/* A copy of `info` under which they have this library, too. */
+/* A copy of `info` that gives them this library, too. */
 static MPI_Info with_library(MPI_Info info)
 {
     MPI_Info more = no_info;

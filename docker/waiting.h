@@ -1,4 +1,4 @@
-/* How a call waits: Open MPI under its other names, pauses, and notes of what is waited for (waiting.c). */
+/* How a call waits: Open MPI's functions under other names, pauses, and notes of the waits (waiting.c). */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <fcntl.h>
@@ -12,14 +12,14 @@
 #include <time.h>
 #include <unistd.h>
 
-#define SPIN 100e-6        /* s without a pause: a message from one node to another takes less */
-#define MOVING 8e-6        /* s of CPU that a test takes only where it moves data: then more is to come, at once */
-#define MOVING_FIRST 12e-6 /* the same of the first test after a pause, when nothing is in the CPU's caches */
-#define SHARE (1.0 / 16)   /* of the time since then, for a pause: so much later a call may be over */
-#define LONGEST 2e-3       /* s, of a pause: on a virtual machine each costs 20 us of CPU */
-#define TESTS 8            /* after a pause: Open MPI looks at some connections at every eighth only */
+#define SPIN 100e-6        /* s without a pause: longer than a message from node to node */
+#define MOVING 8e-6        /* s of CPU; a test takes longer only if it moves data: then more will come at once */
+#define MOVING_FIRST 12e-6 /* the same for the first test after a pause, when the CPU's caches are cold */
+#define SHARE (1.0 / 16)   /* a pause, as a share of the time since the last spin: a call may end that much later */
+#define LONGEST 2e-3       /* s, of a pause; on a virtual machine each pause costs 20 us of CPU */
+#define TESTS 8            /* after a pause: Open MPI checks some connections only at every eighth test */
 
-/* Open MPI is looked up at the first call: were this linked to it, each process of a program would load it. */
+/* Open MPI is looked up at the first call: if this were linked to it, each process of a program would load it. */
 #define USED(X)                                                                                                     \
     X(Comm_group) X(Comm_rank) X(Comm_spawn) X(Comm_spawn_multiple) X(Info_create) X(Info_dup) X(Info_free)         \
     X(Info_get_string) X(Info_set) X(Comm_remote_group) X(Comm_test_inter) X(Send_init) X(Start) X(Request_free)    \
@@ -39,15 +39,15 @@ static MPI_Comm world;
 static MPI_Datatype packed;
 static MPI_Info no_info;
 
-/* What a thread waits for. `peer` is a rank of MPI_COMM_WORLD; it and `tag` may be one of the three below it. */
+/* The wait of one thread. `peer` is a rank of MPI_COMM_WORLD; `peer` and `tag` may be one of the constants below. */
 struct note {
-    uint64_t thread; /* pthread_self, as faulthandler prints it; 0: this note is free */
+    uint64_t thread; /* pthread_self, as faulthandler prints it; 0: this note is unused */
     double since;    /* CLOCK_MONOTONIC, s */
     int32_t peer, tag;
     char call[24];
 };
 enum { NONE = -1, ANY = -2, ELSEWHERE = -3 };
-#define NOTES 64 /* threads that wait at a time; what further ones wait for is not noted */
+#define NOTES 64 /* threads that wait at a time; the waits of further ones are not noted */
 static struct note *notes;
 
 static void open_notes(void)
@@ -59,7 +59,7 @@ static void open_notes(void)
     int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (fd < 0)
         return;
-    if (posix_fallocate(fd, 0, NOTES * sizeof *notes) == 0) { /* or a full /tmp would be a SIGBUS, later */
+    if (posix_fallocate(fd, 0, NOTES * sizeof *notes) == 0) { /* else a full /tmp would cause a SIGBUS later */
         void *at = mmap(NULL, NOTES * sizeof *notes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
         notes = at == MAP_FAILED ? NULL : at;
     }
@@ -93,7 +93,7 @@ static void be_ready(void)
     pthread_once(&once, look_up);
 }
 
-/* A call that waits: what it is, and how it has gone so far. */
+/* A call that waits: its arguments, and its progress. */
 struct wait {
     const char *call;
     MPI_Comm comm; /* of `peer` */
@@ -115,7 +115,7 @@ static int in_world(MPI_Comm comm, int rank)
 {
     int started = 0, inter = 0, found = MPI_UNDEFINED;
     MPI_Group members, all;
-    mpi.Initialized(&started); /* not where there are only sessions */
+    mpi.Initialized(&started); /* not if there are only sessions */
     if (!started || mpi.Comm_test_inter(comm, &inter) != MPI_SUCCESS)
         return ELSEWHERE;
     if ((inter ? mpi.Comm_remote_group : mpi.Comm_group)(comm, &members) != MPI_SUCCESS)
@@ -174,7 +174,7 @@ static int end(struct wait *wait, int error)
 
 #define WAITING(name, of, with, tagged) struct wait wait = {.call = name, .comm = of, .peer = with, .tag = tagged}
 
-/* The rest of a function: test until `done` is so, or the test fails, and return what it gave. */
+/* The rest of a function: test until `done` is true, or the test fails, and return its result. */
 #define UNTIL(done, test)                                                                                           \
     int error;                                                                                                      \
     while ((error = (test)) == MPI_SUCCESS && !(done))                                                              \
