@@ -160,14 +160,14 @@ class Soak:
             began = float(found[1])
         over = ended - began - (TIMEOUT if kind.code in (4, 124) else 0.0)
         wrong = [f"exit code {done.returncode}, not {kind.code}"] if done.returncode != kind.code else []
-        wrong += [f"not told: {line}" for line in kind.told if not re.search(line, said, re.MULTILINE)]
+        wrong += [f"message missing: {line}" for line in kind.told if not re.search(line, said, re.MULTILINE)]
         if over > MOST_OVER:
             wrong.append(f"it ended {over:.1f} s late")
         wrong += [f"left in {node}: {what}" for node, what in left_in(self.cluster).items()]
-        wrong += [f"runs on in {node}: {what}" for node, what in strays(self.cluster).items()]
+        wrong += [f"still running in {node}: {what}" for node, what in strays(self.cluster).items()]
         hello = self._start(["--mpi", "--nodes", "3", "--cores", "1", "--timeout", "60", "hello.py"])
         if hello.returncode != 0 or b"sum 3" not in hello.stdout:
-            wrong.append(f"the next one: {hello.returncode}, {hello.stderr.decode()}")
+            wrong.append(f"the tiny program failed: {hello.returncode}, {hello.stderr.decode()}")
         return Round(over, [*wrong, said] if wrong else [])
 
     def _run(self, kind: Kind) -> "subprocess.CompletedProcess[bytes]":

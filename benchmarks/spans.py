@@ -52,9 +52,9 @@ def main() -> None:
         start = time.perf_counter()
         msgspec.json.encode(spans)
         sending.append(1e6 * (time.perf_counter() - start) / CALLS)
-    print("us a task:", "  ".join(f"{cost:.1f}" for cost in costs))
-    print(f"sending a span on: median {statistics.median(sending):.1f} us")
-    print(f"median {statistics.median(costs):.1f} us, wanted at most {MOST:g}")
+    print("us per task:", "  ".join(f"{cost:.1f}" for cost in costs))
+    print(f"sending a span to the host: median {statistics.median(sending):.1f} us")
+    print(f"median {statistics.median(costs):.1f} us, limit {MOST:g} us")
     sys.exit(statistics.median(costs) > MOST)
 
 

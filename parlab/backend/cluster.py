@@ -66,7 +66,7 @@ class Cluster:
         found: dict[str, Any] = self.client.info()
         return found
 
-    # Its life
+    # Life cycle
 
     def containers(self) -> list[Container]:
         """All existing nodes, in any state: the head first, then the others in the order of their numbers."""

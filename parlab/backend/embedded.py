@@ -80,7 +80,7 @@ class Embedded:
         except BaseException as error:
             shutil.rmtree(folder, ignore_errors=True)
             if isinstance(error, OSError):
-                raise UsageError(f"the lab's folder cannot be copied: {error}") from error
+                raise UsageError(f"cannot copy the lab's folder: {error}") from error
             raise
 
     def share(self, folder: Path, show: Show) -> str:

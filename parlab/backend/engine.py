@@ -152,8 +152,6 @@ def compose(
     except FileNotFoundError as error:
         raise ParlabError(f"no `docker` command found; Compose v2 is required. {HOW_TO_GET_ONE}") from error
     except subprocess.TimeoutExpired as error:
-        raise ParlabError(
-            f"{what} did not finish in {deadline:g} s. Look at `docker ps -a`, then try again."
-        ) from error
+        raise ParlabError(f"{what} did not finish in {deadline:g} s. Check `docker ps -a`, then retry.") from error
     if process.returncode:
         raise ComposeFailed(what, process.returncode, text)

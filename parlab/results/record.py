@@ -233,7 +233,7 @@ class MeasuredCase:
                 found.append(f"there is no ideal: {why}")
                 break
         if self.ideal_s is not None and (workers := most_at_once(self.median_repeat.spans)) > self.workers:
-            found.append(f"{plural(workers, 'worker')} did something, the ideal is made for {self.workers}")
+            found.append(f"{plural(workers, 'worker')} did tasks, but the ideal assumes {self.workers}")
         return found
 
     def ideal(self) -> list[Span]:

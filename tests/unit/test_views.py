@@ -106,9 +106,7 @@ def test_a_run_is_good_bad_or_cannot_be_told(made: Any, answer: str, in_short: s
 
 def test_what_was_not_predicted_is_told_on_the_page_as_on_the_terminal() -> None:
     more = case(repeat([span(pid=pid) for pid in range(1, 5)]))
-    assert any(
-        "Not as predicted: pool(nodes=1): 4 workers did something" in said for said in RunView(run(more)).warnings()
-    )
+    assert any("Not as predicted: pool(nodes=1): 4 workers did tasks" in said for said in RunView(run(more)).warnings())
 
 
 @pytest.mark.parametrize(("used", "least"), [(0.25, 0.25), (2.0, 2.0), (0.0, 0.25)])
