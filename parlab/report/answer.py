@@ -92,11 +92,17 @@ def _of_sizes(run: Run) -> str:
     for curve in curves(run):
         few, many = curve.cases[0], curve.cases[-1]
         if few.seen_workers < many.seen_workers and few.completed and many.completed:
-            gain = number(few.measured_s / many.measured_s)
-            ideally = f", ideally {number(few.ideal_s / many.ideal_s)} times" if few.ideal_s and many.ideal_s else ""
+            gain = number(many.speedup / few.speedup)
+            ideally = ""
+            if few.ideal_s and many.ideal_s and few.serial_s and many.serial_s:
+                best = (many.serial_s / many.ideal_s) / (few.serial_s / few.ideal_s)
+                ideally = f", ideally {number(best)} times"
+            verb, comparison = (
+                ("are", "as fast") if few.serial_s == many.serial_s else ("do", "as much in the same time")
+            )
             return (
-                f"{curve.name}: {many.seen_workers} workers instead of {few.seen_workers} are "
-                f"{'as fast' if gain == '1' else f'{gain} times as fast'}{ideally} "
+                f"{curve.name}: {many.seen_workers} workers instead of {few.seen_workers} {verb} "
+                f"{comparison if gain == '1' else f'{gain} times {comparison}'}{ideally} "
                 f"({seconds(many.measured_s)} instead of {seconds(few.measured_s)})."
             )
     return ""
