@@ -96,7 +96,7 @@ def _of_sizes(run: Run) -> str:
             ideally = ""
             if few.ideal_s and many.ideal_s and few.serial_s and many.serial_s:
                 best = (many.serial_s / many.ideal_s) / (few.serial_s / few.ideal_s)
-                ideally = f", ideally {number(best)} times"
+                ideally = f", ideally {number(best)} times" if number(best) != "1" else ", ideally as before"
             verb, comparison = (
                 ("are", "as fast") if few.serial_s == many.serial_s else ("do", "as much in the same time")
             )

@@ -44,7 +44,7 @@ class CaseView:
     @property
     def on_paper(self) -> Markup:
         """The same for paper."""
-        return case_on_paper(self.case, self.case.ideal() if self.case.completed else [])
+        return case_on_paper(self.case, self.case.ideal() if self.case.completed else [], self.beside)
 
     @property
     def name_of_fold(self) -> str:

@@ -17,7 +17,7 @@ LATE = [replace(one, finished=one.finished + 1, received=one.received + 1) for o
 SLOW = case(repeat(LATE), name="slow")
 HALF = spans(4, tasks=2)
 ONE = case_on(1)
-SAID, IDEALLY = "pool: 8 workers instead of 2", "ideally 1 times (2.00 s instead of 4.00 s)."
+SAID, IDEALLY = "pool: 8 workers instead of 2", "ideally as before (2.00 s instead of 4.00 s)."
 GROWING = "ideally 4 times (4.00 s instead of 4.00 s)."
 UNKNOWN = case(ideal_s=None, serial_s=None, name="unknown")
 QUICK = case(repeat([span(seconds=1.0)]), ideal_s=None, serial_s=None, name="quick")
