@@ -1,11 +1,11 @@
-"""The course: does any claim flicker, and how far do its figures spread?
+"""The course: does the answer to any claim change between runs, and how far do the metrics spread?
 
     .venv/bin/python -m benchmarks.course [--repeat 10] [--lab reduce ...]
 
-Runs every lab, or those that are named, with `--check`, over and over: wanted is exit code 0 each time, and of each
-claim the same answer each time. Prints of each lab how the claims were answered, and of each case the least and the
-most that it was off its ideal, or of its measured times where it has none, and of its figures. Interrupted, it prints
-that of the runs so far.
+Runs every lab, or the named ones, with `--check`, repeatedly. The goal: exit code 0 each time, and the same answer to
+each claim each time. Prints each lab's answers per claim. For each case it prints the minimum and the maximum of the
+difference from its ideal, or, if it has none, of its measured time, and of its metrics. If interrupted, it prints
+this for the runs so far.
 """
 
 import argparse
@@ -26,7 +26,7 @@ from parlab.results.store import kept, read_json
 
 
 def run_once(lab: str) -> tuple[int, float, Run | None]:
-    """Run a lab; the exit code, the seconds that the command took, and the record; None where none was kept."""
+    """Run a lab; return the exit code, the command's seconds, and the record; None if there is no record."""
     with tempfile.TemporaryDirectory() as folder:
         began = time.monotonic()
         done = subprocess.run(
@@ -46,13 +46,13 @@ def run_once(lab: str) -> tuple[int, float, Run | None]:
 
 
 def spread(values: list[float], unit: str = "", factor: float = 1.0) -> str:
-    """`0.3 to 1.2 %`: the least and the most."""
+    """The minimum and the maximum, as in `0.3 to 1.2 %`."""
     low, high = (number(factor * value) for value in (min(values), max(values)))
     return f"{low} to {high}{unit}"
 
 
 def answers_to(runs: list[Run]) -> dict[str, Counter[str]]:
-    """How often each claim got which answer, in the runs that are measurements."""
+    """Counts of the answers to each claim, in the runs that are measurements."""
     measured = [run.verdict for run in runs if run.verdict.is_measurement]
     return {
         claim.name: Counter(verdict.claims[index].answer.value for verdict in measured)
@@ -61,7 +61,7 @@ def answers_to(runs: list[Run]) -> dict[str, Counter[str]]:
 
 
 def report(lab: str, runs: list[Run]) -> None:
-    """Print what came of a lab's runs."""
+    """Print the results of a lab's runs."""
     for claim, answers in answers_to(runs).items():
         counted = ", ".join(f"{answer} {count}" for answer, count in answers.items())
         print(f"  {lab}: {claim}: {counted}", flush=True)
@@ -79,7 +79,7 @@ def report(lab: str, runs: list[Run]) -> None:
 
 
 def main() -> None:
-    """Run the labs in turn, so that each is spread over the whole time; report at the end."""
+    """Run the labs in turn, so that each lab's runs are spread over the whole time; report at the end."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--repeat", type=int, default=10)
     parser.add_argument("--lab", nargs="*", default=[handout.name for handout in handouts()])

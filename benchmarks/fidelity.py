@@ -1,9 +1,9 @@
-"""Fidelity: `lab.mpi` as shipped, several times; how far its pool of ranks is off its ideal on each size.
+"""Fidelity: `lab.mpi` as shipped, several times; the difference between its pool of ranks and its ideal on each size.
 
     .venv/bin/python -m benchmarks.fidelity [--repeat 5]
 
-A run that is not a measurement, by its own verdict, is spoiled by the host: counted, reported and repeated, not
-dropped. A good run has each size within 5 % and their median within 3 %; at least four of five runs are to be good.
+A run that is not a measurement, by its own verdict, was disturbed by the host: it is counted, reported and repeated,
+not dropped. In a good run each size is within 5 % and their median within 3 %; at least four of five must be good.
 """
 
 import argparse
@@ -31,7 +31,7 @@ def one_run() -> Run:
 
 
 def main() -> None:
-    """Run, judge, and print one line a run."""
+    """Run, judge, and print one line per run."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--repeat", type=int, default=5)
     options = parser.parse_args()

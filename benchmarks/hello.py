@@ -1,13 +1,13 @@
-"""A program's start-up: what a whole `parlab run --mpi hello.py` costs, beside the plain way, in turn, in one run.
+"""A program's start-up: the time of `parlab run --mpi hello.py`, compared with the plain way, in turn, in one run.
 
     .venv/bin/python -m benchmarks.hello [--repeat 5] [--nodes 4]
 
-Ours is the command as a user types it, on a cluster that is up, from start to exit: the folder goes to the nodes and
-comes back, the limits are put on and read. The plain way is `docker compose exec` of mpiexec, with Open MPI's default
-settings, in the same containers under the same limits. The ratio of the medians is to be at most 0.3.
+Ours is the command as a user types it, on a cluster that is up, from start to exit: the folder is copied to the nodes
+and back, the limits are set and read. The plain way is `docker compose exec` of mpiexec, with Open MPI's default
+settings, in the same containers under the same limits. The ratio of the medians must be at most 0.3.
 
-The floor is the part that no tool can leave out: the same mpiexec, with parlab's settings, and without limits. Where it
-alone is more than 0.3 of the plain way, that ratio is out of reach on the machine.
+The floor is the part that no tool can avoid: the same mpiexec, with parlab's settings, and without limits. If the
+floor alone is more than 0.3 of the plain way, that ratio is out of reach on the machine.
 """
 
 import argparse
@@ -35,7 +35,7 @@ MOST = 0.3
 
 
 def seconds(command: list[str], folder: Path, ranks: int) -> float:
-    """How long a command takes, from start to exit. Raises AssertionError where a rank has not said hello."""
+    """Seconds that a command takes, from start to exit. Raises AssertionError if a rank has not said hello."""
     start = time.perf_counter()
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
     took = time.perf_counter() - start

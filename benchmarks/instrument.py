@@ -1,10 +1,10 @@
-"""The instrument: `lab.mpi` with everything that is measured, and without, in turn, on the same cluster in one run.
+"""The instrument: `lab.mpi` with all measurements and without, in turn, on the same cluster, in one run.
 
     .venv/bin/python -m benchmarks.instrument [--repeat 11] [--nodes 1,3]
 
 With: the measured time of `./invoke lab.mpi`: spans, readings of every node, the live stream. Without: a plain program
-of the same tasks and the same pace under the same limits, from its first submission to its last result, started by
-mpiexec with the settings that a launch uses. On each size the medians may differ by 2 %.
+with the same tasks and the same pace under the same limits, from its first submission to its last result, started
+by mpiexec with a launch's settings. On each size the medians may differ by 2 %.
 """
 
 import argparse
@@ -45,10 +45,10 @@ def without_it(cluster: Cluster, spec: Spec) -> float:
 
 
 def main() -> None:
-    """Time both in turn and print what the instrument costs on each size."""
+    """Time both in turn and print the instrument's cost on each size."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--repeat", type=int, default=11)
-    parser.add_argument("--nodes", default="1,3")  # on 4, lab.mpi has cases beside this one
+    parser.add_argument("--nodes", default="1,3")  # on 4 nodes lab.mpi has more cases
     options = parser.parse_args()
     lab, worst = declared_in(LABS / "mpi.py"), 0.0
     for nodes in map(int, options.nodes.split(",")):

@@ -1,8 +1,9 @@
-"""Output: what 80 000 printed lines cost a run; at most as long again is wanted.
+"""Output: the cost of 80 000 printed lines for a run; it may at most double the run's time.
 
     .venv/bin/python -m benchmarks.output [--repeat 3] [--lines 80000]
 
-The same lab, silent and printing, in turn, on the cluster: eight tasks of a unit on two workers, from command to exit.
+The same lab, silent and printing, in turn, on the cluster: eight tasks of one unit on two workers, from command to
+exit.
 """
 
 import argparse

@@ -1,6 +1,6 @@
 """The work of `lab.mpi` the plain way, for other benchmarks.
 
-It is mpiexec in the same containers, with nothing of parlab's but the pace that makes a core a virtual one.
+It runs mpiexec in the same containers, with no part of parlab except the pace that makes a core a virtual one.
 """
 
 import subprocess
@@ -12,7 +12,7 @@ from parlab.backend.exec import PYTHON, bundle
 from parlab.host.places import ROOT
 from parlab.model.spec import Spec
 
-TASKS = 32  # as in labs/mpi.py, of a unit each
+TASKS = 32  # as in labs/mpi.py, one unit each
 PROGRAM = f"""
 import sys, time; sys.path.insert(0, "/cluster/plain")
 from mpi4py.futures import MPIPoolExecutor
@@ -33,7 +33,7 @@ UNPACK = "rm -rf /cluster/plain; mkdir /cluster/plain && tar -xC /cluster/plain 
 
 @contextmanager
 def program(cluster: Cluster) -> Iterator[None]:
-    """Have the plain program at hand on all nodes for the length of the block."""
+    """Provide the plain program on all nodes for the duration of the block."""
     head = cluster.containers()[0]
     subprocess.run(
         ["docker", "exec", "-i", head.id, "sh", "-c", f"{UNPACK}{PROGRAM}\nE"], input=bundle(ROOT, ()), check=True
@@ -45,7 +45,7 @@ def program(cluster: Cluster) -> Iterator[None]:
 
 
 def command(cluster: Cluster, spec: Spec, *options: str, settle_s: float = 0.0) -> list[str]:
-    """What a user would type, with these options of mpiexec; it prints the seconds from first submission to the end."""
+    """The command of a user, with these options of mpiexec; it prints the seconds from first submission to the end."""
     workers = cluster.containers_for(spec)[1:]
     hosts = ",".join(["head:1", *(f"{node.name}:{spec.cores}" for node in workers)])
     scale = {"PARLAB_SPEED": float(spec.speed), "PARLAB_CORES": spec.cores, "PARLAB_UNIT": spec.unit}

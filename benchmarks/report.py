@@ -1,8 +1,8 @@
-"""The report of 10 000 spans: how large it is, how long it takes to write, and to open until all is drawn.
+"""The report of 10 000 spans: its size, the time to write it, and the time until a browser has drawn all of it.
 
     .venv/bin/python -m benchmarks.report
 
-Wanted are at most 5 MB and 3 s; a small report beside it shows what of that the spans take.
+The limits are 5 MB and 3 s; a small report beside it shows the spans' share.
 """
 
 import tempfile
@@ -19,7 +19,7 @@ TIMES = 5
 
 
 def page_of(workers: int, tasks: int) -> str:
-    """The report of a run in which each of so many workers did so many tasks."""
+    """The report of a run with this many workers, each with this many tasks."""
     return report([run(case(repeat(many_spans(workers, tasks))))])
 
 

@@ -1,9 +1,9 @@
-"""Hangs in a row: each is ended in time, explained rightly, and leaves nothing, on one cluster that stays up.
+"""Hangs in a row: each must end in time, be explained correctly, and leave nothing, on one cluster that stays up.
 
     .venv/bin/python -m benchmarks.soak [--rounds 50] [--cluster soak] [--only KIND]
 
-Programs and labs that hang or die, in turn. Of each round are wanted: its exit code, what is said of it, an end within
-5 s of its deadline, or of what ended it, nothing left in any node, and a tiny program that works after it.
+Programs and labs that hang or die, in turn. Requirements for each round: its exit code, its explanation, an end within
+5 s of its deadline or of the event that ended it, nothing left in any node, and a tiny program that works after it.
 """
 
 import argparse
@@ -27,7 +27,7 @@ from tests.own_programs import CASES
 from tests.stuck import RUN, STUCK
 
 TIMEOUT, MOST_OVER = 5.0, 5.0
-PATIENCE_SECONDS, KILL_SECONDS = 180, 10  # for any command: then it hangs itself
+PATIENCE_SECONDS, KILL_SECONDS = 180, 10  # for any command; after that the command itself hangs
 CLOCK = "print('began', __import__('time').time(), flush=True)\n"
 BEGIN = f"from mpi4py import MPI\ncomm = MPI.COMM_WORLD\n{CLOCK}"
 PROGRAMS = {
@@ -53,12 +53,12 @@ HELLO = BEGIN + "print('sum', comm.allreduce(comm.rank))\n"
 
 @dataclass(frozen=True)
 class Kind:
-    """A program, how it is run, and what is wanted of it; a lab has no options."""
+    """A program, the way to run it, and its requirements; a lab has no options."""
 
     name: str
     options: tuple[str, ...]
     code: int
-    told: tuple[str, ...]  # regular expressions, each in one line of what we say
+    told: tuple[str, ...]  # regular expressions, each for one line of our output
 
 
 KINDS = (
@@ -128,7 +128,7 @@ KINDS = (
 
 @dataclass(frozen=True)
 class Round:
-    """How one came out: how long after its deadline, or its beginning, it ended; what was wrong."""
+    """The result of one round: seconds from its deadline, or its beginning, to its end; its errors."""
 
     over: float
     wrong: list[str]
@@ -147,16 +147,16 @@ class Soak:
         (folder / "hello.py").write_text(HELLO)
 
     def up(self) -> None:
-        """Bring it up, with the largest size that is needed."""
+        """Bring it up, with the largest size needed."""
         self.cluster.up(3, print, at_least=True)
 
     def round(self, kind: Kind) -> Round:
-        """Run one, look at what is left, and run the tiny program."""
+        """Run one program, check for leftovers, and run the tiny program."""
         began = time.time()
         done = self._run(kind)
         ended = time.time()
         said = (done.stdout + done.stderr).decode(errors="replace")
-        if found := re.search(r"^began ([0-9.]+)$", said, re.MULTILINE):  # else its start counts, too
+        if found := re.search(r"^began ([0-9.]+)$", said, re.MULTILINE):  # else the time of its start counts
             began = float(found[1])
         over = ended - began - (TIMEOUT if kind.code in (4, 124) else 0.0)
         wrong = [f"exit code {done.returncode}, not {kind.code}"] if done.returncode != kind.code else []
@@ -189,14 +189,14 @@ class Soak:
                     output, errors = process.communicate(timeout=seconds)
                     break
                 except subprocess.TimeoutExpired:
-                    process.send_signal(number)  # the first has it say where it stands
+                    process.send_signal(number)  # the first signal makes it report its state
             else:
                 output, errors = process.communicate()
         return subprocess.CompletedProcess(command, process.returncode, output, errors)
 
 
 def main() -> None:
-    """Run the rounds, and print what came of each kind."""
+    """Run the rounds, and print the results of each kind."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--rounds", type=int, default=50)
     parser.add_argument("--cluster", default="soak")

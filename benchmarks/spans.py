@@ -1,10 +1,10 @@
-"""Spans: what leaving one costs a task, in microseconds; at most 20 are wanted.
+"""Spans: the cost of one for a task, in microseconds; the limit is 20.
 
     .venv/bin/python -m benchmarks.spans [--repeat 9]
 
-A task goes the way that a pool sends it: pickled, unpickled and called in the worker, its result pickled and unpickled
-again. The same way is gone by the bare function; the difference is the span's. Both in turn, in one process. Beside it
-stands what sending the span on to the host costs the head, which has CPU of its own.
+A task takes the way of a pool: pickled, unpickled and called in the worker, its result pickled and unpickled again.
+The bare function takes the same way; the difference is the span's cost. Both in turn, in one process. The head's cost
+of sending the span on to the host is listed separately: the head has its own CPU.
 """
 
 import argparse
@@ -24,7 +24,7 @@ MOST = 20.0
 
 
 def identity(value: int) -> int:
-    """Do nothing: the cost is all there is."""
+    """Do nothing: only the cost of the call remains."""
     return value
 
 

@@ -1,10 +1,10 @@
-"""Start-up: what a whole `./invoke lab.mpi` costs beyond its work, beside the plain way, in turn, in one run.
+"""Start-up: the time of `./invoke lab.mpi` beyond its work, compared with the plain way, in turn, in one run.
 
     .venv/bin/python -m benchmarks.startup [--repeat 5] [--nodes 3]
 
-Ours is the command as a user types it, on a cluster that is up, from start to exit, less the ideal work. The plain way
-is `docker compose exec` of mpiexec with Open MPI's default settings, limits on while it boots; its program does the
-same tasks at the same pace. The ratio of the medians is to be at most 0.3.
+Ours is the command as a user types it, on a cluster that is up, from start to exit, minus the ideal work. The plain
+way is `docker compose exec` of mpiexec with Open MPI's default settings, with limits while it boots; its program does
+the same tasks at the same pace. The ratio of the medians must be at most 0.3.
 """
 
 import argparse
@@ -25,14 +25,14 @@ from tests.reading import declared_in
 
 
 def seconds(command: list[str]) -> float:
-    """How long a command takes, from start to exit. Raises CalledProcessError when it fails."""
+    """Seconds that a command takes, from start to exit. Raises CalledProcessError when it fails."""
     start = time.perf_counter()
     subprocess.run(command, cwd=ROOT, stdout=subprocess.DEVNULL, check=True)
     return time.perf_counter() - start
 
 
 def main() -> None:
-    """Time both ways in turn and print what each costs beyond the work."""
+    """Time both ways in turn and print each one's cost beyond the work."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--repeat", type=int, default=5)
     parser.add_argument("--nodes", type=int, default=3)

@@ -1,11 +1,11 @@
-"""The trace: what `run --trace` costs a program, task by task, and a program that hands out none.
+"""The trace: the cost of `run --trace`, per task, and for a program without tasks.
 
     .venv/bin/python -m benchmarks.trace [--repeat 7]
 
-Each program with the hook that logs tasks and, in turn, with the hook that does not, on this machine. It is CPU time
-that is compared, of all of its processes: that differs less on a busy host. Tasks that compute for a millisecond are to
-take at most 1.1 times as much, tasks that do nothing, and so measure the library alone, at most twice as much, and the
-start of a Python 1.2 times.
+Each program runs with the hook that logs tasks and, in turn, with the hook that does not, on this machine. The CPU
+time of all its processes is compared: on a busy host that varies less than elapsed time. Limits: 1.1 times as much
+for tasks that compute for a millisecond; twice as much for tasks that do nothing, which measure the library alone;
+1.2 times as much for the start of a Python.
 """
 
 import argparse
@@ -50,7 +50,7 @@ print(used.ru_utime + used.ru_stime)
 MOST_OF_WORK, MOST_OF_NOTHING, MOST_OF_START = 1.1, 2.0, 1.2
 PROGRAMS: dict[
     str, tuple[tuple[str, ...], float | None]
-] = {  # arguments, tasks, and how many times as much it may take
+] = {  # arguments, tasks, and the limit of the ratio
     "Pool, tasks of 1 ms": (("Pool", "millisecond", "2000", "1"), MOST_OF_WORK),
     "Pool, empty tasks": (("Pool", "nothing", "20000", "1"), MOST_OF_NOTHING),
     "Pool, empty tasks in chunks of 100": (("Pool", "nothing", "200000", "100"), None),
@@ -62,8 +62,8 @@ PROGRAMS: dict[
 
 
 def seconds(folder: Path, *words: str, trace: bool) -> float:
-    """CPU seconds that a program under the hook says that it used."""
-    memory = "/dev/shm" if Path("/dev/shm").is_dir() else None  # as /tmp is in nodes
+    """CPU seconds of a program under the hook, as the program prints them."""
+    memory = "/dev/shm" if Path("/dev/shm").is_dir() else None  # like /tmp in nodes
     with tempfile.TemporaryDirectory(dir=memory) as stacks:
         ours = {"PYTHONPATH": str(Path(hook.__file__).parent), "PARLAB_STACKS": stacks}
         ours |= {"PYTHONPYCACHEPREFIX": str(folder)} | ({"PARLAB_TRACE": "1"} if trace else {})

@@ -1,8 +1,8 @@
-"""`./invoke up` from nothing, with the image there: 4 workers in at most 4 s, 32 in at most 15 s.
+"""`./invoke up` from nothing, with an existing image: 4 workers in at most 4 s, 32 in at most 15 s.
 
     .venv/bin/python -m benchmarks.up [--repeat 3]
 
-It uses a cluster of its own, named benchmark, and takes it down.
+It uses its own cluster, named benchmark, and takes it down.
 """
 
 import argparse
@@ -18,7 +18,7 @@ CLUSTER = ["--cluster", "benchmark"]
 
 
 def invoke(*arguments: str) -> float:
-    """How long `./invoke ARGUMENTS` takes, from start to exit. Raises CalledProcessError when it fails."""
+    """Seconds that `./invoke ARGUMENTS` takes, from start to exit. Raises CalledProcessError when it fails."""
     start = time.perf_counter()
     subprocess.run([str(ROOT / "invoke"), *arguments, *CLUSTER], cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
     return time.perf_counter() - start

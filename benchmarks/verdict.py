@@ -1,9 +1,9 @@
-"""The verdict: does it say yes on an idle machine, and no on a busy one, every time?
+"""The verdict: is it always yes on an idle machine, and always no on a busy one?
 
     .venv/bin/python -m benchmarks.verdict [--repeat 10] [--busy]
 
-Runs `./invoke lab.mpi --nodes 1,2,4 --repeat 3 --check`: wanted is exit code 0 each time; with `--busy`, while as many
-processes spin as this machine has CPUs, exit code 3 each time. It has to run where the engine runs.
+Runs `./invoke lab.mpi --nodes 1,2,4 --repeat 3 --check`. The exit code must be 0 each time; with `--busy`, while one
+process per CPU of this machine spins, it must be 3 each time. Run it on the engine's machine.
 """
 
 import argparse
@@ -22,7 +22,7 @@ from parlab.results.store import read_json
 
 @contextmanager
 def spinning(processes: int) -> Iterator[None]:
-    """Keep so many CPUs busy for the length of the block."""
+    """Keep this many CPUs busy for the duration of the block."""
     spinners = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(processes)]
     try:
         yield
@@ -33,7 +33,7 @@ def spinning(processes: int) -> Iterator[None]:
 
 
 def one_run() -> tuple[int, str]:
-    """Run the lab; return its exit code, and the answers that led to it."""
+    """Run the lab; return its exit code, and the answers behind it."""
     with tempfile.TemporaryDirectory() as folder:
         record = Path(folder, "record.json")
         command = [
@@ -55,7 +55,7 @@ def one_run() -> tuple[int, str]:
 
 
 def main() -> None:
-    """Run, print one line a run, and count the codes."""
+    """Run, print one line per run, and count the codes."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--repeat", type=int, default=10)
     parser.add_argument("--busy", action="store_true")

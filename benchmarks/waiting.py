@@ -1,10 +1,10 @@
-"""Waiting: what it gains that ranks in MPI leave their node's CPU to others, and what that costs where nobody needs it.
+"""Waiting: the gain if ranks waiting in MPI leave their node's CPU to others, and the cost if no other needs it.
 
     .venv/bin/python -m benchmarks.waiting [--repeat 3]
 
-Each program with it and, in turn, with --spin. Four ranks on a node of 0.25 CPU, one of which has more to do, are to
-take at most 1.1 of the ideal time. Where there is CPU enough, messages there and back between two ranks of a node, be
-they small or large, are to take at most 1.3 times as long.
+Each program runs with it and, in turn, with --spin. Four ranks on a node with 0.25 CPU, one of them with more work,
+must take at most 1.1 of the ideal time. If there is enough CPU, messages there and back between two ranks of a node,
+small or large, must take at most 1.3 times as long.
 """
 
 import argparse
@@ -65,7 +65,7 @@ PROGRAMS = {
 
 
 def seconds(folder: Path, *words: str) -> float:
-    """What a program under `run` says that it took."""
+    """The seconds that a program under `run` prints."""
     command = [str(ROOT / "invoke"), "run", "--mpi", "--quiet", *words]
     env = os.environ | {"PARLAB_RESULTS": str(folder / "results")}
     done = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, timeout=600)

@@ -1,22 +1,22 @@
-"""What can go wrong, by exit code. Each message says what happened, where, and what to do next."""
+"""All failures, by exit code. Each message says what happened, where, and what to do next."""
 
-EXIT_WRONG, EXIT_NOT_A_MEASUREMENT, EXIT_CLAIM_FAILED = 1, 3, 1  # of runs that went through (parlab/judge/verdict.py)
+EXIT_WRONG, EXIT_NOT_A_MEASUREMENT, EXIT_CLAIM_FAILED = 1, 3, 1  # of completed runs (parlab/judge/verdict.py)
 
 
 class ParlabError(Exception):
-    """A failure that is told in words, without a traceback."""
+    """A failure reported in words, without a traceback."""
 
     exit_code = 4
 
 
 class UsageError(ParlabError):
-    """Bad input, or a thing that is not there: nothing was started."""
+    """Bad input, or a missing thing: nothing was started."""
 
     exit_code = 2
 
 
 class RunError(ParlabError):
-    """A launch crashed, hung, or lost a node. `details` are too long for a screen: a traceback, or all stacks."""
+    """A launch crashed, hung, or lost a node. `details` is text too long for a screen: a traceback, or all stacks."""
 
     exit_code = 4
 
@@ -26,22 +26,22 @@ class RunError(ParlabError):
 
 
 class LimitError(ParlabError):
-    """A node's limit is not the one that was asked for."""
+    """A node's limit is not the requested one."""
 
     exit_code = EXIT_NOT_A_MEASUREMENT
 
 
 class Interrupted(BaseException):
-    """Ctrl-C, SIGTERM or a lost terminal; like KeyboardInterrupt, nothing that handles failures may catch it."""
+    """Ctrl-C, SIGTERM or a lost terminal; as with KeyboardInterrupt, handlers of failures must not catch it."""
 
     exit_code = 130
 
 
-EXIT_INTERNAL = 70  # a fault of parlab's own; EX_SOFTWARE of sysexits.h
-EXIT_CLOSED_PIPE = 141  # as a shell tells of a program that SIGPIPE ended
+EXIT_INTERNAL = 70  # a fault in parlab itself; EX_SOFTWARE of sysexits.h
+EXIT_CLOSED_PIPE = 141  # a shell's code for a program that SIGPIPE ended
 
 
 class ChecksFailed(ParlabError):
-    """A linter, type checker or test said no."""
+    """A linter, type checker or test failed."""
 
     exit_code = 1

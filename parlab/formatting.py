@@ -1,4 +1,4 @@
-"""How things are said: the same way everywhere."""
+"""Formats for texts, the same everywhere."""
 
 import math
 import signal
@@ -6,10 +6,10 @@ from collections.abc import Callable
 from contextlib import suppress
 from fractions import Fraction
 
-Show = Callable[[str], None]  # tells the user a line
+Show = Callable[[str], None]  # shows the user a line
 
 
-NO_TASK = "no task"  # of a worker that had none
+NO_TASK = "no task"  # a worker without tasks
 
 
 MOST_OF_A_LINE = 100  # characters of a source line
@@ -27,56 +27,56 @@ def plural(count: int, noun: str) -> str:
 
 
 def decimal(value: Fraction | float) -> str:
-    """At most three decimals, and none for nothing: 1.5, 0.25, 1."""
+    """At most three decimals, no trailing zeros: 1.5, 0.25, 1."""
     return f"{float(value):.3f}".rstrip("0").rstrip(".")
 
 
 def percent(share: float, decimals: int = 1) -> str:
-    """`2.5 %` of 0.025."""
+    """0.025 as `2.5 %`."""
     return f"{100 * share:.{decimals}f} %"
 
 
 def share(value: float) -> str:
-    """As `percent`; `-` of what is not a number."""
+    """Like `percent`; `-` for NaN."""
     return "-" if math.isnan(value) else percent(value)
 
 
 def signed_percent(share: float) -> str:
-    """`+2.5 %` of 0.025; `-` of what is not a number."""
+    """0.025 as `+2.5 %`; `-` for NaN."""
     return "-" if math.isnan(share) else f"{100 * share:+.1f} %"
 
 
 def times(ratio: float) -> str:
-    """`1.97 x`; `-` of what is not a number."""
+    """1.97 as `1.97 x`; `-` for NaN."""
     return "-" if math.isnan(ratio) else f"{ratio:.2f} x"
 
 
 def size(of: int) -> str:
-    """So many bytes: `2.3 MB`, `14 kB`."""
+    """A number of bytes: `2.3 MB`, `14 kB`."""
     return f"{of / 1e6:.1f} MB" if of >= 1e6 else f"{of / 1e3:.0f} kB"
 
 
 def number(value: float) -> str:
-    """At least three digits, and none that say nothing: 1235, 0.035, 12.5, 3."""
+    """At least three significant digits, no trailing zeros: 1235, 0.035, 12.5, 3."""
     if abs(value) >= 999.5:
         return f"{value:.0f}"
     return f"{value:.3g}" if not 0 < abs(value) < 1e-4 else f"{value:.{2 - math.floor(math.log10(abs(value)))}f}"
 
 
 def seconds(value: float | None) -> str:
-    """To the hundredth; what is over in less than a tenth, as unpaced work may be, in milliseconds; `-` of nothing."""
+    """In hundredths of a second; below a tenth, e.g. for unpaced work, in milliseconds; `-` for None."""
     if value is None or math.isnan(value):
         return "-"
     return f"{value:.2f} s" if value >= 0.1 else f"{1000 * value:.3g} ms"
 
 
 def at_most(limit: float) -> str:
-    """A limit of time as it was set, in whole hours where it has some: `120 s`, `24 h`."""
+    """A time limit as it was set, in hours if it is a whole number of them: `120 s`, `24 h`."""
     return f"{limit / 3600:g} h" if limit and limit % 3600 == 0 else f"{limit:g} s"
 
 
 def ending(code: int) -> str:
-    """How a process ended: `with exit code 3`; `by SIGKILL` of one below 0, which is a signal."""
+    """How a process ended: `with exit code 3`, or, for a negative code, a signal: `by SIGKILL`."""
     if code >= 0:
         return f"with exit code {code}"
     with suppress(ValueError):

@@ -1,33 +1,33 @@
-"""What a lab file is written with.
+"""The interface for lab files.
 
     lab = Lab(unit=0.5, nodes=[1, 2, 4], cores=2, speed=1 / 8)
 
     @lab.serial                         # the problem itself: its tasks and its results, in plain Python
     def one_after_another(task=work): ...
 
-    @lab.case(workers=[4, 8], chunk=1)  # one way of doing the same; each value of a list makes a case
+    @lab.case(workers=[4, 8], chunk=1)  # one way of solving it; each value of a list makes a case
     def pool(task=work, *, workers, chunk): ...
 
-    @lab.expect                         # what must come out, with its tolerance
+    @lab.expect                         # the expected result, with its tolerance
     def it_halves(cases): ...
 
     if __name__ == "__main__":
         lab.main()
 
-A case's first parameter is the task, and its default is the plain function: the harness hands in one that leaves
-spans (parlab/task/recorder.py). The serial function is run once with `burn` and `wait` merely counted, which takes no
-time: that gives the results that every case must equal, and the tasks that the prediction is computed from. Of a case's
-settings it gets those that it has parameters for; `workers` is there even where the case has no such setting.
+A case's first parameter is the task, with the plain function as its default: the harness passes in a task that leaves
+spans (parlab/task/recorder.py). The serial function runs once with `burn` and `wait` only counted, which takes no time.
+That run gives the results that every case must equal, and the tasks for the prediction. Of a case's settings it gets
+those that it has parameters for; `workers` is available even if the case has no such setting.
 
-In a process that was not forked `task` returns its result wrapped up for the way back: hand the task itself to such a
+In a process that was not forked `task` returns its result wrapped for the way back: pass the task itself to such a
 process, not a function that goes on to use the result.
 
-Two settings are read by the ideal, too: `workers`, how many there are, and `chunk`, how many tasks one of them takes
-at a time: one where there is no such setting, and None is the chunk that `Pool.map` and pathos choose by themselves.
+The ideal reads two settings: `workers`, their number, and `chunk`, the number of tasks that one of them takes at a
+time. Without this setting it is one; None means the default chunk of `Pool.map` and pathos.
 
-`burn` and `wait` spend units, `pace` holds a loop of your own to a virtual core, `paced(items)` does so between items;
-tasks that do none of this have no ideal. `phase` names a stretch of a task, `holding` its time with a lock and before,
-`mark` an instant of it; `metric` records a number that the case has taken itself.
+`burn` and `wait` spend units, `pace` holds your own loop to a virtual core, `paced(items)` does so between items; tasks
+without any of these have no ideal. `phase` names a part of a task, `holding` the time before and with a lock, `mark` an
+instant; `metric` records a number from the case itself.
 """
 
 import inspect
@@ -54,24 +54,24 @@ __all__ = ["CannotBeShown", "Lab", "approx", "burn", "holding", "mark", "metric"
 Function = TypeVar("Function", bound=Callable[..., Any])
 BOUNDS = {"workers": (1, 64), "chunk": (1, 1000)}
 
-let_be_seen()  # a worker that is spawned imports the lab's file
+let_be_seen()  # a spawned worker imports the lab's file
 
 
 class CannotBeShown(Exception):
-    """Raise it in an expectation that lacks something, such as more CPUs: the message is shown, and no claim fails.
+    """Raise it in an expectation that lacks something, e.g. CPUs: the message is shown, and no claim fails.
 
     `cases.of` and `cases.find` raise it for a case that was not run.
     """
 
 
 def approx(value: float, rel: float) -> "Approximately":
-    """Equal to `value` within the fraction `rel`: `assert cases.find(pool).units == approx(20, rel=0.05)`."""
+    """A value to compare within the fraction `rel`: `assert cases.find(pool).units == approx(20, rel=0.05)`."""
     return Approximately(value, rel)
 
 
 @dataclass(frozen=True)
 class Approximately:
-    """A value with its tolerance; comes out of `approx`."""
+    """A value with its tolerance; made by `approx`."""
 
     value: float
     rel: float
@@ -79,31 +79,31 @@ class Approximately:
     def __eq__(self, other: object) -> bool:
         return isinstance(other, int | float) and abs(other - self.value) <= abs(self.value) * self.rel
 
-    __hash__ = None  # type: ignore[assignment]  # equal to a range of values, so no hash would do
+    __hash__ = None  # type: ignore[assignment]  # it equals a range of values, so no hash is possible
 
 
 @dataclass(frozen=True)
 class Declared:
-    """A case as it is in the process that read the lab's file: with what does not travel."""
+    """A case in the process that read the lab's file: with the parts that cannot be sent."""
 
     case: Case
     function: Callable[..., Any]
     settings: dict[str, Any]
-    raises: tuple[type[Exception], ...] = ()  # the exceptions that it is to raise
+    raises: tuple[type[Exception], ...] = ()  # exceptions that it must raise
 
     def told(self, overrides: Mapping[str, int]) -> "Declared":
-        """The same with other values of settings."""
+        """The same case with other values of settings."""
         case = replace(self.case, settings={**self.case.settings, **overrides})
         return replace(self, case=case, settings={**self.settings, **overrides})
 
 
 @dataclass(frozen=True)
 class Expectation:
-    """A function of the cases that asserts, and what it needs before it can be tried."""
+    """A function of the cases that asserts, and its requirements."""
 
     function: Callable[..., None]
-    limits: bool = False  # the kernel holds the nodes to their limits
-    cpus: float = 0.0  # host CPUs that a node has
+    limits: bool = False  # requires that the kernel limits the nodes
+    cpus: float = 0.0  # required host CPUs per node
 
     @property
     def name(self) -> str:
@@ -112,19 +112,19 @@ class Expectation:
 
     @property
     def declared(self) -> ClaimDeclared:
-        """What of it other processes are told."""
+        """The parts of it that other processes need."""
         return ClaimDeclared(self.name, self.limits, self.cpus)
 
 
 class Lab:
-    """One lesson: its unit in seconds, its default spec, its cases and what is expected of them.
+    """One lesson: its unit in seconds, its default spec, its cases and its expectations.
 
-    `nodes` is one size or several; each case runs on each. `same(result, serial_result)` decides on correctness;
-    without it all must be equal, value by value, through lists, dicts and arrays.
-    `speed` is taken as the nearest fraction with a denominator of at most 64. `seed` seeds `random` in every rank alike
-    (all draw the same numbers: mix in the task's argument) and how strings hash; NumPy's generators are the lab's own.
-    `bounds` are the least and the most that the command line may give for a setting; `workers` and `chunk` have some,
-    None takes them away.
+    `nodes` is one size or several; each case runs on each. `same(result, serial_result)` decides on correctness. Its
+    default requires equal values, through lists, dicts and arrays.
+    `speed` is rounded to a fraction with a denominator of at most 64. `seed` seeds `random` in every rank alike (all
+    draw the same numbers: mix in the task's argument) and the hashes of strings; NumPy's generators are up to the lab.
+    `bounds` are a setting's minimum and maximum on the command line; `workers` and `chunk` have default bounds, None
+    removes them.
     """
 
     def __init__(
@@ -139,13 +139,13 @@ class Lab:
         bounds: Mapping[str, tuple[int, int] | None] | None = None,
     ) -> None:
         self.own_unit = float(unit)
-        self.unit = float(os.environ.get("PARLAB_UNIT", unit))  # in a launch, what `--unit` says
+        self.unit = float(os.environ.get("PARLAB_UNIT", unit))  # in a launch, the value of `--unit`
         self.nodes: tuple[int, ...] = (nodes,) if isinstance(nodes, int) else tuple(nodes)
         self.cores = cores
         self.own_speed = Fraction(speed).limit_denominator(64)
-        self.speed = Fraction(os.environ.get("PARLAB_SPEED", speed)).limit_denominator(64)  # as `unit`
+        self.speed = Fraction(os.environ.get("PARLAB_SPEED", speed)).limit_denominator(64)  # like `unit`
         self.same = same
-        if not 0 <= seed < 2**32:  # what PYTHONHASHSEED takes
+        if not 0 <= seed < 2**32:  # the range of PYTHONHASHSEED
             raise ValueError(f"seed={seed}: from 0 to {2**32 - 1}")
         self.seed = seed
         self.bounds = {name: limits for name, limits in {**BOUNDS, **(bounds or {})}.items() if limits is not None}
@@ -169,18 +169,18 @@ class Lab:
         nodes: int | Sequence[int] = (),
         **settings: Any,
     ) -> Callable[[Function], Function]:
-        """Declare a case; each list among the settings is one case a value. Several of one function read downwards.
+        """Declare cases: a list among the settings makes one case per value. Several for one function read downwards.
 
-        `launch` says how its processes are started: `"python"`, one process on one node, which starts its own;
+        `launch` selects how its processes are started: `"python"`, one process on one node, which starts its own;
         `"mpi"`, `mpiexec -n WORKERS python`, where every rank runs the case and rank 0's result counts;
         `"mpi4py.futures"`, `mpiexec -n WORKERS+1 python -m mpi4py.futures`, with the case itself on the head.
-        `outcome` is what it must come to instead of the serial results: `"wrong"`, any result that `same` refuses; or
-        the class of an exception that it must raise, be it before the first task.
+        `outcome` is the required outcome if it is not the serial results: `"wrong"`, any result that `same` rejects; or
+        the class of an exception that it must raise, possibly before the first task.
         `threads` tells the ideal that the workers share one interpreter; `limits=False` runs the case without the
-        nodes' limits; `lesson_s` are the seconds that the lesson printed, to be shown beside ours; with `nodes` it runs
+        nodes' limits; `lesson_s` is the lesson's printed time in seconds, shown beside ours; with `nodes` the case runs
         only on clusters of these sizes.
-        Raises ValueError for a launch, an outcome or a flag that there is not, and for `workers` or `chunk` that are no
-        whole numbers; TypeError for settings that the function does not take, or for one that it lacks.
+        Raises ValueError for an unknown launch, outcome or flag value, and for `workers` or `chunk` that are not whole
+        numbers; TypeError for settings that the function does not take, or for missing ones.
         """
         for name, flag in (("threads", threads), ("limits", limits)):
             if not isinstance(flag, bool):
@@ -190,7 +190,7 @@ class Lab:
         if isinstance(outcome, str) and outcome not in (RIGHT, WRONG):
             raise ValueError(f"outcome={outcome!r}: known are {RIGHT!r}, {WRONG!r} and classes of exceptions")
         if isinstance(outcome, type) and not issubclass(outcome, Exception):
-            raise ValueError(f"outcome={outcome.__name__}: a case cannot declare what ends its process")
+            raise ValueError(f"outcome={outcome.__name__}: a case cannot declare an exception that ends its process")
         raises = (outcome,) if isinstance(outcome, type) else ()
         named = outcome if isinstance(outcome, str) else outcome.__name__
         values: Iterable[list[Any]] = (v if isinstance(v, list) else [v] for v in settings.values())
@@ -225,14 +225,14 @@ class Lab:
     def expect(
         self, function: Callable[..., None] | None = None, *, limits: bool = False, cpus: float = 0.0
     ) -> Callable[..., Any]:
-        """Declare an expectation: a function of the cases that asserts, plainly or as `@lab.expect(limits=True)`.
+        """Declare an expectation: a function of the cases that asserts; plain, or as `@lab.expect(limits=True)`.
 
         `cases.of(pool)` are the cases of that function, `cases.of(pool, workers=8)` those with this setting, and
-        `cases.find(pool, workers=8)` is the only one of them; `nodes=` picks a size. Each is a MeasuredCase
+        `cases.find(pool, workers=8)` is the only one of them; `nodes=` selects a size. Each is a MeasuredCase
         (parlab/results/record.py): `units`, `measured_s`, `speedup`, `workers`, `by_node`, `metrics`, `breakdown()`.
         The function's name, in words, is the claim. The message of a failed assertion is the reason. An expectation
-        is called on a measurement only.
-        With `limits` it can only be shown where the kernel limits the nodes; with `cpus`, where a node has as many host
+        is called only if the run is a measurement.
+        With `limits` the claim needs a kernel that limits the nodes; with `cpus`, nodes with at least that many host
         CPUs. Without `cpus` it must be shown on any cluster of 2 CPUs.
         """
 
@@ -243,9 +243,9 @@ class Lab:
         return declare if function is None else declare(function)
 
     def main(self) -> None:
-        """Run the lab: what a launch asks for where one has started this process, else all of it on this machine.
+        """Run the lab: in a launch the requested case; else, started by a user, everything on this machine.
 
-        Raises RuntimeError where it is not below a main guard, and so would run in whoever imports the file.
+        Raises RuntimeError outside a main guard, where it would run in every process that imports the file.
         """
         caller = sys._getframe(1).f_globals
         if caller.get("__name__") != "__main__":
@@ -261,7 +261,7 @@ def _bind(function: Callable[..., Any], settings: Mapping[str, Any]) -> None:
     signature = inspect.signature(function)
     task = signature.parameters.get("task")
     if task is None or task.default is inspect.Parameter.empty:
-        raise TypeError(f"{function.__name__} needs a parameter `task=FUNCTION`: what its workers run")
+        raise TypeError(f"{function.__name__} needs a parameter `task=FUNCTION`: the function that its workers run")
     names = [name for name in signature.parameters if name != "task"]
     try:
         signature.bind(task=None, **settings)
@@ -270,16 +270,16 @@ def _bind(function: Callable[..., Any], settings: Mapping[str, Any]) -> None:
         raise TypeError(f"{function.__name__}: {error}; its settings are: {', '.join(names) or 'none'}{near}") from None
 
 
-# What a launch does with the lab whose file it runs; parlab/node/rank.py sets it before it runs the file.
+# A launch's use of the lab whose file it runs; parlab/node/rank.py sets it before it runs the file.
 in_launch: Callable[[Lab], None] | None = None
 
 
 def _run_by_itself(file: str) -> NoReturn:
-    """Become `python -m parlab FILE`: the same process, so whoever ends or stops it means that.
+    """Become `python -m parlab FILE`: the same process, so a signal to it reaches parlab.
 
-    `-P`: what lies in the current folder hides none of the modules that parlab needs.
+    `-P`: files in the current folder cannot hide the modules that parlab needs.
     """
-    for stream in filter(None, (sys.stdout, sys.stderr)):  # one that was closed is None
+    for stream in filter(None, (sys.stdout, sys.stderr)):  # a closed one is None
         stream.flush()
     _remove_segments()
     os.execv(sys.executable, [sys.executable, "-P", "-m", "parlab", str(Path(file).resolve())])
@@ -288,7 +288,7 @@ def _run_by_itself(file: str) -> NoReturn:
 def _remove_segments() -> None:
     """Remove the shared memory of an MPI that the file's imports have started here, and that nobody else uses.
 
-    Open MPI 5.0.11 leaves the file of such a singleton behind for good.
+    Open MPI 5.0.11 never removes the file of such a singleton.
     """
     try:
         maps = Path("/proc/self/maps").read_text()

@@ -190,7 +190,7 @@ TABLE: dict[str, Mistake | Slip] = {
         2,
         (
             r"mine\.py:8 \(print\(get_context\('spawn'\)\.Pool.*\): it did not get to lab\.main\(\) in \d+ s\. "
-            r"Put what starts processes, and lab\.main\(\), below `if __name__ == \"__main__\":`",
+            r"Put the code that starts processes, and lab\.main\(\), below `if __name__ == \"__main__\":`",
         ),
     ),
     "loop without end at module level": Mistake(

@@ -1,1 +1,1 @@
-"""What follows from spans alone: the ideal schedule, and the breakdown of the time."""
+"""Analysis of spans alone: the ideal schedule, and the breakdown of the time."""

@@ -1,16 +1,16 @@
-"""Where the time went: each instant of a worker, between the first submission and the last receipt, in one category.
+"""Where the time went: each instant of a worker from the first submission to the last receipt, in one category.
 
-How it works. Within a task a virtual core that is never contended turns `speed` CPU seconds into a second, so CPU time
-over speed is computing; what the task waited for by itself is waiting. In what is left the core was contended: the task
-was ready to run, but the kernel did not let it (the node's quota was used up, others ran), or another thread of its
-process held the interpreter's lock. What neither explains is unexplained.
+How it works. Within a task, an uncontended virtual core turns `speed` CPU seconds into one second. So CPU time over
+speed is computing; the time in the task's own waits is waiting. For the rest the core was contended: the task was
+ready to run, but the kernel did not let it (the node's quota was used up, or others ran), or another thread of its
+process held the interpreter's lock. The part that neither explains is unexplained.
 
-Between two tasks of a worker the next one is on its way from its submission, and the last result until its receipt.
-The rest is idle: though work was queued, as long as a task of the case had still to start on any worker; as no work was
-there, from then on and until the submission of its first.
+Between two tasks of a worker, transfer lasts from the last task's end to its receipt, and from the next task's
+submission to its start. The rest is idle. It is idle with queued work as long as a task of the case has yet to start
+on any worker. It is idle without work after that, and before the submission of the worker's first task.
 
-A timeline wants these parts one after another. Between tasks each has its instants. Within a task only waits for a lock
-have; of the other parts the lengths are known, and they stand in the order of the categories.
+A timeline needs these parts in sequence. Between tasks the instants of each part are known. Within a task they are
+known only for waits for a lock; the other parts have known lengths, and are placed in the order of the categories.
 """
 
 from collections.abc import Iterator, Sequence
@@ -26,11 +26,11 @@ class Breakdown:
     """Seconds by category; together they are the time from the first submission to the last receipt."""
 
     computing: float = 0.0  # at the full speed of a virtual core
-    waiting: float = 0.0  # as the task asks: for a disk or a network, or for a lock
-    contended: float = 0.0  # by the limit, or by others: throttled, or contended
+    waiting: float = 0.0  # demanded by the task: a disk or a network, or a lock
+    contended: float = 0.0  # throttled by the limit, or contended by others
     transfer: float = 0.0  # dispatch and transfer
-    idle_queued: float = 0.0  # though work was queued
-    idle_no_work: float = 0.0  # as none was there
+    idle_queued: float = 0.0  # although work was queued
+    idle_no_work: float = 0.0  # because there was none
     unexplained: float = 0.0
 
     @property
@@ -48,7 +48,7 @@ class Breakdown:
 
 
 class Stretch(NamedTuple):
-    """A part of a worker's time in one category, which is its state; in seconds, by the clock of the spans."""
+    """A part of a worker's time in one category, its state; in seconds of the spans' clock."""
 
     state: str
     began: float
@@ -56,9 +56,9 @@ class Stretch(NamedTuple):
 
 
 def breakdown(own: Sequence[Span], everyone: Sequence[Span], speed: float) -> Breakdown:
-    """Breakdown for one worker's time, by its `own` spans in the order of their starts and `everyone`'s.
+    """Break down one worker's time, by its `own` spans in the order of their starts and `everyone`'s spans.
 
-    `speed` is what of a host core a virtual core has.
+    `speed` is a virtual core's fraction of a host core.
     """
     start, end = first_submission(everyone), max(span.received for span in everyone)
     all_started = max(span.started for span in everyone)
@@ -82,7 +82,7 @@ def _task(span: Span, speed: float) -> Breakdown:
 
 
 def stretches(own: Sequence[Span], everyone: Sequence[Span], speed: float) -> Iterator[Stretch]:
-    """The states of one worker in their order, but for those within a task; see `breakdown` for its arguments."""
+    """The states of one worker in the order of time, approximate within a task; arguments as for `breakdown`."""
     start, end = first_submission(everyone), max(span.received for span in everyone)
     all_started = max(span.started for span in everyone)
     yield from _between(start, own[0].started, None, own[0], all_started)
@@ -94,7 +94,7 @@ def stretches(own: Sequence[Span], everyone: Sequence[Span], speed: float) -> It
 
 
 def _within(span: Span, speed: float) -> Iterator[Stretch]:
-    """The parts of a task: its waits for a lock where they were, the others in what these leave."""
+    """The parts of a task: its waits for a lock at their times, the other parts in the remaining time."""
     left = _task(span, speed).by_category()
     locks = sorted((phase.started, phase.finished) for phase in span.phases if phase.name == LOCK_WAIT)
     locked = min(left["waiting"], sum(ended - began for began, ended in locks))
@@ -114,7 +114,7 @@ def _within(span: Span, speed: float) -> Iterator[Stretch]:
 
 
 def _filled(left: dict[str, float], at: float, end: float) -> Iterator[Stretch]:
-    """Stretches for what is left of each state, from `at` on to `end` at most; they are taken off."""
+    """Stretches for the remaining time of each state, from `at` to `end` at most; reduces `left` by them."""
     for state, seconds in left.items():
         until = min(end, at + seconds)
         if until > at:
@@ -133,7 +133,7 @@ def _between(
 
 
 def _gap(start: float, end: float, before: Span | None, after: Span | None, all_started: float) -> Breakdown:
-    """The time from the end of one task, or of nothing, to the start of the next."""
+    """The time from the end of a task, or from the beginning, to the start of the next."""
     returned, queued, leaves = _instants(start, end, before, after, all_started)
     return Breakdown(
         transfer=(returned - start) + (end - leaves), idle_queued=queued - returned, idle_no_work=leaves - queued
@@ -143,9 +143,9 @@ def _gap(start: float, end: float, before: Span | None, after: Span | None, all_
 def _instants(
     start: float, end: float, before: Span | None, after: Span | None, all_started: float
 ) -> tuple[float, float, float]:
-    """When between two tasks the last result is back, no more work is queued, and the next task leaves."""
+    """The times between two tasks at which the last result is back, the queue is empty, and the next task leaves."""
     returned = start if before is None else min(max(start, before.received), end)
     leaves = end if after is None else min(max(returned, after.submitted), end)
-    # Before its first task came a worker had nothing to wait for; a process may not even have been started.
+    # Before its first task's submission a worker had nothing to wait for; its process may not even have existed.
     queued = returned if before is None else max(returned, min(leaves, all_started))
     return returned, queued, leaves

@@ -1,13 +1,13 @@
-"""The ideal: the schedule that a case would have if nothing were lost.
+"""The ideal: the schedule of a case without any losses.
 
-How it works. Tasks are handed out in the order in which they are submitted, in chunks, to whichever worker is free
-first: list scheduling (Graham, "Bounds on certain multiprocessing anomalies", 1966). A task first computes and then
-waits. Computing needs a virtual core: while more of a node's workers compute than it has cores, the kernel shares the
-cores out evenly, and each computes at `cores / computing` of full speed. Waiting needs none.
+How it works. Tasks are handed out in the order of their submission, in chunks, to the worker that is free first: list
+scheduling (Graham, "Bounds on certain multiprocessing anomalies", 1966). A task first computes and then waits.
+Computing needs a virtual core: if more of a node's workers compute than it has cores, the kernel shares the cores
+evenly, and each computes at `cores / computing` of full speed. Waiting needs none.
 
-That is processor sharing, so it is simulated event by event: a node keeps a clock of the units that each of its
-computing workers has done since the start, which runs at the shared speed; a worker is through when that clock has
-gone on by the units of its task. Nothing but the clock changes for the workers in between.
+This is processor sharing, simulated event by event. A node's clock counts the units that each of its computing
+workers has done since the start; it runs at the shared speed. A worker has finished computing when that clock has
+advanced by the units of its task. Only the clock changes between events.
 """
 
 import heapq
@@ -21,8 +21,8 @@ from parlab.model.span import Span
 from parlab.model.spec import Spec
 from parlab.model.workers import Workforce
 
-LEAST_WORK = 0.8  # of the CPU time that the tasks ask for: burns get theirs to the percent, loops that are paced vary
-SAME_INSTANT = 1e-9  # units; what floats make of two workers that are through at once
+LEAST_WORK = 0.8  # of the demanded CPU time: burns get theirs to within a percent, paced loops vary
+SAME_INSTANT = 1e-9  # units; tolerance for rounding between two workers that finish at the same time
 
 
 @dataclass(frozen=True)
@@ -36,16 +36,16 @@ class Slot:
 
 
 def ideal_s(tasks: Sequence[Demand], force: Workforce, unit: float) -> float | None:
-    """Seconds, of `unit` seconds each unit, that the tasks take ideally; None where a task asks for no units at all."""
+    """Ideal seconds for the tasks, with `unit` seconds per unit; None without tasks, or if a task demands no units."""
     if not tasks or any(not task.burned and not task.waited for task in tasks):
         return None
     return max(slot.finished for slot in schedule(tasks, force)) * unit
 
 
 def other_work(tasks: Sequence[Demand], spans: Sequence[Span], spec: Spec) -> str:
-    """In what the tasks that ran are not those that the ideal is made of, in words; '' where they are.
+    """How the tasks that ran differ from those of the ideal, in words; '' if they do not differ.
 
-    A serial solution of one large task says nothing of how long four small ones take, nor of four that do a half of it.
+    A serial solution of one large task does not predict four small ones, nor four that do half of the work.
     """
     if len(spans) != len(tasks):
         return f"{plural(len(spans), 'task')} left a span, the serial solution has {len(tasks)}"
@@ -59,11 +59,11 @@ def other_work(tasks: Sequence[Demand], spans: Sequence[Span], spec: Spec) -> st
 
 
 def ideal_spans(tasks: Sequence[Demand], force: Workforce, spec: Spec, nodes: Sequence[str]) -> list[Span]:
-    """The ideal schedule as spans, in the order of the tasks, in seconds from the start; all is submitted at once.
+    """The ideal schedule as spans, in the order of the tasks, in seconds from the start; all are submitted at once.
 
     `nodes` are the names of the spec's nodes, the head's first.
 
-    What a task lacks of a core of its own, while its node is shared, is time that it is ready and does not run.
+    While a task shares its node's cores, the lacking core time counts as time in which it is ready but does not run.
     """
     found = []
     for slot in schedule(tasks, force):
@@ -90,14 +90,14 @@ def ideal_spans(tasks: Sequence[Demand], force: Workforce, spec: Spec, nodes: Se
 
 
 def serial_s(tasks: Sequence[Demand], unit: float) -> float:
-    """Seconds that all tasks take one after another on one virtual core."""
+    """Seconds for all tasks one after another on one virtual core."""
     return sum(task.burned + task.waited for task in tasks) * unit
 
 
 def schedule(tasks: Sequence[Demand], force: Workforce) -> list[Slot]:
-    """Where and when each task runs, in the order of the tasks.
+    """The place and time of each task, in the order of the tasks.
 
-    Raises ValueError for fewer than one worker, node, core or task a chunk.
+    Raises ValueError for fewer than one worker, node, core or task per chunk.
     """
     if min(force.workers, force.nodes, force.cores, force.chunk) < 1:
         raise ValueError("workers, nodes, cores and chunk are whole numbers from 1")
@@ -105,14 +105,14 @@ def schedule(tasks: Sequence[Demand], force: Workforce) -> list[Slot]:
 
 
 class _Node:
-    """The workers of a node that compute, by the reading of the node's clock at which they are through."""
+    """A node's computing workers, sorted by the node's clock at which they finish computing."""
 
     def __init__(self, cores: int) -> None:
         self.cores = cores
         self.computing: list[tuple[float, int]] = []
         self.clock = 0.0  # units that each computing worker has done
         self.read_at = 0.0
-        self.version = 0  # of the forecast that stands in the queue of events
+        self.version = 0  # of the forecast in the event queue
 
     def speed(self) -> float:
         return min(1.0, self.cores / len(self.computing)) if self.computing else 0.0
@@ -126,7 +126,7 @@ class _Node:
 
 
 class _Simulation:
-    """Events in the order of time: a node's first worker is through with computing, or a worker with waiting."""
+    """Events in the order of time: a node's first worker finishes computing, or a worker finishes waiting."""
 
     def __init__(self, tasks: Sequence[Demand], force: Workforce) -> None:
         self.tasks, self.chunk = tasks, force.chunk
@@ -145,7 +145,7 @@ class _Simulation:
         now = 0.0
         while self.free or self.events:
             if self.free and (not self.events or self.events[0][0] > now + SAME_INSTANT):
-                # of those that are free at once, the first has the first choice
+                # of several free workers, the first chooses first
                 free, self.free = sorted(self.free), []
                 for worker in free:
                     self._take_chunk(worker, now)

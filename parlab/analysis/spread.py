@@ -1,14 +1,14 @@
-"""How sure a median of a few launches is.
+"""The uncertainty of a median of a few launches.
 
-How it works. Times scatter by fractions of themselves, so logarithms are compared. The error of a median is the spread
-of single launches over the root of their number; with so few of them Student's t says how far off it may be. The spread
-comes from the first of these that says enough:
+How it works. Times vary by fractions of themselves, so logarithms are compared. The error of a median is the spread of
+single launches over the root of their number; for so few of them, Student's t gives the possible error. The spread
+comes from the first of these sources with enough launches:
 
-    own      the launches themselves, if they leave OWN_FREEDOM degrees of freedom: four of them or more
+    own      the launches themselves, if they have OWN_FREEDOM degrees of freedom: four launches or more
     earlier  launches of the same case in earlier runs, together with the own ones
-    stated   a spread from parlab/thresholds.py, which counts as much as STATED_FREEDOM degrees, and the own ones
+    stated   a spread from parlab/thresholds.py, which counts as STATED_FREEDOM degrees, and the own ones
 
-So five launches of a noisy host do not borrow trust from quiet days, and one launch is not thought to be exact.
+So five launches on a noisy host do not borrow confidence from quiet days, and one launch is not taken as exact.
 """
 
 import math
@@ -20,7 +20,7 @@ from random import Random
 from parlab.formatting import plural
 from parlab.thresholds import OWN_FREEDOM, STATED_FREEDOM, SURE
 
-# Of normal values the median has this many times the error of the mean, or a little less where there are few.
+# For normal values the median's error is this multiple of the mean's, or a little less for few values.
 MEDIAN = math.sqrt(math.pi / 2)
 
 
@@ -33,7 +33,7 @@ class Spread:
 
     @classmethod
     def of(cls, values: Sequence[float]) -> "Spread":
-        """Of launches of one case; all are above 0."""
+        """The spread of launches of one case; all values must be above 0."""
         logs = [math.log(value) for value in values]
         middle = statistics.fmean(logs) if logs else 0.0
         return cls(sum((log - middle) ** 2 for log in logs), max(0, len(logs) - 1))
@@ -43,7 +43,7 @@ class Spread:
 
     @property
     def says_enough(self) -> bool:
-        """Whether it stands on enough launches to be used by itself."""
+        """Whether it has enough launches to be used by itself."""
         return self.freedom >= OWN_FREEDOM
 
     @property
@@ -54,7 +54,7 @@ class Spread:
 
 @dataclass(frozen=True)
 class Estimate:
-    """A median, the standard error of its logarithm, and what that rests on."""
+    """A median, the standard error of its logarithm, and the sources of that error."""
 
     median: float
     error: float
@@ -63,7 +63,7 @@ class Estimate:
 
     @property
     def within(self) -> float:
-        """By which fraction the true value may be above it, at most, in 95 of 100 cases both ways."""
+        """The fraction by which the true value may be above it, at most, in 95 of 100 cases (two-sided)."""
         return math.expm1(t_quantile(self.freedom) * self.error)
 
     @property
@@ -72,11 +72,11 @@ class Estimate:
         return self.median / (1 + self.within), self.median * (1 + self.within)
 
     def draw(self, random: Random) -> float:
-        """A value that the true one may have."""
+        """A random value from the distribution of the true one."""
         return self.median * math.exp(self.error * _student(random, self.freedom))
 
     def over(self, other: "Estimate") -> "Estimate":
-        """The ratio of two that know nothing of each other; its freedom is Welch's and Satterthwaite's."""
+        """The ratio of two independent estimates; its degrees of freedom are Welch's and Satterthwaite's."""
         ours, theirs = self.error**2, other.error**2
         parts = ours**2 / self.freedom + theirs**2 / other.freedom
         freedom = (ours + theirs) ** 2 / parts if parts else self.freedom + other.freedom
@@ -84,7 +84,7 @@ class Estimate:
 
 
 def estimate(values: Sequence[float], earlier: Spread, stated: float) -> Estimate:
-    """The median of a case's launches, which are above 0, given earlier ones and the spread that is stated for it."""
+    """The median of a case's launches, all above 0, with earlier launches and the stated spread for this case."""
     own, count = Spread.of(values), plural(len(values), "launch")
     if own.says_enough:
         spread, rests_on = own, count
@@ -98,7 +98,7 @@ def estimate(values: Sequence[float], earlier: Spread, stated: float) -> Estimat
 
 
 def t_quantile(freedom: float, probability: float = SURE) -> float:
-    """Student's t; the expansion 26.7.5 of Abramowitz and Stegun, within 0.2 % from 3 degrees of freedom on."""
+    """Student's t, by expansion 26.7.5 of Abramowitz and Stegun; within 0.2 % from 3 degrees of freedom on."""
     z = statistics.NormalDist().inv_cdf(probability)
     terms = (
         z,

@@ -1,4 +1,4 @@
-"""The cluster backend: head and nodes by Compose; limits, execs and their proof through the Docker SDK."""
+"""The cluster backend: Compose runs head and nodes; the Docker SDK sets and reads limits and runs commands."""
 
 import platform
 import time
@@ -44,7 +44,7 @@ from parlab.model.spec import HEAD_CPUS, Spec, check_fits
 from parlab.node.folder import INPUT
 
 GRACE_SECONDS = 10
-PLAIN = "no folder of this machine is to be read there any more"
+PLAIN = "they no longer read a folder of this machine"
 
 
 class Cluster:
@@ -58,27 +58,27 @@ class Cluster:
         self.project = "parlab" if cluster == "default" else f"parlab-{cluster}"
         self._containers: list[Container] = []
         self._is_new = False  # brought up by this command
-        self._machine: Machine | None = None  # what a program asks for
+        self._machine: Machine | None = None  # with a program's extras
 
     @cached_property
     def info(self) -> dict[str, Any]:
-        """What the engine says of its machine; asked once."""
+        """The engine's description of its machine; asked once."""
         found: dict[str, Any] = self.client.info()
         return found
 
     # Its life
 
     def containers(self) -> list[Container]:
-        """All nodes there are, in whatever state: the head first, then the others in the order of their numbers."""
+        """All existing nodes, in any state: the head first, then the others in the order of their numbers."""
         return containers(self.client, self.project)
 
     def up(self, nodes: int, show: Show, *, at_least: bool = False, ours: bool = False) -> None:
-        """Bring the cluster to `nodes` nodes, or `at_least` as many; recreate only what is out of date.
+        """Bring the cluster to `nodes` nodes, or to `at_least` that many; recreate only nodes that are out of date.
 
-        Others who run on it are not disturbed, unless the session on it is `ours`.
+        Raises ParlabError if others run on a cluster that must change, unless the session on it is `ours`.
 
-        Raises ParlabError when it does not come up; then none of it is left. What was there stays if the image
-        cannot be built, or if it is interrupted.
+        Raises ParlabError, too, when the cluster does not come up; then nothing of it is left. An existing cluster
+        stays if the image cannot be built, or if this command is interrupted.
         """
         machine = self._machine or plain(self.client)
         before = self.containers()
@@ -93,13 +93,13 @@ class Cluster:
         with self._none_left_of_a_failure([] if self._is_new else before, show):
             mend(self.client, before, count, show)
             if any(node.well and node.reads != machine.mark for node in before):
-                show("nodes are made anew: " + (f"they read {machine.reads} where it lies" if machine.reads else PLAIN))
+                show("nodes are recreated: " + (f"they read {machine.reads} in place" if machine.reads else PLAIN))
             show(f"bringing up the cluster: head and {plural(count, 'node')}" if count else "bringing up the head")
             bring_up(self.client, self.project, count, machine)
             self._containers = self.containers()
 
     def up_with_limits(self, spec: Spec, show: Show) -> None:
-        """Bring the cluster to this spec, limits included and read back. Raises ParlabError, as `up` and the limits."""
+        """Bring the cluster to this spec; set its limits and read them back. Raises ParlabError if any step fails."""
         before = self.containers()
         self._not_in_use(before)
         self.up(spec.nodes, show)
@@ -109,7 +109,7 @@ class Cluster:
 
     @contextmanager
     def _none_left_of_a_failure(self, before: list[Container], show: Show) -> Iterator[None]:
-        """Take the cluster down when the block fails, or is interrupted and the cluster was not there `before`."""
+        """Take the cluster down if the block fails; on an interrupt, only if the cluster was not there `before`."""
         try:
             yield
         except BaseException as error:
@@ -117,14 +117,14 @@ class Cluster:
                 with undisturbed():
                     try:
                         self.down()
-                    except FAILURES as second:  # the first error is the one to be told
+                    except FAILURES as second:  # report the first error, not this one
                         show(f"and it could not be taken down: {second}")
             raise
 
     def _not_in_use(self, nodes: list[Container]) -> None:
         """Raise ParlabError when another user, or a client on another machine, is running on this cluster.
 
-        A launcher whose client was killed takes some seconds to end, so it looks for GRACE_SECONDS.
+        A launcher whose client was killed takes some seconds to end, so this method tries for GRACE_SECONDS.
         """
         until = time.monotonic() + GRACE_SECONDS
         head = next((node for node in nodes if node.is_head and (node.well or node.replaceable)), None)
@@ -132,17 +132,17 @@ class Cluster:
             try:
                 if run_in(self.client, head.id, ["flock", "--nonblock", LOCK, "true"], GRACE_SECONDS) != 1:
                     return
-            except APIError:  # one of another version need not run
+            except APIError:  # a node of another version need not be running
                 return
             if time.monotonic() > until:
                 raise ParlabError(
-                    f"cluster {self.called} would have to be changed, and another user or machine is running on it. "
+                    f"cluster {self.called} must be changed, but another user or machine is running on it. "
                     "Wait for that run, or use --cluster NAME"
                 )
             time.sleep(0.5)
 
     def down(self) -> None:
-        """Remove containers, network and volume, and with the volume the keys. Raises ParlabError if any is left."""
+        """Remove containers, network and volume, which holds the keys. Raises ParlabError if any container is left."""
         for node in self.containers():
             if not node.well:  # a paused node would take its whole grace period to stop
                 with suppress(APIError):  # gone meanwhile
@@ -162,11 +162,11 @@ class Cluster:
             yield
 
     def what_is_left(self) -> str:
-        """What a clean-up that is given up leaves, and how to remove it."""
+        """Tell what remains when the user gives up a clean-up, and how to remove it."""
         return f"ranks may still run on cluster {self.called}, without its limits; {self._down()} removes it"
 
     def _down(self) -> str:
-        """What a user types to remove this cluster."""
+        """The command that removes this cluster."""
         return f"{COMMAND} down" + ("" if self.called == "default" else f" --cluster {self.called}")
 
     def remedy(self) -> str:
@@ -174,14 +174,14 @@ class Cluster:
 
     @contextmanager
     def ready(self, show: Show, wanted: Equipment | None = None) -> Iterator[None]:
-        """The head is up, and the nodes that were there. If that was in vain, a cluster that was not there goes."""
+        """Bring up the head and any existing nodes. If the block fails early, a cluster started here is removed."""
         self._machine = None if wanted is None else equipped(self.client, wanted, show)
         self._is_new = not self.containers()
         self.up(0, show, at_least=True)
         try:
             yield
         except BaseException as error:
-            with undisturbed(), suppress(*FAILURES):  # the first error is the one to be told
+            with undisturbed(), suppress(*FAILURES):  # report the first error, not this one
                 if self._is_new and (isinstance(error, UsageError) or len(self.containers()) == 1):
                     self.down()
             raise
@@ -189,21 +189,21 @@ class Cluster:
             self._is_new = False
 
     def start(self, spec: Spec, show: Show) -> None:
-        """Up with at least the spec's nodes: our session keeps other clients out of the head."""
+        """Bring up at least the spec's nodes: our session keeps other clients out of the head."""
         self.check_fits(spec)
         self.up(spec.nodes, show, at_least=True, ours=True)
-        self.set_memory(spec, None)  # a run that was killed may have left another amount
+        self.set_memory(spec, None)  # a killed run may have left another amount
 
     def check_fits(self, spec: Spec) -> None:
         """Raise UsageError, with the arithmetic, when the spec asks for more CPUs than the engine has."""
-        check_fits(spec, self.info["NCPU"], f"the machine on which the engine runs ({self.info['Name']})")
+        check_fits(spec, self.info["NCPU"], f"the engine's machine ({self.info['Name']})")
 
     def session(self, lab: Path | None = None) -> Session:
-        """A launcher on the head, with this package and the lab's folder, if there is one, as they are now."""
+        """A launcher on the head, with current copies of this package and of the lab's folder, if there is one."""
         try:
             data = bundle(lab.parent, files_beside(lab)) if lab else bundle(Path(), ())
         except OSError as error:
-            raise UsageError(f"what lies beside {lab} cannot be read: {error}") from error
+            raise UsageError(f"cannot read the files beside {lab}: {error}") from error
         launcher = start_launcher(self.client, self._containers[0].id, data)
         return Session(launcher, f"{FOLDER}/labs", lab.parent if lab else None)
 
@@ -213,7 +213,7 @@ class Cluster:
         return WORK
 
     def _reads_in_place(self) -> bool:
-        """Whether nodes can read the program's folder where it lies."""
+        """Whether nodes can read the program's folder in place."""
         return self._machine is not None and self._machine.reads != ""
 
     def bring_back(self, folder: Path) -> list[str]:
@@ -221,7 +221,7 @@ class Cluster:
             return unpack(archive, folder)
 
     def containers_for(self, spec: Spec) -> list[Container]:
-        """Those of the head and of the first nodes, as many as the spec asks for."""
+        """The containers of the head and of the spec's nodes, which are the first ones."""
         return self._containers[: spec.nodes + 1]
 
     def nodes(self, spec: Spec) -> tuple[Node, ...]:
@@ -230,7 +230,7 @@ class Cluster:
         return tuple(Node(index, node_name(index), limit) for index, limit in enumerate(limits))
 
     def placement(self, nodes: int) -> Placement:
-        """Ranks go to containers, by the names that these have on the cluster's network."""
+        """Ranks go to containers, by the containers' names on the cluster's network."""
         names = tuple(node_name(index) for index in range(nodes + 1))
         reads = {"PARLAB_INPUT": INPUT} if self._reads_in_place() else {}
         return Placement(names, PYTHON, {"PYTHONPATH": library(), "PARLAB_OWN_NODE": "1"} | reads)
@@ -248,13 +248,13 @@ class Cluster:
         return tuple(node.id for node in self.containers_for(spec))
 
     def node_of(self, host: str, index: int) -> str:
-        """A container has its node's name: the worker itself says where it was."""
+        """A container has its node's name: the worker itself reports its host."""
         return host
 
     def diagnosis(self, session: Session, spec: Spec) -> str:
-        """Which node is to blame, found by asking the engine and then, over ssh from the head, each node."""
+        """Find the node to blame: ask the engine first, then each node, over ssh from the head."""
         names = [node.name for node in self.containers_for(spec)[1:]]
-        complaints = session.probe(names, [PYTHON, "--version"])  # first: one just killed may still count as running
+        complaints = session.probe(names, [PYTHON, "--version"])  # first: a node just killed may still count as running
         states = {node.id: node.state for node in self.containers()}
         found = []
         for node in self.containers_for(spec):
@@ -266,7 +266,7 @@ class Cluster:
         return "\n".join(found)
 
     def stop(self) -> None:
-        """End the ranks and Open MPI daemons that a launch has left in the nodes; limits stay as they are."""
+        """End the ranks and Open MPI daemons that a launch has left in the nodes; limits stay."""
         running = [node for node in self.containers() if node.state in ("running", "starting", "unhealthy")]
         on_each(running, lambda node: sweep(self.client, node.id, GRACE_SECONDS))
 

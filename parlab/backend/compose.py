@@ -16,15 +16,15 @@ from parlab.model.node import HEAD, node_name
 from parlab.node.folder import INPUT
 
 IN_FILE = 4  # nodes that compose.yaml itself has
-READS = "parlab.reads"  # the folder that a node can read, at INPUT
-LABEL = "parlab.node"  # the number of a node; the engine's own numbers may have gaps
+READS = "parlab.reads"  # label: the folder that a node can read, at INPUT
+LABEL = "parlab.node"  # label: the number of a node; the engine's own numbers may have gaps
 HEALTH = {"(unhealthy)": "unhealthy", "(health: starting)": "starting"}
-CUT_OFF, FOREIGN = "cut off from its network", "of another version of parlab"  # states that the engine has no word for
+CUT_OFF, FOREIGN = "cut off from its network", "of another version of parlab"  # states without a name in the engine
 UP_SECONDS, UP_SECONDS_A_NODE = 60, 2
 DOWN_SECONDS = 120
 GONE_SECONDS = 5.0
-STARTED = re.compile(r"[Cc]ontainer (\S+) +(?:Started|Running|Waiting|Healthy|is unhealthy)")  # as Compose tells of it
-# What the engine says of a container that another command removes meanwhile.
+STARTED = re.compile(r"[Cc]ontainer (\S+) +(?:Started|Running|Waiting|Healthy|is unhealthy)")  # in Compose's progress
+# The engine's messages about a container that another command removes at the same time.
 GONE = (
     "No such container",
     "is already in progress",
@@ -38,28 +38,28 @@ GONE = (
 
 @dataclass(frozen=True)
 class Container:
-    """A container of the cluster; `index` and `name` are those of its node, `called` is the engine's name for it."""
+    """A container of the cluster; `index` and `name` are its node's, `called` is the engine's name for it."""
 
     index: int
     name: str
     called: str
     id: str
     image: str
-    reads: str  # which folder on the engine's machine it can read, or ''
-    state: str  # as the engine says: running, paused ...; of a running one starting, unhealthy, CUT_OFF or FOREIGN
+    reads: str  # the folder that it can read on the engine's machine, or ''
+    state: str  # the engine's state (running, paused ...); for running ones also starting, unhealthy, CUT_OFF, FOREIGN
 
     @property
     def well(self) -> bool:
-        """Whether it can be used as it is."""
+        """Whether it can be used without repair."""
         return self.state == "running"
 
     def made_of(self, machine: Machine) -> bool:
-        """Whether it has what the cluster is to be made of."""
+        """Whether it has the image and the folder of this machine."""
         return self.image == machine.image_id and self.reads == machine.mark
 
     @property
     def replaceable(self) -> bool:
-        """Whether no restart can help it."""
+        """Whether it must be replaced because a restart cannot repair it."""
         return self.state in (CUT_OFF, FOREIGN)
 
     @property
@@ -69,7 +69,7 @@ class Container:
 
 
 def containers(client: DockerClient, project: str) -> list[Container]:
-    """All nodes there are, in whatever state: the head first, then the others in the order of their numbers."""
+    """All existing nodes, in any state: the head first, then the others in the order of their numbers."""
     filters = {"label": f"com.docker.compose.project={project}"}
     found = [_container(facts, project) for facts in client.api.containers(all=True, filters=filters)]
     return sorted(found, key=lambda container: (container.index, container.name))
@@ -84,7 +84,7 @@ def _container(facts: dict[str, Any], project: str) -> Container:
             state = next((text for mark, text in HEALTH.items() if mark in facts["Status"]), state)
             if f"{project}_cluster" not in facts["NetworkSettings"]["Networks"]:
                 state = CUT_OFF
-    else:  # until the nodes had numbers of their own: `head`, and `worker` with the engine's number
+    else:  # versions before numbered nodes: `head`, and `worker` with the engine's number
         service, number = labels["com.docker.compose.service"], labels["com.docker.compose.container-number"]
         is_head = service == node_name(HEAD)
         index, name, state = (HEAD, service, FOREIGN) if is_head else (int(number), f"{service}-{number}", FOREIGN)
@@ -92,7 +92,7 @@ def _container(facts: dict[str, Any], project: str) -> Container:
 
 
 def mend(client: DockerClient, nodes: list[Container], count: int, show: Show) -> None:
-    """Restart what is not well, and remove what no restart helps, and nodes beyond that `count`."""
+    """Restart unhealthy nodes; remove nodes that a restart cannot repair, and nodes beyond `count`."""
     for node in nodes:
         if node.replaceable:
             show(f"{node.name} is {node.state}: replaced")
@@ -106,14 +106,14 @@ def mend(client: DockerClient, nodes: list[Container], count: int, show: Show) -
 
 
 def bring_up(client: DockerClient, project: str, nodes: int, machine: Machine) -> None:
-    """Start a head and so many nodes, and wait until they are well; what is as it should be stays as it is.
+    """Start a head and this many nodes, and wait until they are healthy; nodes that are up to date stay.
 
     Raises ParlabError when they do not come up in time, RunError when another command takes them down meanwhile.
     """
     deadline = UP_SECONDS + UP_SECONDS_A_NODE * nodes
     names = [node_name(index) for index in range(nodes + 1)]
     wait = ("--detach", "--wait", "--wait-timeout", str(deadline), "--remove-orphans")
-    as_it_is = ("--no-build", "--pull", "never")  # another image under that name would not be what was asked for
+    as_it_is = ("--no-build", "--pull", "never")  # a registry's image under that name would be a different one
     env = {"PARLAB_IMAGE": machine.image}
     try:
         more = more_nodes(nodes, machine)
@@ -125,9 +125,9 @@ def bring_up(client: DockerClient, project: str, nodes: int, machine: Machine) -
 
 
 def _taken_down(client: DockerClient, project: str, said: str) -> bool:
-    """Whether another command has removed containers that had been started, as far as can be told in some seconds.
+    """Whether another command has removed started containers; watches for some seconds.
 
-    One that is being stopped may be unhealthy before it is gone.
+    A container that is being stopped may turn unhealthy before it disappears.
     """
     if any(words in said for words in GONE):
         return True
@@ -140,14 +140,14 @@ def _taken_down(client: DockerClient, project: str, said: str) -> bool:
 
 
 def more_nodes(nodes: int, machine: Machine) -> str | None:
-    """What is added to compose.yaml: more nodes than it has, and a folder that all can read. JSON is YAML."""
+    """Additions to compose.yaml: nodes beyond its own, and a folder that all nodes can read. JSON is YAML."""
     base = {"file": "compose.yaml", "service": node_name(1)}
     services: dict[str, dict[str, Any]] = {
         node_name(index): {"extends": base, "hostname": node_name(index), "labels": {LABEL: str(index)}}
         for index in range(IN_FILE + 1, nodes + 1)
     }
     if machine.reads:
-        source, mark = (text.replace("$", "$$") for text in (machine.reads, machine.mark))  # of Compose's variables
+        source, mark = (text.replace("$", "$$") for text in (machine.reads, machine.mark))  # Compose's escape
         bind = {"type": "bind", "source": source, "target": INPUT, "read_only": True}
         for index in range(nodes + 1):
             service = services.setdefault(node_name(index), {})

@@ -17,7 +17,7 @@ from parlab.thresholds import LIMIT_EXACT
 
 
 def set_limits(client: DockerClient, nodes: Sequence[Container], cpus: Fraction | None) -> None:
-    """Limit the nodes to `cpus` host CPUs each and the head to its own, or lift all. Raises RunError."""
+    """Limit each node to `cpus` host CPUs and the head to its own limit, or lift all limits (None). Raises RunError."""
 
     def update(node: Container) -> None:
         limit = HEAD_CPUS if node.is_head else cpus
@@ -31,7 +31,7 @@ def set_limits(client: DockerClient, nodes: Sequence[Container], cpus: Fraction 
 
 
 def limits_of(client: DockerClient, nodes: Sequence[Container]) -> dict[str, float | None]:
-    """What the engine says of each node's limit, in host CPUs, by the node's name; None is no limit."""
+    """Each node's limit as the engine reports it, in host CPUs, by the node's name; None is no limit."""
 
     def read(node: Container) -> float | None:
         config = client.api.inspect_container(node.id)["HostConfig"]
@@ -43,13 +43,13 @@ def limits_of(client: DockerClient, nodes: Sequence[Container]) -> dict[str, flo
 
 
 def check_limits(found_limits: Mapping[str, float | None], nodes: Sequence[Node]) -> None:
-    """Raise LimitError when the engine does not have the limits that these nodes are to have."""
+    """Raise LimitError when the engine's limits differ from those of these nodes."""
     for node in nodes:
         found, wanted = found_limits.get(node.name), float(node.limit or 0)
         if found is None or abs(found - wanted) > LIMIT_EXACT:
             got = "no limit" if found is None else f"{decimal(found)} CPU"
             raise LimitError(
-                f"{node.name}: the engine says {got}, asked for was {decimal(wanted)} CPU: something else changes "
-                f"limits, or this engine ignores them. {COMMAND} status shows those that it has; {COMMAND} down, "
+                f"{node.name}: the engine reports {got}, not {decimal(wanted)} CPU: something else changes "
+                f"limits, or this engine ignores them. {COMMAND} status shows the limits. Run {COMMAND} down, "
                 "then run again."
             )

@@ -1,4 +1,4 @@
-"""No engine: the same ranks on this machine, from this Python's own environment. Nodes are simulated by pacing."""
+"""No engine: the same ranks on this machine, from this Python's own environment. Pacing simulates the nodes."""
 
 import os
 import platform
@@ -39,14 +39,14 @@ class Embedded:
     name = "embedded"
 
     def __init__(self) -> None:
-        self._packages: Path | None = None  # a folder of those that a program asks for
+        self._packages: Path | None = None  # a folder with the program's packages
 
     def hold(self, doing: str, show: Show, seconds: float = 0.0) -> AbstractContextManager[None]:
-        """Every run has ranks of its own: nobody needs to be kept out."""
+        """Every run has its own ranks: there is nobody to keep out."""
         return leaves("its ranks end by themselves")
 
     def ready(self, show: Show, wanted: Equipment | None = None) -> AbstractContextManager[None]:
-        """Install what only runs in nodes, once: that stays. So do packages that a program asks for."""
+        """Install the packages for nodes, once: they stay. So do a program's extra packages."""
         ensure_installed("node", show)
         if wanted is not None and wanted.packages is not None:
             self._packages = installed_for_embedded(wanted.packages, show)
@@ -60,17 +60,17 @@ class Embedded:
         self.check_fits(spec)
 
     def placement(self, nodes: int) -> Placement:
-        """All hosts are this one. Open MPI refuses root unless told twice; a container or CI gives nothing else."""
+        """All hosts are this machine. Open MPI refuses root unless told twice; containers and CI may have only root."""
         root = {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}
         hosts = ("localhost",) * (nodes + 1)
-        # Installed, the ranks' Python has it anyway; in PYTHONPATH site-packages would go before Python's own modules.
+        # An installed package is found anyway; in PYTHONPATH, site-packages would precede Python's own modules.
         path = {} if INSTALLED else {"PYTHONPATH": str(ROOT)}
-        asserts = {"PYTHONOPTIMIZE": ""}  # a lab's claims are made of them, whatever the user's environment says
+        asserts = {"PYTHONOPTIMIZE": ""}  # a lab's claims are asserts, so the user's environment must not disable them
         packages = {} if self._packages is None else {"PARLAB_PACKAGES": str(self._packages)}
         return Placement(hosts, sys.executable, root | path | asserts | packages)
 
     def session(self, lab: Path | None = None) -> Session:
-        """A launcher as a child process in a session of its own: a Ctrl-C is ours to pass on."""
+        """A launcher as a child process in its own session: we pass a Ctrl-C on to it."""
         folder = Path(tempfile.mkdtemp(prefix="parlab-lab-"))  # the launcher removes it
         try:
             if lab is not None:
@@ -84,18 +84,18 @@ class Embedded:
             raise
 
     def share(self, folder: Path, show: Show) -> str:
-        """The user's folder itself."""
+        """Return the user's folder itself."""
         return str(folder)
 
     def bring_back(self, folder: Path) -> list[str]:
-        """It is all there."""
+        """Nothing to do: the program wrote into the user's folder."""
         return []
 
     def set_limits(self, spec: Spec, cpus: Fraction | None) -> None:
         """There is nothing to set."""
 
     def nodes(self, spec: Spec) -> tuple[Node, ...]:
-        """Simulated ones, which no kernel limits."""
+        """Simulated nodes; the kernel does not limit them."""
         return tuple(Node(index, simulated(index)) for index in range(spec.nodes + 1))
 
     def set_memory(self, spec: Spec, wanted: int | None) -> None:
@@ -108,17 +108,17 @@ class Embedded:
         return ()
 
     def node_of(self, host: str, index: int) -> str:
-        """All ranks are on this host: where they were placed tells the node."""
+        """All ranks are on this host, so their placement tells the node."""
         return simulated(index)
 
     def remedy(self) -> str:
-        return "Retry; if it fails again, look at what the lab waits for: it has no keyboard."
+        return "Retry; if it fails again, check whether the lab waits for input: it has no keyboard."
 
     def diagnosis(self, session: Session, spec: Spec) -> str:
         return ""
 
     def stop(self) -> None:
-        """Closing the session ended everything."""
+        """Nothing to do: closing the session ended everything."""
 
     def environment(self) -> dict[str, Any]:
         return {
@@ -135,7 +135,7 @@ def simulated(index: int) -> str:
 
 
 def usable_cpus() -> float:
-    """CPUs that this process may use: those it may run on, or its cgroup's limit where that is less."""
+    """CPUs that this process may use: those in its affinity mask, or its cgroup's limit if that is lower."""
     try:
         runs_on = len(os.sched_getaffinity(0))
     except AttributeError:  # macOS
@@ -144,7 +144,7 @@ def usable_cpus() -> float:
 
 
 def own_limit() -> float | None:
-    """The limit of the cgroup that this process runs in, in host CPUs; None where it has none."""
+    """The limit of this process's cgroup, in host CPUs; None if it has no limit."""
     cgroup = Cgroup()
     try:
         return read_limit(cgroup.texts())
@@ -156,9 +156,9 @@ class Pipe:
     """A launcher's standard input and output."""
 
     def __init__(self, argv: list[str], removed: Path) -> None:
-        self._removed = removed  # once it has ended: the launcher does so, too, where it outlives this process
-        # Python looks for modules in this folder first, and a lab may write into it: it is neither the user's, where a
-        # random.py may lie, nor that of an installed package.
+        self._removed = removed  # once the launcher ends; the launcher also removes it, if it outlives this process
+        # Python searches this folder first for modules, and a lab may write into it. It must not be the user's folder,
+        # which may contain a random.py, nor the folder of an installed package.
         folder = STATE if INSTALLED else ROOT
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -185,7 +185,7 @@ class Pipe:
 
     def hang_up(self, deadline: float) -> None:
         assert self._process.stdin is not None
-        with suppress(OSError):  # it is gone already
+        with suppress(OSError):  # it has already ended
             self._process.stdin.close()
         try:
             self._process.wait(deadline)

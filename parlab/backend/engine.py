@@ -1,4 +1,4 @@
-"""The container engine: the Docker SDK's client for it, and the one command line that the SDK has no call for."""
+"""The container engine: the Docker SDK's client, and Compose's command line, for which the SDK has no call."""
 
 import os
 import re
@@ -21,9 +21,9 @@ from parlab.host.signals import child
 
 Thing = TypeVar("Thing")
 Result = TypeVar("Result")
-FAILURES = (ParlabError, DockerException, RequestException)  # what a call of an engine can end in
+FAILURES = (ParlabError, DockerException, RequestException)  # the errors that a call of an engine may raise
 API = "1.44"  # Engine 25: the first with a health check's start_interval
-TOLD = os.environ.get("PARLAB_ENGINE_SECONDS") or "30"  # more for an engine that is far away or slow
+TOLD = os.environ.get("PARLAB_ENGINE_SECONDS") or "30"  # more for a distant or slow engine
 ANSWER_SECONDS = float(TOLD) if re.fullmatch(r"[0-9]{1,4}", TOLD) and int(TOLD) else 30.0
 END_SECONDS = 10
 
@@ -35,25 +35,25 @@ HOW_TO_GET_ONE = (
 
 
 def describe(error: Exception) -> str:
-    """What a failure of the engine itself is to the user."""
+    """Tell the user about a failure of the engine itself."""
     if isinstance(error, Timeout):
         asked = "a request" if error.request is None else f"{error.request.method} {error.request.url!s}"
-        return f"the engine did not answer {asked} in {ANSWER_SECONDS:g} s. Does it still run? Try `docker ps`"
-    return f"the engine failed: {error}. Does it still run? {COMMAND} status"
+        return f"the engine did not answer {asked} in {ANSWER_SECONDS:g} s. Is it running? Try `docker ps`"
+    return f"the engine failed: {error}. Is it running? Try {COMMAND} status"
 
 
 class NoEngine(Unavailable):
-    """No container engine that could be used answers."""
+    """No usable container engine answers."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason, HOW_TO_GET_ONE)
 
 
 def connect() -> DockerClient:
-    """A client for the engine that the `docker` command would talk to: DOCKER_HOST, else the current context.
+    """A client for the engine that the `docker` command uses: DOCKER_HOST, else the current context.
 
-    Raises NoEngine when none answers, it is older than Engine 25, or it is not Docker's. Raises UsageError for a
-    PARLAB_ENGINE_SECONDS that is none.
+    Raises NoEngine when no engine answers, when it is older than Engine 25, or when it is not Docker's. Raises
+    UsageError for an invalid PARLAB_ENGINE_SECONDS.
     """
     if str(int(ANSWER_SECONDS)) != TOLD:
         raise UsageError(f"PARLAB_ENGINE_SECONDS takes whole seconds from 1 to 9999, not {TOLD!r}")
@@ -72,14 +72,14 @@ def connect() -> DockerClient:
 
 
 def _other_engine(version: Mapping[str, Any]) -> str:
-    """What answers in place of Docker's engine; '' where nothing does."""
+    """Describe an engine that is not Docker's; '' for Docker's engine and for an answer without names."""
     parts = {part["Name"]: part.get("Version", "") for part in version.get("Components") or ()}
     if not parts or "Engine" in parts:
         return ""
     name, number = next(iter(parts.items()))
     said = f"{name} {number} answers at {_where()}, not Docker's engine"
     if "Podman" in name:  # tried with 5.4
-        said += ": Compose's start_interval is refused by it, and reads of what a command says never end"
+        said += ": it refuses Compose's start_interval, and reading a command's output never ends"
     return said
 
 
@@ -91,13 +91,13 @@ def _why_not(error: Exception) -> str:
     where = _where()
     if "Permission denied" in str(error):
         return f"permission denied on {where}: add yourself to the group docker, and log in again"
-    if "is too new" in str(error):  # what an older engine says of the API that we speak
+    if "is too new" in str(error):  # an older engine's answer to our API version
         return f"the container engine at {where} is too old, Docker Engine 25 or newer is needed"
     return f"no container engine answers at {where}"
 
 
 def facts_of(info: Mapping[str, Any]) -> dict[str, Any]:
-    """What a record keeps of an engine and of its machine."""
+    """An engine's and its machine's facts for the record."""
     return {
         "engine": info["ServerVersion"],
         "kernel": info["KernelVersion"],
@@ -109,18 +109,18 @@ def facts_of(info: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def on_each(things: Sequence[Thing], do: Callable[[Thing], Result]) -> list[Result]:
-    """Do it to all of them, eight at a time: an engine on two cores gains nothing from more."""
+    """Call `do` for all things, eight at a time: an engine on two cores gains nothing from more."""
     with ThreadPoolExecutor(8) as pool:
         futures = [pool.submit(do, thing) for thing in things]
         for future in as_completed(futures):
-            if isinstance(error := future.exception(), Timeout):  # the engine answers nobody: the rest need not ask
+            if isinstance(error := future.exception(), Timeout):  # the engine does not answer: do not ask for the rest
                 pool.shutdown(wait=True, cancel_futures=True)
                 raise error
-    return [future.result() for future in futures]  # only now: one that fails must not keep the others from it
+    return [future.result() for future in futures]  # after the loop, so that one failure does not stop the others
 
 
 class ComposeFailed(ParlabError):
-    """Compose ended with an exit code that is not 0; `output` is all that it wrote, unless that was shown."""
+    """Compose ended with an exit code other than 0; `output` is everything it wrote, unless it was shown already."""
 
     def __init__(self, what: str, code: int, output: str) -> None:
         last = "\n  ".join(output.strip().splitlines()[-8:])
@@ -136,21 +136,21 @@ def compose(
     env: Mapping[str, str] | None = None,
     more: str | None = None,
 ) -> None:
-    """Run `docker compose` on this project's file, and `more` of it; its progress goes to standard error when `shown`.
+    """Run `docker compose` on this project's file, plus the file text `more`; if `shown`, progress goes to stderr.
 
     Raises ParlabError, with the last lines of its output, when it fails or takes longer than `deadline` seconds.
     """
     added = [] if more is None else ["--file", "-"]  # from standard input
     files = ["--project-directory", str(ROOT), "--file", str(ROOT / "compose.yaml"), *added]
     command = ["docker", "compose", "--project-name", project, *files, *arguments]
-    output = sys.stderr if shown else subprocess.PIPE  # standard output may be a program's (run)
+    output = sys.stderr if shown else subprocess.PIPE  # standard output may belong to a program (run)
     what = f"`docker compose {arguments[0]}`"
     options = {"env": {**os.environ, **(env or {})}, "stdin": subprocess.PIPE, "stdout": output, "stderr": output}
     try:
         with child(command, signal.SIGTERM, END_SECONDS, **options) as process:
             text = "".join(part or "" for part in process.communicate(more, timeout=deadline))
     except FileNotFoundError as error:
-        raise ParlabError(f"there is no `docker` command: Compose v2 is needed. {HOW_TO_GET_ONE}") from error
+        raise ParlabError(f"no `docker` command found; Compose v2 is required. {HOW_TO_GET_ONE}") from error
     except subprocess.TimeoutExpired as error:
         raise ParlabError(
             f"{what} did not finish in {deadline:g} s. Look at `docker ps -a`, then try again."

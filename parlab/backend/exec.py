@@ -1,4 +1,4 @@
-"""A launcher on the head, over the engine's exec, with the labs and this package as they are now."""
+"""Starts a launcher on the head, over the engine's exec, with current copies of the labs and of this package."""
 
 import hashlib
 import io
@@ -22,15 +22,15 @@ from parlab.errors import RunError
 from parlab.host.places import COMMAND, PACKAGE
 
 PYTHON = "/opt/parlab/bin/python"
-FOLDER = "/cluster/run"  # of one session: the labs
-WORK = "/work"  # the folder of a program, shared by all nodes
-LIBRARY = "/cluster/lib"  # this package as nodes need it, a folder for each version: kept, with its bytecode
+FOLDER = "/cluster/run"  # the labs of one session
+WORK = "/work"  # a program's folder, shared by all nodes
+LIBRARY = "/cluster/lib"  # this package for the nodes: one folder per version, kept with its bytecode
 LOCK = "/tmp/parlab.lock"
 FOLDER_SECONDS = 600  # to copy a folder to the nodes, or back
-PIECE = 1 << 20  # bytes that are to be taken within the deadline of an answer
-TRIES = 2  # to start a launcher, or what fills the folder
-NOT_STARTED = 126  # the exit code of what the engine could not start
-PARTS = (  # what runs in nodes
+PIECE = 1 << 20  # bytes per write: each must succeed within the engine's deadline
+TRIES = 2  # to start a launcher, or the command that fills the folder
+NOT_STARTED = 126  # exit code of a command that the engine could not start
+PARTS = (  # the parts of the package that run in nodes
     "__init__.py",
     "errors.py",
     "formatting.py",
@@ -49,8 +49,8 @@ PARTS = (  # what runs in nodes
     "node/hook",
 )
 
-# Runs on the head: unpacks what the host sends and becomes the launcher. The lock keeps a second client, another user's
-# or on another machine, out of the limits and the folders: it waits here until the lock is free or its host hangs up.
+# Runs on the head: unpacks the host's data and becomes the launcher. The lock keeps a second client (of another user
+# or another machine) out of the limits and the folders: it waits here until the lock is free or its host hangs up.
 BOOTSTRAP = f"""
 import fcntl, io, os, select, shutil, sys, tarfile
 size, library, data = int(sys.argv[1]), sys.argv[2], b""
@@ -89,14 +89,14 @@ finally:
 
 
 def _folder_command(what: str) -> list[str]:
-    """What fills a program's folder on the nodes, or gives back what has changed there (parlab/node/folder.py)."""
-    program = f"{library()}/parlab/node/folder.py"  # by its path: it needs nothing of the package
+    """The command that fills a program's folder on the nodes, or returns its changes (parlab/node/folder.py)."""
+    program = f"{library()}/parlab/node/folder.py"  # run by path: it needs nothing of the package
     return [PYTHON, program, what, WORK, f"{FOLDER}/before.json"]
 
 
 @cache
 def package() -> dict[str, bytes]:
-    """This package as nodes need it, by path; read once, so that what is sent is what the folder is named after."""
+    """The parts of this package for nodes, by path; read once, so that the files sent match the folder's digest."""
     parts = [PACKAGE / part for part in PARTS]
     files = [file for part in parts for file in (sorted(part.glob("*.py")) if part.is_dir() else [part])]
     return {str(file.relative_to(PACKAGE.parent)): file.read_bytes() for file in files}
@@ -104,7 +104,7 @@ def package() -> dict[str, bytes]:
 
 @cache
 def library() -> str:
-    """The folder of this package on the nodes, named after what is in it."""
+    """The folder of this package on the nodes, named after a digest of its content."""
     digest = hashlib.sha256()
     for name, data in package().items():
         digest.update(name.encode() + data)
@@ -124,28 +124,29 @@ def bundle(folder: Path, files: Iterable[Path]) -> bytes:
 
 
 def start_launcher(client: DockerClient, container: str, data: bytes) -> "Exec":
-    """Start a launcher on the head, and once more where the engine fails at that: by then nothing has run.
+    """Start a launcher on the head; if the engine fails to start it, try once more, since nothing has run yet.
 
-    Seen of runc, once in some thousand: "exec failed: ... read init-p: connection reset by peer". Raises RunError.
+    With runc about one start in a thousand fails: "exec failed: ... read init-p: connection reset by peer".
+    Raises RunError.
     """
     for _ in range(TRIES):
         launcher = Exec(client, container, [PYTHON, "-c", BOOTSTRAP, str(len(data)), library()])
         try:
             launcher.write(data)
             return launcher
-        except OSError as error:  # whoever was to read it is not there
+        except OSError as error:  # the process that should read it is gone
             launcher.close()
             failure = error
     raise RunError(
-        f"the engine did not start the launcher on the head, {TRIES} times: {failure}. The engine's log says why; "
-        f"run it again, or {COMMAND} down first"
+        f"the engine did not start the launcher on the head, {TRIES} times: {failure}. The engine's log says why. "
+        f"Retry. If it fails again, run {COMMAND} down first"
     ) from failure
 
 
 def run_in(client: DockerClient, container: str, argv: list[str], seconds: float) -> int | None:
-    """Run a command in a container; its exit code, or None where it has not ended in `seconds`.
+    """Run a command in a container; return its exit code, or None if it has not ended in `seconds`.
 
-    The SDK reads an exec's output without a deadline, so that is left alone, and the engine asked until it has ended.
+    The SDK reads an exec's output without a deadline. So its output is ignored, and the engine is polled for its end.
     """
     started: str = client.api.exec_create(container, argv, stdout=False, stderr=False)["Id"]
     client.api.exec_start(started, detach=True)
@@ -153,7 +154,7 @@ def run_in(client: DockerClient, container: str, argv: list[str], seconds: float
 
 
 def _exit_code(api: APIClient, started: str, seconds: float) -> int | None:
-    """The exit code of an exec; None where it has not ended in `seconds`."""
+    """The exit code of an exec; None if it has not ended in `seconds`."""
     until, pause = time.monotonic() + seconds, 0.01
     while (found := api.exec_inspect(started))["Running"]:
         if time.monotonic() > until:
@@ -165,15 +166,15 @@ def _exit_code(api: APIClient, started: str, seconds: float) -> int | None:
 
 
 def fill_folder(client: DockerClient, container: str, archive: IO[bytes]) -> None:
-    """Have what is in this archive, and nothing else, in the nodes' folder. Raises RunError.
+    """Make the nodes' folder contain exactly the content of this archive. Raises RunError.
 
-    Where the engine fails to start what unpacks it, as it does with the launcher, it is tried once more.
+    If the engine fails to start the command, try once more, as with the launcher.
     """
     for _ in range(TRIES):
         archive.seek(0)
         command = Exec(client, container, _folder_command("fill"))
         said = bytearray()
-        with suppress(OSError):  # it has ended, and says why
+        with suppress(OSError):  # it has ended, and its output says why
             while piece := archive.read(PIECE):
                 command.write(piece)
         code = command.finish(lambda _, piece, said=said: said.extend(piece))  # type: ignore[misc]
@@ -181,11 +182,11 @@ def fill_folder(client: DockerClient, container: str, archive: IO[bytes]) -> Non
             break
     if code != 0:
         text = said.decode(errors="replace").strip()
-        raise RunError(f"the folder could not be put on the nodes (exit code {code}): {text or 'it said nothing'}")
+        raise RunError(f"cannot copy the folder to the nodes (exit code {code}): {text or 'no output'}")
 
 
 def changed_in_folder(client: DockerClient, container: str) -> IO[bytes]:
-    """An archive of what is new or has changed in the nodes' folder since it was filled. Raises RunError."""
+    """An archive of the new and changed files in the nodes' folder since it was filled. Raises RunError."""
     command = Exec(client, container, _folder_command("changed"))
     said = bytearray()
     with ExitStack() as failing:
@@ -193,18 +194,18 @@ def changed_in_folder(client: DockerClient, container: str) -> IO[bytes]:
         code = command.finish(lambda stream, piece: archive.write(piece) if stream == 1 else said.extend(piece))
         if code != 0:
             text = said.decode(errors="replace").strip()
-            raise RunError(f"new files in the folder could not be brought back (exit code {code}): {text}")
+            raise RunError(f"cannot copy new files back from the nodes (exit code {code}): {text}")
         archive.seek(0)
-        failing.pop_all()  # whoever reads it closes it
+        failing.pop_all()  # the reader closes it
     return archive
 
 
 def sweep(client: DockerClient, container: str, seconds: float) -> None:
-    """End the ranks and Open MPI daemons that a launch has left in a node, and remove what they have left there."""
-    ours = f"PYTHONPATH={library()} {PYTHON} -m parlab.node.processes"  # ranks, and what they have started
-    left = "/dev/shm/* /tmp/parlab-* /tmp/pymp-* /tmp/ompi.* /tmp/prte*"  # by MPI, by a program, by multiprocessing
+    """End the ranks and Open MPI daemons that a launch has left in a node, and remove their files."""
+    ours = f"PYTHONPATH={library()} {PYTHON} -m parlab.node.processes"  # ranks, and processes that they started
+    left = "/dev/shm/* /tmp/parlab-* /tmp/pymp-* /tmp/ompi.* /tmp/prte*"  # files of MPI, a program, multiprocessing
     command = ["sh", "-c", f"{ours}; pkill -KILL -f 'parlab.node.[rs]|prte[d]'; rm -rf {left}"]
-    with suppress(*FAILURES):  # a node that has gone meanwhile has no ranks
+    with suppress(*FAILURES):  # a node that has disappeared has no ranks
         run_in(client, container, command, seconds)
 
 
@@ -218,21 +219,22 @@ class Exec:
         self._socket = getattr(self._stream, "_sock", self._stream)
 
     def write(self, data: bytes) -> None:
-        self._socket.settimeout(ANSWER_SECONDS)  # an engine that takes nothing any more is an OSError
-        for start in range(0, len(data), PIECE):  # a deadline for each: all of a large folder takes longer
+        self._socket.settimeout(ANSWER_SECONDS)  # an OSError if the engine takes no more data
+        for start in range(0, len(data), PIECE):  # a deadline for each piece: a large folder takes longer in total
             self._socket.sendall(data[start : start + PIECE])
 
     def lines(self) -> Iterator[bytes]:
-        rest = {1: b"", 2: b""}  # standard output and standard error come in pieces of either
+        rest = {1: b"", 2: b""}  # incomplete last lines of standard output and standard error
         for stream, data in frames_iter(self._stream, tty=False):
             *lines, rest[stream] = (rest[stream] + data).split(b"\n")
             yield from lines
         yield from filter(None, rest.values())
 
     def finish(self, take: Callable[[int, bytes], object]) -> int | None:
-        """Close its standard input and take what it writes, by stream; its exit code, None after FOLDER_SECONDS.
+        """Close its standard input and pass its output to `take`, by stream; return its exit code.
 
-        The SDK reads without a deadline: so another thread does, and is left to itself when it takes too long.
+        Returns None after FOLDER_SECONDS. The SDK reads without a deadline, so a thread reads, and is abandoned if it
+        takes too long.
         """
 
         def read() -> None:
@@ -244,7 +246,7 @@ class Exec:
         reader.start()
         self.shut()
         reader.join(FOLDER_SECONDS)
-        try:  # its output ends a little before it does
+        try:  # its output ends a little before the command does
             return None if reader.is_alive() else _exit_code(self._api, self._exec, ANSWER_SECONDS)
         finally:
             self.close()
@@ -262,5 +264,5 @@ class Exec:
             self.close()
 
     def close(self) -> None:
-        """Close what was opened for it."""
-        self._stream._response.close()  # the stream alone would leave the SDK's response, and its socket, open
+        """Close the stream and the response under it."""
+        self._stream._response.close()  # closing only the stream would leave the SDK's response, and its socket, open

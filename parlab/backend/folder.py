@@ -1,7 +1,7 @@
-"""The user's folder on the nodes: packed on this machine, and what a program has made brought back into it.
+"""The user's folder on the nodes: packed on this machine; a program's changes are copied back into it.
 
-What comes back is written by this process, so it is the user's own. Nothing is written outside of the folder, whatever
-links there are, or whatever links the program has made.
+This process writes the files that come back, so the user owns them. It writes nothing outside the folder, regardless
+of the user's links and of links that the program has made.
 """
 
 import os
@@ -20,17 +20,17 @@ from parlab.errors import UsageError
 from parlab.formatting import Show, plural, size
 from parlab.node.folder import INPUT
 
-LEFT_OUT = (".git", "__pycache__")  # folders: of no use there, and large
-MOST_BYTES, MOST_FILES = 512_000_000, 100_000  # of a copy
-LARGE = 1_000_000  # bytes of a file that is not copied, where the folder is too large for that
+LEFT_OUT = (".git", "__pycache__")  # folders that nodes do not need, and that are large
+MOST_BYTES, MOST_FILES = 512_000_000, 100_000  # limits of a copy
+LARGE = 1_000_000  # files of at least this many bytes are read in place, if the folder is too large to copy
 NODE_USER = 1000  # the user of the nodes, and its group
-NOWHERE = ".parlab-nowhere"  # no folder has this name
-VENV = "pyvenv.cfg"  # marks a virtual environment, whose Python is this machine's
+NOWHERE = ".parlab-nowhere"  # no folder with this name exists
+VENV = "pyvenv.cfg"  # marks a virtual environment; its Python is this machine's
 
 
 @dataclass(frozen=True)
 class Contents:
-    """The files of a folder, links and empty folders included, and those links that lead out of it."""
+    """The files of a folder, including links and empty folders, and the links that lead out of it."""
 
     folder: Path
     files: tuple[Path, ...]
@@ -39,7 +39,7 @@ class Contents:
 
 
 def contents(folder: Path) -> Contents:
-    """What is in a folder, as a program is to find it; no pipes and sockets. Raises OSError."""
+    """The content of a folder for a program, without pipes and sockets. Raises OSError."""
     files: list[Path] = []
     out: list[Path] = []
     unreadable: list[Path] = []
@@ -53,11 +53,11 @@ def contents(folder: Path) -> Contents:
 
 
 def too_large_to_copy(folder: Path) -> bool:
-    """Whether nodes are to read its large files where they lie. Raises UsageError."""
+    """Whether the folder is so large that nodes must read its large files in place. Raises UsageError."""
     try:
         return _total(contents(folder).files) > MOST_BYTES
     except OSError as error:
-        raise UsageError(f"the folder cannot be looked into: {error}") from error
+        raise UsageError(f"cannot read the folder: {error}") from error
 
 
 def _total(files: Iterable[Path]) -> int:
@@ -65,7 +65,7 @@ def _total(files: Iterable[Path]) -> int:
 
 
 def large_files(found: Contents) -> frozenset[Path]:
-    """The files that nodes can read where they lie, and that are large enough for it."""
+    """The files that nodes can read in place and that are large enough for it."""
     return frozenset(
         file
         for file in found.files
@@ -74,7 +74,7 @@ def large_files(found: Contents) -> frozenset[Path]:
 
 
 def _nodes_can_read(file: Path, folder: Path) -> bool:
-    """Whether the nodes' user, who is another than this one, has the right to; on macOS anybody has."""
+    """Whether the nodes' user, a different one, has permission to read it; on macOS everybody has."""
     if sys.platform != "linux":
         return True
     above = [parent for parent in file.parents if parent.is_relative_to(folder)]
@@ -87,16 +87,16 @@ def _allows(found: os.stat_result, others: int) -> bool:
 
 
 def see_that_it_can_be_copied(found: Contents, mounted: Collection[Path] = ()) -> None:
-    """Raise UsageError for more than a copy is made of, besides what is read where it lies."""
+    """Raise UsageError when the files exceed the limits of a copy; files read in place do not count."""
     copied = [file for file in found.files if file not in mounted]
     total = _total(copied)
     if total <= MOST_BYTES and len(copied) <= MOST_FILES:
         return
-    has = f"{plural(len(copied), 'file')} of {size(total)}" + (" that have to be copied" if mounted else "")
+    has = f"{plural(len(copied), 'file')} of {size(total)}" + (" that must be copied" if mounted else "")
     most = f"{MOST_FILES}, of {size(MOST_BYTES)}"
     why = ""
     if closed := [file for file in copied if stat.S_ISREG(file.lstat().st_mode) and file.lstat().st_size >= LARGE]:
-        why = f" {closed[0].relative_to(found.folder)} is large, and could be read in place if others may read it."
+        why = f" {closed[0].relative_to(found.folder)} is large; others need read permission to read it in place."
     raise UsageError(f"{found.folder} has {has}; at most {most} are copied to the nodes.{why} --dir names another")
 
 
@@ -113,19 +113,19 @@ def _walk(folder: Path) -> Iterator[Path]:
 
 
 def _left_out(path: Path) -> bool:
-    """Whether a folder does not go to the nodes; of one that cannot be looked into, its name tells."""
+    """Whether a folder stays off the nodes; a folder that cannot be read is judged by its name."""
     return path.name.lower() in LEFT_OUT or os.access(path / VENV, os.F_OK)
 
 
 def _real(path: Path) -> Path:
-    """Where a path leads in the end; of links in a circle that is one of them."""
+    """The final target of a path; for links in a circle, one of them."""
     return Path(os.path.realpath(path))
 
 
 def packed(folder: Path, show: Show, *, mounted: bool = False) -> IO[bytes]:
-    """An archive of a folder, for the nodes; says what they will not have. Raises UsageError, also for OSError.
+    """An archive of a folder, for the nodes; reports files that they will lack. Raises UsageError, also for OSError.
 
-    Where nodes have it `mounted` at INPUT, the archive has links to the large files there.
+    If nodes have the folder `mounted` at INPUT, the archive has links to its large files there.
     """
     try:
         found = contents(folder)
@@ -133,7 +133,7 @@ def packed(folder: Path, show: Show, *, mounted: bool = False) -> IO[bytes]:
         see_that_it_can_be_copied(found, there)
         data = pack(found, there)
     except OSError as error:
-        raise UsageError(f"the folder cannot be copied to the nodes: {error}") from error
+        raise UsageError(f"cannot copy the folder to the nodes: {error}") from error
     for link in found.out_of_it:
         show(f"{link.relative_to(folder)} leads out of the folder: the nodes do not see its target")
     for path in found.unreadable:
@@ -142,12 +142,12 @@ def packed(folder: Path, show: Show, *, mounted: bool = False) -> IO[bytes]:
 
 
 def pack(found: Contents, mounted: Collection[Path] = ()) -> IO[bytes]:
-    """A tar archive of it, readable by everybody's Python, with links to what is mounted. Raises OSError."""
+    """A tar archive of it, readable by every Python, with links to mounted files. Raises OSError."""
     with ExitStack() as failing:
         packed = failing.enter_context(tempfile.TemporaryFile())  # it may be larger than memory
         _write(found, mounted, packed)
         packed.seek(0)
-        failing.pop_all()  # whoever reads it closes it
+        failing.pop_all()  # the reader closes it
     return packed
 
 
@@ -155,10 +155,10 @@ def _write(found: Contents, mounted: Collection[Path], packed: IO[bytes]) -> Non
     with tarfile.open(fileobj=packed, mode="w", format=tarfile.PAX_FORMAT) as archive:
         for path in found.files:
             member = archive.gettarinfo(path, str(path.relative_to(found.folder)))
-            if member.islnk():  # a second name of a file: a file of its own there
+            if member.islnk():  # a second name of a file becomes a separate file there
                 member.type = tarfile.REGTYPE
                 member.size = path.stat().st_size
-            if member.issym() and Path(member.linkname).is_absolute():  # the folder lies elsewhere on a node
+            if member.issym() and Path(member.linkname).is_absolute():  # the folder has another path on a node
                 member.linkname = os.path.relpath(_real(path), _real(path.parent))
             if path in mounted:
                 member.type, member.linkname, member.size = tarfile.SYMTYPE, f"{INPUT}/{member.name}", 0
@@ -173,10 +173,10 @@ def _write(found: Contents, mounted: Collection[Path], packed: IO[bytes]) -> Non
 
 
 def unpack(data: IO[bytes], folder: Path) -> list[str]:
-    """Write the files of an archive into a folder; why some were not, a line each.
+    """Write the files of an archive into a folder; return a line for each file that failed, with the reason.
 
-    What does not go to the nodes does not come back from there either: a program is not to change a user's `.git`. What
-    stands in a file's place is there until the new one is whole.
+    Files that do not go to the nodes do not come back either: a program must not change a user's `.git`. An existing
+    file stays in place until the new one is complete.
     """
     complaints = []
     try:
@@ -184,27 +184,27 @@ def unpack(data: IO[bytes], folder: Path) -> list[str]:
             for member in archive:
                 try:
                     _see_where_it_leads(folder / member.name, folder)
-                    # Filtered as for an empty folder: a link of the user's in its place is replaced, not followed.
+                    # Filtered as for an empty folder: a user's link at that place is replaced, not followed.
                     _write_one(archive, tarfile.data_filter(member, str(folder / NOWHERE)), folder)
                 except (OSError, tarfile.FilterError) as error:
                     complaints.append(f"{member.name} was not brought back: {error}")
     except tarfile.TarError as error:
-        complaints.append(f"what follows was not brought back: the archive is damaged: {error}")
+        complaints.append(f"all other files were not brought back: the archive is damaged: {error}")
     return complaints
 
 
 def _see_where_it_leads(path: Path, folder: Path) -> None:
-    """Raise OSError for what is not to be written: a link of the user's leads elsewhere than a program's folder did."""
+    """Raise OSError if a path must not be written, e.g. because a user's link leads out of the folder."""
     if not path.parent.resolve().is_relative_to(folder.resolve()):
         raise OSError("it leads out of the folder")
     if link := next((above for above in path.parents if above != folder and above.is_symlink()), None):
         raise OSError(f"{link.relative_to(folder)} is a link here, and a folder there")
     if stays(path, folder):
-        raise OSError("it is of a .git, or of a virtual environment")
+        raise OSError("it belongs to a .git folder or a virtual environment")
 
 
 def _write_one(archive: tarfile.TarFile, member: tarfile.TarInfo, folder: Path) -> None:
-    """Write a member beside its place and then into it: a link, a pipe or a second name there is not written to."""
+    """Write a member beside its place, then move it there: no link, pipe or second name at that place is written to."""
     path = folder / member.name
     if member.isdir():
         path.mkdir(parents=True, exist_ok=True)
@@ -217,7 +217,7 @@ def _write_one(archive: tarfile.TarFile, member: tarfile.TarInfo, folder: Path) 
         else:
             file = archive.extractfile(member)
             if file is None:
-                raise OSError("it is no file")
+                raise OSError("it is not a file")
             with file, new.open("wb") as copy:
                 shutil.copyfileobj(file, copy)
             new.chmod(member.mode or 0o644)
@@ -226,6 +226,6 @@ def _write_one(archive: tarfile.TarFile, member: tarfile.TarInfo, folder: Path) 
 
 
 def stays(path: Path, folder: Path) -> bool:
-    """Whether a path below a folder is of what does not go to the nodes."""
+    """Whether a path in a folder belongs to the parts that stay off the nodes."""
     parts = path.relative_to(folder).parts
     return any(_left_out(folder.joinpath(*parts[:count])) for count in range(1, len(parts) + 1))

@@ -1,4 +1,4 @@
-"""The nodes' image: built when what it is made from has changed."""
+"""The nodes' image: rebuilt when its inputs have changed."""
 
 import hashlib
 import json
@@ -20,10 +20,10 @@ from parlab.host.places import ROOT
 
 IMAGE = "parlab"
 LABEL = "parlab.checkout"
-INPUTS_LABEL = "parlab.inputs"  # the digest of what it was built from: images that are built on it have it, too
+INPUTS_LABEL = "parlab.inputs"  # the digest of its inputs: images built on it have this label, too
 WITH_PACKAGES = "parlab-packages"
-OURS = re.compile(r"(parlab|parlab-packages):[0-9a-f]{16}")  # users' own images have other tags, and the same labels
-STEP = re.compile(r"^#\d+ \d+\.\d+ (.*)$", re.MULTILINE)  # what a step of a build has written
+OURS = re.compile(r"(parlab|parlab-packages):[0-9a-f]{16}")  # users' own images have the same labels, but other tags
+STEP = re.compile(r"^#\d+ \d+\.\d+ (.*)$", re.MULTILINE)  # an output line of a build step
 BUILD_SECONDS = 3600  # some 70 MB of downloads, on bad Wi-Fi
 INPUTS = (  # keep with .dockerignore
     "compose.yaml",
@@ -39,7 +39,7 @@ BUNDLES = ("PARLAB_CA", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE",
 
 
 def inputs_digest() -> str:
-    """A digest of all that the image is made from, the base image's name included."""
+    """A digest of all inputs of the image, including the base image's name."""
     digest = hashlib.sha256(os.environ.get("PARLAB_BASE", "").encode())
     for name in INPUTS:
         digest.update(name.encode() + (ROOT / name).read_bytes())
@@ -47,12 +47,12 @@ def inputs_digest() -> str:
 
 
 def image_name() -> str:
-    """The image's name; its tag is the digest, so that two checkouts do not take each other's for their own."""
+    """The image's name; its tag is the digest, so that two checkouts do not use each other's image."""
     return f"{IMAGE}:{inputs_digest()}"
 
 
 def current_image(client: DockerClient) -> str | None:
-    """The id of the image if it is there, else None."""
+    """The id of the image if it exists, else None."""
     try:
         return str(client.images.get(image_name()).id)
     except ImageNotFound:
@@ -60,30 +60,30 @@ def current_image(client: DockerClient) -> str | None:
 
 
 def build_image(client: DockerClient) -> str:
-    """Build the image, with progress shown, and return its id. Raises ParlabError where the build fails."""
+    """Build the image, showing progress, and return its id. Raises ParlabError if the build fails."""
     env = {"PARLAB_IMAGE": image_name(), "PARLAB_CA": _bundle(), "PARLAB_CHECKOUT": checkout()}
     env["PARLAB_INPUTS"] = inputs_digest()
     try:
         compose(IMAGE, "build", "head", deadline=BUILD_SECONDS, shown=True, env=env)
     except ParlabError as error:
         raise ParlabError(
-            f"the image could not be built: {error}; its log is above. Behind a TLS proxy set PARLAB_CA to its CA "
-            f"bundle; where no registry can be reached, {ENGINE_SH} makes the base image."
+            f"cannot build the image: {error}. Its log is above. Behind a TLS proxy set PARLAB_CA to its CA "
+            f"bundle; if no registry is reachable, {ENGINE_SH} makes the base image."
         ) from error
     remove_replaced(client)
     return str(client.images.get(image_name()).id)
 
 
 def _bundle() -> str:
-    """The file of the CA bundle that this machine's settings name, or an empty one. Raises UsageError."""
+    """The file of the CA bundle from this machine's settings, or an empty file. Raises UsageError."""
     bundle = next((os.environ[name] for name in BUNDLES if os.environ.get(name)), os.devnull)
     if not Path(bundle).exists():
-        raise UsageError(f"the CA bundle {bundle!r}, named by one of {', '.join(BUNDLES)}, is not there")
+        raise UsageError(f"no CA bundle {bundle!r}; one of {', '.join(BUNDLES)} names it")
     return str(Path(bundle).resolve())
 
 
 def with_packages(client: DockerClient, base: str, base_id: str, packages: Packages, show: Show) -> tuple[str, str]:
-    """An image with these packages on `base`, by name and id: built once. Raises ParlabError where that fails."""
+    """The name and id of an image with these packages on `base`, built once. Raises ParlabError if that fails."""
     dockerfile = ROOT / "docker" / "packages.Dockerfile"
     name = f"{WITH_PACKAGES}:{packages.key(base_id + dockerfile.read_text())}"
     with suppress(ImageNotFound):
@@ -105,24 +105,22 @@ def with_packages(client: DockerClient, base: str, base_id: str, packages: Packa
             compose(IMAGE, "build", "packages", deadline=BUILD_SECONDS, env=env, more=json.dumps(more))
         except ComposeFailed as error:
             said = STEP.findall(error.output)[-LAST_LINES:] or [str(error)]
-            raise ParlabError(
-                "\n".join((f"the packages of {packages.source} could not be installed:", *said))
-            ) from error
+            raise ParlabError("\n".join((f"cannot install the packages of {packages.source}:", *said))) from error
     return name, str(client.images.get(name).id)
 
 
 def checkout() -> str:
-    """What the images of this checkout, or of this installation, are labelled with."""
+    """A label for the images of this checkout, or of this installation."""
     return hashlib.sha256(str(ROOT).encode()).hexdigest()[:16]
 
 
 def remove_replaced(client: DockerClient) -> None:
-    """Remove the images that this checkout has made before the current one; those of others are theirs."""
+    """Remove older images of this checkout, except the current one; images of other checkouts stay."""
     remove_own(client, IMAGE)
 
 
 def remove_own(client: DockerClient, repository: str, used: Collection[str] = ()) -> list[str]:
-    """Remove what this checkout has made there, but for the current image and those `used`, by id; what is removed."""
+    """Remove this checkout's images there, except the current one and the ids in `used`; return the removed ones."""
     removed = []
     for image in client.images.list(repository, filters={"label": f"{LABEL}={checkout()}"}):
         for tag in image.tags if image.id not in used else ():

@@ -1,4 +1,4 @@
-"""What a cluster's containers are made from: an image, and a folder of the user's that they can read."""
+"""The ingredients of a cluster's containers: an image, and a folder of the user's that they can read."""
 
 import re
 from dataclasses import dataclass
@@ -19,9 +19,9 @@ LOCAL = re.compile(r"http\+docker://localhost|unix:|http://127\.0\.0\.1")  # a s
 
 @dataclass(frozen=True)
 class Machine:
-    """`image` is a name and `image_id` what it stands for; `reads` is the folder on the engine's machine, or ''.
+    """`image` is a name and `image_id` its id; `reads` is the readable folder on the engine's machine, or ''.
 
-    A node holds the folder itself, whatever its path leads to later: `mark` tells one from another.
+    A node keeps the folder itself, even if its path later leads elsewhere: `mark` distinguishes folders.
     """
 
     image: str
@@ -30,7 +30,7 @@ class Machine:
 
     @property
     def mark(self) -> str:
-        """What the nodes' label says of the folder."""
+        """The folder's mark for the nodes' label."""
         if not self.reads:
             return ""
         found = Path(self.reads).stat()
@@ -38,12 +38,12 @@ class Machine:
 
 
 def plain(client: DockerClient) -> Machine:
-    """The image of this version, built where it is not there. Raises ParlabError."""
+    """The image of this version, built if it does not exist. Raises ParlabError."""
     return Machine(image_name(), current_image(client) or build_image(client))
 
 
 def equipped(client: DockerClient, wanted: Equipment, show: Show) -> Machine:
-    """What a program asks for; images are built where they are not there. Raises UsageError, ParlabError."""
+    """The machine with a program's extras; missing images are built. Raises UsageError, ParlabError."""
     machine = plain(client) if wanted.image is None else _others(client, wanted.image)
     image, image_id = machine.image, machine.image_id
     if wanted.packages is not None:
@@ -52,9 +52,7 @@ def equipped(client: DockerClient, wanted: Equipment, show: Show) -> Machine:
     if folder is None or not too_large_to_copy(folder):
         return Machine(image, image_id)
     if not LOCAL.match(client.api.base_url):
-        raise UsageError(
-            f"{folder} is too large to be copied, and the engine is on another machine, which cannot read it here"
-        )
+        raise UsageError(f"{folder} is too large to be copied, and the engine, on another machine, cannot read it here")
     return Machine(image, image_id, str(folder.resolve()))
 
 
@@ -63,7 +61,7 @@ def _others(client: DockerClient, name: str) -> Machine:
     try:
         image = client.images.get(name)
     except ImageNotFound:
-        raise UsageError(f"--image: the engine has no image {name!r}: build it, or `docker pull` it") from None
+        raise UsageError(f"--image: the engine has no image {name!r}. Build it, or `docker pull` it") from None
     if image.labels.get(INPUTS_LABEL) != inputs_digest():
         is_not = "of another version" if INPUTS_LABEL in image.labels else "not built on parlab's"
         raise UsageError(

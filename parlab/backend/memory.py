@@ -1,4 +1,4 @@
-"""How much memory a node has: what it starts with (compose.yaml), or another amount for one run."""
+"""A node's memory: the default (compose.yaml), or another amount for one run."""
 
 import os
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ DEFAULT = "1g"  # in compose.yaml, too
 
 
 def set_memory(client: DockerClient, nodes: Sequence[Container], wanted: int | None) -> None:
-    """Give each node so many bytes, and no swap beyond; None is what it starts with. Raises RunError."""
+    """Give each node `wanted` bytes, and no swap; None is the default. Raises RunError."""
     limit = int(parse_bytes(os.environ.get("PARLAB_MEMORY", DEFAULT))) if wanted is None else wanted
 
     def update(node: Container) -> None:
@@ -25,6 +25,6 @@ def set_memory(client: DockerClient, nodes: Sequence[Container], wanted: int | N
         try:
             client.api.update_container(node.id, mem_limit=limit, memswap_limit=limit)
         except APIError as error:
-            raise RunError(f"{node.name}: the engine did not give it {size(limit)}: {error.explanation}") from error
+            raise RunError(f"{node.name}: its memory was not set to {size(limit)}: {error.explanation}") from error
 
     on_each(nodes, update)

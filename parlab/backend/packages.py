@@ -1,4 +1,4 @@
-"""Python packages that a program asks for besides those that nodes have: what is to be installed, and how embedded."""
+"""A program's extra Python packages: the requirements, and their installation for embedded runs."""
 
 import fcntl
 import hashlib
@@ -20,25 +20,25 @@ from parlab.formatting import Show
 
 CACHE = user_cache_path("parlab") / "packages"
 INSTALL_SECONDS = 3600  # on bad Wi-Fi
-LAST_LINES = 8  # of pip's, where it fails
+LAST_LINES = 8  # of pip's output, if it fails
 
 
 @dataclass(frozen=True)
 class Packages:
-    """Texts of requirements files, by name: the first is what to install, and names the others if it includes them."""
+    """Texts of requirements files, by name; pip installs the first, which may include the others."""
 
-    source: str  # where they stand, for messages
+    source: str  # their origin, for messages
     files: tuple[tuple[str, str], ...]
 
     def key(self, base: str) -> str:
-        """What tells them from others, on the same base."""
+        """A key that distinguishes them from other packages on the same base."""
         digest = hashlib.sha256(base.encode())
         for name, text in self.files:
             digest.update(f"\0{name}\0{text}".encode())
         return digest.hexdigest()[:16]
 
     def write(self, folder: Path) -> Path:
-        """Write the files into a folder; the path of the first."""
+        """Write the files into a folder; return the path of the first."""
         for name, text in self.files:
             (folder / name).write_text(text)
         return folder / self.files[0][0]
@@ -60,17 +60,17 @@ def installed_for_embedded(packages: Packages, show: Show) -> Path:
             wanted = packages.write(Path(name))
             target = Path(name) / "packages"
             _pip("install", "--target", str(target), "--requirement", str(wanted), source=packages.source)
-            target.mkdir(exist_ok=True)  # of none, as of those that are all there, pip makes no folder
-            if not made.is_dir():  # another run was as quick
+            target.mkdir(exist_ok=True)  # pip makes no folder if there is nothing to install
+            if not made.is_dir():  # another run may have been faster
                 target.rename(made)
     except OSError as error:
-        raise ParlabError(f"the packages of {packages.source} could not be kept in {CACHE}: {error}") from error
+        raise ParlabError(f"cannot store the packages of {packages.source} in {CACHE}: {error}") from error
     _kept_until_we_end(made)
     return made
 
 
 def _kept_until_we_end(folder: Path) -> bool:
-    """Lock it as one of its users, so that `prune` leaves it alone until this process ends; whether it is there."""
+    """Lock it as one of its users, so that `prune` skips it until this process ends; return whether it exists."""
     with suppress(OSError):  # a file system without locks
         fcntl.flock(os.open(folder, os.O_RDONLY | os.O_CLOEXEC), fcntl.LOCK_SH)
     return folder.is_dir()
@@ -90,9 +90,9 @@ def _pip(*words: str, source: str) -> None:
 
 
 def forget_embedded() -> list[str]:
-    """Remove the packages that are kept for embedded programs and that none uses; a line for each."""
+    """Remove unused packages of embedded programs; return a line for each."""
     removed = []
-    for folder in sorted(CACHE.glob("[!n]*")) if CACHE.is_dir() else ():  # new-... is being installed at this moment
+    for folder in sorted(CACHE.glob("[!n]*")) if CACHE.is_dir() else ():  # new-... is still being installed
         with suppress(OSError):
             lock = os.open(folder, os.O_RDONLY)
             try:

@@ -1,4 +1,4 @@
-"""What clusters have left behind that nothing uses: images of this checkout, and volumes and networks of clusters."""
+"""Removes unused leftovers of clusters: images of this checkout, and volumes and networks of clusters."""
 
 import re
 from collections.abc import Iterator
@@ -17,18 +17,18 @@ CLUSTER = re.compile(r"parlab(-.+)?")  # the Compose project of a cluster
 
 
 def prune(client: DockerClient) -> list[str]:
-    """Remove it, and name each thing removed. What a command uses meanwhile stays, and so does the current image."""
+    """Remove unused leftovers and name each. Things that a command is using stay, and so does the current image."""
     return [*unused_images(client), *_of_clusters(client)]
 
 
 def unused_images(client: DockerClient) -> list[str]:
-    """Remove those with packages, and those of older versions, that no container is made from; name each."""
+    """Remove images with packages, and of older versions, that no container uses; name each."""
     used = {container["ImageID"] for container in client.api.containers(all=True)}
     return [f"image {tag}" for repository in (WITH_PACKAGES, IMAGE) for tag in remove_own(client, repository, used)]
 
 
 def _of_clusters(client: DockerClient) -> Iterator[str]:
-    """Volumes and networks of clusters that have no container."""
+    """Remove volumes and networks of clusters without containers; name each."""
     filters = {"dangling": True, "label": PROJECT}
     volumes = [("volume", thing, thing.attrs.get("Labels") or {}) for thing in client.volumes.list(filters=filters)]
     networks = [("network", thing, thing.attrs.get("Labels") or {}) for thing in client.networks.list(filters=filters)]
@@ -37,6 +37,6 @@ def _of_clusters(client: DockerClient) -> Iterator[str]:
         own = labels.get("com.docker.compose.volume" if kind == "volume" else "com.docker.compose.network")
         if not CLUSTER.fullmatch(project) or own not in OF_A_CLUSTER or thing.name != f"{project}_{own}":
             continue
-        with suppress(APIError, Timeout), FileLock(lock_path(project), timeout=0):  # it may be coming up at this moment
+        with suppress(APIError, Timeout), FileLock(lock_path(project), timeout=0):  # a cluster may be coming up now
             thing.remove()
             yield f"{kind} {thing.name}"

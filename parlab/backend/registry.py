@@ -1,4 +1,4 @@
-"""Which backends there are. A new one is one new module of this package, with a KIND (backend/base.py)."""
+"""The available backends. To add one, add a module to this package with a KIND (backend/base.py)."""
 
 from functools import cache
 from importlib import import_module
@@ -11,18 +11,18 @@ from parlab.formatting import Show
 
 @cache
 def kinds() -> tuple[Kind, ...]:
-    """All kinds of backends, in the order in which they are tried."""
+    """All kinds of backends, in the order of trying them."""
     modules = [import_module(f"parlab.backend.{found.name}") for found in iter_modules(parlab.backend.__path__)]
     return tuple(sorted((m.KIND for m in modules if hasattr(m, "KIND")), key=lambda kind: kind.rank))
 
 
 def backend_names() -> tuple[str, ...]:
-    """The names that `--backend` takes."""
+    """The names that `--backend` accepts."""
     return tuple(kind.name for kind in kinds())
 
 
 def open_backend(wanted: str | None, cluster: str, show: Show) -> Backend:
-    """Open the backend of that name, or the first that is there. Raises Unavailable, which is a UsageError."""
+    """Open the backend of that name, or else the first available one. Raises Unavailable, which is a UsageError."""
     *others, last = [kind for kind in kinds() if wanted in (None, kind.name)]
     for kind in others:
         try:

@@ -1,4 +1,4 @@
-"""A conversation with a launcher (parlab/node/launcher.py), wherever it runs. Every read has a deadline."""
+"""A conversation with a launcher (parlab/node/launcher.py), in any place. Every read has a deadline."""
 
 import queue
 import threading
@@ -32,11 +32,11 @@ from parlab.model.node import HEAD, node_name
 OPEN_SECONDS = 20
 HELD_SECONDS = 120
 PROBE_SECONDS = 15
-MOST_EVENTS = 500  # that wait to be taken: whoever sends more waits, back to the ranks
+MOST_EVENTS = 500  # that wait to be taken: a sender of more waits, and so do the ranks behind it
 
 
 class Transport(Protocol):
-    """Bytes to and from a launcher; `hang_up` ends it and whatever it started."""
+    """Bytes to and from a launcher; `hang_up` ends it and everything it started."""
 
     def write(self, data: bytes) -> None: ...
 
@@ -46,20 +46,20 @@ class Transport(Protocol):
 
 
 class Session:
-    """Commands out, events in; `labs` is the lab's folder as the ranks see it, a copy of the user's own, `folder`.
+    """Commands out, events in; `labs` is the lab's folder as the ranks see it, a copy of the user's `folder`.
 
-    What the launcher says of a file there is told of the user's: that is the one to open and to mend.
+    Messages about a file there name the user's file instead: that is the file to open and correct.
     """
 
     def __init__(self, transport: Transport, labs: str, folder: Path | None = None) -> None:
         self._transport, self.labs = transport, labs
-        # Bytes of a folder's name that are none of UTF-8 are spelled out.
+        # Bytes of a folder's name that are not UTF-8 are escaped.
         self._folder = None if folder is None else shown(folder).encode(errors="backslashreplace").decode()
-        self.folder = self._folder or labs  # as it is named in what is said
-        self.boot = ""  # of the kernel that the launcher is under, once it listens
+        self.folder = self._folder or labs  # the folder's name in messages
+        self.boot = ""  # boot id of the launcher's kernel, once the launcher listens
         self._events: queue.Queue[AnyEvent | ProtocolError | None] = queue.Queue(MOST_EVENTS)
         self._garbled = self._over = self._closing = False
-        self._sending = threading.Lock()  # standard input comes from a thread of its own
+        self._sending = threading.Lock()  # standard input comes from another thread
         threading.Thread(target=self._listen, daemon=True).start()
 
     def _listen(self) -> None:
@@ -67,19 +67,19 @@ class Session:
             with suppress(OSError, ValueError):  # we hung up while it read: the socket, or the file, is closed
                 for line in self._transport.lines():
                     self._hear(line)
-        finally:  # whatever ended this thread, nobody is to wait for it
+        finally:  # however this thread ended, nobody must wait for it
             self._put(None)
 
     def _hear(self, line: bytes) -> None:
         try:
             self._put(self._in_own_words(event_of(line)))
-        except ProtocolError as error:  # ends the launch; one of them is enough for that
+        except ProtocolError as error:  # ends the launch; one of them is enough
             if not self._garbled:
                 self._put(error)
             self._garbled = True
 
     def _put(self, event: AnyEvent | ProtocolError | None) -> None:
-        """Have it taken. Of a session that is closed nobody takes anything; its launcher is not to wait for that."""
+        """Queue an event. After `close` nobody takes events, and the launcher must not wait for that."""
         while not self._closing:
             try:
                 self._events.put(event, timeout=0.1)
@@ -88,7 +88,7 @@ class Session:
             return
 
     def _in_own_words(self, event: AnyEvent) -> AnyEvent:
-        """The event with the user's own folder in what is said to the user; what is read on stays as it is."""
+        """The event with the user's own folder in texts for the user; data for parlab stays unchanged."""
         match event:
             case Output():
                 return replace(event, text=self._own(event.text))
@@ -102,10 +102,10 @@ class Session:
         return text if self._folder is None else text.replace(f"{self.labs}/", f"{self._folder}/")
 
     def await_launcher(self, show: Show, held_seconds: float = HELD_SECONDS) -> None:
-        """Wait until the launcher listens, and say so if that is because another client holds the cluster.
+        """Wait until the launcher listens; tell the user if another client holds the cluster.
 
         Raises RunError when it does not start in OPEN_SECONDS, when it does not get the cluster in `held_seconds`,
-        when it dies, or when it cannot be understood.
+        when it dies, or when its messages cannot be understood.
         """
         until, why, said = time.monotonic() + OPEN_SECONDS, f"it did not start in {OPEN_SECONDS} s", ""
         try:
@@ -120,17 +120,17 @@ class Session:
         except TimeoutError:
             raise RunError(f"no launcher on the head: {why}") from None
         except EOFError:
-            raise RunError(f"no launcher on the head: {said or 'it ended without a word'}") from None
+            raise RunError(f"no launcher on the head: {said or 'it ended without output'}") from None
         except ProtocolError as error:
             raise RunError(f"no launcher on the head: {error}") from error
 
     def send(self, command: AnyCommand) -> None:
-        """Send a command. A launcher that is gone is noticed by the next read, not here."""
+        """Send a command. The next read, not this call, notices that a launcher is gone."""
         try:
             with self._sending:
                 self._transport.write(to_line(command))
         except OSError:
-            with suppress(queue.Full):  # then what is read ends by itself
+            with suppress(queue.Full):  # if full, the reads end by themselves
                 self._events.put_nowait(None)
 
     def next_event(self, until: float) -> AnyEvent:
@@ -152,7 +152,7 @@ class Session:
         return event
 
     def probe(self, nodes: list[str], argv: list[str]) -> dict[str, str]:
-        """What each node answers wrongly to a command over ssh from the head, '' where nothing; waits PROBE_SECONDS."""
+        """Each node's wrong answer to a command over ssh from the head, '' for a right one; waits PROBE_SECONDS."""
         self.send(Probe(nodes, argv))
         until = time.monotonic() + PROBE_SECONDS
         try:
@@ -163,6 +163,6 @@ class Session:
         return event.complaints
 
     def close(self, deadline: float = 10.0) -> None:
-        """Hang up, which ends the launcher and its ranks, and wait up to `deadline` seconds until they have ended."""
+        """Hang up, which ends the launcher and its ranks, and wait up to `deadline` seconds for their end."""
         self._closing = True
         self._transport.hang_up(deadline)

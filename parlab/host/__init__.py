@@ -1,1 +1,1 @@
-"""This machine: what is installed, where files lie, signals, one command at a time per cluster."""
+"""This machine: installed packages, places of files, signals, one command at a time per cluster."""

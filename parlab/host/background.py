@@ -1,7 +1,7 @@
-"""How a run goes into the background: this command line is started once more, as a process in a session of its own.
+"""Puts a run into the background: starts this command line again, as a process in a session of its own.
 
-That process inherits the lock of its job (parlab/host/detached.py), so there is no moment at which a job that lives
-looks lost. A variable tells it which job it is; the options stay as they were typed.
+That process inherits the lock of its job (parlab/host/detached.py), so a living job never looks lost. A variable tells
+it its job; the options stay as typed.
 """
 
 import os
@@ -21,24 +21,24 @@ from parlab.host.detached import About, Detached
 from parlab.host.signals import deferred
 
 VARIABLE = "PARLAB_JOB"  # the job's number and the descriptor of its lock, for its process
-TURN_SECONDS = 24 * 3600.0  # for the cluster: jobs before it may take hours
+TURN_SECONDS = 24 * 3600.0  # to wait for the cluster: earlier jobs may take hours
 LOOK_SECONDS = 0.2
 
 
 class Turn:
-    """How a run waits for its cluster. In the foreground: only until nobody else has it, for `seconds` at the most."""
+    """How a run waits for its cluster. In the foreground: at most `seconds`, until nobody else has the cluster."""
 
     seconds: float = WAIT_SECONDS
 
     def wait(self, backend: str, show: Show) -> None:
-        """Wait for those who come first. Raises ParlabError where that takes too long."""
+        """Wait for earlier jobs. Raises ParlabError if that takes too long."""
 
     def come(self) -> None:
-        """The cluster is had."""
+        """Note that the run has its cluster."""
 
 
 class Own(Turn):
-    """The job that this process is: it comes after those on its cluster that were started before it."""
+    """This process's own job: it runs after the jobs that were started before it on its cluster."""
 
     seconds = TURN_SECONDS
 
@@ -68,7 +68,7 @@ class Own(Turn):
 
 @contextmanager
 def own_job() -> Iterator[Own | None]:
-    """The job that this process is, if it is one; how the block ends is noted, by its exit code."""
+    """This process's own job, if it is one; notes the exit code with which the block ends."""
     job = _told()
     if job is None:
         yield None
@@ -85,7 +85,7 @@ def own_job() -> Iterator[Own | None]:
 
 
 def _told() -> Detached | None:
-    """The job whose lock this process has inherited. Its children are not told."""
+    """The job whose lock this process has inherited. The variable is not passed on to its children."""
     number, _, lock = os.environ.get(VARIABLE, "").partition(":")
     with suppress(UsageError, OSError, ValueError):
         job = detached.find(number)
@@ -97,10 +97,10 @@ def _told() -> Detached | None:
 
 
 def start(about: About) -> Detached:
-    """Start this command line once more, as a job. Raises UsageError where nothing can be written."""
-    if VARIABLE in os.environ:  # and it is of no job: what is started would do the same, and so on
+    """Start this command line again, as a job. Raises UsageError if its files cannot be written."""
+    if VARIABLE in os.environ:  # set, but this process is no job: the started process would start another, and so on
         raise UsageError(f"{VARIABLE} is a variable of parlab's own: unset it")
-    with deferred():  # a job that has been started is to be told
+    with deferred():  # the user must learn of a job that was started
         job, lock = detached.new(about)
         try:
             with _written(job, "stdout") as out, _written(job, "stderr") as err:
@@ -111,7 +111,7 @@ def start(about: About) -> Detached:
                     stdout=out,
                     stderr=err,
                     pass_fds=(lock,),
-                    start_new_session=True,  # the end of this terminal is none of its business
+                    start_new_session=True,  # the end of this terminal must not end it
                 )
             os.write(lock, str(process.pid).encode())
         except OSError as error:
@@ -128,5 +128,5 @@ def _written(job: Detached, name: str) -> IO[bytes]:
 
 
 def _standard_input() -> int | None:
-    """A file or a pipe goes along; a terminal stays with who sits there."""
+    """A file or a pipe is passed on; a terminal stays with its user."""
     return subprocess.DEVNULL if sys.__stdin__ is None or sys.__stdin__.isatty() else None

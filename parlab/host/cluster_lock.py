@@ -16,17 +16,17 @@ WAIT_SECONDS = 120
 
 
 def lock_path(project: str) -> Path:
-    """Where this user's lock on a cluster lies; beside it, a file with the ending .holder says who holds it."""
+    """The file of this user's lock on a cluster; a file beside it, ending in .holder, names the holder."""
     return STATE / f"{project}.lock"
 
 
 @contextmanager
 def only_user(project: str, cluster: str, doing: str, show: Show, seconds: float = WAIT_SECONDS) -> Iterator[None]:
-    """Hold the cluster of this name for one command of this user; wait `seconds` for another's end, saying so.
+    """Hold the cluster of this name for one command of this user; wait `seconds` for another command, and say so.
 
-    Raises ParlabError where that takes too long, or where no lock can be had, as in a home that cannot be written to.
+    Raises ParlabError if that takes too long, or if no lock is possible, e.g. in a home that is not writable.
 
-    Who else can reach the engine, another user or another machine, is kept out by a second lock on the head
+    A second lock, on the head, keeps out others who can reach the engine: other users and other machines
     (parlab/backend/exec.py, BOOTSTRAP).
     """
     path = lock_path(project)
@@ -34,12 +34,12 @@ def only_user(project: str, cluster: str, doing: str, show: Show, seconds: float
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         _acquire(lock, holder, cluster, show, seconds)
-    except BrokenPipeError:  # of who reads what is shown
+    except BrokenPipeError:  # the reader of the shown lines has gone
         raise
     except OSError as error:
         raise ParlabError(f"no place for a lock: {error}. XDG_STATE_HOME names another folder") from error
     try:
-        with suppress(OSError):  # a full disk: the lock holds, and nobody is told by whom
+        with suppress(OSError):  # a full disk: the lock holds, but does not name its holder
             holder.write_text(f"{doing} (process {os.getpid()}, since {time.strftime('%H:%M:%S')})")
         yield
     finally:
@@ -64,5 +64,5 @@ def _acquire(lock: FileLock, holder: Path, cluster: str, show: Show, seconds: fl
 def _read(path: Path) -> str:
     try:
         return path.read_text()
-    except OSError:  # it was let go at this very moment
+    except OSError:  # the lock was released just now
         return ""

@@ -1,14 +1,14 @@
-"""Jobs: runs in the background, each with a number and a folder of this user's state, which is all that is known of it.
+"""Jobs: runs in the background. A number and a folder in this user's state hold everything known about each job.
 
-    job.json        the program with its arguments, and where; not parlab's own options, which may hold values of --env
-    lock            the number of its process, which keeps this file locked for as long as it lives, however it ends
-    stdout, stderr  what it prints
-    begun           is made when it has got its cluster
-    cancelled       is made by who ends it, before the first signal
+    job.json        the program, its arguments and its folder; no options of parlab, which may hold values of --env
+    lock            its process id; the process keeps this file locked until it ends, in whatever way
+    stdout, stderr  its output
+    begun           made when it gets its cluster
+    cancelled       made before the first signal of a cancellation
     end             its exit code
 
-The lock is the kernel's: after a reboot it is free, and no other process can be taken for the job's. When something
-was is the time of its file.
+The lock is the kernel's: after a reboot it is free, and no other process can be mistaken for the job's. The time of a
+file tells when something happened.
 """
 
 import fcntl
@@ -25,24 +25,24 @@ import msgspec
 from parlab.errors import Interrupted, UsageError
 from parlab.host.places import COMMAND, STATE
 
-KEPT = 50  # the newest jobs; an older one is, too, while it lives
+KEPT = 50  # the newest jobs are kept; an older one, too, while it lives
 LOOK_SECONDS = 0.1
 
 
 class State(StrEnum):
-    """What a job is at, or how it ended."""
+    """The state of a job, or how it ended."""
 
     WAITING = "waiting"
     RUNNING = "running"
     DONE = "done"
     FAILED = "failed"
     CANCELLED = "cancelled"
-    LOST = "lost"  # its process died without a word
+    LOST = "lost"  # its process died without notice
 
 
 @dataclass(frozen=True)
 class About:
-    """What runs, as words of a shell, and where."""
+    """The command, as words of a shell, and its place."""
 
     program: str
     cluster: str
@@ -51,7 +51,7 @@ class About:
 
 @dataclass(frozen=True)
 class Report:
-    """What a job is at. `lasted_s` is since it got its cluster; until then, since it was started; None: not known."""
+    """A job's state. `lasted_s` counts from when it got its cluster, or else from its start; None: unknown."""
 
     state: State
     code: int | None = None
@@ -71,12 +71,12 @@ class Detached:
 
     @property
     def started(self) -> float:
-        """When it was started, in seconds since the epoch."""
+        """The time of its start, in seconds since the epoch."""
         return _time_of(self.folder / "job.json") or 0.0
 
     @property
     def is_alive(self) -> bool:
-        """Whether its process lives."""
+        """Whether its process is alive."""
         try:
             with (self.folder / "lock").open("rb") as file:
                 fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
@@ -88,14 +88,14 @@ class Detached:
 
     @property
     def process(self) -> int | None:
-        """The number of its process: that of another one, once it is not alive any more."""
+        """Its process id; it may belong to another process once the job has ended."""
         with suppress(OSError, ValueError):
             return int((self.folder / "lock").read_text())
         return None
 
     def report(self) -> Report:
-        """What it is at now."""
-        alive = self.is_alive  # is read first: what stands in its folder once it has gone is final
+        """Its state now."""
+        alive = self.is_alive  # read first: the folder of an ended job is final
         begun = _time_of(self.folder / "begun")
         since = begun or self.started
         if alive:
@@ -111,18 +111,18 @@ class Detached:
         return Report(state, code, None if ended is None else max(0.0, ended - since))
 
     def begin(self) -> None:
-        """Note that it has got its cluster."""
-        with suppress(OSError):  # a full disk: it runs all the same
+        """Note that it has its cluster."""
+        with suppress(OSError):  # a full disk: it runs anyway
             (self.folder / "begun").touch()
 
     def end(self, code: int) -> None:
-        """Note how it has ended."""
+        """Note its exit code."""
         with suppress(OSError):
             (self.folder / "end").write_text(f"{code}\n")
 
     def is_first_to_cancel(self) -> bool:
-        """Note that it is being cancelled; whether nobody has noted that before."""
-        with suppress(OSError):  # a full disk: it is cancelled all the same
+        """Note that it is being cancelled; return whether this is the first note of that."""
+        with suppress(OSError):  # a full disk: it is cancelled anyway
             try:
                 (self.folder / "cancelled").touch(exist_ok=False)
             except FileExistsError:
@@ -130,7 +130,7 @@ class Detached:
         return True
 
     def is_gone_in(self, seconds: float) -> bool:
-        """Wait for its process to end; whether it has."""
+        """Wait for its process to end; return whether it has ended."""
         until = time.monotonic() + seconds
         while self.is_alive:
             if time.monotonic() >= until:
@@ -151,7 +151,7 @@ def _folder() -> Path:
 
 
 def _numbers() -> list[int]:
-    """The numbers that are taken, the newest first."""
+    """The numbers in use, the newest first."""
     try:
         names = [path.name for path in _folder().iterdir()]
     except OSError:
@@ -160,7 +160,7 @@ def _numbers() -> list[int]:
 
 
 def all_jobs() -> list[Detached]:
-    """All jobs, the newest first. A folder that has only just been made, or that is damaged, is none."""
+    """All jobs, the newest first; without folders that are damaged or not complete yet."""
     return [job for number in _numbers() if (job := _read(number)) is not None]
 
 
@@ -173,7 +173,7 @@ def _read(number: int) -> Detached | None:
 
 
 def find(wanted: str | None) -> Detached:
-    """The job of that number, or the newest. Raises UsageError where there is none."""
+    """The job of that number, or the newest. Raises UsageError if there is none."""
     if wanted is None:
         jobs = all_jobs()
         if not jobs:
@@ -186,19 +186,19 @@ def find(wanted: str | None) -> Detached:
 
 
 def new(about: About) -> tuple[Detached, int]:
-    """Make a job with the next number, and the descriptor that holds its lock: for its process to inherit.
+    """Make a job with the next number; return it with its lock's descriptor, for its process to inherit.
 
-    Raises UsageError where nothing can be written.
+    Raises UsageError if its files cannot be written.
     """
     try:
-        _folder().mkdir(mode=0o700, parents=True, exist_ok=True)  # what it prints is nobody else's to read
+        _folder().mkdir(mode=0o700, parents=True, exist_ok=True)  # only the user may read its output
         job = Detached(*_next_folder(), about)
     except OSError as error:
         raise no_place(error) from error
     try:
         with (job.folder / "lock").open("wb") as file:
             lock = fcntl.fcntl(file, fcntl.F_DUPFD_CLOEXEC, 3)  # a standard stream may be closed, and its number free
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # nobody looks at it before there is a job.json
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # nobody looks at it before job.json exists
         (job.folder / "job.json").write_bytes(msgspec.json.encode(about))
     except OSError as error:
         forget(job)
@@ -207,7 +207,7 @@ def new(about: About) -> tuple[Detached, int]:
 
 
 def _next_folder() -> tuple[int, Path]:
-    """A folder with a number of its own: making one is atomic, whoever else does so at this moment."""
+    """A folder with a number of its own: making it is atomic, even if others do so at the same time."""
     while True:
         number = max(_numbers(), default=0) + 1
         with suppress(FileExistsError):
@@ -216,7 +216,7 @@ def _next_folder() -> tuple[int, Path]:
 
 
 def no_place(error: OSError) -> UsageError:
-    """What is said where a job's files cannot be written."""
+    """The error for a job's files that cannot be written."""
     return UsageError(f"no place for a job: {error}. XDG_STATE_HOME names another folder")
 
 
@@ -226,7 +226,7 @@ def forget(job: Detached) -> None:
 
 
 def forget_old() -> None:
-    """Remove the folders of jobs that ended long ago, and those that are of no job."""
+    """Remove the folders of old ended jobs, and damaged folders."""
     for number in _numbers()[KEPT:]:
         job = _read(number) or Detached(number, _folder() / str(number), About("", "", ""))
         if not job.is_alive:

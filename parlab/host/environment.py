@@ -1,7 +1,7 @@
-"""What is installed beside this Python.
+"""The packages of this Python.
 
-The checkout's `.venv` is ours: what a command needs is installed from the hashed locks in requirements/ when it is
-first asked for. Every other environment is the user's: nothing is installed there, what is missing is named.
+The checkout's `.venv` is ours: a command's packages are installed on first use from the hashed locks in
+requirements/. Every other environment is the user's: nothing is installed there, missing packages are named.
 """
 
 import json
@@ -22,15 +22,15 @@ from parlab.errors import ParlabError, UsageError
 from parlab.formatting import Show
 from parlab.host.places import OWN_VENV, ROOT
 
-EXTRAS = {"node": "embedded", "report": "report", "dev": "dev"}  # what pyproject.toml calls the packages of a lock
+EXTRAS = {"node": "embedded", "report": "report", "dev": "dev"}  # pyproject.toml's names for the packages of a lock
 VENV_LOCK = ROOT / ".venv.lock"  # ./invoke takes it, too
 INSTALL_SECONDS = 1800  # some 200 MB, on bad Wi-Fi
 
 
 def ensure_installed(lock: str, show: Show) -> None:
-    """See to it that the packages of `requirements/LOCK.in` are here.
+    """Make sure that the packages of `requirements/LOCK.in` are installed.
 
-    Raises ParlabError when pip fails, and UsageError, with the line to type, where installing is the user's to do.
+    Raises ParlabError when pip fails, and UsageError, with the command to type, if the user must install them.
     """
     if OWN_VENV:
         _install(lock, show)
@@ -41,7 +41,7 @@ def ensure_installed(lock: str, show: Show) -> None:
 def missing(lock: str) -> list[str]:
     """The packages of `requirements/LOCK.in` that are not installed."""
     lines = (ROOT / "requirements" / f"{lock}.in").read_text().splitlines()
-    names = [name[0] for line in lines if (name := re.match(r"[A-Za-z][\w.-]*", line))]  # the others are options
+    names = [name[0] for line in lines if (name := re.match(r"[A-Za-z][\w.-]*", line))]  # the other lines are options
     return [name for name in names if not _is_installed(name)]
 
 
@@ -54,31 +54,31 @@ def _is_installed(name: str) -> bool:
 
 
 def how_to_install(lock: str) -> str:
-    """What to type for the packages of a lock: it names where parlab itself was installed from.
+    """The command that installs the packages of a lock; it names the origin of the installed parlab.
 
-    Never `pip install parlab[...]` alone: no index has this project, and one may have another of that name.
+    Never `pip install parlab[...]` alone: this project is on no index, where the name may belong to another project.
     """
     wanted = f"parlab[{EXTRAS[lock]}]"
     pip = f"{quote(sys.executable)} -m pip install"
     try:
         record = distribution("parlab").read_text("direct_url.json")
-    except PackageNotFoundError:  # a checkout that is merely on the path
+    except PackageNotFoundError:  # a checkout that is only on the path
         return f"{pip} --require-hashes -r {quote(str(ROOT / 'requirements' / f'{lock}.txt'))}"
     if record is None:
         return f"install {wanted} from the same file or URL that parlab was installed from"
     origin: dict[str, Any] = json.loads(record)
     url = origin["url"]
-    if origin.get("dir_info", {}).get("editable"):  # pip takes no URL there
+    if origin.get("dir_info", {}).get("editable"):  # pip accepts no URL there
         return f"{pip} --editable {quote(f'{unquote(urlsplit(url).path)}[{EXTRAS[lock]}]')}"
     if vcs := origin.get("vcs_info"):
         url = f"{vcs['vcs']}+{url}@{vcs['commit_id']}"
-    if find_spec("pip") is None:  # uv's environments have none
-        return f"say '{wanted} @ {url}' where you said parlab, as in uvx --from '{wanted} @ {url}' parlab"
+    if find_spec("pip") is None:  # uv's environments have no pip
+        return f"use '{wanted} @ {url}' instead of parlab, as in uvx --from '{wanted} @ {url}' parlab"
     return f"{pip} '{wanted} @ {url}'"
 
 
 def _install(lock: str, show: Show) -> None:
-    """Install `requirements/LOCK.txt` unless that very lock is in already. Two commands do so one after the other."""
+    """Install `requirements/LOCK.txt` unless this very lock is installed. Two commands do so one after the other."""
     wanted, stamp = ROOT / "requirements" / f"{lock}.txt", Path(sys.prefix) / f"parlab-{lock}.txt"
 
     def is_in() -> bool:
@@ -87,23 +87,23 @@ def _install(lock: str, show: Show) -> None:
     if is_in():
         return
     with ExitStack() as held:
-        with suppress(PermissionError):  # an environment that is not ours to write to: pip can only look
+        with suppress(PermissionError):  # an environment that we may not write to: pip can only look
             held.enter_context(_alone(show))
-        if is_in():  # by the command that we have waited for
+        if is_in():  # the command that we waited for has installed it
             return
         show(f"installing requirements/{lock}.txt into {sys.prefix}, once")
         _pip(lock, wanted)
-        with suppress(OSError):  # not ours to write to, again: pip looks again next time
+        with suppress(OSError):  # again not writable: pip looks again next time
             stamp.write_bytes(wanted.read_bytes())
 
 
 def _alone(show: Show) -> AbstractContextManager[object]:
-    """The lock on `.venv`, taken; it is let go at the end of the block."""
+    """The lock on `.venv`; released at the end of the block."""
     lock = FileLock(VENV_LOCK)
     try:
         return lock.acquire(timeout=0)
     except Timeout:
-        show(f"another command installs into .venv: waiting up to {INSTALL_SECONDS // 60} minutes for it")
+        show(f"another command installs into .venv: waiting up to {INSTALL_SECONDS // 60} minutes")
     try:
         return lock.acquire(timeout=INSTALL_SECONDS)
     except Timeout:
@@ -124,7 +124,7 @@ def _pip(lock: str, wanted: Path) -> None:
     except subprocess.TimeoutExpired:
         minutes = INSTALL_SECONDS // 60
         raise ParlabError(
-            f"pip was not done with requirements/{lock}.txt in {minutes} minutes: is there a network?"
+            f"pip did not finish requirements/{lock}.txt in {minutes} minutes: is the network up?"
         ) from None
     if result.returncode:
         last = "\n  ".join(result.stdout.strip().splitlines()[-6:])

@@ -1,4 +1,4 @@
-"""Where things are. A checkout has them beside the package; a wheel brings them as `parlab/data`, in the same order."""
+"""Places of files. In a checkout they are beside the package; a wheel has them in `parlab/data`, in the same order."""
 
 import os
 import sys
@@ -8,29 +8,29 @@ from shlex import quote
 from platformdirs import user_state_path
 
 PACKAGE = Path(__file__).resolve().parents[1]
-DATA = PACKAGE / "data"  # pyproject.toml says what a wheel has there; a checkout has no such folder
+DATA = PACKAGE / "data"  # its content in a wheel: see pyproject.toml; a checkout has no such folder
 INSTALLED = DATA.is_dir()
 ROOT = DATA if INSTALLED else PACKAGE.parent  # of compose.yaml, docker/, docs/, labs/, requirements/; never written to
 LABS = ROOT / "labs"
 GLOSSARY = ROOT / "docs/glossary.md"
 RESULTS = Path(os.environ.get("PARLAB_RESULTS") or ("results" if INSTALLED else ROOT / "results"))
-STATE = user_state_path("parlab")  # one per user, whichever checkout or installation asks
+STATE = user_state_path("parlab")  # one per user, for all checkouts and installations
 
 
 def _made_by_invoke() -> bool:
-    """Whether this Python is that of the checkout's `.venv`: `./invoke` notes there whose it is."""
+    """Whether this Python is the one of the checkout's `.venv`: `./invoke` notes its root there."""
     note = Path(sys.prefix) / "parlab-root.txt"
     return not INSTALLED and note.exists() and note.read_text().strip() == str(ROOT)
 
 
 def shown(path: Path) -> str:
-    """A path as it can be typed here: below the current folder from there, elsewhere whole.
+    """A path as the user can type it: relative if it is below the current folder, else absolute.
 
-    Never with `..`: where a link has led into the folder, a shell takes that for another than the kernel does.
+    Never with `..`: if the folder was entered through a link, a shell and the kernel take that for different folders.
     """
     try:
         whole, here = path.absolute(), Path.cwd()
-    except OSError:  # the current folder has been removed
+    except OSError:  # the current folder was removed
         return str(path)
     return str(whole.relative_to(here) if whole.is_relative_to(here) else whole)
 
@@ -41,4 +41,4 @@ def _typed() -> str:
 
 
 OWN_VENV = _made_by_invoke()
-COMMAND = _typed() if OWN_VENV else "parlab"  # what a user types before a task's name
+COMMAND = _typed() if OWN_VENV else "parlab"  # the command before a task's name

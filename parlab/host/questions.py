@@ -1,6 +1,6 @@
-"""What is a run at? Asked from its own terminal by SIGQUIT (Ctrl-\\), or from another by `why`, over a socket.
+"""Questions about a run's state: by SIGQUIT (Ctrl-\\) from its terminal, or by `why` from another, over a socket.
 
-The socket lies in the folder of this user's locks, and nobody else may use it. A run answers when it has time to.
+The socket is in the folder of this user's locks, and only this user can use it. A run answers when it has time.
 """
 
 import os
@@ -15,23 +15,23 @@ from pathlib import Path
 
 from parlab.host.places import STATE
 
-ANSWER_SECONDS = 15.0  # to wait for an answer: looking at all ranks takes up to 4
+ANSWER_SECONDS = 15.0  # to wait for an answer: looking at all ranks takes up to 4 s
 ENDING = ".socket"
 Reply = Callable[[str], None]
 
 
 class Questions:
-    """Those that wait for an answer; each is a function to give it to."""
+    """The questions without an answer yet; each is a function that takes the answer."""
 
     def __init__(self) -> None:
-        self._waiting: queue.SimpleQueue[Reply] = queue.SimpleQueue()  # which a signal's handler may put into
+        self._waiting: queue.SimpleQueue[Reply] = queue.SimpleQueue()  # a signal handler may put into this kind
 
     def put(self, reply: Reply) -> None:
-        """Have a question answered by that function."""
+        """Add a question; the function takes its answer."""
         self._waiting.put(reply)
 
     def next(self) -> Reply | None:
-        """The next that waits; None where there is none."""
+        """The next question; None if there is none."""
         try:
             return self._waiting.get_nowait()
         except queue.Empty:
@@ -44,15 +44,15 @@ def _folder() -> Path:
 
 @contextmanager
 def heard(cluster: str, tell: Reply) -> Iterator[Questions]:
-    """Within the block, questions are heard; `tell` answers those from this run's own terminal.
+    """Within the block, questions are received; `tell` takes answers to those from this run's own terminal.
 
-    Where there is no place for a socket, as in a home that cannot be written to, they are heard from there alone.
+    If no socket can be made, e.g. in a home that is not writable, only that terminal can ask.
     """
     questions = Questions()
     path = _folder() / f"{cluster}-{os.getpid()}{ENDING}"
     with suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.unlink(missing_ok=True)  # of a process that had this number before
+        path.unlink(missing_ok=True)  # of an earlier process with this number
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
         with suppress(OSError):
             with _short(path) as address:
@@ -71,7 +71,7 @@ def heard(cluster: str, tell: Reply) -> Iterator[Questions]:
 
 @contextmanager
 def _short(path: Path) -> Iterator[str]:
-    """A name for a socket's file: the kernel takes some hundred bytes, and a folder may be deep. Raises OSError."""
+    """A name for a socket's file: the kernel takes some hundred bytes, but a folder may be deep. Raises OSError."""
     if not Path("/proc/self/fd").is_dir():
         yield str(path)
         return
@@ -90,13 +90,13 @@ def _listen(listener: socket.socket, questions: Questions) -> None:
 
 
 def _answer(asker: socket.socket, text: str) -> None:
-    with asker, suppress(OSError):  # whoever asked has gone
+    with asker, suppress(OSError):  # the asker has gone
         asker.settimeout(1.0)
         asker.sendall(text.encode())
 
 
 def ask(cluster: str) -> dict[int, str]:
-    """Ask every run of that name of a cluster, by its process; '' is no answer in time."""
+    """Ask every run on the cluster of that name; answers by process id; '' means no answer in time."""
     found = {}
     for path in sorted(_folder().glob(f"{cluster}-*{ENDING}")):
         number = path.name.removeprefix(f"{cluster}-").removesuffix(ENDING)
@@ -106,7 +106,7 @@ def ask(cluster: str) -> dict[int, str]:
 
 
 def _ask(path: Path) -> str | None:
-    """What a run says; None of one that is there no more."""
+    """A run's answer; None if the run has ended."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as asking:
         asking.settimeout(ANSWER_SECONDS)
         try:

@@ -1,6 +1,6 @@
-"""Ctrl-C, SIGTERM, a lost terminal (SIGHUP): the first stops at once and cleans up, the second gives that up, too.
+"""Ctrl-C, SIGTERM, a lost terminal (SIGHUP): the first stops at once and cleans up, the second abandons the clean-up.
 
-A clean-up has deadlines, but an engine that hangs on 64 nodes makes them long.
+A clean-up has deadlines, but with an engine that hangs on 64 nodes they add up.
 """
 
 import os
@@ -14,13 +14,13 @@ from typing import Any, NoReturn
 
 from parlab.errors import Interrupted
 
-ECHO_SECONDS = 0.5  # a terminal and a shell may both pass one Ctrl-C on
+ECHO_SECONDS = 0.5  # a terminal and a shell may both forward one Ctrl-C
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @contextmanager
 def _handled_by(handler: Any) -> Iterator[None]:
-    # Under nohup a lost terminal stays ignored. SIGINT does not: a script's shell ignores it for all it starts with &.
+    # Under nohup SIGHUP stays ignored. SIGINT does not: a script's shell ignores it for everything it starts with &.
     ours = [n for n in SIGNALS if n is not signal.SIGHUP or signal.getsignal(n) is not signal.SIG_IGN]
     before = [signal.signal(number, handler) for number in ours]
     try:
@@ -31,16 +31,16 @@ def _handled_by(handler: Any) -> Iterator[None]:
 
 
 class _Heard:
-    """When the first signal of this command came, and what giving up its clean-up would leave."""
+    """When the first signal of this command came, and what remains if its clean-up is abandoned."""
 
     first_at: float | None = None
-    put_off: int | None = None  # a first signal that came while a clean-up was not to be disturbed
+    put_off: int | None = None  # a first signal during an undisturbed clean-up
     left = "started processes may still run"
 
 
 @contextmanager
 def leaves(what: str) -> Iterator[None]:
-    """Within the block a clean-up that is given up leaves this; to be told, with how to remove it."""
+    """Within the block, an abandoned clean-up leaves this; the text also says how to remove it."""
     before, _Heard.left = _Heard.left, what
     try:
         yield
@@ -49,7 +49,7 @@ def leaves(what: str) -> Iterator[None]:
 
 
 def _is_first() -> bool:
-    """Note a signal; whether it is the first. A second one gives up, unless it is the first one's echo."""
+    """Note a signal; return whether it is the first. A second one gives up, unless it echoes the first."""
     now = time.monotonic()
     if _Heard.first_at is None:
         _Heard.first_at = now
@@ -60,7 +60,7 @@ def _is_first() -> bool:
 
 
 def _give_up() -> NoReturn:
-    """End this process as it stands: threads may wait for an engine that does not answer."""
+    """End this process at once: threads may wait for an engine that does not answer."""
     shown = "\x1b[?25h" if sys.stderr.isatty() else ""  # the live board hides the cursor
     os.write(2, f"{shown}\nerror: interrupted again, the clean-up was given up: {_Heard.left}\n".encode())
     os._exit(Interrupted.exit_code)
@@ -68,7 +68,7 @@ def _give_up() -> NoReturn:
 
 @contextmanager
 def interruptible() -> Iterator[None]:
-    """Within the block the first signal raises Interrupted; a second one ends the process, whatever it does."""
+    """Within the block the first signal raises Interrupted; a second one ends the process at once."""
     _Heard.first_at = _Heard.put_off = None
 
     def interrupt(number: int, _frame: object) -> None:
@@ -81,9 +81,9 @@ def interruptible() -> Iterator[None]:
 
 @contextmanager
 def undisturbed() -> Iterator[None]:
-    """Within the block, a clean-up with deadlines of its own, a first signal is put off; a second one gives it up.
+    """Within the block, a clean-up with deadlines, a first signal is postponed; a second one abandons the clean-up.
 
-    What was put off is heard at the end of the next block that is `deferred`: a run is kept before that.
+    A postponed signal takes effect at the end of the next `deferred` block: the run is saved before that.
     """
     came: list[int] = []
 
@@ -101,7 +101,7 @@ def undisturbed() -> Iterator[None]:
 
 @contextmanager
 def deferred() -> Iterator[None]:
-    """Within the block signals wait; at its end the first is handled as ever. For what must not be torn apart."""
+    """Within the block signals wait; the first is handled at its end. For work that must not be interrupted."""
     come = [] if _Heard.put_off is None else [_Heard.put_off]
     _Heard.put_off = None
     with _handled_by(lambda number, _frame: come.append(number)):
@@ -111,16 +111,16 @@ def deferred() -> Iterator[None]:
 
 
 def was_put_off() -> bool:
-    """Whether a signal has come that the next block which is `deferred` will hear: nothing more is to be begun."""
+    """Whether a signal waits for the next `deferred` block: then start nothing new."""
     return _Heard.put_off is not None
 
 
 @contextmanager
 def child(command: list[str], number: int, seconds: float, **options: Any) -> Iterator[subprocess.Popen[str]]:
-    """Run a command (options as of Popen) for the length of the block.
+    """Run a command (options of Popen) for the duration of the block.
 
-    One that outlives the block, for an interruption or a failure, gets the signal `number` and `seconds` to clean up,
-    then is killed, and with it what it has started and left. It has a session of its own: a Ctrl-C is ours to pass on,
+    If it outlives the block, because of an interruption or a failure, it gets the signal `number` and `seconds` to
+    clean up. Then it is killed, together with the processes it has left. It has its own session: we pass on a Ctrl-C
     once, and not in the middle of a clean-up.
     """
     process = None
@@ -134,6 +134,6 @@ def child(command: list[str], number: int, seconds: float, **options: Any) -> It
                 process.send_signal(number)
                 with suppress(subprocess.TimeoutExpired):
                     process.wait(seconds)
-                with suppress(ProcessLookupError, PermissionError):  # nobody is left, as macOS says of the dead, too
+                with suppress(ProcessLookupError, PermissionError):  # no process is left; macOS says so of zombies, too
                     os.killpg(process.pid, signal.SIGKILL)
                 process.wait()

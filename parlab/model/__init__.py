@@ -1,1 +1,1 @@
-"""Frozen values that everybody shares: cases, specs, spans, readings, messages. No behaviour of the world."""
+"""Frozen values shared by everybody: cases, specs, spans, readings, messages. They have no side effects."""

@@ -1,4 +1,4 @@
-"""What to do about an error that a learner's file raised, by how Python words it: one sentence or two."""
+"""Advice on an error in a learner's file, chosen by Python's message: one or two sentences."""
 
 import re
 from collections.abc import Iterable
@@ -8,9 +8,9 @@ NO_KEYBOARD = (
     "A lab has no keyboard: write the value into the file. A program of your own, under `run`, may read its input"
 )
 NO_NAME = "It has no name that a worker could import: define it with `def`, at the left margin of the file"
-GUARD = 'Put what starts processes, and lab.main(), below `if __name__ == "__main__":`'
-BOOTSTRAPPING = r"before the\s+current process has finished its bootstrapping"  # as multiprocessing says it
-BY_WORDS = {  # the first that is found in `Kind: message`
+GUARD = 'Put the code that starts processes, and lab.main(), below `if __name__ == "__main__":`'
+BOOTSTRAPPING = r"before the\s+current process has finished its bootstrapping"  # multiprocessing's words
+BY_WORDS = {  # the first match in `Kind: message` counts
     r"^EOFError: EOF when reading a line": NO_KEYBOARD,
     r"[Cc]an't (get|pickle) .*(<lambda>|<locals>|local object)": NO_NAME,
     r"[Cc]an(not|'t) pickle|PicklingError": "It cannot be sent to another process: make it, or open it, in the task",
@@ -26,8 +26,8 @@ UNKNOWN = re.compile(r"got an unexpected keyword argument '(\w+)'")
 
 
 def advice(error: str, names: Iterable[str] = ()) -> str:
-    """What to do; '' where the error says it all. `names` are those that an unknown keyword may be meant for."""
-    if "Did you mean" in error:  # as newer Pythons say by themselves
+    """Advice; '' if the error needs none. `names` are the possible meanings of an unknown keyword."""
+    if "Did you mean" in error:  # newer Pythons add this themselves
         return ""
     if found := UNKNOWN.search(error):
         return did_you_mean(found[1], names)
@@ -35,11 +35,11 @@ def advice(error: str, names: Iterable[str] = ()) -> str:
 
 
 def did_you_mean(word: str, names: Iterable[str]) -> str:
-    """A question that names what a word is close to; '' where that is nothing."""
+    """A question with the name closest to a word; '' if none is close."""
     near = get_close_matches(word, list(names), n=1, cutoff=0.6)
     return f"Did you mean {near[0]}?" if near else ""
 
 
 def sentences(*parts: str) -> str:
-    """The parts that are not empty, each with a full stop where it has no end of its own."""
+    """The nonempty parts, each with a full stop unless it already ends in punctuation."""
     return " ".join(part if part.endswith(("?", ".", ":")) else f"{part}." for part in parts if part)

@@ -1,6 +1,6 @@
-"""Case: one way of doing a lab's work, how its processes are started, and what a task of it asks for.
+"""Case: one way of doing a lab's work, how its processes are started, and its tasks' demand.
 
-A case is plain data: it is declared in one process and looked at in others, and all of them mean the same by it.
+A case is plain data: one process declares it, others read it, and it means the same to all of them.
 """
 
 import math
@@ -16,22 +16,22 @@ import msgspec
 from parlab.model.node import HEAD
 from parlab.model.spec import Spec
 
-PYTHON = "python"  # the case runs in one process, on the first node, and starts whatever it needs
+PYTHON = "python"  # the case runs in one process, on the first node, and starts its own workers
 MPI = "mpi"  # every rank runs the case: `mpiexec -n WORKERS python lab.py`
-FUTURES = "mpi4py.futures"  # `mpiexec -n WORKERS+1 python -m mpi4py.futures lab.py`, the case itself on the head
+FUTURES = "mpi4py.futures"  # `mpiexec -n WORKERS+1 python -m mpi4py.futures lab.py`; the case itself is on the head
 LAUNCHES = (PYTHON, MPI, FUTURES)
-RIGHT, WRONG = "right", "wrong"  # outcomes of a case; another is the name of the exception that it raises
+RIGHT, WRONG = "right", "wrong"  # outcomes of a case; any other outcome is the name of an exception that it raises
 
 
 class Demand(NamedTuple):
-    """What one task asks for: units of computing, which need a core, and units of waiting, which need none."""
+    """The demand of one task: units of computing, which need a core, and units of waiting, which need none."""
 
     burned: float
     waited: float
 
 
 class Written(msgspec.Struct, frozen=True):
-    """A setting that means something in the lab's own process only, such as a function or an array: as it is shown."""
+    """A setting that has a meaning only in the lab's own process, such as a function or an array: its text."""
 
     text: str
 
@@ -43,18 +43,18 @@ Setting = None | bool | int | float | str | Written
 
 
 def setting_of(value: Any) -> Setting:
-    """A setting's value as it travels: whole numbers of whichever library are `int`, others `float`."""
+    """A setting's value for transport: whole numbers of any library become `int`, others `float`."""
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, str):
-        return str(value)  # of whichever class
+        return str(value)  # a subclass becomes a plain string
     with suppress(TypeError):
         return operator.index(value)
     if isinstance(value, float) and math.isfinite(value):
         return float(value)
     if name := getattr(value, "__qualname__", ""):
         return Written(name)
-    return Written(re.sub(r" at 0x[0-9a-fA-F]+", "", repr(value)))  # an address is another in each process
+    return Written(re.sub(r" at 0x[0-9a-fA-F]+", "", repr(value)))  # an address differs between processes
 
 
 @dataclass(frozen=True)
@@ -64,16 +64,16 @@ class Case:
     function: str
     launch: str = PYTHON
     settings: Mapping[str, Setting] = field(default_factory=dict)
-    ran_on: int | None = None  # the size it ran on, where there were several
+    ran_on: int | None = None  # the size it ran on, if there were several
     outcome: str = RIGHT
     threads: bool = False  # its workers are threads of one process
     limits: bool = True  # the nodes' limits are on
-    lesson_s: float | None = None  # what the lesson printed
-    wanted: int | None = None  # so many ranks or workers, whatever the cores; of a program of the user's own
-    only_on: tuple[int, ...] = ()  # of clusters that it runs on; all, where there are none
+    lesson_s: float | None = None  # the time that the lesson printed
+    wanted: int | None = None  # number of ranks or workers regardless of the cores; of a user's own program
+    only_on: tuple[int, ...] = ()  # cluster sizes that it runs on; empty: all
 
     def runs_on(self, nodes: int) -> bool:
-        """Whether it is to run on a cluster of so many nodes."""
+        """Whether it runs on a cluster of this many nodes."""
         return not self.only_on or nodes in self.only_on
 
     def on(self, nodes: int) -> "Case":
@@ -81,14 +81,14 @@ class Case:
         return replace(self, ran_on=nodes)
 
     def ranks(self, virtual_cores: int) -> int:
-        """How many processes mpiexec starts, on a cluster of so many virtual cores."""
+        """The number of processes that mpiexec starts, on a cluster of this many virtual cores."""
         if self.launch == PYTHON:
             return 1
         workers = self.workers(virtual_cores)
         return workers if self.launch == MPI else workers + 1
 
     def workers(self, virtual_cores: int) -> int:
-        """How many workers it has, on a cluster of so many virtual cores."""
+        """The number of its workers, on a cluster of this many virtual cores."""
         if self.wanted is not None:
             return self.wanted
         if self.launch == FUTURES:
@@ -96,9 +96,9 @@ class Case:
         return self.whole("workers") or (1 if self.launch == PYTHON else virtual_cores)
 
     def whole(self, name: str) -> int | None:
-        """A setting that is a number of things; None where there is no such setting, or it is None.
+        """A setting that counts things; None if the setting is missing or None.
 
-        Raises ValueError for one that is no whole number: the ideal cannot be made of it.
+        Raises ValueError for a value that is not a whole number: there is no ideal for it.
         """
         value = self.settings.get(name)
         if value is not None and (isinstance(value, bool) or not isinstance(value, int)):
@@ -106,7 +106,7 @@ class Case:
         return value
 
     def node_of(self, rank: int, spec: Spec) -> int:
-        """The number of the node that a rank is on (model/node.py): ranks are dealt out evenly."""
+        """The number of a rank's node (model/node.py): ranks are distributed evenly."""
         if self.launch == FUTURES and rank == 0:
             return HEAD
         worker, workers = rank - 1 if self.launch == FUTURES else rank, self.workers(spec.virtual_cores)
@@ -114,17 +114,17 @@ class Case:
 
     @property
     def name(self) -> str:
-        """As in `pool(chunk=1)`: the function and its settings."""
+        """The function and its settings, e.g. `pool(chunk=1)`."""
         shown = self.settings if self.ran_on is None else {**self.settings, "nodes": self.ran_on}
         settings = ", ".join(f"{key}={value!r}" for key, value in shown.items())
         return f"{self.function}({settings})" if settings else self.function
 
     @property
     def way(self) -> tuple[Hashable, ...]:
-        """What two cases of a lab differ in: if in nothing of it, they are one."""
+        """Everything that can differ between two cases of a lab: cases equal in all of it are one."""
         return self.name, self.launch, self.limits, self.threads, self.only_on
 
 
 def cores_per_task(cases: Iterable[Case], cores: int) -> dict[str, str]:
-    """What Slurm would tell a job's processes of the cores of their task: all of the node's, or one for each rank."""
+    """Slurm's variable for a task's number of cores: all of the node's, or one for each rank."""
     return {"SLURM_CPUS_PER_TASK": str(cores if any(case.launch == PYTHON for case in cases) else 1)}

@@ -1,8 +1,8 @@
 """One clock for all spans.
 
-Processes under one kernel share its monotonic clock: the same boot id, so no offset. A node with a kernel of its own
-is asked for its time several times; the exchange with the shortest round trip says most (Cristian, "Probabilistic
-clock synchronization", 1989): the answer was given somewhere within it, so its middle is off by half of it at most.
+Processes under one kernel share its monotonic clock: the same boot id means no offset. A node with its own kernel is
+asked for its time several times. The exchange with the shortest round trip is the best (Cristian, "Probabilistic clock
+synchronization", 1989): the answer was given during the exchange, so its middle is off by half of it at most.
 """
 
 from collections.abc import Iterable
@@ -10,27 +10,27 @@ from dataclasses import dataclass, replace
 
 from parlab.model.span import Span
 
-Exchange = tuple[float, float, float]  # sent and received by the head's clock; in between, the node's
+Exchange = tuple[float, float, float]  # sent and received by the head's clock; the node's time in between
 
 
 @dataclass(frozen=True)
 class Clock:
-    """How far a node's clock is ahead of the head's, in seconds, and by how much that may be wrong."""
+    """How far a node's clock is ahead of the head's, in seconds, and the possible error of that."""
 
     offset_s: float = 0.0
     uncertainty_s: float = 0.0
 
 
 def estimate(exchanges: Iterable[Exchange]) -> Clock:
-    """The offset by the quickest of the exchanges. Raises ValueError when there is none."""
+    """The offset from the quickest of the exchanges. Raises ValueError if there is none."""
     sent, at, received = min(exchanges, key=lambda exchange: exchange[2] - exchange[0])
     return Clock(at - (sent + received) / 2, (received - sent) / 2)
 
 
 def by_the_heads_clock(span: Span, clock: Clock, submitter: Clock | None = None) -> Span:
-    """The span with the stamps that were made in the worker set back by the offset, and the submitter's by its own.
+    """The span with the worker's stamps set back by the clock's offset, and the submitter's by the submitter's.
 
-    However uncertain that is, a task starts after its submission and ends before its receipt.
+    Even if the offset is uncertain, a task starts after its submission and ends before its receipt.
     """
     if submitter is not None:
         ahead_s = submitter.offset_s

@@ -1,4 +1,4 @@
-"""What a lab declares, as plain data: read in a node, where its file may run; planned with and judged by elsewhere."""
+"""A lab's declarations as plain data: read in a node, where its file may run; planned and judged elsewhere."""
 
 from dataclasses import dataclass
 from fractions import Fraction
@@ -8,15 +8,15 @@ from parlab.model.case import Case
 
 @dataclass(frozen=True)
 class ClaimDeclared:
-    """What a lab expects to come out, and what it takes to try it."""
+    """A lab's expectation, and its requirements."""
 
     name: str
-    limits: bool = False  # the kernel holds the nodes to their limits
-    cpus: float = 0.0  # host CPUs that a node has
+    limits: bool = False  # requires that the kernel limits the nodes
+    cpus: float = 0.0  # required host CPUs per node
 
     @property
     def required(self) -> bool:
-        """Whether a cluster on a machine with 2 CPUs has all that it needs."""
+        """Whether a cluster on a machine with 2 CPUs meets all its requirements."""
         return not self.cpus
 
 
@@ -36,7 +36,7 @@ class Declaration:
 
 @dataclass(frozen=True)
 class Asked:
-    """The case that a launch is to run: its number in the lab, as it was declared, and what replaces settings."""
+    """The case for a launch to run: its number in the lab, its declaration, and the values that replace settings."""
 
     number: int
     case: Case

@@ -1,14 +1,14 @@
-"""What all messages are: a command of the host's, or an event that it is told of."""
+"""The base of all messages: a command of the host, or an event for the host."""
 
 import msgspec
 
 
 class Command(msgspec.Struct, frozen=True, tag_field="do"):
-    """What the host wants of the launcher."""
+    """The host wants the launcher to do something."""
 
 
 class Event(msgspec.Struct, frozen=True, tag_field="event"):
-    """What happened."""
+    """Something happened."""
 
 
 class RankEvent(Event, frozen=True):

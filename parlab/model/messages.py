@@ -1,13 +1,13 @@
-"""What host, launcher and ranks tell each other: one definition of each message, for those who write and who read.
+"""Messages between host, launcher and ranks: each is defined once, for its senders and its receivers.
 
 A message is a JSON object on a line of its own. Three conversations use them:
 
     host -> launcher    a Command, on the launcher's standard input
-    launcher -> host    an Event, on its standard output; those of ranks are passed on as they came
+    launcher -> host    an Event, on its standard output; events of ranks are passed on unchanged
     rank -> launcher    Join first, then Events, over TCP; the launcher answers with words
 
-Words to the ranks are lines of text: `check`, `burn` and `clock` are answered at once, `start` and `end` are what ranks
-that run the case wait for: one, or with plain MPI all of them. All ranks wait for `boot` before they start MPI.
+Words to the ranks are lines of text. `check`, `burn` and `clock` are answered at once. Ranks that run the case wait
+for `start` and `end`: one rank, or with plain MPI all. All ranks wait for `boot` before they start MPI.
 """
 
 from fractions import Fraction
@@ -26,7 +26,7 @@ from parlab.model.span import Span
 
 BOOT, CHECK, BURN, CLOCK, START, END = "boot", "check", "burn", "clock", "start", "end"  # words
 LOOK, STOP = "look", "stop"  # words to the supervisor of a program
-FEED, SIZE = "feed", "size"  # words with data behind them: standard input; columns and lines of the user's terminal
+FEED, SIZE = "feed", "size"  # words followed by data: standard input; columns and lines of the user's terminal
 
 
 class Launch(Command, tag="launch", frozen=True):
@@ -43,7 +43,7 @@ class Say(Command, tag="say", frozen=True):
 
 
 class Feed(Command, tag="feed", frozen=True):
-    """Give rank 0 more standard input; no data is its end."""
+    """Send rank 0 more standard input; no data means end of file."""
 
     data: bytes
 
@@ -56,16 +56,16 @@ class Probe(Command, tag="probe", frozen=True):
 
 
 class Ask(Command, tag="ask", frozen=True):
-    """Run a program of this package with that text on its standard input, for so long; answered by Answered."""
+    """Run a program of this package with this text on its standard input and a time limit; answered by Answered."""
 
     argv: list[str]
-    env: dict[str, str]  # with PARLAB_RUN, by which its processes are known
+    env: dict[str, str]  # with PARLAB_RUN, which identifies its processes
     text: str
     seconds: float
 
 
 class Look(Command, tag="look", frozen=True):
-    """Run this on these hosts of a launch: it tells a Looked for each rank there; at last comes AllLooked."""
+    """Run this on these hosts of a launch: it sends a Looked for each rank there; AllLooked comes last."""
 
     hosts: list[str]
     argv: list[str]
@@ -73,7 +73,7 @@ class Look(Command, tag="look", frozen=True):
 
 
 class CompareClocks(Command, tag="clocks", frozen=True):
-    """Ask these ranks for the time, over and over; answered by ClocksRead."""
+    """Ask these ranks for the time, several times; answered by ClocksRead."""
 
     ranks: list[int]
 
@@ -83,38 +83,38 @@ class Waiting(Event, tag="waiting", frozen=True):
 
 
 class Listening(Event, tag="listening", frozen=True):
-    """The launcher is ready for commands; it is under the kernel of that boot."""
+    """The launcher is ready for commands; `boot` is its kernel's boot id."""
 
     boot: str
 
 
 class Output(Event, tag="output", frozen=True):
-    """Lines of mpiexec's standard output or error, as many as there were."""
+    """Lines of mpiexec's standard output or error; one event may hold many."""
 
     stream: str
     text: str
 
 
 class Exit(Event, tag="exit", frozen=True):
-    """mpiexec ended; below 0 is a signal."""
+    """mpiexec ended; a code below 0 is a signal."""
 
     code: int
 
 
 class Probed(Event, tag="probed", frozen=True):
-    """What each node answered wrongly, by its name; '' where it did not."""
+    """Each node's wrong answer, by its name; '' for a right one."""
 
     complaints: dict[str, str]
 
 
 class AllLooked(Event, tag="all looked", frozen=True):
-    """Each host was looked at; why it could not be, by its name, '' where it could."""
+    """Each host was looked at; by name the reason if that failed, else ''."""
 
     complaints: dict[str, str]
 
 
 class Answered(Event, tag="answered", frozen=True):
-    """What a program answered: exit code (below 0 a signal, None if it took too long), text, and its last words."""
+    """A program's answer: exit code (below 0 a signal, None if it took too long), text, and its last messages."""
 
     code: int | None
     text: str
@@ -122,13 +122,13 @@ class Answered(Event, tag="answered", frozen=True):
 
 
 class ClocksRead(Event, tag="clocks", frozen=True):
-    """By rank: sent and received by the head's clock, and in between the rank's time; several times."""
+    """By rank, several times: sent and received by the head's clock, and in between the rank's time."""
 
     exchanges: dict[int, list[Exchange]]
 
 
 class Hello(RankEvent, tag="hello", frozen=True):
-    """A rank lives, on this host, under the kernel of that boot; it has ended these processes of earlier runs."""
+    """A rank lives on this host, under the kernel with this boot id; it has ended these processes of earlier runs."""
 
     host: str
     boot: str
@@ -136,7 +136,7 @@ class Hello(RankEvent, tag="hello", frozen=True):
 
 
 class Plan(RankEvent, tag="plan", frozen=True):
-    """Rank 0 has run the serial solution: what each task asks for; whether its Python has a GIL; what it runs on."""
+    """Rank 0 has run the serial solution: each task's demand, whether its Python has a GIL, and its environment."""
 
     tasks: list[Demand]
     gil: bool
@@ -145,37 +145,37 @@ class Plan(RankEvent, tag="plan", frozen=True):
 
 
 class Ready(RankEvent, tag="ready", frozen=True):
-    """A rank that runs the case: its first task is about to go out."""
+    """A rank that runs the case is about to submit its first task."""
 
 
 class Checked(RankEvent, tag="checked", frozen=True):
-    """The answer to `check` of the first rank of a node."""
+    """The answer to `check` from the first rank of a node."""
 
     reading: RawReading
 
 
 class Burned(RankEvent, tag="burned", frozen=True):
-    """The answer to `burn` of the same: host CPUs that it got; None where its node has no limit."""
+    """The answer to `burn` from the same rank: the host CPUs that it got; None if its node has no limit."""
 
     cpus: float | None
 
 
 class Sampled(RankEvent, tag="sampled", frozen=True):
-    """A reading of the same, from `start` to `check`, as often as parlab/node/control.py says."""
+    """A reading by the same rank, from `start` to `check`, at the interval of parlab/node/control.py."""
 
     reading: RawReading
 
 
 class Spans(RankEvent, tag="spans", frozen=True):
-    """Tasks whose results came in since the last time, of a rank that runs the case."""
+    """Tasks whose results came in since the last such event, from a rank that runs the case."""
 
     spans: list[Span]
 
 
 class Done(RankEvent, tag="done", frozen=True):
-    """A rank has run the case. Rank 0's outcome, complaint and metrics count; None is no complaint.
+    """A rank has run the case. Rank 0's outcome, complaint and metrics count; None means no complaint.
 
-    `opened` is when the first task went out, `returned` when the case returned, by the rank's clock.
+    `opened` is the time of the first submission, `returned` that of the case's return, by the rank's clock.
     """
 
     outcome: str
@@ -186,17 +186,17 @@ class Done(RankEvent, tag="done", frozen=True):
 
 
 class Failed(RankEvent, tag="failed", frozen=True):
-    """The serial solution, the case or the comparison raised what was not declared; or `stage` is '': a mistake."""
+    """The serial solution, the case or the comparison raised an undeclared exception; or `stage` is '': a mistake."""
 
     stage: str
     error: str
     trace: str
-    own: list[Frame]  # the lines of the lab's folder that the exception has passed, the innermost first
+    own: list[Frame]  # the exception's lines in the lab's folder, the innermost first
     advice: str
 
 
 class Join(msgspec.Struct, frozen=True):
-    """The first line of a rank's connection: it knows the launch's token. Not passed on."""
+    """The first line of a rank's connection: it proves knowledge of the launch's token. Not passed on."""
 
     token: str
     rank: int
@@ -211,7 +211,7 @@ class ClockTold(RankEvent, tag="clock", frozen=True):
 
 
 class Read(msgspec.Struct, frozen=True):
-    """The answer of parlab/node/declare.py: what a lab declares, or why its file cannot be read."""
+    """The answer of parlab/node/declare.py: a lab's declaration, or the reason why its file cannot be read."""
 
     declaration: Declaration | None = None
     refusal: str = ""
@@ -227,7 +227,7 @@ SHOWN = 200  # characters of a message, in an error
 
 
 class ProtocolError(RunError):
-    """A message that names an event and has another shape: whoever waits for that event would wait in vain."""
+    """A message names a known event but has another shape: the receiver would wait for that event in vain."""
 
 
 class _Kind(msgspec.Struct):
@@ -235,7 +235,7 @@ class _Kind(msgspec.Struct):
 
 
 class _Claim(msgspec.Struct):
-    """What any event has, of whatever shape."""
+    """The part that every event has, whatever its shape."""
 
     event: msgspec.Raw
     rank: Any = None
@@ -257,31 +257,31 @@ _encoder = msgspec.json.Encoder(enc_hook=_encode)
 
 
 def to_line(message: Any) -> bytes:
-    """The message as it travels."""
+    """Encode the message as a line."""
     return _encoder.encode(message) + b"\n"
 
 
 def from_line(line: bytes | str, kind: Any) -> Any:
-    """The message of that kind, or one of a union's. Raises msgspec.DecodeError for what is none."""
+    """Decode a message of that kind or union. Raises msgspec.DecodeError for anything else."""
     return msgspec.json.decode(line, type=kind, dec_hook=_decode)
 
 
 def is_clock(line: bytes) -> bool:
-    """Whether a rank's line is for the launcher itself; nothing else of the line is read.
+    """Whether a rank's line is for the launcher itself; reads nothing else of the line.
 
-    Raises msgspec.DecodeError for what is no event.
+    Raises msgspec.DecodeError for a line that is not an event.
     """
     return bool(msgspec.json.decode(line, type=_Kind).event == CLOCK)
 
 
 def event_of(line: bytes) -> AnyEvent:
-    """A line of the launcher. One that is no object with an `event` is said by what cannot speak: a traceback, a shell.
+    """Decode a line of the launcher. A line without an `event` is plain output, e.g. a traceback or a shell's message.
 
-    Raises ProtocolError for an event that there is not, and for one with other fields.
+    Raises ProtocolError for an unknown event, and for one with other fields.
     """
     try:
         event: AnyEvent = msgspec.json.decode(line, type=AnyEvent)
-    except (ValueError, RecursionError) as error:  # of msgspec, or of a line that is no UTF-8
+    except (ValueError, RecursionError) as error:  # from msgspec, or from a line that is not UTF-8
         text = line.decode(errors="replace").rstrip()
         if (sender := _sender(line)) is None:
             return Output("stderr", text)
@@ -290,7 +290,7 @@ def event_of(line: bytes) -> AnyEvent:
 
 
 def _sender(line: bytes) -> str | None:
-    """Who sent an event; None for a line that is none."""
+    """The sender of an event; None for a line that is not an event."""
     try:
         claim = msgspec.json.decode(line.decode(), type=_Claim)
     except (ValueError, RecursionError):

@@ -8,11 +8,11 @@ HEAD = 0  # the index of the head; the others are numbered from 1, by position
 
 @dataclass(frozen=True)
 class Node:
-    """A machine that ranks run on. Its number is its place in the cluster, whatever the engine calls it."""
+    """A machine that runs ranks. Its number is its position in the cluster, whatever name the engine gives it."""
 
     index: int
     name: str
-    limit: Fraction | None = None  # host CPUs; None where the backend has no kernel limits
+    limit: Fraction | None = None  # host CPUs; None if the backend has no kernel limits
 
     @property
     def is_head(self) -> bool:
@@ -21,5 +21,5 @@ class Node:
 
 
 def node_name(index: int) -> str:
-    """`head`, `node-1`, `node-2` ...: the name of a node in tables, errors, prompts and on the cluster's network."""
+    """`head`, `node-1`, `node-2` ...: a node's name in tables, errors, prompts and on the cluster's network."""
     return "head" if index == HEAD else f"node-{index}"

@@ -1,8 +1,8 @@
-"""What a node's kernel says of its CPU at one instant.
+"""The kernel's account of a node's CPU at one instant.
 
-Nodes send the kernel's files as they are, since every millisecond of their CPU counts; the host understands them here,
-and so does a node for a burn.
-Files as documented in the kernel's Documentation/admin-guide/cgroup-v2.rst (cpu.max, cpu.stat),
+Nodes send the kernel's files unparsed, since every millisecond of their CPU counts. The host parses them here; a node
+also does so for a burn.
+The files are documented in the kernel's Documentation/admin-guide/cgroup-v2.rst (cpu.max, cpu.stat),
 Documentation/scheduler/sched-bwc.rst (cpu.cfs_quota_us, cpu.cfs_period_us, cpu.stat) and
 Documentation/admin-guide/cgroup-v1/cpuacct.rst (cpuacct.usage).
 """
@@ -15,18 +15,18 @@ Texts = Mapping[str, str]  # the kernel's files by their names
 
 @dataclass(frozen=True)
 class Host:
-    """CPU seconds of the machine under the node since it started, all its CPUs together (proc_stat(5))."""
+    """CPU seconds of the node's machine since its start, for all its CPUs together (proc_stat(5))."""
 
     cpus: int
-    busy_s: float  # whoever used it, this cluster included
+    busy_s: float  # used by anyone, including this cluster
     idle_s: float
-    stolen_s: float  # a hypervisor gave it to others
-    ours_s: float | None = None  # of busy_s, what the launch has used; known where nodes do not count it themselves
+    stolen_s: float  # given to others by a hypervisor
+    ours_s: float | None = None  # the launch's part of busy_s; known if nodes do not count it themselves
 
 
 @dataclass(frozen=True)
 class Process:
-    """A process in a node that is none of the run's own."""
+    """A process in a node that does not belong to the run."""
 
     name: str
     cpu_s: float
@@ -34,7 +34,7 @@ class Process:
 
 @dataclass(frozen=True)
 class Busiest:
-    """The process of the machine that has used most CPU in a launch, of those that are in no node and none of ours."""
+    """The process that used the most CPU of the machine in a launch, apart from those in nodes and our own."""
 
     pid: int
     name: str
@@ -43,32 +43,32 @@ class Busiest:
 
 @dataclass(frozen=True)
 class RawReading:
-    """One reading as a node sends it: the kernel's files as they are; `{}` and None where there is nothing to read."""
+    """One reading as a node sends it: unparsed kernel files; `{}` and None if there is nothing to read."""
 
     at: float  # seconds of the node's monotonic clock
     files: dict[str, str]  # by name
-    host: Host | None  # of the rank that reads the machine
-    foreign: dict[str, Process]  # by pid; those of a reading in full
-    reading_s: float  # CPU seconds that the readings have cost so far
+    host: Host | None  # from the rank that reads the machine
+    foreign: dict[str, Process]  # by pid; complete for each reading
+    reading_s: float  # CPU seconds used by the readings so far
 
 
 @dataclass(frozen=True)
 class NodeReading:
-    """One reading. Counters run since the node, or the machine, started; None is what the kernel does not say."""
+    """One reading. Counters run since the start of the node or the machine; None if the kernel does not count it."""
 
     at: float  # seconds of the node's monotonic clock
     limit: float | None  # host CPUs that the node's processes may use together; None: no limit
     used_s: float | None = None  # CPU seconds of all its processes
     periods: int | None = None  # quota periods in which the node was active
-    throttled: int | None = None  # those of them in which it was held back
+    throttled: int | None = None  # those of them in which it was throttled
     throttled_s: float | None = None
-    reading_s: float = 0.0  # CPU seconds that the readings have cost so far
+    reading_s: float = 0.0  # CPU seconds used by the readings so far
     host: Host | None = None
     foreign: Mapping[str, Process] = field(default_factory=dict)  # by pid
 
     @classmethod
     def from_node(cls, raw: RawReading) -> "NodeReading":
-        """Understand what a node sends. Raises ValueError for files of no kernel."""
+        """Parse a node's reading. Raises ValueError for files in an unknown format."""
         texts = raw.files
         stat = {key: int(value) for key, value in (line.split() for line in texts.get("cpu.stat", "").splitlines())}
         if "cpuacct.usage" in texts:
@@ -90,9 +90,9 @@ class NodeReading:
 
 
 def read_limit(texts: Texts) -> float | None:
-    """Host CPUs that a cgroup may use; None where no limit is set, as at the root, which has no such file.
+    """Host CPUs that a cgroup may use; None if no limit is set, as in the root cgroup, which has no such file.
 
-    Raises ValueError where a file does not read as the kernel documents it.
+    Raises ValueError if a file does not have the kernel's documented format.
     """
     if "cpu.max" in texts:
         quota, period = texts["cpu.max"].split()

@@ -1,7 +1,7 @@
-"""A span: one task's life, and its phases; written by the worker, passed on by the launcher, read by the host.
+"""A span: one task's life, and its phases; the worker writes it, the launcher passes it on, the host reads it.
 
-All stamps are `time.monotonic()` in seconds: one clock for all processes under one kernel. Where nodes have kernels of
-their own, the host brings their stamps to one clock (model/clocks.py).
+All stamps are `time.monotonic()` in seconds: one clock for all processes under one kernel. If nodes have their own
+kernels, the host converts their stamps to one clock (model/clocks.py).
 """
 
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ LOCK_WAIT, LOCK_HELD = "lock wait", "lock held"  # phases with a meaning
 
 @dataclass(frozen=True)
 class Phase:
-    """A named stretch of a task, or an instant of it; times as of its span."""
+    """A named part of a task, or an instant of it; times on the same clock as its span's."""
 
     name: str
     started: float
@@ -20,18 +20,18 @@ class Phase:
 
     @property
     def instant(self) -> bool:
-        """Whether it is a mark, which takes no time."""
+        """Whether it is a mark, which has no duration."""
         return self.started == self.finished
 
 
 @dataclass(frozen=True)
 class Span:
-    """Times in seconds of the monotonic clock; `node` is the host name that the worker saw, `rank` its MPI rank.
+    """Times in seconds of the monotonic clock; `node` is the host name seen by the worker, `rank` its MPI rank.
 
-    `cpu_s` is CPU time of the thread, `process_cpu_s` that of its whole process; what burns did ahead (task/pace.py)
-    counts for the task that makes use of it. `waited_s` was spent in `wait`. `run_delay_s` is how long the thread was
-    ready to run and did not: it was throttled, or others ran; None where the kernel does not say (task/delay.py).
-    `held_up_s` is CPU time of the thread that it was charged while the machine under it stood still (task/pace.py).
+    `cpu_s` is CPU time of the thread, `process_cpu_s` of its whole process; work that burns did in advance
+    (task/pace.py) counts for the task that uses it. `waited_s` was spent in `wait`. `run_delay_s` is the time in which
+    the thread was ready but did not run: it was throttled, or others ran; None if the kernel does not report it
+    (task/delay.py). `held_up_s` is the part of the thread's CPU time in which the machine stood still (task/pace.py).
     """
 
     submitted: float

@@ -1,4 +1,4 @@
-"""Spec: how large a cluster is and how fast its cores are, and whether it fits a machine."""
+"""Spec: the size of a cluster and the speed of its cores, and whether it fits a machine."""
 
 from dataclasses import dataclass
 from fractions import Fraction
@@ -7,9 +7,9 @@ from typing import Any
 from parlab.errors import UsageError
 from parlab.formatting import decimal, plural
 
-PERIOD = 0.1  # seconds; the kernel's default CFS period, and the one that nodes are given
+PERIOD = 0.1  # seconds; the kernel's default CFS period, also set on nodes
 PERIOD_US = round(PERIOD * 1_000_000)
-HEAD_CPUS = Fraction(1, 2)  # rank 0 hands out tasks and polls for answers: it needs CPU of its own
+HEAD_CPUS = Fraction(1, 2)  # rank 0 hands out tasks and polls for answers: it needs its own CPU
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Spec:
 
     @property
     def virtual_cores(self) -> int:
-        """Of all nodes together."""
+        """Virtual cores of all nodes together."""
         return self.nodes * self.cores
 
     @property
@@ -37,11 +37,11 @@ class Spec:
         return self.nodes * self.node_cpus + HEAD_CPUS
 
     def to_json(self) -> dict[str, Any]:
-        """As in the record."""
+        """The form in the record."""
         return {"nodes": self.nodes, "cores": self.cores, "speed": float(self.speed), "unit": self.unit}
 
     def environment(self) -> dict[str, str]:
-        """What every process of a launch is told of its node (parlab/task/pace.py reads it)."""
+        """Each process's environment variables about its node (parlab/task/pace.py reads them)."""
         return {"PARLAB_SPEED": str(float(self.speed)), "PARLAB_CORES": str(self.cores), "PARLAB_UNIT": str(self.unit)}
 
     def __str__(self) -> str:
@@ -50,7 +50,7 @@ class Spec:
 
 
 def quota_us(cpus: Fraction) -> int:
-    """A limit in host CPUs as the kernel takes it: microseconds of CPU a period."""
+    """A limit in host CPUs in the kernel's unit: microseconds of CPU per period."""
     return round(cpus * PERIOD_US)
 
 

@@ -1,10 +1,10 @@
-"""The user's terminal, as a program's ranks are to find it."""
+"""The user's terminal, to be reproduced for a program's ranks."""
 
 import msgspec
 
 
 class Terminal(msgspec.Struct, frozen=True):
-    """Which streams are a terminal (of `stdout`, `stderr`), and its size in characters; 0 where it has none."""
+    """The streams that are a terminal (of `stdout`, `stderr`), and its size in characters; 0 if it has none."""
 
     streams: list[str]
     columns: int

@@ -1,4 +1,4 @@
-"""Workers: who is to do a case's tasks, and who did them, as their spans tell.
+"""Workers: planned for a case's tasks, and seen in their spans.
 
 A worker is a thread of a process on a node.
 """
@@ -16,7 +16,7 @@ Worker = tuple[str, int, int]  # node, pid, thread
 
 
 def map_chunk(tasks: int, workers: int) -> int:
-    """The chunk size of `Pool.map` and pathos' `amap` where none is given: four chunks a worker, rounded up.
+    """The default chunk size of `Pool.map` and of pathos' `amap`: four chunks per worker, rounded up.
 
     From CPython's Lib/multiprocessing/pool.py, `Pool._map_async`; multiprocess and pathos have the same.
     """
@@ -25,9 +25,9 @@ def map_chunk(tasks: int, workers: int) -> int:
 
 @dataclass(frozen=True)
 class Workforce:
-    """Who does the tasks of a case: `workers`, dealt out evenly to `nodes` nodes of `cores` virtual cores each.
+    """The workers of a case's tasks: `workers`, distributed evenly over `nodes` nodes with `cores` virtual cores each.
 
-    Whoever is free takes the next `chunk` of tasks.
+    A free worker takes the next `chunk` of tasks.
     """
 
     workers: int
@@ -36,13 +36,13 @@ class Workforce:
     chunk: int = 1
 
     def node_of(self, worker: int) -> int:
-        """The number of the node that a worker is on."""
+        """The number of a worker's node."""
         return 1 + worker * self.nodes // self.workers
 
     def without_task(self, spans: Sequence[Span], nodes: Sequence[str]) -> dict[str, int]:
-        """How many workers of each node left none of these spans; only nodes that have such.
+        """The number of workers without a span, by node; only nodes that have such workers.
 
-        `nodes` are the names of the cluster's nodes, the head's first. None is told of where no task left a span.
+        `nodes` are the names of the cluster's nodes, the head's first. Without any spans, nothing is returned.
         """
         if not spans:
             return {}
@@ -51,7 +51,7 @@ class Workforce:
 
 
 def workforce(case: Case, spec: Spec, tasks: int, *, gil: bool = True) -> Workforce:
-    """Who does so many tasks of a case. Threads of one process share a virtual core, as long as there is a GIL."""
+    """The workers for this many tasks of a case. With a GIL, threads of one process share a virtual core."""
     workers = case.workers(spec.virtual_cores)
     nodes = 1 if case.launch == PYTHON else min(spec.nodes, workers)
     cores = 1 if case.threads and gil else spec.cores
@@ -60,7 +60,7 @@ def workforce(case: Case, spec: Spec, tasks: int, *, gil: bool = True) -> Workfo
 
 
 def worker_of(span: Span) -> Worker:
-    """Who did a task."""
+    """The worker that did a task."""
     return span.node, span.pid, span.thread
 
 
@@ -81,12 +81,12 @@ def by_node(spans: Iterable[Span]) -> dict[str, list[list[Span]]]:
 
 
 def first_submission(spans: Iterable[Span]) -> float:
-    """When the first task was submitted: 0 on the axis of a launch's pictures; 0 where there is none."""
+    """The time of the first submission, which is 0 on the axis of a launch's charts; 0 if there are no spans."""
     return min((span.submitted for span in spans), default=0.0)
 
 
 def most_at_once(spans: Iterable[Span]) -> int:
-    """How many workers there were at once, at most: each from the start of its first task to the end of its last."""
+    """The most workers at the same time; each counts from the start of its first task to the end of its last."""
     lives = [(own[0].started, max(span.finished for span in own)) for own in by_worker(spans).values()]
     changes = sorted([(began, 1) for began, _ in lives] + [(ended, -1) for _, ended in lives])
     return max(accumulate(change for _, change in changes), default=0)
@@ -108,5 +108,5 @@ def in_order(nodes: Iterable[str]) -> list[str]:
 
 
 def last_to_finish(spans: Sequence[Span]) -> list[Span]:
-    """The spans of the worker whose last task finished last: it decides on the time of the whole."""
+    """The spans of the worker whose last task finished last: it determines the total time."""
     return max(by_worker(spans).values(), key=lambda own: max(span.finished for span in own))

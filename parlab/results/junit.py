@@ -1,4 +1,4 @@
-"""A run as JUnit XML, for CI systems: each case is a test, and so are the other questions and each claim."""
+"""A run as JUnit XML, for CI systems: each case, each other question of the verdict and each claim is a test."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -13,9 +13,9 @@ AS_DECLARED = Finding(Answer.YES, "")
 
 
 def to_junit(*runs: Run, not_run: Mapping[str, str] = MappingProxyType({})) -> str:
-    """The XML document, a suite a run, and one for each lab that was `not_run`, with the reason why.
+    """The XML document: a suite for each run, and one for each lab that was `not_run`, with the reason.
 
-    What cannot be shown here, or is undecided, is skipped; what broke off, or was not run, is an error.
+    A claim that cannot be shown here, or is undecided, is skipped; a run that broke off, or was not run, is an error.
     """
     document = JUnitXml()
     for run in runs:
@@ -68,5 +68,5 @@ def _test(run: Run, kind: str, name: str, finding: Finding, case: MeasuredCase |
 
 
 def _plain(value: object) -> str:
-    """As text that XML can hold: no escape sequences of a terminal, say."""
+    """Text that XML can hold, for example without a terminal's escape sequences."""
     return NOT_XML.sub("?", str(value))

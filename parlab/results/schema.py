@@ -1,6 +1,6 @@
-"""The schema of a record, and how older ones are read: each step turns a document of one version into the next.
+"""The schema of a record. Older records are upgraded step by step, from each version to the next.
 
-A document is what JSON decodes to.
+A document is decoded JSON.
 """
 
 import re
@@ -8,20 +8,20 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 # 1  spans without phases, claims without a verdict; never kept in results/
-# 2  one file a run in results/; readings of nodes, clocks, verdict, environment (the fingerprint)
-# 3  launch, workforce, lesson_s and figures of a case; ideal_s and serial_s may be null; claims that must be shown
+# 2  one file per run in results/; readings of nodes, clocks, verdict, environment (the fingerprint)
+# 3  launch, workforce, lesson_s and figures of a case; ideal_s and serial_s may be null; required claims
 # 4  handout; marks
 # 5  other names: run_delay_s (was stalled_s), foreign (strangers), metrics (figures), required (must), breakdown
 #    (account) with contended (held_back) and transfer (on_the_way); nodes of a case, by name
 # 6  claims with holds, margin and rests_on; the answer `undecided`; lab_file in the environment; held_up_s of spans
-# 7  busiest of a repeat; the answer `no claims`, of reproduced
+# 7  busiest of a repeat; the answer `no claims` to reproduced
 SCHEMA = 7
 
 Document = dict[str, Any]
 
 
 def _from_3(document: Document) -> None:
-    """All that 4 has added may be left out."""
+    """Version 4 has only added optional parts."""
 
 
 def _from_4(document: Document) -> None:
@@ -44,7 +44,7 @@ def _from_4(document: Document) -> None:
 
 
 def _from_5(document: Document) -> None:
-    """All that 6 has added may be left out."""
+    """Version 6 has only added optional parts."""
 
 
 def _from_6(document: Document) -> None:
@@ -58,18 +58,18 @@ READABLE = (*STEPS, SCHEMA)
 
 
 def upgrade(document: Document, schema: int) -> None:
-    """Bring a document of a readable schema forward, in place.
+    """Upgrade a document of a readable schema, in place.
 
-    Raises AttributeError, KeyError, TypeError or ValueError where it is damaged.
+    Raises AttributeError, KeyError, TypeError or ValueError if it is damaged.
     """
     for version in range(schema, SCHEMA):
         STEPS[version](document)
 
 
 def _nodes_of_4(case: Document) -> list[str]:
-    """Until then nodes were known by their names alone, which ended with the engine's number: `worker-2`."""
+    """Names of nodes: older records knew nodes only by their names, which ended in the engine's number: `worker-2`."""
     spans = {span["node"] for repeat in case["repeats"] for span in repeat["spans"]}
-    read = {node for repeat in case["repeats"] for node in repeat.get("nodes", {})}  # a case may leave no span
+    read = {node for repeat in case["repeats"] for node in repeat.get("nodes", {})}  # a case may have no spans
     seen = sorted((spans | read) - {"head"})
     numbered = [found for name in seen if (found := re.fullmatch(r"(.*)-([0-9]{1,4})", name))]
     prefix = numbered[0][1] if numbered else "worker"

@@ -1,4 +1,4 @@
-"""Runs on the disk: written whole or not at all, read with care, kept in results/."""
+"""Runs on the disk: written completely or not at all, validated on reading, kept in results/."""
 
 import json
 import math
@@ -19,11 +19,11 @@ from parlab.results.record import MeasuredCase, Repeat, Run
 from parlab.results.schema import READABLE, SCHEMA, upgrade
 from parlab.thresholds import EARLIER_RUNS
 
-LONGEST_NAME = 50  # of a lab, in an id: a file's name has at most 255 bytes
+LONGEST_NAME = 50  # of a lab, in an id: a file name has at most 255 bytes
 
 
 def to_json(run: Run) -> dict[str, Any]:
-    """The record as parlab/results/record.py describes it, derived figures included."""
+    """The record in the format of parlab/results/record.py, including derived metrics."""
     plain = tuple(replace(case, settings=_plain(dict(case.settings))) for case in run.cases)
     facts: dict[str, Any] = msgspec.to_builtins(replace(run, cases=plain), enc_hook=_to_json)
     for case, written in zip(run.cases, facts["cases"], strict=True):
@@ -55,7 +55,7 @@ def _to_json(value: Any) -> Any:
 
 
 def _plain(setting: Any) -> Any:
-    """A lab's setting as JSON knows it; what it does not know, as a function or infinity, is written as Python does."""
+    """A lab's setting as JSON; a value that JSON lacks, e.g. a function or infinity, is written as Python shows it."""
     if isinstance(setting, dict):
         return {str(key): _plain(value) for key, value in setting.items()}
     if isinstance(setting, list | tuple):
@@ -71,30 +71,30 @@ def _from_json(wanted: type, value: Any) -> Any:
 
 
 def as_text(run: Run) -> str:
-    """The record as it is written: a JSON document in one line."""
+    """The record's file content: a JSON document in one line."""
     return json.dumps(to_json(run), separators=(",", ":"), ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def write_json(run: Run, path: Path) -> None:
-    """Write the record; a reader sees the old file or the new one, never half of it, whenever this process dies."""
+    """Write the record; a reader sees the old file or the new one, never a part, even if this process dies."""
     write_whole(path, as_text(run))
 
 
 def write_whole(path: Path, content: str | bytes) -> None:
-    """Write beside the file, then put it in the file's place. Raises OSError."""
+    """Write a new file beside the old one, then replace it. Raises OSError."""
     part = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         with part.open("wb") as file:
             file.write(content if isinstance(content, bytes) else content.encode("utf-8", "replace"))
             file.flush()
-            os.fsync(file.fileno())  # else a machine that goes down may have renamed a file that it has not written
+            os.fsync(file.fileno())  # else a crash of the machine could leave a renamed file without content
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
 
 
 def read_json(path: Path) -> Run:
-    """Read a record. Raises UsageError, in one line, for what is none, or damaged, or of another version."""
+    """Read a record. Raises UsageError, in one line, if it is missing, no record, damaged or of another version."""
     try:
         data = path.read_bytes()
     except OSError as error:
@@ -110,17 +110,17 @@ def read_json(path: Path) -> Run:
                 f"It was written by {age} version of parlab."
             )
         document = msgspec.json.decode(data)
-        with suppress(AttributeError, KeyError, TypeError, ValueError):  # of what is damaged, msgspec tells the place
+        with suppress(AttributeError, KeyError, TypeError, ValueError):  # for damage, msgspec tells the place
             upgrade(document, schema)
         run = msgspec.convert(document, type=Run, dec_hook=_from_json)
         _check(run)
         return run
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
-        raise UsageError(f"{path}: {_required(error)}. It is damaged, or no record of parlab.") from error
+        raise UsageError(f"{path}: {_required(error)}. It is damaged, or not a record of parlab.") from error
 
 
 def _check(run: Run) -> None:
-    """Raise ValueError for what has the right type and cannot be."""
+    """Raise ValueError for values of the right type that are impossible."""
     specs = [run.spec, *(case.spec for case in run.cases)]
     figures = {"spec": [value for spec in specs for value in (spec.nodes, spec.cores, spec.speed, spec.unit)]}
     ideals = [value for case in run.cases for value in (case.ideal_s, case.serial_s)]
@@ -143,7 +143,7 @@ def _check(run: Run) -> None:
 
 
 def read_all(folder: Path = RESULTS) -> tuple[dict[int, Run], dict[int, str]]:
-    """The runs of the folder by their numbers, 1 the newest; and why others could not be read, by theirs."""
+    """The runs of the folder by their numbers, 1 the newest; and, by number, why other records cannot be read."""
     runs, unread = {}, {}
     for number, path in enumerate(kept(folder), 1):
         try:
@@ -154,12 +154,12 @@ def read_all(folder: Path = RESULTS) -> tuple[dict[int, Run], dict[int, str]]:
 
 
 def in_id(lab: str) -> str:
-    """A lab's name as it stands in the id of a run, whatever its file is called: `my-lab-1` for `my lab (1).py`."""
+    """A lab's name for the id of a run, from any file name: `my-lab-1` for `my lab (1).py`."""
     return re.sub(r"[^\w.]+", "-", lab)[:LONGEST_NAME].strip("-") or "lab"
 
 
 def earlier_runs(lab: str, folder: Path = RESULTS) -> list[Run]:
-    """The newest runs of a lab, as many as are worth reading; what cannot be read is left out."""
+    """The newest runs of a lab, as many as are useful; unreadable ones are left out."""
     found = []
     for path in [path for path in kept(folder) if f"-{in_id(lab)}-" in path.stem][:EARLIER_RUNS]:
         with suppress(UsageError):
@@ -172,7 +172,7 @@ class _Schema(msgspec.Struct):
 
 
 def _required(error: Exception) -> str:
-    """What msgspec says, as `required X, found Y`."""
+    """msgspec's message in the form `required X, found Y`."""
     what, _, where = str(error).replace("`", "").partition(" - at ")
     place = f" at {where}" if where else ""
     if found := re.fullmatch(r"Expected (.*), got (.*)", what):
@@ -195,14 +195,14 @@ def keep(run: Run, folder: Path = RESULTS) -> Path:
 
 
 def see_that_it_can_be_written(folder: Path = RESULTS) -> None:
-    """Make the folder of the records, unless it is there. Raises UsageError where nothing could be written to it."""
+    """Make the folder of the records, unless it exists. Raises UsageError if it is not writable."""
     try:
         folder.mkdir(exist_ok=True)
         writable = os.access(folder, os.W_OK)
     except OSError:
         writable = False
     if not writable:
-        raise UsageError(f"{folder} is no folder that can be written to: PARLAB_RESULTS=FOLDER names another")
+        raise UsageError(f"cannot write to the folder {folder}: PARLAB_RESULTS=FOLDER names another")
 
 
 def kept(folder: Path = RESULTS) -> list[Path]:
@@ -211,9 +211,9 @@ def kept(folder: Path = RESULTS) -> list[Path]:
 
 
 def find(wanted: str, folder: Path = RESULTS) -> Path:
-    """The record that a user names: by its file, its id or its beginning, or its number in the list, 1 the newest.
+    """The record that a user names: by file, by id or its beginning, or by number in the list, 1 the newest.
 
-    Raises UsageError when there is none, or more than one.
+    Raises UsageError when there is no such record, or more than one.
     """
     if wanted.endswith(".json") or os.sep in wanted:
         return Path(wanted)

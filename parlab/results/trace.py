@@ -1,10 +1,10 @@
-"""A run in the Trace Event Format, which Perfetto (ui.perfetto.dev) and chrome://tracing open.
+"""A run in the Trace Event Format, for Perfetto (ui.perfetto.dev) and chrome://tracing.
 
-Each node is a process, each of its workers a thread, named by metadata events. A task is a complete event (`X`), and
-its phases lie within it; its marks are instants (`i`) of the thread. What of a task overlaps with others of its worker,
-its time in the queue and its result's way back, is a pair of async events (`b`, `e`). What a node uses is a counter
-(`C`). The run is one more process, in which each launch of a case is a complete event. Times are whole microseconds
-from the first thing that is known of the run.
+Each node is a process, each of its workers a thread, named by metadata events. A task is a complete event (`X`)
+that contains its phases; its marks are instants (`i`) of the thread. Parts of a task that overlap others of its worker,
+namely its time in the queue and its result's way back, are pairs of async events (`b`, `e`). A node's CPU use is a
+counter (`C`). The run is one more process, and each launch of a case is a complete event in it. Times are whole
+microseconds from the earliest known time of the run.
 Documented in "Trace Event Format", https://docs.google.com/document/d/1CvAClvFfyA5R-PhYUmn5OOQtYMH4h6I0nSsKchNAySU
 """
 
@@ -18,11 +18,11 @@ from parlab.model.workers import Worker, by_worker, first_submission, in_order, 
 from parlab.results.record import MeasuredCase, NodeRecord, Repeat, Run
 
 Event = dict[str, Any]
-RUN = 1  # the process of the run itself; those of the nodes follow
+RUN = 1  # the process of the run itself; the nodes' processes follow
 
 
 def to_trace(run: Run) -> str:
-    """The trace as JSON; a run without tasks has its nodes and what they used, if they were read."""
+    """The trace as JSON; a run without tasks has its nodes and their CPU use, if they were read."""
     tracer = _Tracer(run)
     document = {
         "traceEvents": list(tracer.events()),
@@ -33,7 +33,7 @@ def to_trace(run: Run) -> str:
 
 
 class _Tracer:
-    """Numbers nodes and workers as they come, and counts time from the first thing that is known of the run."""
+    """Numbers nodes and workers in order of appearance, and counts time from the run's earliest known time."""
 
     def __init__(self, run: Run) -> None:
         self.run = run
@@ -47,7 +47,7 @@ class _Tracer:
         ordered = in_order(names)
         self.pids = {node: RUN + 1 + number for number, node in enumerate(ordered)}
         self.tids: dict[Worker, int] = {}
-        self.ids = count(1)  # of pairs of async events
+        self.ids = count(1)  # for pairs of async events
 
     def events(self) -> Iterator[Event]:
         yield self._named("process_name", RUN, 0, f"lab.{self.run.lab}")
@@ -81,7 +81,7 @@ class _Tracer:
                     at = repeat.by_the_head(node, before.at)
                     yield self._event("C", "CPU", self.pids[node], 0, at, args={"used": round(used, 4)})
             end = repeat.by_the_head(node, use.readings[-1].at)
-            yield self._event("C", "CPU", self.pids[node], 0, end, args={"used": 0})  # a value holds until the next
+            yield self._event("C", "CPU", self.pids[node], 0, end, args={"used": 0})  # a value holds until the next one
 
     def _task(self, span: Span, tid: int, name: str) -> Iterator[Event]:
         pid = self.pids[span.node]
@@ -118,7 +118,7 @@ class _Tracer:
         return {"ph": "M", "name": what, "pid": pid, "tid": tid, "args": {"name": name}}
 
     def _us(self, at: float) -> int:
-        """Whole microseconds: what lies within another thing does so after rounding, too."""
+        """Whole microseconds; rounding keeps an event inside the event that contains it."""
         return round(1e6 * (at - self.origin))
 
 
@@ -132,6 +132,6 @@ def _nodes(repeat: Repeat) -> set[str]:
 
 
 def _name(span: Span, pid: int, thread: int) -> str:
-    """`rank 3, process 17`; of a process's further threads, their number."""
+    """`rank 3, process 17`; for a process's further threads also their number."""
     rank = f"rank {span.rank}, " if span.rank >= 0 else ""
     return f"{rank}process {pid}{f', thread {thread}' if thread > 1 else ''}"

@@ -1,4 +1,4 @@
-"""How long a thread was ready to run and did not, by the kernel's own account of it.
+"""A thread's run-queue delay: the time in which it was ready but did not run, as counted by the kernel.
 
 Documented in the kernel's Documentation/scheduler/sched-stats.rst, under /proc/<pid>/schedstat.
 """
@@ -12,14 +12,14 @@ _here = threading.local()
 
 
 class _Account:
-    """The kernel's file on a thread, kept open: opening it costs four times what reading it does."""
+    """The kernel's file about a thread, kept open: opening costs four times as much as reading."""
 
     def __init__(self) -> None:
         self.pid = os.getpid()
         self._file = os.open(SCHEDSTAT, os.O_RDONLY)
 
     def run_delay_s(self) -> float:
-        """How long the thread that made this has been ready to run and has not run."""
+        """Run-queue delay, in seconds, of the thread that made this object."""
         return int(os.pread(self._file, 64, 0).split()[1]) / 1e9
 
     def __del__(self) -> None:
@@ -28,9 +28,9 @@ class _Account:
 
 
 def run_delay_s() -> float | None:
-    """Seconds that this thread has been ready to run and has not run; None where the kernel does not say."""
+    """Seconds in which this thread was ready but did not run; None if the kernel does not report it."""
     account = getattr(_here, "account", None)
-    if account is None or account.pid != os.getpid():  # forked: the file tells of the parent's thread
+    if account is None or account.pid != os.getpid():  # after a fork the file still belongs to the parent's thread
         try:
             account = _here.account = _Account()
         except OSError:

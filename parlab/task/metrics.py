@@ -1,4 +1,4 @@
-"""Metrics that a case takes itself: what is not the time of its tasks, as a bandwidth or a count."""
+"""Metrics recorded by a case itself, other than times of tasks: for example a bandwidth or a count."""
 
 import math
 
@@ -6,10 +6,10 @@ _taken: dict[str, float] = {}
 
 
 def metric(what: str, value: float) -> None:
-    """Put a number into the record, and on the screen behind its value: `metric("MB/s", 812.5)`.
+    """Add a number to the record, and show it next to its value: `metric("MB/s", 812.5)`.
 
-    Call it in the process that runs the case; of MPI ranks, in rank 0. What is said twice counts as it was said last.
-    Raises ValueError for what is infinite or not a number.
+    Call it in the process that runs the case; with MPI, in rank 0. A later value of the same name replaces the earlier.
+    Raises ValueError for infinite values and NaN.
     """
     taken = float(value)
     if not math.isfinite(taken):

@@ -6,20 +6,20 @@ steps. `pace` keeps a *lead*: the CPU seconds that this process is ahead of a co
 
     lead += CPU seconds used - speed x seconds elapsed        (both since the last call)
 
-and sleeps a lead off. A negative lead is a lag: the process was ready to compute but did not get the CPU, as in an
-oversubscribed node, or a sleep ran over. At most one CFS period of it is made good later, as the kernel's own quota
-would have it; more would let a starved process outrun its core.
+and sleeps until the lead is gone. A negative lead is a lag: the process was ready to compute but did not get the CPU,
+e.g. in an oversubscribed node, or a sleep took too long. At most one CFS period of lag is made up for later, as with
+the kernel's own quota; more would let a starved process outrun its core.
 
-CPU time is the *process's*, all threads together. That keeps the GIL's effect true: two threads that take turns at
+CPU time is the *process's*, all threads together. This preserves the GIL's effect: two threads that take turns in
 one interpreter share one virtual core. (By thread time, four CPU-bound threads would take as long as one.) On a
 free-threaded interpreter a process may use `cores` virtual cores, and each thread one.
 
-When a hypervisor holds the machine up for some milliseconds, or an interrupt comes, the kernel charges that to the
-thread which was computing. Slept off, it would cost eight times as long at a speed of 1/8. What a burn is charged
-beyond its units is instead counted as *done ahead*: the thread's next burn computes that much less.
+If a hypervisor stops the machine for some milliseconds, or an interrupt comes, the kernel charges that time to the
+running thread. Sleeping it off would cost eight times as long at a speed of 1/8. So CPU time that a burn is charged
+beyond its units is counted as *done ahead*: the thread's next burn computes that much less.
 
-Time between two tasks is neither work nor lag: a core cannot save its idle time. CPU used there (unpickling, say) is
-charged all the same. `burn` therefore begins with `resume()`, and so does every task that the harness runs.
+Time between two tasks is neither work nor lag: a core cannot save its idle time. CPU time used there (e.g. for
+unpickling) is charged anyway. So `burn` begins with `resume()`, and so does every task that the harness runs.
 """
 
 import os
@@ -32,14 +32,14 @@ from dataclasses import dataclass
 
 from parlab.model.spec import PERIOD
 
-GRAIN = 0.004  # seconds; leads shorter than this are not slept off one by one: a wake-up costs CPU
-STEP = 250  # additions between two looks at the clock: about 10 microseconds of a host core
-NO_STEP = 0.0005  # CPU seconds for a step, and a sleep before it: so many are no work, and no slow machine either
+GRAIN = 0.004  # seconds; shorter leads are not slept off one by one: a wake-up costs CPU
+STEP = 250  # additions between two reads of the clock: about 10 microseconds of a host core
+NO_STEP = 0.0005  # CPU seconds for a step and the sleep before it: more is neither work nor a slow machine
 
 
 @dataclass(frozen=True)
 class Scale:
-    """What a process needs to know of its node: `speed` (host cores per virtual core), `cores`, `unit` (seconds)."""
+    """A process's facts about its node: `speed` (host cores per virtual core), `cores`, `unit` (seconds)."""
 
     speed: float = 1.0
     cores: int = 1
@@ -56,9 +56,9 @@ _measuring_s = 0.0
 
 
 def count_measuring(cpu_s: float) -> None:
-    """Say how many CPU seconds this process has used so far to be measured: they are no work of its virtual core.
+    """Set the CPU seconds that measuring has cost this process so far: they are not work of its virtual core.
 
-    The node's limit holds for them, too: a node has that much less for its tasks.
+    They count against the node's limit: it has that much less for its tasks.
     """
     global _measuring_s
     _measuring_s = cpu_s
@@ -70,7 +70,7 @@ def _process_time() -> float:
 
 @dataclass(frozen=True)
 class Clocks:
-    """The time functions of a host, in seconds; a test brings its own host."""
+    """The time functions of a host, in seconds; tests replace them."""
 
     now: Callable[[], float] = time.monotonic
     process_time: Callable[[], float] = _process_time
@@ -79,7 +79,7 @@ class Clocks:
 
 
 class Lead:
-    """CPU seconds that one clock of CPU time is ahead of `rate` host cores; negative is a lag."""
+    """The lead of one CPU clock over `rate` host cores, in CPU seconds; a negative lead is a lag."""
 
     def __init__(self, rate: float, cpu_time: Callable[[], float], now: Callable[[], float]) -> None:
         self.rate = rate
@@ -98,20 +98,20 @@ class Lead:
         self.seconds = max(self.seconds + self._gained(), -self.rate * PERIOD)
 
     def resume(self) -> None:
-        """Count the time since the last call as idle: it pays a lead off, but earns no lag."""
+        """Count the time since the last call as idle: it reduces a lead, but adds no lag."""
         self.seconds = max(self.seconds + self._gained(), min(self.seconds, 0.0))
 
 
 class _OfThread(threading.local):
-    """What a virtual core keeps of each thread."""
+    """A virtual core's data for each thread."""
 
     waited_s = 0.0
     ahead_s = 0.0  # CPU seconds that count for its next burn
-    held_up_s = 0.0  # CPU seconds that it was charged for steps which do not take so long
+    held_up_s = 0.0  # CPU seconds charged to it for steps beyond their usual time
 
 
 class VirtualCore:
-    """Holds this process to its share of the node; one a process, shared by its threads."""
+    """Holds this process to its share of the node; one per process, shared by its threads."""
 
     def __init__(self, scale: Scale, *, gil: bool = True, clocks: Clocks | None = None) -> None:
         self.scale = scale
@@ -131,13 +131,13 @@ class VirtualCore:
         return [self._process, self._threads.lead]
 
     def resume(self) -> None:
-        """A task begins: the time since the last one was idle time."""
+        """Begin a task: the time since the last one was idle time."""
         with self._lock:
             for lead in self._leads():
                 lead.resume()
 
     def _advance(self) -> float:
-        """Count the time since the last call as computing. Returns how many seconds the lead is worth now."""
+        """Count the time since the last call as computing. Returns the lead's worth now, in seconds."""
         with self._lock:
             leads = self._leads()
             for lead in leads:
@@ -150,7 +150,7 @@ class VirtualCore:
             self._clocks.sleep(seconds)
 
     def wait(self, units: float) -> None:
-        """Sleep for `units`: idle time, which earns no lag."""
+        """Sleep for `units`: idle time, which adds no lag."""
         self._advance()
         began = self._clocks.now()
         self._clocks.sleep(units * self.scale.unit)
@@ -162,15 +162,15 @@ class VirtualCore:
         return self._mine.waited_s
 
     def held_up_s(self) -> float:
-        """CPU seconds that the calling thread was charged in burns while the machine under it stood still."""
+        """CPU seconds charged to the calling thread in burns while the machine under it stood still."""
         return self._mine.held_up_s
 
     def cpu_s(self) -> tuple[float, float]:
-        """CPU seconds so far of the calling thread and of its process, without what burns have done ahead."""
+        """CPU seconds so far of the calling thread and of its process, without the work that burns have done ahead."""
         return self._clocks.thread_time() - self._mine.ahead_s, self._clocks.process_time() - self._ahead_s
 
     def _count_ahead(self, cpu_s: float) -> None:
-        """Leave so many of the CPU seconds that the calling thread was charged to its next burn: they are no lead."""
+        """Move this many of the calling thread's CPU seconds to its next burn: they are not a lead."""
         with self._lock:
             more = cpu_s - self._mine.ahead_s
             self._mine.ahead_s = cpu_s
@@ -181,7 +181,7 @@ class VirtualCore:
     def burn(self, units: float) -> None:
         """Compute for `units` on this core: `units x unit x speed` CPU seconds of the calling thread.
 
-        It computes less by what the thread's burns have done ahead.
+        It computes less by the amount that the thread's burns have done ahead.
         """
         self.resume()
         before = self._clocks.thread_time()
@@ -190,7 +190,7 @@ class VirtualCore:
         number = 0
         while True:
             lead = self._advance()
-            # Only a look after the lead was taken tells whether what is in it goes beyond this burn.
+            # Only a look after the lead was computed tells whether it exceeds this burn.
             now = self._clocks.thread_time()
             if now - before > NO_STEP:
                 self._mine.held_up_s += now - before
@@ -207,11 +207,11 @@ class VirtualCore:
 
 @dataclass
 class Tally:
-    """Adds up units instead of spending them, for a run that only wants to know what the tasks ask for."""
+    """Adds up units instead of spending them, to find the tasks' demand."""
 
     burned: float = 0.0
     waited: float = 0.0
-    paced_s: float = 0.0  # CPU seconds, where `pace` was called
+    paced_s: float = 0.0  # CPU seconds, if `pace` was called
     paces: bool = False
 
 
@@ -221,7 +221,7 @@ _tally: Tally | None = None
 
 def _forget_core() -> None:
     global _core
-    _core = None  # a forked child has a CPU clock of its own, which starts at zero
+    _core = None  # a forked child's CPU clock starts at zero
     count_measuring(0.0)
 
 
@@ -235,7 +235,7 @@ def has_gil() -> bool:
 
 
 def core() -> VirtualCore:
-    """This process's virtual core, made at first use from the launch's environment."""
+    """This process's virtual core, made on first use from the launch's environment."""
     global _core
     if _core is None:
         _core = VirtualCore(Scale.from_environment(), gil=has_gil())
@@ -257,7 +257,7 @@ def counted() -> Iterator[Tally]:
 
 
 def pace() -> None:
-    """Keep this process to one virtual core: call it between small pieces (well under a millisecond) of real work."""
+    """Keep this process to one virtual core: call it between small steps (well under a millisecond) of real work."""
     if _tally is None:
         core().pace()
     else:
@@ -265,7 +265,7 @@ def pace() -> None:
 
 
 def resume() -> None:
-    """A task begins in this thread: what lies between it and the one before was idle time."""
+    """Begin a task in this thread: the time since the previous task was idle time."""
     core().resume()
 
 

@@ -1,4 +1,4 @@
-"""A loop at the speed of a virtual core, where the work lies in the one who takes its items."""
+"""A loop at the speed of a virtual core, with the work in the consumer of its items."""
 
 from collections.abc import Iterable, Iterator
 from typing import TypeVar
@@ -9,7 +9,7 @@ Item = TypeVar("Item")
 
 
 def paced(items: Iterable[Item]) -> Iterator[Item]:
-    """Give the items one by one; between them, keep the process that takes them to one virtual core."""
+    """Yield the items; between them, hold the consuming process to one virtual core."""
     for item in items:
         pace()
         yield item

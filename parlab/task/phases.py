@@ -1,4 +1,4 @@
-"""Phases: what a task says of itself, named stretches and instants. Outside of a task nothing is recorded."""
+"""Phases: a task's own named parts and instants. Outside a task nothing is recorded."""
 
 import threading
 import time
@@ -17,17 +17,17 @@ def _recorded() -> list[Phase] | None:
 
 
 def record_into(phases: list[Phase] | None) -> list[Phase] | None:
-    """Record the phases of this thread's task in this list from here on; returns the list before it, if any."""
+    """Record the phases of this thread's task in this list from now on; return the previous list, if any."""
     before, _here.phases = _recorded(), phases
     return before
 
 
 @contextmanager
 def phase(name: str) -> Iterator[None]:
-    """Name a stretch of the task that runs in this thread, as `with phase("lock held"): ...`.
+    """Name a part of the task that runs in this thread, as in `with phase("lock held"): ...`.
 
-    Two names have a meaning: time in "lock wait" counts as waiting, which a core cannot make good later; "lock held" is
-    the stretch under the lock. Any other is only recorded. Outside of a task it does nothing.
+    Two names have a meaning. Time in "lock wait" counts as waiting, which a core cannot make up for later. "lock held"
+    is the part under the lock. Other names are only recorded. Outside a task it does nothing.
     """
     began = time.monotonic()
     try:
@@ -41,7 +41,7 @@ def phase(name: str) -> Iterator[None]:
 
 @contextmanager
 def holding(lock: AbstractContextManager[Any]) -> Iterator[None]:
-    """Hold the lock, as `with lock` does, and name the time until then "lock wait", the time under it "lock held"."""
+    """Hold the lock, like `with lock`; record the time until then as "lock wait", the time under it as "lock held"."""
     with ExitStack() as until_the_end:
         with phase(LOCK_WAIT):
             until_the_end.enter_context(lock)
@@ -50,7 +50,7 @@ def holding(lock: AbstractContextManager[Any]) -> Iterator[None]:
 
 
 def mark(name: str) -> str:
-    """Name an instant of the task that runs in this thread, as `mark("reads 100")`: a phase that ends as it begins.
+    """Name an instant of the task that runs in this thread, as in `mark("reads 100")`: a phase without duration.
 
     Returns the name, which a case may print.
     """

@@ -1,15 +1,15 @@
-"""Spans: one task's life, recorded without bending the code that runs it.
+"""Spans: one task's life, recorded without changes to the code that runs it.
 
-The harness hands a case a `Task` in place of the plain function. Whichever interface then runs it, pickling does the
-book-keeping: the callable is stamped *submitted* as it is pickled; in the worker it returns an `Envelope`, which
-takes itself off as it is unpickled, stamps *received*, leaves the span with the recorder and hands the case the bare
-result. An exception is pickled such that it does the same. In a thread or a plain loop nothing is pickled, and the span
-is recorded on the spot; when it was submitted to a pool of threads cannot be seen: that is taken for its start.
-A `Process` sends no result back: its span goes into a file that all processes of a case share, and what was forked to
-run a task was submitted as it was forked.
+The harness passes a `Task` to a case instead of the plain function. Every interface then pickles it, and pickling does
+the recording: when the callable is pickled, it is stamped *submitted*. In the worker it returns an `Envelope`. When
+the envelope is unpickled, it stamps *received*, leaves the span with the recorder, and yields the bare result. An
+exception is pickled so that it does the same. In a thread or a plain loop nothing is pickled, and the span is
+recorded at once; the submission to a pool of threads cannot be seen, so it is taken to be the start.
+A `Process` sends no result back: its span goes into a file that all processes of a case share. A process forked to
+run a task was submitted when it was forked.
 
-All stamps are `time.monotonic()`: one clock for all processes under one kernel, so for all nodes of one engine. Where
-nodes have kernels of their own, the host brings their stamps to one clock (parlab/model/clocks.py).
+All stamps are `time.monotonic()`: one clock for all processes under one kernel, so for all nodes of one engine. If
+nodes have their own kernels, the host converts their stamps to one clock (parlab/model/clocks.py).
 """
 
 import atexit
@@ -33,20 +33,20 @@ from parlab.task.phases import record_into
 from parlab.task.stacks import let_be_seen
 
 Stamps = tuple[tuple[float, float, float], tuple[Any, ...]]  # a Span's fields before and after `received`
-SHARED = "PARLAB_SPANS"  # names the file in which other processes than the case's own leave their spans
+SHARED = "PARLAB_SPANS"  # names the file in which processes other than the case's own leave their spans
 
-let_be_seen()  # whoever is sent a task gets here first
+let_be_seen()  # a process that is sent a task gets here first
 
 _recorded: deque[Span] = deque()
 _shared: "_Shared | None" = None
-_forked_at: float | None = None  # in a forked process that has run no task yet
+_forked_at: float | None = None  # in a forked process that has not run a task yet
 
 
 class _Shared:
-    """The file in which the child processes of a case leave their spans, for the process that made it."""
+    """The file in which a case's child processes leave their spans for the case's process."""
 
     def __init__(self) -> None:
-        import tempfile  # here: a rank of a pool shares nothing, and boots sooner without it
+        import tempfile  # here: a rank of a pool shares nothing, and starts sooner without it
 
         self.pid = os.getpid()
         number, self.name = tempfile.mkstemp(prefix="parlab-spans-")
@@ -55,7 +55,7 @@ class _Shared:
         atexit.register(self.remove)
 
     def take(self) -> list[Span]:
-        """What was left there since the last call."""
+        """Take the spans left there since the last call."""
         *lines, self._rest = (self._rest + self._file.read()).split(b"\n")
         return [msgspec.json.decode(line, type=Span) for line in lines]
 
@@ -66,13 +66,13 @@ class _Shared:
 
 
 def share_spans() -> None:
-    """From here on take up what child processes record, too."""
+    """From now on also collect spans of child processes."""
     global _shared
     _shared = _Shared()
 
 
 def take_recorded() -> list[Span]:
-    """Return the spans recorded in this process, and by its children, since the last call, and forget them."""
+    """Return and forget the spans recorded since the last call, by this process and its children."""
     found = [_recorded.popleft() for _ in range(len(_recorded))]
     return found + _shared.take() if _shared is not None and _shared.pid == os.getpid() else found
 
@@ -82,8 +82,8 @@ def _record(span: Span) -> None:
     if name is None or (_shared is not None and _shared.pid == os.getpid()):
         _recorded.append(span)
         return
-    with suppress(OSError):  # whoever would have read it is gone
-        file = os.open(name, os.O_WRONLY | os.O_APPEND)  # the kernel keeps in one piece what is appended
+    with suppress(OSError):  # the reader has gone
+        file = os.open(name, os.O_WRONLY | os.O_APPEND)  # the kernel appends each write in one piece
         os.write(file, msgspec.json.encode(span) + b"\n")
         os.close(file)
 
@@ -102,7 +102,7 @@ os.register_at_fork(before=_about_to_fork, after_in_parent=_forked)
 
 
 def _begin() -> float | None:
-    """A task passes through this process: when it was forked, if this is the first."""
+    """A task passes through this process: return the time of its fork, if this is the first task."""
     global _forked_at
     forked_at, _forked_at = _forked_at, None
     return forked_at
@@ -118,7 +118,7 @@ os.register_at_fork(after_in_child=_place.cache_clear)
 
 
 class _Measurement:
-    """The part of a span that is measured in the worker, between its making and `stamps`."""
+    """The part of a span that the worker measures, from creation to `stamps`."""
 
     def __init__(self, submitted: float) -> None:
         self._submitted = submitted
@@ -129,7 +129,7 @@ class _Measurement:
         self._started, (self._thread, self._process) = time.monotonic(), core().cpu_s()
 
     def stamps(self, outcome: str) -> Stamps:
-        """What has been measured of the task, which is over."""
+        """The measurements of the task, which has ended."""
         thread, process = core().cpu_s()
         finished, delayed = time.monotonic(), run_delay_s()
         run_delay = None if delayed is None or self._delayed is None else delayed - self._delayed
@@ -146,7 +146,7 @@ def _open(result: Any, before: tuple[float, float, float], after: tuple[Any, ...
 
 
 class Envelope:
-    """A result on its way back; unpickles as the bare result. Dropped, as by a `Process`, it leaves its span."""
+    """A result on its way back; unpickles as the bare result. If dropped, as by a `Process`, it leaves its span."""
 
     def __init__(self, result: Any, stamps: Stamps) -> None:
         self.result, self.stamps, self._sent = result, stamps, False
@@ -162,10 +162,10 @@ class Envelope:
 
 
 def _send_along(error: BaseException, stamps: Stamps) -> None:
-    """Have the exception leave the span where it is unpickled.
+    """Make the exception leave the span where it is unpickled.
 
-    An attribute would not do: an exception with a `__reduce__` of its own, as json's, leaves its attributes behind.
-    Pickle and dill look `__reduce_ex__` up on the instance first.
+    An attribute would not do: an exception with its own `__reduce__`, such as json's, loses its attributes.
+    Pickle and dill look up `__reduce_ex__` on the instance first.
     """
 
     def reduce_ex(protocol: int) -> tuple[Any, ...]:
@@ -176,7 +176,7 @@ def _send_along(error: BaseException, stamps: Stamps) -> None:
             state = {name: value for name, value in state.items() if name != "__reduce_ex__"}
         return _open_error, (make, arguments, state, *stamps)
 
-    with suppress(AttributeError, TypeError):  # one that takes no attributes arrives without a span
+    with suppress(AttributeError, TypeError):  # an exception that takes no attributes arrives without a span
         object.__setattr__(error, "__reduce_ex__", reduce_ex)
 
 
@@ -190,7 +190,7 @@ def _open_error(make: Callable[..., BaseException], arguments: tuple[Any, ...], 
 class Task:
     """A function that leaves a span for every call; `gate` is passed before each submission.
 
-    It has the name of the function, which a case may print.
+    It has the function's name, which a case may print.
     """
 
     def __init__(
@@ -201,7 +201,7 @@ class Task:
 
     def __reduce__(self) -> tuple[Any, ...]:
         self._pass_gate()
-        _begin()  # a process that hands a task on was not forked to run it
+        _begin()  # a process that passes a task on was not forked to run it
         return Task, (self.function, None, time.monotonic())
 
     def _pass_gate(self) -> None:
@@ -209,7 +209,7 @@ class Task:
             self.gate()
 
     def _submitted(self) -> float:
-        """When this call was submitted: as it was pickled; else as the process was forked for it; else now."""
+        """The submission time of this call: when it was pickled; else when the process was forked for it; else now."""
         if self.submitted is None:
             self._pass_gate()
         forked_at = _begin()
@@ -218,7 +218,7 @@ class Task:
         return time.monotonic() if forked_at is None else forked_at
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Call the function. Returns its result, in an Envelope where it has to travel back."""
+        """Call the function. Returns its result, in an Envelope if it must travel back."""
         travels = self.submitted is not None
         measured = _Measurement(self._submitted())
         try:

@@ -1,9 +1,9 @@
-"""Lets the processes of a launch be looked at, however they were started: by their stacks, and by who of them died.
+"""Makes the processes of a launch inspectable, however they were started: their stacks, and their dead children.
 
-Nothing here runs until somebody looks (parlab/node/look.py): on the signal LOOK faulthandler writes the stacks of all
-threads, in C and whatever Python does. It writes into memory that has no name, and of which nothing can stay behind; a
-process that is forked has its parent's, with the handler, and does nothing for that. One that starts a Python of its
-own gets here as soon as it imports the lab, or is sent a task.
+Nothing here runs until somebody looks (parlab/node/look.py): on the signal LOOK faulthandler, which is C code, writes
+the stacks of all threads, whatever Python is doing. It writes into anonymous memory, which leaves nothing behind. A
+forked process inherits the memory and the handler from its parent, at no cost. A process that starts its own Python
+gets here as soon as it imports the lab, or is sent a task.
 """
 
 import faulthandler
@@ -16,17 +16,17 @@ from pathlib import Path
 from typing import Any
 
 LOOK = 62 if sys.platform == "linux" else 31  # as in parlab/node/hook/sitecustomize.py
-STACKS, DEATHS = "parlab-stacks", "parlab-deaths"  # what these files are called in /proc/PID/fd
-KILLS = "kills"  # how many processes the kernel had ended in this node for want of memory, as a rank began
-LAUNCH = "PARLAB_CASE"  # in the environment of a launch's processes, and of no others
-HIGH = 200  # descriptors from here on are none that a lab closes or counts on
+STACKS, DEATHS = "parlab-stacks", "parlab-deaths"  # names of these files in /proc/PID/fd
+KILLS = "kills"  # number of processes that the kernel had killed in this node for lack of memory when a rank began
+LAUNCH = "PARLAB_CASE"  # in the environment of a launch's processes only
+HIGH = 200  # descriptors from here on are not closed or expected by labs
 
 _seen = False
 _deaths: int | None = None
 
 
 def let_be_seen() -> None:
-    """Have this process of a launch answer a look, and those that it forks; elsewhere than on Linux it is not seen."""
+    """Make this process of a launch, and those that it forks, answer a look; only on Linux."""
     global _seen, _deaths
     if _seen or LAUNCH not in os.environ or sys.platform != "linux":
         return
@@ -38,7 +38,7 @@ def let_be_seen() -> None:
 
 
 def _memory(name: str) -> int:
-    """A file without a place, to which processes append."""
+    """A file in anonymous memory, to which processes append."""
     import fcntl
 
     number = os.memfd_create(name)
@@ -49,14 +49,14 @@ def _memory(name: str) -> int:
 
 
 def note(words: str) -> None:
-    """Leave a line for whoever looks at this process, or at one that it has forked since."""
+    """Leave a line for those who look at this process, or at one that it has forked since."""
     if _deaths is not None:
         with suppress(OSError):
             os.write(_deaths, f"{words}\n".encode())
 
 
 def _note_who_died() -> None:
-    """Note each child that did not end with 0: a pool that has lost a worker waits for ever, without a word."""
+    """Note each child that did not end with 0: a pool that has lost a worker waits forever, without a message."""
 
     def noting(wait: Callable[..., tuple[Any, ...]]) -> Callable[..., tuple[Any, ...]]:
         def waiting(*arguments: Any) -> tuple[Any, ...]:
@@ -72,9 +72,9 @@ def _note_who_died() -> None:
 
 
 def memory_of(pid: int, name: str) -> Path | None:
-    """That file of a process, to be read as long as the process is there; None of one that has none."""
+    """That file of a process, readable as long as the process exists; None if it has no such file."""
     for link in Path(f"/proc/{pid}/fd").glob("[0-9]*"):
-        with suppress(OSError):  # closed, or the process is gone
+        with suppress(OSError):  # closed, or the process has ended
             if link.readlink().name.startswith(f"memfd:{name} "):
                 return link
     return None

@@ -75,7 +75,7 @@ def test_a_folder_too_large_to_copy_is_read_in_place_and_stays_as_it_was_but_for
     words = ("run", "--cluster", NAME, "--mpi", "--nodes", "2", "--ranks", "2", "own.py")
     done = start(folder, *words)
     assert done.returncode == 0, done.stderr.decode()
-    assert f"nodes are made anew: they read {folder} where it lies" in done.stderr.decode()
+    assert f"nodes are recreated: they read {folder} in place" in done.stderr.decode()
     assert set(done.stdout.decode().splitlines()) == {
         line
         for rank in (0, 1)
@@ -98,7 +98,7 @@ def test_a_folder_too_large_to_copy_is_read_in_place_and_stays_as_it_was_but_for
     nodes = [node.id for node in cluster.containers()]
     again = start(folder, *words)
     assert again.returncode == 0, again.stderr.decode()
-    assert "made anew" not in again.stderr.decode()
+    assert "recreated" not in again.stderr.decode()
     assert [node.id for node in cluster.containers()] == nodes
 
 
@@ -112,7 +112,7 @@ def test_the_next_program_does_not_see_that_folder(cluster: Cluster, folder: Pat
     (other / "own.py").write_text("import os; print(os.path.exists('/input/secret'))")
     second = start(other, "run", "--cluster", NAME, "own.py")
     assert second.stdout.decode() == "False\n", second.stderr.decode()
-    assert "nodes are made anew" in second.stderr.decode()
+    assert "nodes are recreated" in second.stderr.decode()
 
 
 OWN_IMAGE = "parlab-test-own-image"
@@ -211,6 +211,6 @@ def test_packages_that_do_not_exist_are_pips_to_tell_and_nothing_has_changed(fou
     done = start(tmp_path, "run", "--cluster", NAME, "--requirements", "wanted.txt", "own.py", seconds=600)
     said = done.stderr.decode()
     assert done.returncode == 125, said
-    assert "the packages of wanted.txt could not be installed:" in said
+    assert "cannot install the packages of wanted.txt:" in said
     assert "no-such-package-of-anybody==99" in said
     assert [node.id for node in four.containers()] == before

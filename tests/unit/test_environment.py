@@ -125,5 +125,5 @@ def test_a_pip_that_hangs_is_ended(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
     hanging.chmod(0o755)
     monkeypatch.setattr(sys, "executable", str(hanging))
     monkeypatch.setattr(environment, "INSTALL_SECONDS", 0.2)
-    with pytest.raises(ParlabError, match="is there a network"):
+    with pytest.raises(ParlabError, match="is the network up"):
         environment._pip("node", tmp_path / "node.txt")

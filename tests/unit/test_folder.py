@@ -158,7 +158,7 @@ def test_a_large_file_that_nodes_may_not_read_is_copied_or_refused(
     found = contents(tmp_path)
     assert len(large_files(found)) == readable
     if not readable:
-        with pytest.raises(UsageError, match="sub/data is large, and could be read in place if others may read it"):
+        with pytest.raises(UsageError, match="sub/data is large; others need read permission to read it in place"):
             packed(tmp_path, print, mounted=True)
 
 
