@@ -194,7 +194,7 @@ TABLE: dict[str, Mistake | Slip] = {
         ),
     ),
     "loop without end at module level": Mistake(
-        {"found = []": "while not found:\n    pass"},
+        {"found = []": "while not total:\n    pass"},
         2,
         (r"mine\.py:[89] \(.*\): it did not get to lab\.main\(\) in \d+ s",),
     ),
