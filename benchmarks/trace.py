@@ -48,9 +48,7 @@ used = getrusage(RUSAGE_CHILDREN)
 print(used.ru_utime + used.ru_stime)
 """
 MOST_OF_WORK, MOST_OF_NOTHING, MOST_OF_START = 1.1, 2.0, 1.2
-PROGRAMS: dict[
-    str, tuple[tuple[str, ...], float | None]
-] = {  # arguments, tasks, and the limit of the ratio
+PROGRAMS: dict[str, tuple[tuple[str, ...], float | None]] = {  # arguments, tasks, and the limit of the ratio
     "Pool, tasks of 1 ms": (("Pool", "millisecond", "2000", "1"), MOST_OF_WORK),
     "Pool, empty tasks": (("Pool", "nothing", "20000", "1"), MOST_OF_NOTHING),
     "Pool, empty tasks in chunks of 100": (("Pool", "nothing", "200000", "100"), None),
