@@ -24,7 +24,7 @@ from parlab.backend.engine import connect
 from parlab.host.places import ROOT
 from tests.cluster.conftest import left_in, strays
 from tests.own_programs import CASES
-from tests.stuck import RUN, STUCK
+from tests.stuck import RUN, STUCK, with_details
 
 TIMEOUT, MOST_OVER = 5.0, 5.0
 PATIENCE_SECONDS, KILL_SECONDS = 180, 10  # for any command; after that the command itself hangs
@@ -155,7 +155,7 @@ class Soak:
         began = time.time()
         done = self._run(kind)
         ended = time.time()
-        said = (done.stdout + done.stderr).decode(errors="replace")
+        said = with_details((done.stdout + done.stderr).decode(errors="replace"))
         if found := re.search(r"^began ([0-9.]+)$", said, re.MULTILINE):  # else the time of its start counts
             began = float(found[1])
         over = ended - began - (TIMEOUT if kind.code in (4, 124) else 0.0)

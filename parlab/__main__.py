@@ -3,6 +3,7 @@
 import os
 import sys
 import traceback
+from difflib import get_close_matches
 from io import TextIOWrapper
 from pathlib import Path
 from typing import NoReturn
@@ -58,12 +59,21 @@ def _run(arguments: list[str]) -> None:
 
         run_file(first)
         return
+    if first.suffix == ".py":
+        raise UsageError(_no_file(first))
     from parlab.course.catalog import lab_files
     from parlab.menu import namespace
     from parlab.menu.groups import groups
     from parlab.program import Program
 
     Program(__version__, namespace, groups(lab_files().values())).run()
+
+
+def _no_file(path: Path) -> str:
+    """That there is no such file, and those beside it that may be meant."""
+    likely = get_close_matches(path.name, [file.name for file in path.parent.glob("*.py")], n=2)
+    meant = f" Did you mean {' or '.join(str(path.with_name(name)) for name in likely)}?" if likely else ""
+    return f"No file {str(path)!r}.{meant}"
 
 
 def _internal(error: Exception) -> str:

@@ -104,7 +104,7 @@ with exiting():
 def _run(*words: str) -> "subprocess.CompletedProcess[str]":
     env = {**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "80"}
     return subprocess.run(
-        [sys.executable, *words], env=env, capture_output=True, text=True, timeout=PATIENCE * 60, check=False
+        [sys.executable, *words], cwd=ROOT, env=env, capture_output=True, text=True, timeout=PATIENCE * 60, check=False
     )
 
 
@@ -129,6 +129,7 @@ def see(mistake: Mistake | Slip, done: "subprocess.CompletedProcess[str]") -> No
 TABLE: dict[str, Mistake | Slip] = {
     # on the command line
     "typo in a lab's name": Slip("lab.mpl", r"No lab mpl\. Did you mean lab\.mpi\?"),
+    "typo in a file's name": Slip("labs/mpl.py", r"No file 'labs/mpl\.py'\. Did you mean labs/mpi\.py.*\?"),
     "typo in an option": Slip("lab.mpi --node 2", r"lab\.mpi has no option '--node'\. Did you mean --nodes\?"),
     "typo in a value": Slip("lab.mpi --speed 1/0", r"--speed takes a fraction of a host core .* such as 1/8 .*'1/0'"),
     "a setting that the lab has not": Slip(
@@ -194,7 +195,7 @@ TABLE: dict[str, Mistake | Slip] = {
         ),
     ),
     "loop without end at module level": Mistake(
-        {"found = []": "while not found:\n    pass"},
+        {"found = []": "while not total:\n    pass"},
         2,
         (r"mine\.py:[89] \(.*\): it did not get to lab\.main\(\) in \d+ s",),
     ),

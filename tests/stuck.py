@@ -180,8 +180,13 @@ def run(path: Path, backend: str, cluster: str, timeout: str) -> tuple[int, str]
     """Its exit code, and what it says on standard error, with the details that are in a file."""
     with started(path, backend, cluster, timeout) as process:
         _, said = process.communicate(timeout=PATIENCE * 60)
+    return process.returncode, with_details(said)
+
+
+def with_details(said: str) -> str:
+    """What is said, and what is in the file that it names."""
     details = re.search(r"^The details are in (\S+)$", said, re.MULTILINE)
-    return process.returncode, said + (Path(details[1]).read_text() if details else "")
+    return said + (Path(details[1]).read_text() if details else "")
 
 
 def why(cluster: str, **env: str) -> "subprocess.CompletedProcess[str]":

@@ -32,7 +32,7 @@ def write_report(names: Sequence[str], out: str | None, *, opened: bool = False)
 
 
 def write_index(names: Sequence[str], out: str | None, *, opened: bool = False) -> None:
-    """Write one page that lists all runs, and beside it those runs' pages that are not there yet.
+    """Write one page that lists all runs, and beside it those runs' pages that are not there, or are old.
 
     Raises UsageError where some are named.
     """
@@ -43,7 +43,7 @@ def write_index(names: Sequence[str], out: str | None, *, opened: bool = False) 
     _prepare()
     from parlab.report.page import index, page_name, report
 
-    missing = {page_name(run): run for run in runs.values() if not (file.parent / page_name(run)).exists()}
+    missing = {page_name(run): run for run in runs.values() if _is_old(file.parent / page_name(run))}
     for name, run in missing.items():
         _write(file.parent / name, report([run]))
     _write(file, index(runs, list(unread.values())))
@@ -75,6 +75,13 @@ def export_chart(chart: str, out: str, name: str, against: str | None) -> None:
     from parlab.report.page import chart_of
 
     _write(file, picture(chart_of(chart, *runs), file.suffix[1:].lower()))
+
+
+def _is_old(page: Path) -> bool:
+    """Whether a page is not there, or was written by an older version."""
+    made_by = Path(__file__).parents[1] / "report"
+    newest = max(file.stat().st_mtime for file in made_by.rglob("*.*") if file.suffix != ".pyc")
+    return not page.exists() or page.stat().st_mtime < newest
 
 
 def _open(file: Path) -> None:

@@ -92,12 +92,18 @@ def _of_sizes(run: Run) -> str:
     for curve in curves(run):
         few, many = curve.cases[0], curve.cases[-1]
         if few.seen_workers < many.seen_workers and few.completed and many.completed:
-            gain = few.measured_s / many.measured_s
-            ideally = f", ideally {number(few.ideal_s / many.ideal_s)}" if few.ideal_s and many.ideal_s else ""
-            said = "as fast" if gain >= 1 else "as fast, so slower"
+            gain = number(many.speedup / few.speedup)
+            ideally = ""
+            if few.ideal_s and many.ideal_s and few.serial_s and many.serial_s:
+                best = (many.serial_s / many.ideal_s) / (few.serial_s / few.ideal_s)
+                ideally = f", ideally {number(best)} times" if number(best) != "1" else ", ideally as before"
+            verb, comparison = (
+                ("are", "as fast") if few.serial_s == many.serial_s else ("do", "as much in the same time")
+            )
             return (
-                f"{curve.name}: {many.seen_workers} workers instead of {few.seen_workers} are {number(gain)} times "
-                f"{said}{ideally} ({seconds(few.measured_s)} and {seconds(many.measured_s)})."
+                f"{curve.name}: {many.seen_workers} workers instead of {few.seen_workers} {verb} "
+                f"{comparison if gain == '1' else f'{gain} times {comparison}'}{ideally} "
+                f"({seconds(many.measured_s)} instead of {seconds(few.measured_s)})."
             )
     return ""
 
@@ -109,7 +115,7 @@ def _of_ideals(timed: dict[str, MeasuredCase]) -> str:
     name, case = max(off.items(), key=lambda item: abs(item[1].off_by))
     more = "more" if case.off_by >= 0 else "less"
     said = f"{name} took {seconds(case.measured_s)}, {percent(abs(case.off_by))} {more} than its ideal"
-    return f"{said}." if len(off) == 1 else f"{said}; the other {len(off) - 1} cases are nearer to theirs."
+    return f"{said}." if len(off) == 1 else f"{said}: of {len(off)} cases the farthest off."
 
 
 def _of_times(timed: dict[str, MeasuredCase]) -> str:

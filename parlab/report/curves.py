@@ -10,13 +10,25 @@ from typing import Any
 
 import numpy as np
 from bokeh.layouts import column
-from bokeh.models import FixedTicker, HoverTool, Range1d
+from bokeh.models import BasicTickFormatter, FixedTicker, HoverTool, Range1d
 from bokeh.plotting import figure
 
 from parlab.formatting import number, percent, plural, seconds, share, times
 from parlab.judge.uncertainty import NOTHING_KNOWN, TIME
 from parlab.report.scaling import Curve, Fit
-from parlab.report.style import BLACK, COMPUTING, EDGED, GREY, INK, PURPLE, VERMILION, Chart, add_legend, make_figure
+from parlab.report.style import (
+    BLACK,
+    COMPUTING,
+    EDGED,
+    GREY,
+    INK,
+    PURPLE,
+    VERMILION,
+    Chart,
+    add_legend,
+    make_figure,
+    tip,
+)
 from parlab.results.record import MeasuredCase
 
 FIT_LINES = ((VERMILION, "solid"), (PURPLE, "dotdash"))
@@ -86,11 +98,12 @@ def _scaling_figure(curve: Curve, found: Sequence[Fit]) -> figure:
     points = plot.scatter(workers, speedups, size=9, fill_color=COMPUTING.colour, line_color="white", name="measured")
     points.tags = [EDGED]
     drawn["measured, with its 95 % interval"] = [whiskers, points]
-    plot.add_tools(HoverTool(renderers=[points], tooltips=[("workers", "@x"), ("speed-up", "@y{0.00}")]))
+    plot.add_tools(HoverTool(renderers=[points], tooltips=tip([("workers", "@x"), ("speed-up", "@y{0.00}")])))
     add_legend(plot, drawn, columns=5)
     plot.xaxis.axis_label, plot.yaxis.axis_label = "workers", "speed-up"
     plot.xaxis.ticker = FixedTicker(ticks=curve.sizes)
     plot.yaxis.ticker = FixedTicker(ticks=doublings(least / ROOM, top * ROOM))
+    plot.yaxis.formatter = BasicTickFormatter(use_scientific=False)
     plot.axis.minor_tick_line_color = None
     return plot
 

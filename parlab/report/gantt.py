@@ -62,6 +62,7 @@ AXES, LEGEND_LINE = 30, 30  # pixels of a figure beside its rows: title, the leg
 LEGEND_COLUMNS = 6
 EDGED_TO = 600  # tasks; of more, borders would hide what they part
 BAR, STRIP, ON_BAR = (0.62, 0.66), (0.15, 0.2), (0.62, 0.38)  # middle and height in a row of 1, from its top
+ABOVE = 0.14  # the middle of a mark's words
 
 
 @dataclass(frozen=True)
@@ -104,7 +105,8 @@ def measured_gantt(
     grouped: defaultdict[str, list[Bar]] = defaultdict(list)
     for bar in sorted(drawn, key=lambda bar: bar.began - bar.ended):  # what lies within another comes after it
         grouped[bar.kind].append(bar)
-    plot = _empty(at, x_range, title, len(grouped) + 2 + (case.ideal_s is not None))
+    entries = len(grouped) + 2 + (case.ideal_s is not None)
+    plot = _empty(at, x_range, title, entries, marked=MARK in grouped)
     glyphs = {kind: [_add_bars(plot, kind, grouped[kind], at, facts)] for kind in KINDS if kind in grouped}
     if MARK in grouped:
         glyphs[MARK] = [_add_marks(plot, x_range, grouped[MARK], at, facts)]
@@ -136,15 +138,16 @@ def _before(letter: str) -> str:
     return f"{letter}, " if letter else ""
 
 
-def row_pixels(count: int) -> int:
-    """The height of each of so many rows."""
+def row_pixels(count: int, *, marked: bool = False) -> int:
+    """The height of each of so many rows; those with marks have words above their tasks."""
     least, most = ROW_PIXELS
+    most *= 1 + marked
     return max(least, min(most, MOST_PIXELS // max(1, count)))
 
 
-def _empty(at: Rows, x_range: Range1d, title: str, entries: int) -> figure:
+def _empty(at: Rows, x_range: Range1d, title: str, entries: int, *, marked: bool) -> figure:
     """A figure with the rows' labels, and room for so many entries in its legend."""
-    count, pixels = len(at.labels), row_pixels(len(at.labels))
+    count, pixels = len(at.labels), row_pixels(len(at.labels), marked=marked)
     height = pixels * count + AXES + LEGEND_LINE * -(-entries // LEGEND_COLUMNS)
     plot = make_figure(height, x_range, y_range=Range1d(start=count, end=0), title=title, name="measured")
     zoomable(plot)
@@ -185,18 +188,20 @@ def _edge(kind: str, drawn: Sequence[Bar]) -> dict[str, Any]:
 
 
 def _add_marks(plot: figure, x_range: Range1d, drawn: Sequence[Bar], at: Rows, facts: Facts) -> "GlyphRenderer[Any]":
-    middle, _ = BAR
     source = _source(drawn, at, BAR)
     glyph = plot.scatter(
         "left", "y", source=source, name=MARK, marker="diamond", size=11, fill_color="white", line_color=BLACK
     )
-    _tell_marks(plot, x_range, drawn, at, middle)
+    _tell_marks(plot, x_range, drawn, at)
     add_hover(plot, glyph, [("", "@name"), ("at", "@left{0.0000} s")], None)
     return glyph
 
 
-def _tell_marks(plot: figure, x_range: Range1d, drawn: Sequence[Bar], at: Rows, middle: float) -> None:
-    """The words of the marks, to the right of each or to its left, where there is room; hovering tells the others."""
+def _tell_marks(plot: figure, x_range: Range1d, drawn: Sequence[Bar], at: Rows) -> None:
+    """The words of the marks, above the tasks, to the right of each or to its left, where there is room.
+
+    Hovering tells the others.
+    """
     start, end = cast(float, x_range.start), cast(float, x_range.end)
     in_rows: defaultdict[int, list[Bar]] = defaultdict(list)
     for bar in drawn:
@@ -207,18 +212,17 @@ def _tell_marks(plot: figure, x_range: Range1d, drawn: Sequence[Bar], at: Rows, 
         taken = start  # the row has words until there
         for bar, following in zip_longest(marks, marks[1:]):
             width = (end - start) * share_of_axis(bar.name, MARK_PIXELS)
-            words = bar.began, row + middle, bar.name
+            words = bar.began, row + ABOVE, bar.name
             if bar.began + width <= (following.began if following else end):
                 behind.append(words)
                 taken = bar.began + width
             elif bar.began - width >= taken:
                 before.append(words)
                 taken = bar.began
-    style: dict[str, Any] = {"background_fill_color": "white", "text_color": BLACK, "padding": 2, "level": "overlay"}
     for there, align, offset in ((behind, "left", MARK_PIXELS), (before, "right", -MARK_PIXELS)):
         source = ColumnDataSource({column: [words[index] for words in there] for index, column in enumerate("xyt")})
         place: dict[str, Any] = {"x_offset": offset, "text_align": align, "text_baseline": "middle"}
-        plot.text("x", "y", "t", source=source, text_font_size="12px", **place, **style)
+        plot.text("x", "y", "t", source=source, text_font_size="12px", text_color=BLACK, **place).tags = [INK]
 
 
 def _source(drawn: Sequence[Bar], at: Rows, place: tuple[float, float]) -> ColumnDataSource:

@@ -41,12 +41,14 @@ BUSY = 40  # of who is busy
 SEEN = 0.25  # what is narrower is left out
 
 
-def case_on_paper(case: MeasuredCase, ideal: Sequence[Span]) -> Markup:
-    """The rows of a case's workers, the end of the ideal, and how many were busy."""
+def case_on_paper(case: MeasuredCase, ideal: Sequence[Span], beside: Sequence[MeasuredCase] = ()) -> Markup:
+    """The rows of a case's workers, the end of the ideal, and who was busy, on one axis with those `beside` it."""
     repeat = case.median_repeat
     limits = {node: use.wanted for node, use in repeat.nodes.items()}
     at = rows(repeat.spans, limits, case.without_task(repeat.spans))
-    end = 1.01 * max(repeat.measured_s or 0.0, case.ideal_s or 0.0 if case.completed else 0.0)
+    ends = [one.median_repeat.measured_s for one in (case, *beside)]
+    ends += [one.ideal_s for one in (case, *beside) if one.completed]
+    end = 1.01 * max(value or 0.0 for value in ends)
     x = (WIDTH - LEFT - RIGHT) / (end or 1.0)
     row = min(LINE, MOST / len(at.labels))
     bottom = TOP + row * len(at.labels)

@@ -25,6 +25,13 @@ LETTER_PIXELS = 7  # of a letter of 12 px, at most
 AXIS_PIXELS = 700  # of the axis of a chart, at least; in a narrower window words may overlap
 
 
+TIP_STYLE = (
+    ":host { --tooltip-color: var(--paper); --tooltip-text: var(--ink); --tooltip-border: var(--faint); opacity: 1; }"
+    ".tip { display: grid; grid-template-columns: auto auto; gap: 0 8px; font-size: 12px; }"
+    ".tip .bk-tooltip-row-label { color: var(--faint); } .tip .bk-tooltip-row-value { font-weight: 600; }"
+)
+
+
 @dataclass(frozen=True)
 class Look:
     """A colour and a pattern, one of Bokeh's; `blank` is a plain area."""
@@ -92,6 +99,19 @@ def zoomable(plot: Plot) -> None:
 def share_of_axis(words: str, offset: int) -> float:
     """How much of an axis words take that stand so many pixels beside their place, as a fraction."""
     return (offset + LETTER_PIXELS * len(words)) / AXIS_PIXELS
+
+
+def tip(lines: Sequence[tuple[str, str]]) -> str:
+    """What pointing tells, a name and a value a line, in the colours of the page; Bokeh's own are too faint, or glare.
+
+    It lies in an element of its own, which a page's style does not reach: so it brings its style along.
+    """
+    rows = (
+        f'<div class="bk-tooltip-row-label">{name}{":" if name else ""}</div>'
+        f'<div class="bk-tooltip-row-value">{value}</div>'
+        for name, value in lines
+    )
+    return f"<div class='tip'><style>{TIP_STYLE}</style>{''.join(rows)}</div>"
 
 
 def add_legend(plot: Any, drawn: Mapping[str, Sequence[Any]], *, columns: int, place: str = "above") -> None:

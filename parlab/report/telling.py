@@ -11,6 +11,7 @@ from bokeh.plotting import figure
 from parlab.model.span import Span
 from parlab.model.workers import first_submission, thread_numbers, worker_of
 from parlab.report.bars import chunks
+from parlab.report.style import tip
 
 
 @dataclass(frozen=True)
@@ -44,10 +45,10 @@ switch (format) {
 
 def add_hover(plot: figure, glyph: Any, lines: Sequence[tuple[str, str]], facts: Facts | None) -> None:
     """Let these lines be told of what a glyph draws, and of tasks their `facts`."""
-    hover = HoverTool(renderers=[glyph], tooltips=list(lines), point_policy="follow_mouse", visible=False)
+    told = [*lines, *((what, f"@task{{{what}}}") for what in TOLD if facts is not None)]
+    hover = HoverTool(renderers=[glyph], tooltips=tip(told), point_policy="follow_mouse", visible=False)
     hover.limit = 1
     if facts is not None:
-        hover.tooltips = [*lines, *((what, f"@task{{{what}}}") for what in TOLD)]
         hover.formatters = {"@task": CustomJSHover(args=vars(facts), code=TELL)}
     plot.add_tools(hover)
 

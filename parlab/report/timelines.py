@@ -13,7 +13,7 @@ from parlab.model.span import Span
 from parlab.model.workers import first_submission
 from parlab.report.gantt import MARK_PIXELS, measured_gantt
 from parlab.report.measures import CpuUse, busy_steps, cpu_limit, cpu_use, measure
-from parlab.report.style import COMPUTING, GREEN, GREY, ORANGE, Chart, make_figure, share_of_axis, zoomable
+from parlab.report.style import COMPUTING, GREEN, GREY, ORANGE, Chart, make_figure, share_of_axis, tip, zoomable
 from parlab.results.record import MeasuredCase, Repeat
 from parlab.terminal.summary import times_in_words
 
@@ -103,7 +103,7 @@ def busy_workers(case: MeasuredCase, repeat: Repeat, planned: Sequence[Span], x_
     line = plot.line(at, count, line_color=COMPUTING.colour, line_width=1.5, name="busy")
     plot.add_tools(
         HoverTool(
-            renderers=[line], mode="vline", line_policy="prev", tooltips=[("at", "@x{0.000} s"), ("busy", "@y{0}")]
+            renderers=[line], mode="vline", line_policy="prev", tooltips=tip([("at", "@x{0.000} s"), ("busy", "@y{0}")])
         )
     )
     if ideal:
@@ -159,11 +159,13 @@ def cpu_used(repeat: Repeat, use: Sequence[CpuUse], x_range: Range1d) -> figure:
             renderers=[used],
             mode="vline",
             point_policy="follow_mouse",
-            tooltips=[
-                ("from, to", "@left{0.00} s, @right{0.00} s"),
-                ("host CPUs", "@used{0.000}"),
-                ("throttled in so many periods", "@throttled{0 %}"),
-            ],
+            tooltips=tip(
+                [
+                    ("from, to", "@left{0.00} s, @right{0.00} s"),
+                    ("host CPUs", "@used{0.000}"),
+                    ("throttled in so many periods", "@throttled{0 %}"),
+                ]
+            ),
         )
     )
     plot.yaxis.ticker = FixedTicker(ticks=[0, full])

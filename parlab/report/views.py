@@ -44,7 +44,7 @@ class CaseView:
     @property
     def on_paper(self) -> Markup:
         """The same for paper."""
-        return case_on_paper(self.case, self.case.ideal() if self.case.completed else [])
+        return case_on_paper(self.case, self.case.ideal() if self.case.completed else [], self.beside)
 
     @property
     def name_of_fold(self) -> str:
@@ -165,7 +165,8 @@ class RunView:
 
     @property
     def title(self) -> str:
-        return f"lab.{self.run.lab}"
+        """The lab, or the user's own program."""
+        return self.run.lab if self.run.command else f"lab.{self.run.lab}"
 
     @property
     def handout(self) -> Handout | None:
@@ -182,6 +183,8 @@ class RunView:
     @property
     def answer(self) -> str:
         """How good that is, and its class in the style sheet: yes, no, undecided or cannot."""
+        if self.run.exit_code == 0 and self.run.failure is None:  # a program that claims nothing
+            return "yes" if self.run.stands else "undecided"
         return self.run.verdict.reproduced.answer.name.lower() if self.run.stands else "no"
 
     @property

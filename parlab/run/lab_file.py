@@ -98,7 +98,8 @@ class LabFile:
         cure = GUARD if re.search(BOOTSTRAPPING, said) else ""
         if at is not None and (cure or answer.code is None):
             source = linecache.getline(at.file, at.line).strip()
-            raise UsageError(f"{at_line(self.name, at.line, source)}: {sentences(f'it {otherwise} {how}', cure)}")
+            told = sentences(f"it {otherwise} {how}", cure).removesuffix(".")
+            raise UsageError(f"{at_line(self.name, at.line, source)}: {told}")
         last = "".join(f"\n  {line}" for line in answer.said[-LAST_LINES:])
         raise UsageError(f"{self.name} {otherwise} {how}{':' if last else ''}{last}")
 

@@ -33,3 +33,12 @@ def test_axe_finds_nothing(name: str, width: int, theme: str, open_page: Open) -
     found = Axe().run(page)
     assert found.response["passes"]
     assert found.violations_count == 0, found.generate_report()
+
+
+def test_the_first_key_leads_past_the_contents(open_page: Open) -> None:
+    page = open_page(PAGES["one run"]()).page
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.textContent") == "To the answer"
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.closest('main') !== null")

@@ -258,7 +258,7 @@ def test_the_first_screen_answers_the_question(open_page: Open) -> None:
         case_on(1), case_on(2), case_on(4), handout=handout, verdict=verdict(Claim("four are faster", Answer.YES))
     )
     page = open_page(report([made])).page
-    for words in ("How long on one node", "8 workers instead of 2 are", "what shows held", "reproduced"):
+    for words in ("How long on one node", "8 workers instead of 2 do 4 times as much", "what shows held", "reproduced"):
         box = page.get_by_text(words).first.bounding_box()
         assert box is not None
         assert box["y"] + box["height"] < HEIGHT, words

@@ -54,7 +54,7 @@ def test_an_installed_package_uses_what_it_brings_and_the_current_folder(site: P
 def test_a_missing_lab_file_is_no_lab_to_run(site: Path) -> None:
     refused = told(site, "gone.py")
     assert (refused.returncode, refused.stdout) == (2, "")
-    assert refused.stderr == "usage: there is no task 'gone.py'; parlab --list names them all\n"
+    assert refused.stderr == "usage: No file 'gone.py'.\n"
 
 
 def test_a_path_is_shown_as_it_can_be_typed_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -53,10 +53,14 @@ function* figures(view) {
 function tint(view) {
   const page = getComputedStyle(document.documentElement)
   for (const { model } of figures(view)) {
+    for (const label of model.center.filter((one) => one.type === "Label")) {
+      label.background_fill_color = page.getPropertyValue("--paper").trim() // what crosses it does not strike it out
+    }
     for (const drawn of model.renderers) {
       if ("hatch_color" in drawn.glyph) drawn.glyph.hatch_color = page.getPropertyValue("--paper").trim()
       if (drawn.tags.includes("edged")) drawn.glyph.line_color = page.getPropertyValue("--paper").trim()
-      if (drawn.tags.includes("ink")) drawn.glyph.line_color = page.getPropertyValue("--ink").trim()
+      if (!drawn.tags.includes("ink")) continue
+      drawn.glyph["text_color" in drawn.glyph ? "text_color" : "line_color"] = page.getPropertyValue("--ink").trim()
     }
   }
 }
