@@ -96,14 +96,14 @@ def test_results_that_cannot_be_a_folder_are_told_before_anything_is_done(
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (("report", "9"), "required a run"),
-        (("report", "1", "nonsense"), "required a run"),
+        (("report", "9"), "No run "),
+        (("report", "1", "nonsense"), "No run "),
         (("report", "--out", "/nowhere/x.html"), "--out takes a file in a folder that can be written to"),
         (("report", "1", "--index"), "--index lists all runs"),
         (("report", "1", "--out", "run.json"), "that of a record"),
-        (("compare", "1", "9", "--html"), "required a run"),
+        (("compare", "1", "9", "--html"), "No run "),
         (("export", "case-1", "x.jpg"), "required a file whose name ends with .svg or .png"),
-        (("export", "case-1", "x.svg", "--run", "9"), "required a run"),
+        (("export", "case-1", "x.svg", "--run", "9"), "No run "),
     ],
 )
 def test_bad_input_is_one_line_and_writes_nothing(
