@@ -42,6 +42,11 @@ class CaseView:
         return case_chart(self.case, self.name, beside=self.beside)
 
     @property
+    def by_itself(self) -> Chart | None:
+        """The same, on an axis of its own: an exported picture has no other case beside it."""
+        return case_chart(self.case, self.name)
+
+    @property
     def on_paper(self) -> Markup:
         """The same for paper."""
         return case_on_paper(self.case, self.case.ideal() if self.case.completed else [], self.beside)
@@ -224,7 +229,7 @@ class RunView:
 
     def charts(self) -> list[Chart]:
         """All charts of the run, for export."""
-        found = [self.overview, *(c.chart for c in self.cases), self.breakdown, *(c.chart for c in self.curves)]
+        found = [self.overview, *(c.by_itself for c in self.cases), self.breakdown, *(c.chart for c in self.curves)]
         return [chart for chart in found if chart is not None]
 
     def drawn(self) -> list[Chart]:
