@@ -27,7 +27,7 @@ What happens, and why
            Spawned workers load NumPy afresh, and find it. threadpoolctl, as in `in_pool`, works at any time.
 
            So processes x threads = cores. Many small tasks: one thread each. One large product: one process with many
-           threads. Where the node has no second core, as here, that claim cannot be shown.
+           threads. The claim "one process gains from threads" needs two cores: here it cannot be shown.
 
 Traps      - Lessons 001 and 003 set the variables in a notebook. If NumPy is loaded already, nothing happens, and
              nobody tells you.

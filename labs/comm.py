@@ -19,7 +19,7 @@ What happens, and why
            side. Upper-case calls take the memory of an array as it is, and put it into an array that is there already:
            several times the bandwidth, and a fraction of the latency. Within a node a message goes through memory that
            both ranks see. Between nodes it goes through the network: its latency is several times as long. (The nodes
-           here share a machine. Between real machines it may well be longer.)
+           here share a machine. Between real machines it may well be longer.) The figures "us ..." are the answer.
 
            `both_send_first` is the classic deadlock. `Send` of a long message returns when it is being received. Both
            ranks send, so neither receives: with Send and Recv they would wait for ever. `Isend` only starts to send, so

@@ -6,8 +6,9 @@ Setup      One node with one virtual core, 1/2 of a core of your machine. A task
            node has a quota of CPU time: in each tenth of a second the kernel lets it have half of that, on whichever
            CPUs. In some cases the workers have a cpuset: a list of the CPUs that they may run on.
 
-Predict    Your machine has two cores or more, the node a quota of half of one. What will each of the five ways in the
-           figures say? How long do 8 tasks of one unit take in pools sized by three of them?
+Predict    Your machine has two cores or more, the node a quota of half of one. What will each of these say:
+           os.cpu_count, os.process_cpu_count, os.sched_getaffinity, loky.cpu_count, SLURM_CPUS_PER_TASK? How long do 8
+           tasks of one unit take in pools sized by three of them?
 
 Run        ./invoke lab.cores
            ./invoke lab.cores --cores 3         1.5 CPUs: which call is right?
@@ -16,8 +17,7 @@ What happens, and why
            os.cpu_count tells the CPUs of the machine. No limit changes it. A pool of that size has more workers than
            the node has cores. Nothing is gained: 8 units of work on one core still take 8 units. And it costs: with 2
            workers each task takes 2 units, with 8 workers 8. Each worker needs memory, and all of them compete with
-           everybody else on the machine. (The table says "not as predicted": there are 2 workers or more, and the ideal
-           has 1.)
+           everybody else on the machine. (First comes "not as predicted": the ideal has 1 worker, not 2 or more.)
 
            os.process_cpu_count (since Python 3.13) and os.sched_getaffinity (Linux) count the CPUs that this process
            may run on. They are right under a cpuset, which batch systems often set. They are blind to a quota, which

@@ -31,10 +31,10 @@ What happens, and why
 
 Traps      - That script starts one Process. A Pool replaces workers that die: it would go on like that for ever.
            - Lessons 000 and 001 start pools without the guard. That works with fork only: on Linux, up to Python 3.13.
-           - Lessons 001 and 003: `multiprocess` is "an improved version" of it. It can send more; that is all.
+           - Lessons 001 and 003: `multiprocess` is "an improved version" of the other. It can send more, no more.
            - `multiprocessing` refuses a closure, too: with AttributeError, from Python 3.14 on with PicklingError.
 
-Exercise   Have `with_lambda` take `square` for its task. Which case does not come out as it declares, and why?
+Exercise   Give `with_lambda` the task `square`. Which case does not come out as it declares, and why?
 Lessons    000, 001, 003
 Follows    amap
 Minutes    15

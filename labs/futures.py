@@ -28,7 +28,7 @@ What happens, and why
 Traps      - The lesson asks about too many workers, but times 32 only. Compared with 16, they win.
            - It has 4 workers do 6 tasks: two waves, 4 s. Six workers would take 2 s.
            - It calls the output of `map` `the_futures`. `map` gives results; `submit` gives futures.
-           - Without `max_workers` there is a worker for each core of the machine, even where a limit leaves you few.
+           - Without `max_workers` their number follows the machine's cores. It ignores a quota: see lab cores.
            - Its tasks are in a file of their own, for a reason. Forked workers find a function that was typed into a
              notebook. Workers that are started anew (Windows, macOS) do not.
 

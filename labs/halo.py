@@ -7,8 +7,8 @@ Setup      Nodes with two virtual cores, each 3/20 of a core of your machine, an
            step of one rank's rows; a row takes one unit, 5 ms.
 
 Predict    64 rows x 40 steps x 5 ms are 12.8 s on one core, ideally 6.4, 3.2 and 1.6 s on 2, 4 and 8. Ranks exchange
-           edge rows after each step, and each step loses some 4 ms in all. What share of a step is that with 32 rows a
-           rank, with 16, with 8?
+           edge rows after each step. Say that this takes 4 ms, whatever the number of rows. What share of a step is
+           that with 32 rows a rank, with 16, with 8?
 
 Run        ./invoke lab.halo
            ./invoke lab.halo --unit 0.001    cheaper rows: what is `off by` now?
@@ -17,17 +17,16 @@ What happens, and why
            To compute its outer rows a rank needs its neighbours' outer rows. It keeps copies of them around its own
            rows: the halo. After each step the halo is out of date. A rank with 32 rows computes 160 ms a step, one with
            8 rows 40 ms. But both exchange an outer row with each neighbour: the edges stay the same while the area
-           shrinks. So the loss (off by) grows: some 4, 5 and 8 %. The remedy is more rows for each rank: larger plates
-           scale, small ones do not. `every=2` exchanges at every other step. That hardly saves any time, and the plate
-           comes out wrong, without any error.
+           shrinks. So the loss (off by) grows: some 4, 5 and 8 %. (The 4 ms are rough: so are your 2.5, 5 and 10 %.)
+           The remedy is more rows for each rank: larger plates scale, small ones do not. `every=2` exchanges at every
+           other step. That hardly saves any time, and the plate comes out wrong, without any error.
 
            `Isend` and `Irecv` only start a message; `Testall` asks whether all are done. In between the rank sleeps a
            millisecond. A blocking call, `Recv` or `Waitall`, asks without a pause: it spins. Where the kernel limits
            the node, spinning burns CPU time which the neighbour on the node needs. The two cases with paced=False show
-           it. Their work is not paced: it may use the whole node, and nearly all of it is the last rank's. Beside a
-           rank that sleeps, that work gets nearly all of the node's limit. Beside one that spins it gets little more
-           than half, and takes nearly twice the time. (A rank with a real core to itself may spin: it then notices a
-           message sooner.)
+           it. The last rank has nearly all rows there, and may use the whole limit of its node. If its neighbour
+           sleeps, it gets nearly all of that. If its neighbour spins, it gets little more than half, and takes nearly
+           twice the time. (A rank with a real core to itself may spin: it then notices a message sooner.)
 
 Traps      - Leave the rows of an Isend unchanged, and those of an Irecv unread, until the test says that they are done.
            - Lesson 002 would "gather the results and have them interact". Gathering moves the plate, a halo its edges.

@@ -23,8 +23,8 @@ What happens, and why
            sends only the word that the array is there. Threads share all memory, so a pool of threads copies nothing at
            all.
            With 8 kB nearly all of the time goes into starting the worker and waking it up. Copies hardly matter then,
-           except with the manager: the gain from sharing grows with the size. A process pays when it computes for much
-           longer than its data travel.
+           except with the manager. So the gain from sharing grows with the size. A process pays when it computes for
+           much longer than its data travel.
 
 Traps      - Plain memory that is written after the fork: the worker has a copy of its own from before, and does not see
              it. The code is the same, but the totals are those of zeros. No error tells you.

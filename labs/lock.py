@@ -1,4 +1,4 @@
-"""lock: two at one balance, and why += needs a lock
+"""lock: two processes, one balance, and why += needs a lock
 
 Question   A balance of 100 is shared. One process deposits ten thousand times, one withdraws as much, both at the same
            time. How much is left? And with threads: Python runs only one of them at a time, so is a lock still needed?
@@ -6,7 +6,7 @@ Question   A balance of 100 is shared. One process deposits ten thousand times, 
 Setup      One node with two virtual cores, each 1/2 of a core of your machine. A shared value lies in memory that
            several processes use. A barrier stops processes until the last one has come; then all go on at once.
 
-Predict    Ten runs without a lock, ten with one. How many of the twenty end with 100?
+Predict    Each case makes ten runs. How many of the ten end with 100 without a lock, and how many with one?
 
 Run        ./invoke lab.lock
 
@@ -24,7 +24,7 @@ What happens, and why
            That has its price. To take a lock and give it back costs as much as several additions (see the figures). And
            work under a lock is done by one at a time, on however many cores.
            Threads lose updates, too: see the slow motion. The GIL guards the interpreter's own data, not your three
-           steps. It may pass to another thread between any two of them.
+           steps. The GIL may pass to another thread between any two.
 
 Traps      - A shared Value has a lock, but takes it for reading and for writing, not in between. Take it yourself:
              `with balance.get_lock():`. It is an RLock: its holder may take it again.

@@ -16,8 +16,8 @@ What happens, and why
            The processes of a `multiprocessing` pool all run on one machine. MPI lets processes on many machines send
            each other messages. `mpiexec` starts them and numbers them from 0. The number is a process's rank, and the
            process is called a rank, too. `MPIPoolExecutor` is used like `ProcessPoolExecutor`, but its workers are
-           ranks. Rank 0 runs the case, on a node of its own, the head, and hands out tasks. Every other rank does one,
-           sends the result back and gets the next. Start a program of your own with one rank more than workers:
+           ranks. Rank 0 runs the case, on a node of its own, the head, and hands out tasks. Every other rank does a
+           task, sends the result back and gets the next. Start a program of your own with one rank more than workers:
            `mpiexec -n 9 python -m mpi4py.futures program.py`.
            Doubling the nodes halves the time, for two reasons: no task needs another's result, and a task computes far
            longer than its messages travel. The table's last column counts the tasks of each node.

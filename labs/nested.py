@@ -19,7 +19,7 @@ What happens, and why
            Python and joblib anew. That costs more than half as much again.
 
            How to see it: count. `top` shows twice as many busy processes as cores. A step takes twice as long as alone.
-           The figures show joblib.effective_n_jobs, asked in one of your workers.
+           The figure "joblib workers in each" is joblib.effective_n_jobs, asked in one of your workers.
 
            How to switch it off: n_jobs=1, where the library lets you choose. Where it does not, use
            parallel_config("sequential") in each of your workers, like the case with that backend. Other libraries have

@@ -22,7 +22,7 @@ What happens, and why
            CPU time in the program is user time; in the operating system, on its behalf, it is system time. Computing
            takes 3/8 of a core for 7 s, together some 2.6 s (see the figures), with 4 workers or with 8.
            Lesson 002 ran 12 jobs of 0.5 s in 2.095 s. It does not say with how many workers. Four rounds of three take
-           2 s: 3 workers. (4 or 5 would need three rounds, 6 two.) Five jobs of 1 s on five workers take 1 s.
+           2 s: 3 workers. (4 or 5 would need three rounds, 6 two.) The case "five of 1 s" is one round: 1 s.
 
 Traps      - `%%time` (lesson 001) counts the CPU time of the notebook's own process: the price of starting 8 workers,
              not their work. Theirs is known once they are joined, as in the code below.
@@ -34,7 +34,7 @@ Traps      - `%%time` (lesson 001) counts the CPU time of the notebook's own pro
            - A CSV file gives text back: "4" is not 4, so convert it.
            - Lesson 002 has `cpu_count()` workers: one for each core of the machine, whatever the limit of this node.
 
-Exercise   Let the longest items go first. Predict all four times, then run it. (The first claim then says no: why?)
+Exercise   Let the longest tasks (ITEMS) go first. Predict all four times, then run it. (Claim 1 then says no: why?)
 Lessons    000, 001, 002
 Follows    threads
 Minutes    15

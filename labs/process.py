@@ -1,7 +1,7 @@
 """process: start processes, join them, and what one costs
 
-Question   How long do two processes take on two cores, and how long do four? Which one ends first? What does it cost to
-           start a process, and what a thread?
+Question   How long do two processes take on two cores, and how long do four? If they are of different length, whose
+           result comes first? What does it cost to start a process, and what a thread?
 
 Setup      One node with two virtual cores, each 3/8 of a core of your machine. A task is one call of `square`: it
            computes for a few units, and a unit is 0.5 s. A worker is a process with one task.
@@ -22,8 +22,8 @@ What happens, and why
            ending: 1 before 9. The serial result is [9, 1], so its `outcome=` is "wrong".
            `join(timeout)` waits at most that many seconds, here 2 units. The process may still run then: see "alive" in
            the figures. It returns None either way, so ask `is_alive()`. The plain `join()` below waits for the end.
-           A process costs many times as much as a thread. The system copies the parent's tables of memory and clears
-           them away again. The figures (ms) are for start and join, on a whole core of your machine.
+           A process costs many times as much as a thread. To fork, the system copies the parent's page tables; at the
+           end it removes the copy. The figures (ms) are for start and join, on a whole core of your machine.
 
 Traps      - Lesson 004 starts `calc`, but its function is `sum_up_to_n`: NameError. Then it calls `process.start()`,
              but no `process` is defined. It means the one just appended, `processes[-1]`.

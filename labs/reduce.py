@@ -14,9 +14,9 @@ Run        ./invoke lab.reduce
            ./invoke lab.reduce --size 20000          as in the lesson's text; its code has 2 000 000
 
 What happens, and why
-           For 16 workers the lesson's `reshape` is (-1, 16): 125 000 rows of 16 numbers. Every row is pickled as an
-           array of its own. That costs 2 to 4 microseconds, however short the row is. One process, the sender, pays for
-           all rows while 16 workers wait: about twice the time of one loop.
+           For 16 workers the lesson's `reshape` is (-1, 16): 125 000 rows of 16 numbers (-1 is as many as it takes).
+           Every row is pickled as an array of its own. That costs 2 to 4 microseconds, however short the row is. One
+           process, the sender, pays for all rows while 16 workers wait: about twice the time of one loop.
            (16, -1) makes 16 rows of 125 000. The same bytes go in 16 pickles: about eight times as quick as the loop.
            So nearly all of the loss was the shape.
            Sending does have a price. With `shared=True` a task is only the number of a part: a forked worker has its

@@ -20,7 +20,7 @@ What happens, and why
            its own interpreter and GIL. Four processes keep both cores busy: 2.5 s, or 1.25 s with four cores.
            A thread that waits lets go of the GIL. So all four wait at the same time: 2 s, and processes do no better.
            Threads start faster and share their memory, so they are the better choice there.
-           A "free-threaded" Python has no GIL ("0 GIL" below the table). There threads gain the cores as well.
+           A "free-threaded" Python has no GIL (then the figures show "0 GIL"). There threads gain the cores as well.
 
            The GIL guards the interpreter, not your sums. `total += task(...)` reads the total, runs the task, adds and
            writes. All four threads read 0, and all wait. Then each writes its own square: the last one wins, three are

@@ -21,7 +21,7 @@ RUN = CLUSTER | {
     "repeat": "Launches per case; tables show the median",
     "timeout": "Seconds per launch; a longer one is ended, and parlab shows where each rank was",
     "junit": "File for the verdict as JUnit XML",
-    "check": "Exit 3 if it is not a measurement, 1 if a claim does not hold",
+    "check": "Exit 3 if it is not a measurement or a claim is undecided, 1 if a claim does not hold",
     "quiet": "Print the table and the verdict, and nothing while it runs",
     "verbose": "Print every worker's timeline, every share of the time, and the basis of each claim",
 }
@@ -37,7 +37,7 @@ PROGRAM = {
     "env": "Variable for the program: NAME=VALUE, or NAME to pass on your own; repeat it for more",
     "dir": "Current folder of all ranks; changed files come back to it",
     "out": "Folder for new and changed files, instead of --dir",
-    "timeout": "Seconds, or e.g. 5m or 2h; then the program is ended, and parlab shows where each rank was",
+    "timeout": "Seconds, or e.g. 5m or 2h; default: 1h; then it is ended, and parlab shows where each rank was",
     "no-limits": "Run without the nodes' limits",
     "spin": "Ranks that wait in MPI busy-wait, Open MPI's default",
     "tag": "Print node and rank before each line",

@@ -30,8 +30,8 @@ SKELETON = '''"""{name}: eight tasks in a loop, and in a pool of two
 
 Question   How long do eight tasks take in a loop, and how long with two workers?
 
-Words      A task is one call of `work`; it computes for one unit of time, here 0.2 s. A worker is a process that does
-           one task after another. A pool starts its workers once, and hands out tasks to them.
+Setup      One node with two virtual cores, each 1/4 of a core of your machine. A task is one call of `work`. It
+           computes for one unit, here 0.2 s.
 
 Predict    A loop does one task at a time: 8 units. How many units do two workers take, each with a core of its own?
 

@@ -25,4 +25,4 @@ namespace.add_collection(lab)
 namespace.add_task(new_task(namespace.task_names))
 if not INSTALLED:
     namespace.add_task(check)
-    namespace.add_collection(Collection("dev", pin))  # what rewrites files is no slip of the keyboard away from a lab
+    namespace.add_collection(Collection("dev", pin))  # in a group of its own: a typing error rewrites no files

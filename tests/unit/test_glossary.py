@@ -50,7 +50,7 @@ def test_a_term_is_found_however_it_is_spelled(asked: str) -> None:
 
 @pytest.mark.parametrize(
     ("asked", "hint"),
-    [("nod", "did you mean node?"), ("workers", "did you mean worker"), ("zzz", "glossary prints all terms")],
+    [("nodee", "did you mean node?"), ("workers", "did you mean worker"), ("zzz", "glossary prints all terms")],
 )
 def test_a_term_that_is_not_there_is_one_line_with_the_nearest(invoke: Invoke, asked: str, hint: str) -> None:
     with pytest.raises(UsageError, match=re.escape(hint)):
