@@ -58,6 +58,8 @@ UNEXPLAINED_S = 0.01  # seconds
 
 # Labs claim 5 %: a worker that runs on alone for less than that costs nothing that they count.
 EVEN = 0.05  # of the measured time: no straggler
+# Ranks of equal work differ by some percent in CPU time; a tenth more is what a reader would look into.
+IMBALANCE = 0.10  # of the mean CPU time of a program's ranks
 # Launches of one size differ by 5 %: a curve that misses one by twice that is not their law.
 MISFIT = 0.10  # off the farthest launch
 # A smaller serial part of the ideal changes a speed-up of 10 by less than the 5 % that labs claim.

@@ -58,9 +58,7 @@ def report(runs: Sequence[Run]) -> str:
     views = [RunView(run, f"run-{number}-" if len(runs) > 1 else "") for number, run in enumerate(runs, 1)]
     title = views[0].title if len(views) == 1 else f"{plural(len(views), 'run')} of parlab"
     charts = [chart for view in views for chart in view.drawn()]
-    return _page(
-        "report.html", title, charts, views=views, unfolded=UNFOLDED, categories=CATEGORIES, about=ABOUT, sizes=HEADINGS
-    )
+    return _page("report.html", title, charts, views=views, **WORDS)
 
 
 def comparison(first: Run, second: Run) -> str:

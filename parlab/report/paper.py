@@ -17,7 +17,6 @@ from parlab.report.curves import doublings, interval
 from parlab.report.measures import busy_steps
 from parlab.report.scaling import Curve, Fit
 from parlab.results.record import MeasuredCase
-from parlab.thresholds import MISFIT
 
 WIDTH, LEFT, RIGHT = 1000, 130, 20  # pixels: of a picture, and its margins; also below
 TOP, AXIS, LINE = 26, 24, 14  # of the legend, the axis, and the most of a row
@@ -79,7 +78,7 @@ def _box(bar: Bar, x: float, top: float, row: float) -> str:
     width = x * (bar.ended - bar.began)
     if bar.kind == MARK:
         return f"M{LEFT + x * bar.began - 1:.1f} {top + 0.2 * row:.1f}h2v{0.75 * row:.1f}h-2z"
-    if width < 0.25:
+    if width < SEEN:
         return ""
     upper, height = PLACES.get(bar.kind, WHOLE)
     if bar.kind == ASLEEP:
@@ -147,7 +146,7 @@ def curve_on_paper(curve: Curve, found: Sequence[Fit]) -> Markup:
     if ideal := list(zip(*curve.ideal_points(), strict=True)):
         parts.append(line(ideal, 'stroke="#000" stroke-dasharray="6 3"'))
     for fit in found:
-        if fit.off <= MISFIT:
+        if fit.describes:
             fine = np.geomspace(few, fit.most, 60)
             parts.append(line(list(zip(fine, fit.speedup(fine), strict=True)), 'stroke="#d55e00"'))
     for case in curve.cases:

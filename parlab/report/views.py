@@ -265,7 +265,7 @@ class RunView:
         if not self.run.cases:
             found.append("No case was measured, so there is nothing to draw.")
         elif not self.run.verdict.is_measurement:
-            found.append("This is not a measurement: the figures say nothing about the lab. The verdict tells why.")
+            found.append("Invalid measurement: ignore these numbers. The verdict says why.")
         found += [f"{remark[0].upper()}{remark[1:]}." for remark in remarks(self.run)]
         if self.run.backend == "embedded":
             found.append(

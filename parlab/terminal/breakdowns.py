@@ -7,7 +7,7 @@ from rich.text import Text
 
 from parlab.formatting import percent, seconds
 from parlab.results.record import MeasuredCase, Run
-from parlab.terminal.names import broken, room
+from parlab.terminal.names import broken, room, widest
 from parlab.terminal.states import STATES
 from parlab.terminal.summary import CATEGORIES, SHOWN_FROM
 
@@ -93,11 +93,8 @@ def in_columns(run: Run, width: int) -> Iterator[Table]:
     }
     names = [broken(case.name, room(width)) for case in run.cases]
     both = columns | beside
-    wide = sum(
-        GAP + max(len(line) for cell in (heading, *cells) for line in cell.split("\n"))
-        for heading, cells in both.items()
-    )
-    fits = wide + max(len(line) for name in (TITLE, *names) for line in name.split("\n")) <= width
+    wide = sum(GAP + widest(heading, *cells) for heading, cells in both.items())
+    fits = wide + widest(TITLE, *names) <= width
     for part in (both,) if fits else (columns, beside):
         table = Table(box=None, pad_edge=False, padding=(0, GAP, 0, 0), header_style="bold")
         table.add_column("" if part is beside else TITLE, overflow="fold")
@@ -106,11 +103,6 @@ def in_columns(run: Run, width: int) -> Iterator[Table]:
         for index, name in enumerate(names):
             table.add_row(Text(name), *(cells[index] for cells in part.values()))
         yield table
-
-
-def _wide(*texts: str) -> int:
-    """Columns of the longest line."""
-    return max(len(line) for text in texts for line in text.split("\n"))
 
 
 def _shares(case: MeasuredCase) -> dict[str, float]:

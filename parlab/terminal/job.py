@@ -14,10 +14,10 @@ from parlab.results.record import Answer, Run
 from parlab.run.asked import Ask, Outcome
 from parlab.run.sweep import Sweep
 from parlab.terminal.timeline import timeline
+from parlab.thresholds import IMBALANCE
 
 MOST_NODES = 4  # are told one by one; of more, the range
 BAR = 20  # characters, of an efficiency of 100 %
-EVEN = 0.1  # of the mean: a rank that used less than that more is no imbalance
 
 
 def size_of(ask: Ask, sweep: Sweep) -> int:
@@ -127,7 +127,7 @@ def _imbalance(outcome: Outcome) -> str:
         return "one process"
     average = mean(end.cpu_s for end in outcome.ended)
     most = max(outcome.ended, key=lambda end: end.cpu_s)
-    if average == 0 or most.cpu_s <= (1 + EVEN) * average:
-        return f"none: no rank used {percent(EVEN, 0)} more CPU than the mean, {seconds(average)}"
+    if average == 0 or most.cpu_s <= (1 + IMBALANCE) * average:
+        return f"none: no rank used {percent(IMBALANCE, 0)} more CPU than the mean, {seconds(average)}"
     where = outcome.nodes.get(most.rank, "?")
     return f"rank {most.rank} on {where} used {seconds(most.cpu_s)} of CPU, {most.cpu_s / average:.1f} times the mean"

@@ -3,14 +3,17 @@
 from textwrap import wrap
 
 HELD = "\N{NO-BREAK SPACE}"  # a blank at which no line ends
-
-
 LEAST = 16  # columns of a name, however little others leave it
 
 
 def room(width: int) -> int:
     """The columns that names may have beside a bar, or beside words, of so many in all."""
     return max(LEAST, width * 3 // 7)
+
+
+def widest(*texts: str) -> int:
+    """Columns of the longest line of these texts."""
+    return max(len(line) for text in texts for line in text.split("\n"))
 
 
 def broken(name: str, width: int) -> str:

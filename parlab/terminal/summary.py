@@ -52,7 +52,7 @@ def remarks(run: Run) -> Iterator[str]:
             yield f"not as predicted: {case.name}: {surprise}"
         node, share = case.most_unexplained()
         if share > UNEXPLAINED and share * case.measured_s > UNEXPLAINED_S and case.ideal_s is not None:
-            what = f"a worker of {node} neither computed, nor was ready to, nor was in wait()"
+            what = f"a worker on {node} was neither running, runnable, nor in wait()"
             if any(span.run_delay_s is None for span in case.median_repeat.spans):
                 what = f"nothing tells what a worker of {node} did: this kernel does not say when one is ready"
             yield f"unexplained: {case.name}: in {percent(share)} of the time {what}"

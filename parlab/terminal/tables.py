@@ -15,7 +15,7 @@ from parlab.model.case import RIGHT
 from parlab.model.job import typed
 from parlab.results.record import Answer, MeasuredCase, Run
 from parlab.terminal.breakdowns import in_bars, in_columns
-from parlab.terminal.names import LEAST, broken, room
+from parlab.terminal.names import LEAST, broken, room, widest
 from parlab.terminal.summary import (
     WITHIN_NOISE,
     claim_in_words,
@@ -110,7 +110,7 @@ def _pictures(console: Console, run: Run, *, verbose: bool) -> Iterator[Renderab
 def _of_cases(headings: Sequence[str], rows: Sequence[Sequence[str]], width: int, *, words: int = 0) -> Table:
     """A row a case: its name, as wide as the other columns let it be, then numbers, and in the last `words` words."""
     columns = list(zip(headings, *rows, strict=True))
-    others = [max(len(line) for cell in column for line in cell.split("\n")) for column in columns[1:]]
+    others = [widest(*column) for column in columns[1:]]
     left = max(LEAST, width - sum(others) - 2 * len(others))
     table = plain_table(*headings[: len(headings) - words], right=True)
     for heading in headings[len(headings) - words :]:
