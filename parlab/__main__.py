@@ -1,4 +1,4 @@
-"""The command `parlab`, and `python -m parlab`: the menu. With a lab's file, `parlab FILE.py`, that lab, embedded."""
+"""The commands `parlab` and `python -m parlab`: the menu. `parlab FILE.py` runs the lab in that file, embedded."""
 
 import os
 import sys
@@ -15,10 +15,10 @@ PACKAGE = Path(__file__).resolve().parent
 
 
 def main() -> NoReturn:
-    """Run what the command line names, and exit with its code; an error that nobody foresaw is one of ours."""
+    """Run the command line, and exit with its code; an unexpected error counts as a fault of parlab."""
     _have_streams()
     for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, TextIOWrapper):  # a name that is not UTF-8 is shown as well as the stream can
+        if isinstance(stream, TextIOWrapper):  # a name that is not UTF-8 is shown with escapes
             stream.reconfigure(errors="backslashreplace")
     try:
         _run(sys.argv[1:])
@@ -29,7 +29,7 @@ def main() -> NoReturn:
     except KeyboardInterrupt:  # before a task has begun
         sys.exit(Interrupted.exit_code)
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else Python complains of it at its end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else Python reports an error at its end
         sys.exit(EXIT_CLOSED_PIPE)
     except Exception as error:
         print(_internal(error), file=sys.stderr)
@@ -38,9 +38,9 @@ def main() -> NoReturn:
 
 
 def _have_streams() -> None:
-    """Open those of the standard streams that whoever has started us has closed (`>&-`): nobody is at their other end.
+    """Connect standard streams that our caller has closed (`>&-`) to the null device.
 
-    The next file that is opened would have the number of one, and a child write its output there.
+    Otherwise the next opened file would get the number of such a stream, and a child would write its output there.
     """
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
@@ -50,12 +50,12 @@ def _have_streams() -> None:
 
 
 def _run(arguments: list[str]) -> None:
-    """Run the lab file that is named first, or the tasks."""
+    """Run the lab file if the first argument is one, else the tasks."""
     first = Path(arguments[0]) if arguments else Path()
     if first.suffix == ".py" and first.is_file():
         if arguments[1:]:
             raise UsageError(f"a lab's file takes no options: {' '.join(arguments[1:])}")
-        from parlab.commands.labs import run_file  # here: the menu reads every lab's handout
+        from parlab.commands.labs import run_file  # imported here: the menu reads every lab's handout
 
         run_file(first)
         return
@@ -70,14 +70,14 @@ def _run(arguments: list[str]) -> None:
 
 
 def _no_file(path: Path) -> str:
-    """That there is no such file, and those beside it that may be meant."""
+    """The message that there is no such file, with similar names in the same folder."""
     likely = get_close_matches(path.name, [file.name for file in path.parent.glob("*.py")], n=2)
     meant = f" Did you mean {' or '.join(str(path.with_name(name)) for name in likely)}?" if likely else ""
     return f"No file {str(path)!r}.{meant}"
 
 
 def _internal(error: Exception) -> str:
-    """What is told of an error that is a fault of parlab's: a line to report or, for who asks, the traceback."""
+    """The message for a fault of parlab: a line to report or, on request, the traceback."""
     if os.environ.get("PARLAB_DEBUG") or {"--debug", "-d"} & set(sys.argv):
         return "".join(traceback.format_exception(error)).rstrip()
     frames = [(Path(frame.f_code.co_filename), line) for frame, line in traceback.walk_tb(error.__traceback__)]

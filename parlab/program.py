@@ -1,7 +1,7 @@
-"""invoke's program with answers of our own, for `./invoke` and for `parlab`.
+"""invoke's program with our own error messages, for `./invoke` and for `parlab`.
 
-A task or option that does not exist, a word too many and a missing value are bad input: UsageError, in one line, with
-the names that are near. invoke itself exits with 1, as a failed claim does, and drops a task that is named twice.
+An unknown task or option, a superfluous word and a missing value are bad input: they raise UsageError, with one line
+that suggests similar names. invoke itself would exit with 1, the code of a failed claim, and drop a task named twice.
 """
 
 import re
@@ -22,25 +22,25 @@ from parlab.commands.jobs import OWN, WORDS
 from parlab.errors import UsageError
 from parlab.host.places import COMMAND
 
-# invoke's other options are about shell commands, which no task here runs by it: `--dry lab.mpi` would run the lab.
+# invoke's other options concern shell commands run by invoke. Our tasks run none: `--dry lab.mpi` would run the lab.
 CORE = ("complete", "debug", "help", "list", "list-depth", "list-format", "print-completion-script", "version")
 FORMATS = ("flat", "nested", "json")
-LAB = "lab."  # before the name of a lab's task
-UNKNOWN = re.compile(r"No idea what (['\"])(?P<word>.*)\1 is!", re.DOTALL)  # as invoke says it
+LAB = "lab."  # prefix of a lab's task
+UNKNOWN = re.compile(r"No idea what (['\"])(?P<word>.*)\1 is!", re.DOTALL)  # invoke's wording
 WITHOUT_VALUE = re.compile(r"Flag <Argument: (?P<name>\S+?)[ >].* needed value")
 NO_FOLDER = re.compile(r"Sub-collection '(?P<word>.*)' not found!", re.DOTALL)
 
 
 class Program(program.Program):
-    """The tasks of a namespace, by the name that a user types here."""
+    """Runs the tasks of a namespace, under the command name that the user types."""
 
     def __init__(self, version: str, namespace: Collection, groups: Mapping[str, Sequence[str]]) -> None:
         names = [COMMAND] if COMMAND == "parlab" else [COMMAND, "invoke"]
         super().__init__(version, namespace, name="parlab", binary=COMMAND, binary_names=names)
-        self._groups = groups  # names of tasks in the order of the menu, by their heading
+        self._groups = groups  # the names of the tasks in the order of the menu, by heading
 
     def run(self, argv: list[str] | None = None, exit: bool = True) -> None:
-        """Read the command line and run its tasks. Raises UsageError before any of them has started."""
+        """Parse the command line and run its tasks. Raises UsageError before any task has started."""
         try:
             self.create_config()
             self.parse_core(argv)
@@ -49,7 +49,7 @@ class Program(program.Program):
             self.parse_cleanup()
         except ParseError as error:
             raise UsageError(self._explain(str(error), error.context)) from error
-        except Exit as end:  # after --list and its like
+        except Exit as end:  # after --list and similar options
             if end.message:
                 raise UsageError(self._explain(end.message, None)) from end
             return
@@ -57,7 +57,7 @@ class Program(program.Program):
         self.execute()
 
     def core_args(self) -> list[Argument]:
-        """Those of invoke's options that mean something here."""
+        """Those of invoke's options that are useful here."""
         kept = [argument for argument in super().core_args() if argument.name in CORE]
         for argument in kept:
             if argument.name == "list-depth":
@@ -67,7 +67,7 @@ class Program(program.Program):
         return kept
 
     def parse_core(self, argv: list[str] | None) -> None:
-        """Read invoke's own options, and do what asks for no task."""
+        """Parse invoke's own options, and handle those that need no task."""
         self.normalize_argv(argv)
         self.argv, self._words = self._cut(list(self.argv))
         self.argv = _with_help_first([self._spelled(word) for word in self.argv])
@@ -80,31 +80,31 @@ class Program(program.Program):
             raise Exit
 
     def update_config(self, merge: bool = True) -> None:
-        """A task that is named twice runs twice."""
+        """Let a task that is named twice run twice."""
         self.config.load_overrides({"tasks": {"dedupe": False}, WORDS: self._words}, merge=merge)
 
     def parse_tasks(self) -> None:
-        """As invoke's, which takes an option that is not there for a run's name."""
+        """Parse the tasks. Unlike invoke, refuse unknown options; invoke would take one for the name of a run."""
         super().parse_tasks()
         for context in self.tasks:
             if stray := _stray(context):
                 raise UsageError(_no_option(stray, context))
 
     def parse_cleanup(self) -> None:
-        """As invoke's, which fails at a format that is not there."""
+        """Check the list format, then do as invoke does; invoke alone would fail on an unknown format."""
         wanted = self.args["list-format"].value
         if wanted not in FORMATS:
             raise UsageError(f"--list-format takes {', '.join(FORMATS)}, not {wanted!r}")
         super().parse_cleanup()
 
     def no_tasks_given(self) -> NoReturn:
-        """Show the menu. No task is no success: a script's variable may be empty."""
+        """Show the menu, and fail: in a script, a variable for the task may be empty."""
         self.list_tasks()
         sys.stdout.flush()
         raise UsageError(f"Name a task, such as {COMMAND} labs. {COMMAND} --help TASK shows its options.")
 
     def list_flat(self) -> None:
-        """The whole menu in its groups; of a part of it, as invoke's."""
+        """Print the whole menu in groups; print a part of it as invoke does."""
         if self.list_root is not None or self.list_depth:
             super().list_flat()
             return
@@ -120,16 +120,16 @@ class Program(program.Program):
         return "Tasks" if self.list_root is None else f"Tasks of {self.list_root}"
 
     def _spelled(self, word: str) -> str:
-        """A task by its name: `lab.two-words`, as invoke would have it, is `lab.two_words`, as its file is called."""
+        """The name of a task as its file is called: `lab.two_words` for `lab.two-words`, which is invoke's spelling."""
         name = word.replace("-", "_")
         return name if self.namespace is not None and name in self.namespace.task_names else word
 
     def _cut(self, argv: list[str]) -> tuple[list[str], list[str]]:
-        """What is ours of a command line, and a program's own words: `run`'s options end where PROGRAM begins."""
+        """Split the command line into ours and the program's own words: `run`'s options end where PROGRAM begins."""
         if OWN not in argv[1:] or not all(word.startswith("-") for word in argv[1 : argv.index(OWN, 1)]):
             return argv, []
         assert self.namespace is not None
-        asked = copy(self.namespace[OWN])  # which forgets what its options are for, once it has told that
+        asked = copy(self.namespace[OWN])  # a copy: get_arguments removes the help texts
         asked.help = dict(asked.help)
         flags = ParserContext(OWN, args=asked.get_arguments()).flags
         at = argv.index(OWN, 1) + 1
@@ -144,7 +144,7 @@ class Program(program.Program):
         return argv[:at], argv[at:]
 
     def _explain(self, message: str, context: ParserContext | None) -> str:
-        """What is wrong with the command line, from what invoke says of it."""
+        """Our message about a wrong command line, made from invoke's message."""
         if context is not None and (stray := _stray(context)):
             return _no_option(stray, context)
         if found := UNKNOWN.fullmatch(message):
@@ -179,14 +179,14 @@ class Program(program.Program):
         return f"{f'No task {word!r}' if task is None else f'{task} takes no {word!r}, and it is no task'}{known}"
 
     def _option_before(self, word: str, context: ParserContext) -> str | None:
-        """The task's option after which a word stands that is none of its values."""
+        """The task's option before a word that is not one of the option's values; None if there is no such option."""
         words = [part for typed in self.argv for part in (typed.split("=", 1) if typed.startswith("-") else [typed])]
         before = words[words.index(word) - 1] if word in words else ""
         return before if before in context.flags else None
 
 
 def _with_help_first(argv: list[str]) -> list[str]:
-    """`TASK --help` as `--help TASK`: invoke takes the former for a word of a task that takes any, as `compare`."""
+    """Turn `TASK --help` into `--help TASK`: for tasks such as `compare`, invoke takes `--help` for an argument."""
     asked = next((at for at, word in enumerate(argv) if word in ("--help", "-h")), 0)
     if asked < 2 or argv[1].startswith("-"):
         return argv
@@ -200,7 +200,7 @@ def _depth(text: str) -> int:
 
 
 def _stray(context: ParserContext) -> str | None:
-    """An option among the words that a task takes; None where each is what it should be."""
+    """The first option among the task's positional arguments; None if there is none."""
     words = (str(argument.value) for argument in context.positional_args if argument.value is not None)
     return next((word for word in words if word.startswith("-")), None)
 
@@ -217,7 +217,7 @@ def _or(likely: Iterable[str], otherwise: str) -> str:
 
 
 def near(word: str, names: Iterable[str]) -> list[str]:
-    """The names that a word may be meant for, the likeliest first: `lock` for `lab.lock`, `lab.mip` for `lab.mpi`."""
+    """Names that the user may have meant, the likeliest first: `lab.lock` for `lock`, `lab.mpi` for `lab.mip`."""
     ends: dict[str, list[str]] = {}
     for name in names:
         ends.setdefault(name.rpartition(".")[2], []).append(name)

@@ -1,4 +1,4 @@
-"""What the tests share: the command line as a user has it, and the engine where there is one."""
+"""Shared by all tests: the user's command line and, if there is one, the container engine."""
 
 import os
 import subprocess
@@ -54,7 +54,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(trylast=True)  # after pytest's own order, which groups tests by their fixtures' parameters
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Mark and skip what needs something, leave out what is slow, and order the rest such that it fails early."""
+    """Mark tests by their needs, skip those whose need is unmet, deselect slow ones, and run telling tests first."""
     for marker, (option, look) in NEEDS.items():
         marked = [item for item in items if f"/tests/{marker}/" in item.path.as_posix()]
         for item in marked:
@@ -78,7 +78,7 @@ def is_slow(item: pytest.Item) -> bool:
 
 
 def rank_of(path: Path) -> int:
-    """Where the tests of a folder come; those of a folder without a place of its own come in the middle."""
+    """The position of a file's folder in the order of tests; folders in neither FIRST nor LAST come in the middle."""
     order = (*FIRST, None, *LAST)
     (folder, *_) = path.relative_to(ROOT / "tests").parts
     return order.index(folder if folder in order else None)
@@ -94,7 +94,7 @@ def _what_tests_leave_is_kept_apart(tmp_path_factory: pytest.TempPathFactory) ->
 
 
 def slow(value: object) -> ParameterSet:
-    """A value of a parameter with which a test is slow."""
+    """Mark a parameter's value: with it, the test is slow."""
     return pytest.param(value, marks=pytest.mark.slow)
 
 
@@ -112,7 +112,7 @@ def invoke() -> Invoke:
 
 
 def start_invoke(*arguments: str, **env: str) -> subprocess.Popen[str]:
-    """Start `invoke ARGUMENTS`; what it says on standard error can be read."""
+    """Start `invoke ARGUMENTS`, with standard error as a pipe and without standard output."""
     command = [sys.executable, "-m", "invoke", *arguments]
     return subprocess.Popen(
         command,
@@ -125,7 +125,7 @@ def start_invoke(*arguments: str, **env: str) -> subprocess.Popen[str]:
 
 
 def within(seconds: float, condition: Callable[[], bool]) -> None:
-    """Wait until the condition is true; fail when it is not in PATIENCE times the seconds of an idle host."""
+    """Wait until the condition is true; fail after PATIENCE times `seconds`, the time on an idle host."""
     until = time.monotonic() + PATIENCE * seconds
     while not condition():
         assert time.monotonic() < until, f"not within {PATIENCE * seconds} s"

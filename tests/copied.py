@@ -1,4 +1,4 @@
-"""A copy of the project, whose labs may be changed, and its commands."""
+"""A copy of the project, in which labs may be changed, and its commands."""
 
 import os
 import shutil
@@ -13,7 +13,7 @@ CHECKED = ("tests", "docs", "README.md", "CONTRIBUTING.md")  # what its own test
 
 
 def copy_of_the_project(folder: Path, *more: str) -> Path:
-    """Copy what commands need, and more, into a folder."""
+    """Copy the files that commands need, and `more` files, into a folder."""
     for name in (*COPIED, *more):
         if (ROOT / name).is_dir():
             shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
@@ -23,12 +23,12 @@ def copy_of_the_project(folder: Path, *more: str) -> Path:
 
 
 def invoke_in(checkout: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
-    """`invoke ARGUMENTS` in a copy."""
+    """Run `invoke ARGUMENTS` in a copy."""
     return run_in(checkout, "invoke", *arguments)
 
 
 def run_in(checkout: Path, module: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
-    """A Python module's program in a copy."""
+    """Run a Python module as a program in a copy."""
     env = {**os.environ, "PYTHONPATH": str(checkout), "PARLAB_RESULTS": str(checkout / "results")}
     command = [sys.executable, "-m", module, *arguments]
     return subprocess.run(

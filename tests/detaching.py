@@ -1,4 +1,4 @@
-"""A user of runs in the background, with jobs of their own, none of which outlives the test."""
+"""A user of runs in the background, with jobs of their own; no job outlives the test."""
 
 import os
 import re
@@ -19,7 +19,7 @@ ROW = re.compile(r"(?P<number>[0-9]+) +(?P<state>[a-z]+( \([0-9]+\))?)  ")
 
 @dataclass(frozen=True)
 class User:
-    """Works in a folder; `where` are the options that say where programs run."""
+    """Works in a folder; `where` holds the options for the place where programs run."""
 
     folder: Path
     state: Path
@@ -31,17 +31,17 @@ class User:
         return {"cwd": self.folder, "env": env, "text": True}
 
     def types(self, *words: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
-        """`parlab WORDS`, to its end."""
+        """Run `parlab WORDS` to its end."""
         return subprocess.run(
             command(*words), input=stdin, capture_output=True, timeout=30 * PATIENCE, check=False, **self._given
         )
 
     def begins(self, *words: str, **options: Any) -> "subprocess.Popen[str]":
-        """`parlab WORDS`."""
+        """Start `parlab WORDS`."""
         return subprocess.Popen(command(*words), **options, **self._given)
 
     def detaches(self, *words: str, stdin: str = "") -> str:
-        """Run a program in the background; the number of its job."""
+        """Run a program in the background; return the number of its job."""
         done = self.types("run", *self.where, "--detach", *words, stdin=stdin)
         assert done.returncode == 0, done.stderr
         return done.stdout.removesuffix("\n")
@@ -52,15 +52,15 @@ class User:
         return {row["number"]: row["state"] for row in rows if row is not None}
 
     def waits_for(self, number: str, state: str) -> None:
-        """Look at the jobs until this one is in that state."""
+        """Wait until this job is in that state."""
         within(20, lambda: str(self.job(number).report()) == state)
 
     def job(self, number: str) -> Detached:
-        """The job itself, without a command that tells of it."""
+        """The job itself, read without a command."""
         return Detached(int(number), self.state / "parlab/jobs" / number, About("", "", ""))
 
     def kills(self, number: str) -> None:
-        """Kill the process of a job, if it lives."""
+        """Kill the process of a job, if it is alive."""
         job = self.job(number)
         if job.is_alive and job.process is not None:
             with suppress(ProcessLookupError):

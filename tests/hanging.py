@@ -1,4 +1,4 @@
-"""An engine that stops answering: a socket before the real one that lets some requests through, and others not."""
+"""An engine that stops answering: a socket in front of the real one, which lets only some requests through."""
 
 import os
 import re
@@ -12,16 +12,16 @@ from docker.context import ContextAPI
 
 
 def real_socket() -> Path:
-    """Where the engine of these tests listens."""
+    """The socket of these tests' engine."""
     host = os.environ.get("DOCKER_HOST") or ContextAPI.get_current_context().Host
     return Path(host.removeprefix("unix://"))
 
 
 class Engine:
-    """Passes requests on to the engine until `hang` matches one, as `POST /v1.44/containers/x/update`; that one waits.
+    """Passes requests on; one whose first line, e.g. `POST /v1.44/containers/x/update`, matches `hang` waits.
 
-    Where `stall` matches, the answer stops after its head. `hung` is set when the first request waits. Every request is
-    a connection of its own, so each is seen.
+    If a request matches `stall`, its answer stops after the head. `hung` is set when the first request waits. Every
+    request has its own connection, so each is seen.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -35,7 +35,7 @@ class Engine:
 
     @property
     def address(self) -> str:
-        """As DOCKER_HOST."""
+        """The socket as a value of DOCKER_HOST."""
         return f"unix://{self.socket}"
 
     def close(self) -> None:
@@ -86,7 +86,7 @@ def _pump(source: socket.socket, sink: socket.socket) -> None:
 
 @contextmanager
 def hanging_engine(folder: Path) -> Iterator[Engine]:
-    """Such an engine for the length of the block."""
+    """Such an engine for the duration of the block."""
     engine = Engine(folder)
     try:
         yield engine

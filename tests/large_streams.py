@@ -1,6 +1,6 @@
-"""Large and odd streams, as on a login node, and what is right for each: on a cluster and without one it is the same.
+"""Large and odd streams, such as on a login node, and the right result for each: the same with and without a cluster.
 
-Each takes a folder of its own and the options that say where it runs, and fails where something is wrong.
+Each check takes its own folder and the options for the place of the run; it fails if anything is wrong.
 """
 
 import hashlib
@@ -73,7 +73,7 @@ while True:
 def running(
     folder: Path, program: str, *words: str, stdin: int | IO[bytes] = subprocess.DEVNULL
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """`parlab run WORDS` on its way, with that program as own.py in the folder; killed where it outlives the block."""
+    """Start `parlab run WORDS`, with that program as own.py in the folder; kill it if it outlives the block."""
     folder.mkdir(exist_ok=True)
     (folder / "own.py").write_text(program)
     command = [sys.executable, "-m", "parlab", "run", "--quiet", *words]
@@ -87,7 +87,7 @@ def running(
 
 
 class Resident(threading.Thread):
-    """The most memory in bytes that a process, or one below it, has had by now; at its end, ever."""
+    """Tracks the peak memory, in bytes, of a process or any of its descendants, until the process ends."""
 
     def __init__(self, process: subprocess.Popen[bytes]) -> None:
         super().__init__(daemon=True)
@@ -95,7 +95,7 @@ class Resident(threading.Thread):
         self.start()
 
     def run(self) -> None:
-        """Look at /proc until there is none: `ru_maxrss` would have the memory of whoever has forked, too."""
+        """Read /proc until the process is gone; `ru_maxrss` would include the memory of the parent that forked it."""
         while True:
             found = [_most_resident(pid) for pid in (self.process.pid, *descendants(self.process.pid))]
             if found[0] == 0:
@@ -104,7 +104,7 @@ class Resident(threading.Thread):
             time.sleep(0.1)
 
     def at_its_end(self) -> int:
-        """Wait until it has ended, as it should."""
+        """Wait until the process has ended well; return its peak memory."""
         assert self.process.stderr is not None
         errors = self.process.stderr.read().decode()
         assert self.process.wait(30 * PATIENCE) == 0, errors
@@ -113,7 +113,7 @@ class Resident(threading.Thread):
 
 
 def _most_resident(pid: int) -> int:
-    """The most memory that a process has had; 0 of one that is gone."""
+    """The peak memory of a process; 0 if it is gone."""
     with suppress(OSError):
         if found := re.search(r"VmHWM:\s*(\d+) kB", Path(f"/proc/{pid}/status").read_text()):
             return int(found[1]) << 10
@@ -121,7 +121,7 @@ def _most_resident(pid: int) -> int:
 
 
 def run(folder: Path, program: str, *words: str, stdin: int | IO[bytes] = subprocess.DEVNULL) -> tuple[bytes, bytes]:
-    """What it wrote to both streams; it must end well."""
+    """Run the program; return its output on both streams. It must end well."""
     with running(folder, program, *words, stdin=stdin) as process:
         output, errors = process.communicate(timeout=60 * PATIENCE)
     assert process.returncode == 0, errors.decode(errors="replace")
@@ -129,7 +129,7 @@ def run(folder: Path, program: str, *words: str, stdin: int | IO[bytes] = subpro
 
 
 def in_shell(folder: Path, program: str, command: str, *words: str) -> subprocess.CompletedProcess[bytes]:
-    """A command of the shell, with `"$@"` in it for `parlab run WORDS`."""
+    """Run a shell command, in which `"$@"` stands for `parlab run WORDS`."""
     folder.mkdir(exist_ok=True)
     (folder / "own.py").write_text(program)
     argv = ["bash", "-o", "pipefail", "-c", command, "bash", sys.executable, "-m", "parlab", "run", "--quiet", *words]
@@ -153,7 +153,7 @@ def much_more_than_is_kept_to_a_slow_reader(folder: Path, where: tuple[str, ...]
 
 
 def a_hundred_megabytes_of_four_ranks(folder: Path, where: tuple[str, ...]) -> None:
-    """Each line is whole, and those of a rank are in order."""
+    """Each line is whole, and the lines of a rank are in order."""
     following: Counter[bytes] = Counter()
     with running(folder, WRITES_LINES, *where, *FOUR, "own.py") as process:
         resident = Resident(process)
@@ -181,7 +181,7 @@ def a_line_of_twenty_megabytes_of_each_rank(folder: Path, where: tuple[str, ...]
 
 
 def all_bytes_there_are(folder: Path, where: tuple[str, ...]) -> None:
-    """Of one of several ranks, in pieces, without a newline at the end."""
+    """Written by one of several ranks, in pieces, without a newline at the end."""
     wanted = (
         bytes(range(256)) * 1000 + b"\0" * 100_000 + b"\n\0" + b"\r\n\0" + bytes(reversed(range(256))) + b"no end\0"
     )

@@ -1,11 +1,12 @@
-"""A busy host fails no test: a claim that it spoils is tried again, then counted as *not measured*.
+"""A busy host fails no test: a claim spoiled by it is tried again, then counted as *not measured*.
 
-A test tells in one of two ways that it cannot measure. Where the instrument has judged a run, `measured` asks its
-verdict. Where a test takes times itself, it has the mark `measures`: its assertions may fail in a try, and in all of
-them while other programs use the CPU. In both cases the whole test function runs again after a pause. What needs no
-quiet host, such as the results, is asserted before, in every try of a test of the first kind.
+A test reports in one of two ways that it cannot measure. If the instrument has judged a run, the test passes the
+verdict to `measured`. If the test measures times itself, it has the mark `measures`: its assertions may fail in some
+tries, and in all tries while other programs use the CPU. In both cases, the whole test function runs again after a
+pause. Tests of the first kind check everything that needs no quiet host, such as the results, before that, in every
+try.
 
-`--require-measurements` makes what is left over a failure.
+With `--require-measurements`, a test that stays unmeasured is a failure.
 """
 
 import os
@@ -40,10 +41,10 @@ class NotMeasured(Exception):
 
 
 def measured(verdict: Verdict) -> None:
-    """Raise NotMeasured unless it is the verdict of a measurement that decides each claim.
+    """Raise NotMeasured unless the verdict is that of a measurement that decides each claim.
 
-    Limits that do not hold while the host is quiet are no noise: they may spoil one try, such as by a burst during
-    the unpaced burn, and fail the test when they spoil all.
+    Limits that do not hold while the host is quiet are not noise. They may spoil some tries, e.g. by a burst during the
+    unpaced burn; if they spoil all tries, the test fails.
     """
     if not verdict.is_measurement:
         noisy = verdict.quiet.answer is Answer.NO
@@ -53,10 +54,10 @@ def measured(verdict: Verdict) -> None:
 
 
 def shown(verdict: Verdict) -> None:
-    """Raise NotMeasured unless it is the verdict of a measurement that shows each claim.
+    """Raise NotMeasured unless the verdict is that of a measurement that shows each claim.
 
-    A virtual machine has noise that it cannot see itself, such as memory that is slow for an instant. So a claim may
-    fail in one try; it fails the test when it fails in all.
+    A virtual machine has noise that it cannot see itself, e.g. memory that is slow for an instant. So a claim may fail
+    in some tries; if it fails in all tries, the test fails.
     """
     measured(verdict)
     if verdict.reproduced.answer is Answer.NO:
@@ -65,7 +66,7 @@ def shown(verdict: Verdict) -> None:
 
 @dataclass(frozen=True)
 class HostUse:
-    """CPU seconds that this machine has spent, and what of it on this process and its ended children."""
+    """CPU seconds used on this machine, and the part of them used by this process and its ended children."""
 
     at: float
     spent_s: float | None  # None where the kernel does not say
@@ -83,20 +84,20 @@ class HostUse:
         return cls(time.monotonic(), ticks / os.sysconf("SC_CLK_TCK"), ours_s)
 
     def foreign_cpus(self, later: "HostUse") -> float:
-        """CPUs that others have used since, or a hypervisor has kept."""
+        """CPUs used by other processes since then, or withheld by a hypervisor."""
         if self.spent_s is None or later.spent_s is None:
             return 0.0
         return (later.spent_s - self.spent_s - (later.ours_s - self.ours_s)) / max(later.at - self.at, 0.01)
 
 
 class Retries:
-    """What a session may still spend on further tries."""
+    """The time that a session may still spend on further tries."""
 
     def __init__(self) -> None:
         self.left_s = SESSION_S
 
     def again(self, test: Callable[..., object], compares_times: bool) -> Callable[..., object]:
-        """The test, run until it is measured, or until there is no more time for that."""
+        """Wrap the test: it runs until it is measured, or until there is no more time for tries."""
 
         @wraps(test)
         def run(*args: Any, **kwargs: Any) -> object:
@@ -118,7 +119,7 @@ class Retries:
 
 
 def one_try(test: Callable[..., object], compares_times: bool, *args: Any, **kwargs: Any) -> object:
-    """Run a test once. Raises NotMeasured where it compares times and fails; others' use of the CPU excuses it."""
+    """Run a test once. Raises NotMeasured if it compares times and fails; excusable if others used the CPU."""
     before = HostUse.now()
     try:
         return test(*args, **kwargs)
@@ -134,7 +135,7 @@ def one_try(test: Callable[..., object], compares_times: bool, *args: Any, **kwa
 
 
 def standing_still() -> float:
-    """Of a burn's CPU time, for how much this machine stands still, as some virtual ones do: the worst of three."""
+    """The fraction of a burn's CPU time in which this machine stands still, like some virtual ones: worst of three."""
     shares = []
     for _ in range(3):
         core = VirtualCore(Scale(speed=1 / 8))
@@ -188,7 +189,7 @@ def pytest_report_teststatus(report: pytest.TestReport) -> tuple[str, str, tuple
 
 
 def unmeasured(reporter: pytest.TerminalReporter) -> dict[str, str]:
-    """Why each test was not measured, by its id."""
+    """The reason why each test was not measured, by the test's id."""
     return {str(report.nodeid): dict(report.user_properties)[CATEGORY] for report in reporter.getreports(CATEGORY)}
 
 
@@ -201,7 +202,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_unconfigure(config: pytest.Config) -> None:
-    """Print the count as the last line, also where it is 0: so a log shows that everything was measured."""
+    """Print the count as the last line, even if it is 0, so that a log shows that everything was measured."""
     reporter: pytest.TerminalReporter | None = config.pluginmanager.get_plugin("terminalreporter")
     if reporter is not None and not config.getoption("collectonly"):
         reporter.write_line(f"claims {CATEGORY}: {len(unmeasured(reporter))}")

@@ -1,6 +1,6 @@
-"""Typical mistakes of learners, and the lines that are to be said of each, on every backend alike.
+"""Typical mistakes of learners, and the message that each must produce, on every backend alike.
 
-The learner's own line comes first, then what is wrong with it and where, and last what to do: six lines at the most.
+The learner's own line comes first, then the error and its place, and last the remedy: six lines at most.
 """
 
 import os
@@ -53,9 +53,9 @@ NEW_NAME = r"Check its spelling\. A module of your own lies beside the lab's fil
 
 @dataclass(frozen=True)
 class Mistake:
-    """What a learner has typed in place of something in LAB; what is said of it: a regular expression a line.
+    """A change to LAB as a learner may type it, and the message: a regular expression per line.
 
-    `said` is all of standard error. Of a wrong result it is empty: `answer` is in the verdict, then, beside `correct`.
+    `said` is all of standard error. For a wrong result it is empty; then `answer` is in the verdict, beside `correct`.
     """
 
     instead: Mapping[str, str]
@@ -77,7 +77,7 @@ class Mistake:
 
 @dataclass(frozen=True)
 class Slip:
-    """A command line that is mistyped, and the line that is said of it, as a regular expression."""
+    """A mistyped command line, and the line of its message, as a regular expression."""
 
     words: str
     said: str
@@ -85,7 +85,7 @@ class Slip:
     code: int = field(default=2, init=False)
 
     def run(self, _: Path, backend: str, cluster: str) -> "subprocess.CompletedProcess[str]":
-        """Run it."""
+        """Run the command line."""
         where = ("--backend", backend, "--cluster", cluster) if self.reads_the_lab else ()
         return _run("-m", "parlab", *self.words.split(), *where)
 
@@ -109,7 +109,7 @@ def _run(*words: str) -> "subprocess.CompletedProcess[str]":
 
 
 def see(mistake: Mistake | Slip, done: "subprocess.CompletedProcess[str]") -> None:
-    """Assert that what is to be said of a mistake is said, all of it and no more."""
+    """Assert that the message for a mistake is complete, and that there is nothing else."""
     lines = done.stderr.splitlines()
     assert done.returncode == mistake.code, done.stdout + done.stderr
     told = (mistake.said,) if isinstance(mistake, Slip) else mistake.said

@@ -1,4 +1,4 @@
-"""A lab that `new` has written, on whichever backend: it runs as it is, and its checks pass."""
+"""A lab written by `new`, on any backend: it runs unchanged, and its checks pass."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from tests.measuring import measured
 
 
 def see_that_a_new_lab_runs(folder: Path, *where: str) -> None:
-    """Write one in a copy of the project, and run it with --check; `where` are options."""
+    """Write a lab in a copy of the project, and run it with --check; `where` holds further options."""
     checkout = copy_of_the_project(folder)
     written = invoke_in(checkout, "new", "fresh")
     assert (written.returncode, written.stderr) == (0, "")

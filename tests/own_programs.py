@@ -1,4 +1,4 @@
-"""Programs after public bug reports, and what is right for each run: tests/cases/cases.toml says how to read it."""
+"""Programs modelled on public bug reports, and the right result of each run; tests/cases/cases.toml has the format."""
 
 import os
 import re
@@ -22,7 +22,7 @@ LONG = ("out_of_memory", "large_messages", "loky_in_ranks", "progress_bar")
 
 
 def all_cases() -> list[Any]:
-    """Each run of a program, as a parameter of a test, named after the program and its arguments."""
+    """All runs of programs, as parameters of a test, named after the program and its arguments."""
     found = tomllib.loads((CASES / "cases.toml").read_text(encoding="utf-8"))["case"]
     return [
         pytest.param(case, id="-".join([case["name"], *case.get("args", ())]), marks=_marks(case)) for case in found
@@ -30,7 +30,7 @@ def all_cases() -> list[Any]:
 
 
 def pooled_cases() -> list[Any]:
-    """Those whose programs hand out tasks."""
+    """The runs whose programs hand out tasks."""
     return [param for param in all_cases() if HANDS_OUT.search((CASES / f"{param.values[0]['name']}.py").read_text())]
 
 
@@ -40,7 +40,7 @@ def _marks(case: dict[str, Any]) -> list[pytest.MarkDecorator]:
 
 
 def run(case: dict[str, Any], folder: Path, *where: str) -> subprocess.CompletedProcess[bytes]:
-    """Run it from a copy of the folder, as a user does who stands there."""
+    """Run a case in a copy of the folder, as a user whose current folder it is."""
     shutil.copytree(CASES, folder, dirs_exist_ok=True)
     options = {"mpi": ["--mpi"], "futures": ["--futures"], "plain": []}[case["launch"]]
     if options:
@@ -54,7 +54,7 @@ def run(case: dict[str, Any], folder: Path, *where: str) -> subprocess.Completed
 def start(
     folder: Path, *words: str, stdin: bytes | None = None, seconds: float = 120
 ) -> subprocess.CompletedProcess[bytes]:
-    """`parlab WORDS` from that folder."""
+    """Run `parlab WORDS` in that folder."""
     given: dict[str, Any] = {"stdin": subprocess.DEVNULL} if stdin is None else {"input": stdin}
     env = {**os.environ, "PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-m", "parlab", *words]
@@ -69,7 +69,7 @@ def _stdin(case: dict[str, Any]) -> bytes | None:
 
 
 def check(case: dict[str, Any], done: subprocess.CompletedProcess[bytes], folder: Path) -> None:
-    """Assert all that the file says of it."""
+    """Assert everything that cases.toml requires of the run."""
     said = f"exit code {done.returncode}\n{done.stdout[-3000:].decode()}\n{done.stderr[-6000:].decode()}"
     match case["exit"]:
         case "any":
@@ -95,7 +95,7 @@ def check(case: dict[str, Any], done: subprocess.CompletedProcess[bytes], folder
 
 
 def timed(case: dict[str, Any], folder: Path, *where: str) -> subprocess.CompletedProcess[bytes]:
-    """As `run`; fail where it takes longer than an end may."""
+    """Like `run`, but fails if the run takes longer than PATIENCE times the case's `within`."""
     began = time.monotonic()
     done = run(case, folder, *where)
     if "within" in case:

@@ -1,4 +1,4 @@
-"""A terminal that a user sits at: what is started there has it as its own, and what it shows can be read."""
+"""A user's terminal: a command started in it has it as controlling terminal, and its screen output can be read."""
 
 import fcntl
 import os
@@ -19,27 +19,27 @@ COLUMNS, LINES = 80, 24
 
 
 class OwnTerminal:
-    """A command at a terminal of 80 columns, that of its standard input and, unless given, of its output."""
+    """A command at a terminal of 80 columns, which is its standard input and, unless given, its output."""
 
     def __init__(self, near: int, process: subprocess.Popen[bytes]) -> None:
         self._near, self.process, self.shown = near, process, b""
 
     def type(self, keys: bytes) -> None:
-        """As a user does."""
+        """Type keys as a user does."""
         os.write(self._near, keys)
 
     def resize(self, columns: int, lines: int) -> None:
-        """As a user does with the window."""
+        """Resize the terminal, as a user resizes its window."""
         termios.tcsetwinsize(self._near, (lines, columns))
 
     def shows(self, wanted: bytes, seconds: float = 10) -> None:
-        """Read until that is to be seen; fail where it is not in PATIENCE times the seconds of an idle host."""
+        """Read until `wanted` is shown; fail after PATIENCE times `seconds`, the time on an idle host."""
         until = time.monotonic() + PATIENCE * seconds
         while wanted not in self.shown:
             assert self._read(until), f"{wanted!r} is not in {self.shown.decode(errors='replace')}"
 
     def end(self, seconds: float = 30) -> int:
-        """Read all there is; the exit code."""
+        """Read all output to its end; return the exit code."""
         until = time.monotonic() + PATIENCE * seconds
         while self._read(until):
             pass
@@ -47,11 +47,11 @@ class OwnTerminal:
 
     @property
     def lines(self) -> list[str]:
-        """What it has shown, a line each; a terminal makes two characters of a line's end."""
+        """The output so far, line by line; a terminal turns a line's end into two characters."""
         return self.shown.decode().replace("\r\n", "\n").splitlines()
 
     def _read(self, until: float) -> bool:
-        """Whether something has come by then, and the command has the terminal still."""
+        """Read new output; return whether there was any by `until`, which also needs the terminal to be open."""
         if not select.select([self._near], [], [], max(0.0, until - time.monotonic()))[0]:
             return False
         with suppress(OSError):  # EIO: nobody has it any more
@@ -65,7 +65,7 @@ class OwnTerminal:
 def at_terminal(
     folder: Path, *words: str, stdout: IO[Any] | None = None, stderr: IO[Any] | None = None, **env: str
 ) -> Iterator[OwnTerminal]:
-    """`parlab WORDS` from that folder, at a terminal of its own; it is killed where it outlives the block."""
+    """Start `parlab WORDS` in that folder, at its own terminal; kill it if it outlives the block."""
     near, far = os.openpty()
     termios.tcsetwinsize(near, (LINES, COLUMNS))
     ours = ("COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR", "COLORTERM")

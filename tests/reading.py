@@ -1,4 +1,4 @@
-"""What a lab's file declares, read as a node reads it, by this Python; and a lab's claims, tried in this process."""
+"""Reads the declaration in a lab's file as a node does, with this Python."""
 
 import os
 import subprocess
@@ -12,7 +12,7 @@ from tests.conftest import ROOT
 
 
 def read(path: Path, **env: str) -> Read:
-    """The answer of the program that reads a lab's file; what the file imports has to be there."""
+    """The answer of the program that reads a lab's file; the file's imports must be installed."""
     command = [sys.executable, "-m", "parlab.node.declare", str(path)]
     alone = {**OPEN_MPI, "OMPI_MCA_btl": "self"}
     done = subprocess.run(
@@ -23,7 +23,7 @@ def read(path: Path, **env: str) -> Read:
 
 
 def declared_in(path: Path, **env: str) -> Declaration:
-    """What the file declares."""
+    """The declaration in the file."""
     answer = read(path, **env)
     assert answer.declaration is not None, answer.refusal
     found: Declaration = answer.declaration

@@ -1,4 +1,4 @@
-"""Running a lab's file as a command does, without its screen."""
+"""Runs a lab's file as a command does, without output on the screen."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Labs that do not come to their end, and what is to be told of each: of its ranks, and of its workers."""
+"""Labs that do not end, and the required message for each: about its ranks and its workers."""
 
 import os
 import re
@@ -40,7 +40,7 @@ if __name__ == "__main__":
 
 @dataclass(frozen=True)
 class Stuck:
-    """A lab's work, in a worker, and its case; what is told, as regular expressions, one a line at the most."""
+    """A lab's work in a worker, and its case; and the message, as regular expressions, at most one per line."""
 
     work: str
     case: str
@@ -49,13 +49,13 @@ class Stuck:
     serial: str = SERIAL
 
     def write(self, folder: Path) -> Path:
-        """The lab's file."""
+        """Write the lab's file; return its path."""
         path = folder / "stuck.py"
         path.write_text(f"{HEAD}{self.work}{self.serial}{self.case}{TAIL}")
         return path
 
     def see(self, said: str) -> None:
-        """Assert that all of it is told."""
+        """Assert that the message has all of `told` and nothing of `silent`."""
         for line in self.told:
             assert re.search(line, said, re.MULTILINE), f"{line!r} is not in\n{said}"
         for line in self.silent:
@@ -170,27 +170,27 @@ NAP = Stuck(CHILD + WORK.format(last=f"{IN_A_WORKER} time.sleep(4)"), QUICK.case
 
 
 def started(path: Path, backend: str, cluster: str, timeout: str, **env: str) -> "subprocess.Popen[str]":
-    """A lab's file on its way, as `lab.NAME --timeout` runs one."""
+    """Start a lab's file, as `lab.NAME --timeout` does."""
     words = [sys.executable, "-c", RUN, str(path), backend, cluster, timeout]
     env = {**os.environ, "PYTHONPATH": str(ROOT)} | env
     return subprocess.Popen(words, env=env, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
 
 def run(path: Path, backend: str, cluster: str, timeout: str) -> tuple[int, str]:
-    """Its exit code, and what it says on standard error, with the details that are in a file."""
+    """Run a lab's file; return its exit code and its standard error, with the details from their file."""
     with started(path, backend, cluster, timeout) as process:
         _, said = process.communicate(timeout=PATIENCE * 60)
     return process.returncode, with_details(said)
 
 
 def with_details(said: str) -> str:
-    """What is said, and what is in the file that it names."""
+    """The message, followed by the content of the file that it names."""
     details = re.search(r"^The details are in (\S+)$", said, re.MULTILINE)
     return said + (Path(details[1]).read_text() if details else "")
 
 
 def why(cluster: str, **env: str) -> "subprocess.CompletedProcess[str]":
-    """What `why` answers."""
+    """Run `why`; return the finished process."""
     words = [sys.executable, "-m", "parlab", "why", "--cluster", cluster]
     env = {**os.environ, "PYTHONPATH": str(ROOT)} | env
     return subprocess.run(words, env=env, capture_output=True, text=True, timeout=60, check=False)

@@ -1,6 +1,6 @@
-"""What a program does at a terminal, and what is right for each: on a cluster and without one it is the same.
+"""Programs at a terminal, and the right result for each: the same with and without a cluster.
 
-Each takes a folder of its own and the options that say where it runs, and fails where something is wrong.
+Each check takes its own folder and the options for the place of the run; it fails if anything is wrong.
 """
 
 import re
@@ -193,7 +193,7 @@ def follows_its_size(folder: Path, where: tuple[str, ...]) -> None:
 
 
 def writes_bytes(folder: Path, where: tuple[str, ...]) -> None:
-    """Ours passes them on; the user's own terminal makes two bytes of a line's end, as ever."""
+    """Our terminal passes all bytes on; the user's own terminal turns a line's end into two bytes, as always."""
     with at_terminal(_folder(folder, COLOUR_AND_BYTES), "run", *where, "--quiet", "own.py") as terminal:
         assert terminal.end() == 0, terminal.shown
     wanted = bytes(range(256)) + b"\n\r\n\t\x04\x03\x1a\xff end"

@@ -1,1 +1,1 @@
-"""What each command does: between its typed arguments and its exit code."""
+"""The work of each command, between its parsed arguments and its exit code."""

@@ -18,7 +18,7 @@ from parlab.terminal.tables import make_console, plain_table
 
 
 def up(spec: Spec, cluster: str) -> None:
-    """Start the cluster or bring it to another size. Raises ParlabError."""
+    """Start the cluster, or change its size. Raises ParlabError."""
     backend = Cluster(connect(), cluster)
     backend.check_fits(spec)
     with backend.hold("up", print):
@@ -27,7 +27,7 @@ def up(spec: Spec, cluster: str) -> None:
 
 
 def down(cluster: str) -> None:
-    """Remove the cluster, in use or not."""
+    """Remove the cluster, even if it is in use."""
     backend = Cluster(connect(), cluster)
     with leaves(backend.what_is_left()):
         there = len(backend.containers())
@@ -36,7 +36,7 @@ def down(cluster: str) -> None:
 
 
 def status(cluster: str) -> None:
-    """Print the nodes with their state and what the engine says of their limits."""
+    """Print the nodes with their states and their limits as the engine reports them."""
     backend = Cluster(connect(), cluster)
     nodes = backend.containers()
     if not nodes:
@@ -55,7 +55,7 @@ def _how_to_start(cluster: str) -> str:
 
 
 def shell(node: str, cluster: str) -> None:
-    """Hand the terminal to a shell on a node, and exit with its code. Raises UsageError when there is no such node."""
+    """Run a shell on a node in this terminal, and exit with its code. Raises UsageError if there is no such node."""
     nodes = {found.name: found for found in Cluster(connect(), cluster).containers() if found.well}
     if node not in nodes:
         there = f"running are {', '.join(nodes)}" if nodes else f"the cluster is not up: {_how_to_start(cluster)}"
@@ -76,7 +76,7 @@ def image() -> None:
 
 
 def prune() -> None:
-    """Remove what nothing uses any more, and say what that was; without an engine, what embedded programs have left."""
+    """Remove unused objects and list them. Without an engine, these are only leftovers of embedded programs."""
     removed = forget_embedded()
     try:
         removed += remove_unused(connect())

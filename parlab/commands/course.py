@@ -1,4 +1,4 @@
-"""The labs as a course: listed in teaching order, explained, and run one after another."""
+"""The labs as a course: lists them in teaching order, explains them, and runs them one after another."""
 
 import sys
 import time
@@ -27,7 +27,7 @@ from parlab.terminal.live import Watch
 from parlab.terminal.several import Rows, show_open
 from parlab.terminal.tables import make_console, plain_table, show_run
 
-Came = Run | ParlabError | Interrupted  # of a lab: its run, or why it did not run
+Came = Run | ParlabError | Interrupted  # the result for a lab: its run, or the reason why it did not run
 
 
 def handouts() -> list[Handout]:
@@ -36,7 +36,7 @@ def handouts() -> list[Handout]:
 
 
 def list_labs() -> None:
-    """Print each lab's question, its lessons and a learner's minutes, in teaching order."""
+    """Print each lab's question, its lessons, and the minutes that a learner needs, in teaching order."""
     console = make_console()
     table = plain_table("lab", "its question", "lessons", "minutes")
     for handout in handouts():
@@ -55,7 +55,7 @@ def explain(path: Path) -> None:
 
 
 def explain_terms(asked: str) -> None:
-    """Print the glossary, or one term of it. Raises UsageError where it has no such term."""
+    """Print the glossary, or one term of it. Raises UsageError if there is no such term."""
     console = make_console()
     if not asked:
         for part in set_glossary(glossary_by_group(), console.width):
@@ -67,7 +67,7 @@ def explain_terms(asked: str) -> None:
 
 
 def new(name: str, tasks: Collection[str]) -> None:
-    """Write a new lab, and say how to run it. Raises UsageError for a name that it cannot have."""
+    """Write a new lab, and print how to run it. Raises UsageError for an invalid name."""
     path = write_lab(name, tasks)
     run = f"{COMMAND} {shown(path)}" if INSTALLED else f"{COMMAND} lab.{name} --check"
     print(f"{shown(path)} is written: a lab that runs. Try it: {run}")
@@ -75,10 +75,11 @@ def new(name: str, tasks: Collection[str]) -> None:
 
 
 def run_all(request: Request, output: Output) -> None:
-    """Run every lab in teaching order, and sum up; exit with the first code that applies to one. Raises ParlabError.
+    """Run all labs in teaching order, and sum up; exit with the most severe code. Raises ParlabError.
 
-    A lab is a line, printed as it is done; with `quiet` at the end, with `verbose` after all that a run of it alone
-    prints. A lab that was refused, as its cluster does not fit this machine, makes the code 2, though others ran.
+    Each lab's line is printed when the lab is done. With `quiet` or `verbose`, all lines come at the end; `verbose`
+    prints the full output of each lab before them. If a lab was refused, e.g. because its cluster does not fit this
+    machine, the exit code is 2, although others ran.
     """
     see_that_it_can_be_written()
     console = make_console()
@@ -117,7 +118,7 @@ def _row(rows: Rows, lab: str, came: Came, took_s: float) -> None:
 
 
 def _exit_code(runs: Sequence[Run], refused: Collection[ParlabError | Interrupted], *, check: bool) -> int:
-    """What broke off or did not come up goes before a lab that was refused, and that before whatever else applies."""
+    """The exit code. A broken-off run or a failed start comes first, then a refused lab, then all other results."""
     if any(run.failure is not None for run in runs):
         return worst(runs, check=check)
     return max((error.exit_code for error in refused), default=worst(runs, check=check))
@@ -126,9 +127,9 @@ def _exit_code(runs: Sequence[Run], refused: Collection[ParlabError | Interrupte
 def _run_each(
     console: Console, labs: Sequence[Handout], request: Request, output: Output
 ) -> Iterator[tuple[Handout, Came, float]]:
-    """Each lab with its run, or why it did not run, and the seconds that it took.
+    """Yield each lab with its run, or the reason why it did not run, and its duration in seconds.
 
-    None follows an interruption, or a cluster that does not come up.
+    Stops after an interruption, or if a cluster does not come up.
     """
 
     def tell(run: Run, where: Text) -> None:
@@ -153,5 +154,5 @@ def _run_each(
             tell_failure(came)
             if came.failure is not None and came.failure.ends_everything:
                 return
-        elif not isinstance(came, UsageError):  # a machine that is too small for one lab may do for the others
+        elif not isinstance(came, UsageError):  # a machine too small for one lab may be large enough for others
             return

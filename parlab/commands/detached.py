@@ -1,4 +1,4 @@
-"""Runs in the background: start one, list them, show what one prints, end it."""
+"""Runs in the background: starts a job, lists all jobs, shows a job's output, cancels a job."""
 
 import os
 import shlex
@@ -24,9 +24,9 @@ from parlab.terminal.tables import make_console
 
 LOOK_SECONDS = 0.2
 PIECE = 1 << 20  # bytes at once
-CLEAN_UP_SECONDS = 180.0  # to bring files back, and to clean the nodes: each step of it has a deadline of its own
+CLEAN_UP_SECONDS = 180.0  # to bring files back and to clean the nodes; each step has its own deadline
 END_SECONDS = 5.0
-ENDING = (  # as Ctrl-C does: the second one gives the clean-up up
+ENDING = (  # as with Ctrl-C, the second signal abandons the clean-up
     (signal.SIGTERM, CLEAN_UP_SECONDS),
     (signal.SIGTERM, END_SECONDS),
     (signal.SIGKILL, END_SECONDS),
@@ -34,10 +34,10 @@ ENDING = (  # as Ctrl-C does: the second one gives the clean-up up
 
 
 def start(request: JobRequest) -> None:
-    """Have it run in the background, and print its number. Raises UsageError for what would be refused there."""
+    """Start a run in the background, and print its number. Raises UsageError if the run would be refused."""
     backend = open_for(request, Silence())
     if backend.name == "embedded" and not OWN_VENV:
-        ensure_installed("node", tell)  # there it installs nothing, and says what is missing
+        ensure_installed("node", tell)  # a foreign environment: installs nothing, and reports missing packages
     about = About(shlex.join(request.asks[0].job.words), request.cluster, backend.name)
     number = background.start(about).number
     print(number, flush=True)
@@ -57,7 +57,7 @@ def list_jobs() -> None:
 
 
 def show_logs(wanted: str | None, *, follow: bool) -> None:
-    """Print what a job has printed, on the same streams; with `follow` until it ends, and exit as it does."""
+    """Print a job's output so far, on the same streams; with `follow`, continue to its end, and exit with its code."""
     job = find(wanted)
     try:
         with ExitStack() as opened:
@@ -69,7 +69,7 @@ def show_logs(wanted: str | None, *, follow: bool) -> None:
                 _follow(job, logs)
             else:
                 for log, stream in logs:
-                    _pass_on(log, stream, os.fstat(log.fileno()).st_size)  # it may be written to without end
+                    _pass_on(log, stream, os.fstat(log.fileno()).st_size)  # no further: the job may write endlessly
     except FileNotFoundError as error:
         raise ParlabError(f"what job {job.number} printed is not there any more: {error}") from error
     except Interrupted:
@@ -85,18 +85,18 @@ def show_logs(wanted: str | None, *, follow: bool) -> None:
 
 
 def _follow(job: Detached, logs: Sequence[tuple[IO[bytes], IO[bytes]]]) -> None:
-    """Pass on what it prints until it has ended: it has deadlines."""
+    """Pass on a job's output until it ends. The wait is finite: a job has deadlines."""
     alive = True
     while alive:
-        alive = job.is_alive  # is asked first: what it printed before its end is then read
-        while sum(_pass_on(log, stream, PIECE) for log, stream in logs):  # each of them
+        alive = job.is_alive  # checked before reading, so that output before its end is not lost
+        while sum(_pass_on(log, stream, PIECE) for log, stream in logs):  # sum reads both streams
             pass
         if alive:
             time.sleep(LOOK_SECONDS)
 
 
 def _pass_on(log: IO[bytes], stream: IO[bytes], most: int) -> bool:
-    """Write so much of what is new; whether there was anything."""
+    """Write at most `most` bytes of new output; return whether there was any."""
     left = most
     while left and (data := log.read(min(left, PIECE))):
         stream.write(data)
@@ -106,16 +106,16 @@ def _pass_on(log: IO[bytes], stream: IO[bytes], most: int) -> bool:
 
 
 def cancel(wanted: str) -> None:
-    """End a job as Ctrl-C does, harder where that is not enough, and tell what came of it.
+    """End a job as Ctrl-C does, with stronger signals if necessary, and print the result.
 
-    Raises UsageError where there is nothing to end, ParlabError where it does not end.
+    Raises UsageError if the job has already ended, ParlabError if it cannot be ended or is only starting.
     """
     job = find(wanted)
     if not job.is_alive:
         raise UsageError(f"job {job.number} has ended ({job.report()}): there is nothing to cancel")
     if (process := job.process) is None:
         raise ParlabError(f"job {job.number} is only starting: try again")
-    first = job.is_first_to_cancel()  # another command may wait for its clean-up, which a second signal would give up
+    first = job.is_first_to_cancel()  # a second signal would abort a clean-up that another command awaits
     for step, (number, seconds) in enumerate(ENDING):
         if step or first:
             with suppress(ProcessLookupError):

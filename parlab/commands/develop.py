@@ -1,4 +1,4 @@
-"""For those who change the project: all checks in one command, and the locks."""
+"""Commands for developers of the project: all checks in one command, and the lock files."""
 
 import os
 import signal
@@ -14,7 +14,7 @@ from parlab.host.signals import child
 
 BIN = Path(sys.executable).parent
 CLEAN_UP_SECONDS = 120
-LOCKS = ("host", "node", "report", "dev")  # in this order: a later one keeps to the versions of the earlier
+LOCKS = ("host", "node", "report", "dev")  # in this order: each keeps the versions of the earlier ones
 UV_OPTIONS = (
     *("--quiet", "--upgrade", "--universal", "--python-version", "3.11"),
     *("--generate-hashes", "--no-emit-index-url", "--no-header"),
@@ -22,7 +22,7 @@ UV_OPTIONS = (
 
 
 def test(options: Sequence[str]) -> None:
-    """Run linter, type checker and tests, which get the options, and stop at the first that fails.
+    """Run linter, type checker and tests, and stop at the first that fails; `options` are for the tests.
 
     Raises ChecksFailed.
     """
@@ -35,7 +35,7 @@ def test(options: Sequence[str]) -> None:
         ["pytest", "--durations=10", *options],
     ):
         print(f"$ {' '.join(command)}", flush=True)
-        # Interrupted, pytest takes its clusters down before it ends.
+        # On an interrupt, pytest takes its clusters down before it ends.
         with child([str(BIN / command[0]), *command[1:]], signal.SIGINT, CLEAN_UP_SECONDS, cwd=ROOT) as process:
             code = process.wait()
         if code:
@@ -43,7 +43,7 @@ def test(options: Sequence[str]) -> None:
 
 
 def write_locks() -> None:
-    """Resolve requirements/*.in for all platforms into hashed files that name no package index. Raises ParlabError."""
+    """Resolve requirements/*.in for all platforms, into files with hashes but no package index. Raises ParlabError."""
     ensure_installed("dev", print)
     env = {**os.environ, "UV_CUSTOM_COMPILE_COMMAND": "./invoke dev.pin"}
     for name in LOCKS:

@@ -1,4 +1,4 @@
-"""Programs of the user's own: `run`."""
+"""The command `run`, for the user's own programs."""
 
 import os
 import sys
@@ -28,14 +28,14 @@ from parlab.terminal.job import in_a_table, in_six_lines, of_tasks, size_of
 from parlab.terminal.live import Silence
 from parlab.terminal.tables import WIDTH
 
-OWN = "run"  # the task behind whose options a program stands, with arguments that are its own
-OURS = "parlab: "  # before each line of ours
-HANGING = " " * 12  # below the text of a line that starts with a word, as `limits      held`
-WORDS = "program_words"  # the name of these, in invoke's configuration
+OWN = "run"  # this task's options are followed by a program and the program's own arguments
+OURS = "parlab: "  # prefix of each line of ours
+HANGING = " " * 12  # indent of continuation lines: that of the text in lines such as `limits      held`
+WORDS = "program_words"  # the key of the program and its arguments in invoke's configuration
 
 
 class Told(Silence):
-    """Says on standard error what there is to say: standard output is the program's."""
+    """Prints on standard error, because standard output belongs to the program."""
 
     def say(self, text: str) -> None:
         """Print a line."""
@@ -43,18 +43,18 @@ class Told(Silence):
 
 
 def tell(text: str) -> None:
-    """Print a line of ours on standard error."""
+    """Print one of our lines on standard error."""
     print(f"{OURS}{text}", file=sys.stderr, flush=True)
 
 
 def tell_lines(text: str) -> None:
-    """Print lines of ours on standard error."""
+    """Print several of our lines on standard error."""
     for line in text.splitlines():
         tell(line)
 
 
 def why(cluster: str) -> None:
-    """Print what programs and labs on a cluster of that name are at, embedded ones, too. Raises UsageError for none."""
+    """Print the current state of programs and labs on this cluster, embedded or not. Raises UsageError if none runs."""
     answers = ask(cluster)
     if not answers:
         raise UsageError(f"no program or lab runs on cluster {cluster}: {COMMAND} run starts one")
@@ -65,18 +65,18 @@ def why(cluster: str) -> None:
 
 
 def open_for(request: JobRequest, observer: Observer) -> Backend:
-    """The backend on which it is to run. Raises UsageError for what cannot run there."""
+    """Open the backend for the program. Raises UsageError if the program cannot run there."""
     backend = open_backend(request.backend, request.cluster, observer.say)
-    check_backend(request, backend.name)  # it may have been chosen for want of an engine
+    check_backend(request, backend.name)  # without an engine, the default is another backend
     for asked in request.asks:
         backend.check_fits(asked.spec)
     return backend
 
 
 def run_program(request: JobRequest, turn: Turn) -> None:
-    """Run a program, tell what came of it, and exit with its code; a failure of ours exits with 125.
+    """Run a program, print a summary, and exit with the program's code; exit with 125 if parlab itself fails.
 
-    Of several runs the first in which the program fails is the last.
+    With several runs, no further run starts after the program has failed in one.
     """
     observer, now = Silence() if request.quiet else Told(), datetime.now().astimezone()
     ran: list[tuple[Ask, list[Outcome]]] = []
@@ -107,7 +107,7 @@ def run_program(request: JobRequest, turn: Turn) -> None:
     if not ran:
         _exit_as_ours(failure)
     try:
-        run = record(ran, request.sweep, backend, now)  # of a sweep that failed, what came before
+        run = record(ran, request.sweep, backend, now)  # if a sweep failed: the runs before the failure
     except ParlabError as error:
         _exit_as_ours(failure or str(error))
     except FAILURES as error:
@@ -131,13 +131,13 @@ def run_program(request: JobRequest, turn: Turn) -> None:
 
 
 def _screen() -> tuple[int, bool]:
-    """How wide a line of ours on standard error may be, and whether that takes ASCII alone."""
+    """The maximum width of our lines on standard error, and whether it is limited to ASCII."""
     width = os.get_terminal_size(sys.stderr.fileno()).columns if sys.stderr.isatty() else WIDTH
     return width - len(OURS), "utf" not in (sys.stderr.encoding or "").lower()
 
 
 def _wrapped(line: str) -> str:
-    """A line of the summary as a terminal shows it whole: what goes to a file stays one line."""
+    """A line of the summary, wrapped to the terminal's width; in a file it stays one line."""
     if not sys.stderr.isatty():
         return line
     width, _ = _screen()
@@ -145,7 +145,7 @@ def _wrapped(line: str) -> str:
 
 
 def _keep(run: Run, request: JobRequest) -> list[str]:
-    """Keep the record, and write what was asked for besides; what could not be written."""
+    """Keep the record, and write other requested files; return a message for each file that could not be written."""
     try:
         kept = keep(run)
         if not request.quiet:

@@ -1,4 +1,4 @@
-"""What a command does between its arguments and its exit code."""
+"""The commands that run a lab, and those that show and compare kept runs."""
 
 import os
 import sys
@@ -38,7 +38,7 @@ from parlab.terminal.tables import list_of, make_console, show_comparison, show_
 
 @contextmanager
 def exiting() -> Iterator[None]:
-    """Tell foreseen errors in words on stderr, and exit with the code of their class; one line for bad usage."""
+    """Print expected errors as text on stderr, and exit with the code of their class; one line for bad usage."""
     try:
         with interruptible():
             yield
@@ -46,7 +46,7 @@ def exiting() -> Iterator[None]:
         print(f"{'usage' if isinstance(error, UsageError) else 'error'}: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else Python complains of it at its end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else Python reports an error at its end
         sys.exit(EXIT_CLOSED_PIPE)
     except FAILURES as error:
         print(f"error: {describe(error)}", file=sys.stderr)
@@ -54,7 +54,7 @@ def exiting() -> Iterator[None]:
 
 
 def run_and_show(path: Path, request: Request, output: Output) -> None:
-    """Run a lab, show it, keep its record; where the verdict is not good, exit with its code. Raises ParlabError."""
+    """Run a lab, show it, keep its record; exit with the verdict's code unless it is good. Raises ParlabError."""
     wanted: list[tuple[Path | None, Callable[[Run], str]]] = [
         (output.json, as_text),
         (output.junit, to_junit),
@@ -85,13 +85,13 @@ def run_and_show(path: Path, request: Request, output: Output) -> None:
 
 
 def run_one(console: Console, path: Path, request: Request, tell: Callable[[Run, Text], None], watch: Watch) -> Run:
-    """Run a lab, keep its record, and `tell` of it and of where that is. Raises ParlabError."""
+    """Run a lab, keep its record, and call `tell` with the run and the record's place. Raises ParlabError."""
     see_that_it_can_be_a_lab(path)
     heading = path.stem if watch is Watch.BRIEFLY else f"{path.stem}: {read_handout(path).title}"
     with observing(console, heading, watch) as observer, heard(request.cluster, _complain) as questions:
         backend = open_backend(request.backend, request.cluster, observer.say)
         run = run_lab(path, request, backend, observer, questions)
-    with deferred():  # a Ctrl-C now must not lose what was measured
+    with deferred():  # a Ctrl-C now must not lose the measurement
         tell(run, _keep(run))
     return run
 
@@ -101,13 +101,13 @@ def _complain(line: str) -> None:
 
 
 def tell_failure(run: Run) -> None:
-    """Say on stderr why a run broke off, if it did."""
+    """If a run broke off, print the reason on stderr."""
     if run.failure is not None:
         _complain(f"error: {run.failure.text}")
 
 
 def _keep(run: Run) -> Text:
-    """Keep the record; where it is, or why it is not, to be said after the run's figures."""
+    """Keep the record; return a line with its place or the error, to be shown after the run's numbers."""
     try:
         return Text(f"kept as {shown(keep(run))}; {COMMAND} report draws it", style="dim")
     except OSError as error:
@@ -115,7 +115,7 @@ def _keep(run: Run) -> Text:
 
 
 def write_or_complain(path: Path, text: str) -> list[str]:
-    """Write a file; why it could not be written, or nothing."""
+    """Write a file; return a line with the error if it could not be written, else an empty list."""
     try:
         write_whole(path, text)
     except OSError as error:
@@ -124,7 +124,7 @@ def write_or_complain(path: Path, text: str) -> list[str]:
 
 
 def list_results() -> None:
-    """Show the runs in results/, the newest first; one that cannot be read says why, and hides no other."""
+    """List the runs in results/, the newest first, and the errors of records that cannot be read."""
     console = make_console()
     runs, unread = read_all()
     if runs:
@@ -136,7 +136,7 @@ def list_results() -> None:
 
 
 def show_result(wanted: str, *, verbose: bool) -> None:
-    """Show a kept run as it was shown when it was done. Raises UsageError for one that is not there, or not read."""
+    """Show a kept run as after its end. Raises UsageError if there is no such run, or if it cannot be read."""
     path = find(wanted)
     run = read_json(path)
     show_run(make_console(), run, verbose=verbose, beside=[Text(f"kept as {shown(path)}", style="dim")])
@@ -144,13 +144,13 @@ def show_result(wanted: str, *, verbose: bool) -> None:
 
 
 def compare(first: str, second: str) -> tuple[Run, Run]:
-    """Show two runs side by side, and return them. Raises UsageError when there is no such run, or none is read."""
+    """Show two runs side by side, and return them. Raises UsageError if one does not exist or cannot be read."""
     runs = read_json(find(first)), read_json(find(second))
     show_comparison(make_console(), *runs)
     return runs
 
 
 def run_file(path: Path) -> None:
-    """`python labs/NAME.py`: the lab on this machine, with the table; exits as `./invoke lab.NAME` would."""
+    """`python labs/NAME.py`: run the lab on this machine, show the table, and exit as `./invoke lab.NAME` does."""
     with exiting():
         run_and_show(path.resolve(), Request(backend="embedded"), Output())

@@ -1,4 +1,4 @@
-"""The commands that draw: pages and charts, from records. What they draw with is installed when first asked for."""
+"""The commands that draw pages and charts from records. Their packages are installed on first use."""
 
 import sys
 import webbrowser
@@ -18,7 +18,7 @@ FORMATS = (".svg", ".png")
 
 
 def write_report(names: Sequence[str], out: str | None, *, opened: bool = False) -> None:
-    """Write one page for these runs, or for the newest, and open it. Raises UsageError when there is no such run."""
+    """Write one page for these runs, or for the newest run, and open it. Raises UsageError if there is no such run."""
     if not names and not kept():
         raise UsageError(f"there is no run in {RESULTS} yet: run a lab first, as {COMMAND} lab.mpi")
     runs = [read_json(find(name)) for name in names or ["1"]]
@@ -32,9 +32,9 @@ def write_report(names: Sequence[str], out: str | None, *, opened: bool = False)
 
 
 def write_index(names: Sequence[str], out: str | None, *, opened: bool = False) -> None:
-    """Write one page that lists all runs, and beside it those runs' pages that are not there, or are old.
+    """Write one page that lists all runs; beside it, write those runs' pages that are missing or old.
 
-    Raises UsageError where some are named.
+    Raises UsageError if any run is named.
     """
     file = _target(out, "index.html")
     if names:
@@ -52,7 +52,7 @@ def write_index(names: Sequence[str], out: str | None, *, opened: bool = False) 
 
 
 def compare_and_write(first: str, second: str) -> None:
-    """Show two runs side by side, and write one page that draws them on one scale. Raises UsageError."""
+    """Show two runs side by side, and write one page with both on one scale. Raises UsageError."""
     runs = compare(first, second)
     file = _target(None, "compare.html")
     _prepare()
@@ -62,9 +62,9 @@ def compare_and_write(first: str, second: str) -> None:
 
 
 def export_chart(chart: str, out: str, name: str, against: str | None) -> None:
-    """Write one chart of a run's report, or of its comparison `against` another, as SVG or PNG.
+    """Write one chart of a run's report, or of its comparison `against` another run, as SVG or PNG.
 
-    Raises UsageError for a chart that is not there.
+    Raises UsageError if there is no such chart.
     """
     file = read_output("the picture", out)
     if file is None or file.suffix.lower() not in FORMATS:
@@ -78,20 +78,20 @@ def export_chart(chart: str, out: str, name: str, against: str | None) -> None:
 
 
 def _is_old(page: Path) -> bool:
-    """Whether a page is not there, or was written by an older version."""
+    """Whether a page is missing, or was written by an older version."""
     made_by = Path(__file__).parents[1] / "report"
     newest = max(file.stat().st_mtime for file in made_by.rglob("*.*") if file.suffix != ".pyc")
     return not page.exists() or page.stat().st_mtime < newest
 
 
 def _open(file: Path) -> None:
-    """Show the page in the user's browser; say so where there is none, as on a machine without a screen."""
+    """Show the page in the user's browser; print a line if there is none, e.g. on a machine without a screen."""
     if not webbrowser.open(file.resolve().as_uri()):
         print(f"no browser could be started: open {shown(file)} in one yourself", file=sys.stderr)
 
 
 def _target(out: str | None, default: str) -> Path:
-    """The file to write: a page that was asked for, or one in results/. Raises UsageError for what cannot be one."""
+    """The page to write: `out`, or else `default` in results/. Raises UsageError if `out` is not a valid page name."""
     if out is not None and Path(out).suffix == ".json":
         raise UsageError(f"--out takes the name of a page, and {out!r} is that of a record")
     if out is None:
@@ -104,7 +104,7 @@ def _prepare() -> None:
 
 
 def _write(file: Path, content: str | bytes) -> None:
-    """Write the file and say where it is. Raises ParlabError."""
+    """Write the file, and print its place and size. Raises ParlabError."""
     try:
         write_whole(file, content)
     except OSError as error:

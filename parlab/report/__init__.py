@@ -1,1 +1,1 @@
-"""Reports: pictures and tables drawn from Runs. It needs Bokeh and SciPy; only parlab/commands/report.py imports it."""
+"""Reports: charts and tables drawn from Runs. Needs Bokeh and SciPy; only parlab/commands/report.py imports it."""

@@ -1,6 +1,6 @@
-"""The first screen: what a run says in one sentence, and every case as bars of its table.
+"""The first screen: the result of a run in one sentence, and a table with bars for every case.
 
-The bars are plain boxes of the page, not charts: they are there at once, follow the width of a window, and print.
+The bars are plain boxes of the page, not charts: they appear at once, follow the window's width, and can be printed.
 """
 
 import math
@@ -22,20 +22,20 @@ class TimeBar:
     name: str
     measured: float
     ideal: float | None
-    lost: float  # the part of `measured` that lies behind the ideal, where that is more than labs allow
-    cells: tuple[tuple[str, str], ...]  # what the other columns say: a heading and its text
+    lost: float  # the part of `measured` beyond the ideal; 0 if labs allow that much
+    cells: tuple[tuple[str, str], ...]  # the other columns: each a heading and its text
 
 
 @dataclass(frozen=True)
 class Account:
-    """Where the time of a case went: the percent of each category."""
+    """The breakdown of a case's time: the percentage of each category."""
 
     name: str
     parts: tuple[tuple[str, float], ...]
 
 
 def time_bars(run: Run) -> list[TimeBar]:
-    """A bar a case, all on one scale."""
+    """A bar per case, all on one scale."""
     cases = by_name(run)
     has_ideals = any(case.ideal_s is not None for case in run.cases)
     longest = max((s for case in cases.values() for s in _known(case)), default=1.0) or 1.0
@@ -46,7 +46,7 @@ def time_bars(run: Run) -> list[TimeBar]:
 
 
 def _known(case: MeasuredCase) -> Iterator[float]:
-    """The times of a case that can be drawn."""
+    """Those times of a case that can be drawn."""
     if case.times:
         yield case.measured_s
     if case.ideal_s is not None and case.completed:
@@ -66,7 +66,7 @@ def _time_bar(name: str, case: MeasuredCase, longest: float, *, has_ideals: bool
 
 
 def _outcome(case: MeasuredCase) -> str:
-    """`right`; what it came to, and whether that is what the lab declares."""
+    """The outcome; unless it is `right`, as declared, with a note whether it is as the lab declares."""
     outcome = case.median_repeat.outcome
     if case.complaint is not None:
         return f"{outcome}, not as declared: {case.complaint}"
@@ -74,14 +74,14 @@ def _outcome(case: MeasuredCase) -> str:
 
 
 def accounts_of(run: Run) -> list[Account]:
-    """Where the time of each case's last-finishing worker went, without the categories that no case has."""
+    """The breakdown of the time of each case's last-finishing worker, without categories that no case has."""
     timed = {name: case.breakdown().shares() for name, case in by_name(run).items() if case.times and case.measured_s}
     shown = [kind for kind in CATEGORIES if any(shares[kind] > SHOWN_FROM for shares in timed.values())]
     return [Account(name, tuple((kind, 100 * shares[kind]) for kind in shown)) for name, shares in timed.items()]
 
 
 def sentence(run: Run) -> str:
-    """What the times say, in one sentence; '' where there are none."""
+    """The times summed up in one sentence; '' if there are none."""
     timed = {name: case for name, case in by_name(run).items() if case.times and case.completed}
     if not timed:
         return ""

@@ -1,4 +1,4 @@
-"""What a Gantt is made of, from spans alone: bars, in seconds from the first submission, and the rows they lie in."""
+"""The parts of a Gantt chart, from spans alone: bars, in seconds from the first submission, and their rows."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,12 +11,12 @@ from parlab.model.workers import Worker, by_node, by_worker, first_submission, i
 QUEUED, TRANSFER = "queued", "transfer"
 TASK, FAILED, PHASE, MARK, START_UP, SHUT_DOWN = "task", "failed", "other phase", "mark", "start-up", "shut-down"
 ASLEEP, CONTENDED = "waiting", "contended"
-SEEN_FROM = 0.03  # of a task's time; less is no part of its bar
+SEEN_FROM = 0.03  # of a task's time; a smaller share is not drawn
 
 
 @dataclass(frozen=True)
 class Bar:
-    """One stretch of a task, which is counted from 0."""
+    """One stretch of time of a task; tasks are numbered from 0."""
 
     kind: str
     worker: Worker
@@ -24,14 +24,14 @@ class Bar:
     ended: float
     task: int
     name: str = ""
-    share: float = 1.0  # of its height: of a task, how much of its time it spent so
+    share: float = 1.0  # of the bar's height: the fraction of the task's time in this state
 
 
 def bars(spans: Sequence[Span], speed: float | None = None) -> Iterator[Bar]:
-    """One bar for each span and one for each of its phases; where they took time, its queueing and its ways, too.
+    """One bar for each span and each of its phases; bars for queueing and transfer, too, if these took time.
 
-    With the `speed` of a virtual core, one for the share of its time in which it waited, and one for that in which it
-    was ready and did not run.
+    With the `speed` of a virtual core, two more bars per span: for the share of its time in which it waited, and for
+    the share in which it was ready but did not run.
     """
     origin = first_submission(spans)
     numbers = {id(span): number for number, span in enumerate(spans)}
@@ -71,7 +71,7 @@ def _kind(phase: Phase) -> str:
 
 @dataclass(frozen=True)
 class Rows:
-    """The rows from the top, each with its label; one with the name of a node stands above its workers' rows."""
+    """The rows from the top, each with its label. A row with a node's name stands above the rows of its workers."""
 
     labels: tuple[str, ...]
     of_worker: Mapping[Worker, int]
@@ -79,7 +79,7 @@ class Rows:
 
 
 def rows(spans: Sequence[Span], limits: Mapping[str, float | None], idle: Mapping[str, int] | None = None) -> Rows:
-    """The rows for these spans, and for so many workers a node that had no task."""
+    """The rows for these spans; `idle` gives each node's number of workers without a task, which have rows, too."""
     idle = idle or {}
     labels, of_worker, headings = list[str](), dict[Worker, int](), {}
     workers, threads = by_node(spans), thread_numbers(spans)
@@ -100,7 +100,7 @@ def rows(spans: Sequence[Span], limits: Mapping[str, float | None], idle: Mappin
 
 
 def _labels(workers: Sequence[Span], threads: Mapping[Worker, int]) -> Iterator[str]:
-    """What sets the workers of a node apart: their ranks, else their processes, else their threads."""
+    """Labels that distinguish the workers of a node: by their ranks, else their processes, else their threads."""
     processes = {one.pid for one in workers}
     for one in workers:
         if len({other.rank for other in workers}) == len(workers) and one.rank >= 0:
@@ -113,6 +113,6 @@ def _labels(workers: Sequence[Span], threads: Mapping[Worker, int]) -> Iterator[
 
 
 def chunks(spans: Sequence[Span]) -> list[int]:
-    """The number of each task's chunk, from 1: what was submitted at one instant travelled in one message."""
+    """The number of each task's chunk, from 1. Tasks submitted at the same instant travelled in one message."""
     numbers = {at: number for number, at in enumerate(sorted({span.submitted for span in spans}), 1)}
     return [numbers[span.submitted] for span in spans]

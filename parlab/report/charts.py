@@ -1,4 +1,4 @@
-"""The charts that show all cases of a run at once: ideal and measured side by side, and where the time went."""
+"""The charts of all cases of a run: ideal and measured time side by side, and the breakdown of the time."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -30,14 +30,14 @@ from parlab.terminal.summary import CATEGORIES, SHOWN_FROM, by_name, measured_in
 
 RUN_LOOKS = (COMPUTING, Look(GREEN, "dot"))
 NAMES_LEFT = 250  # pixels for the names of cases
-CASE_PIXELS, BAR_PIXELS, GAP_PIXELS = 44, 20, 12  # of a chart of all cases: a case's part of it, or a bar's, a gap's
-FRAME_PIXELS = 73  # of its axis and legend, one line
-WORDS_PIXELS = 5  # from the end of a bar to its words
+CASE_PIXELS, BAR_PIXELS, GAP_PIXELS = 44, 20, 12  # heights in a chart of all cases: of a case, or of a bar and a gap
+FRAME_PIXELS = 73  # height of its axis and its legend of one line
+WORDS_PIXELS = 5  # from the end of a bar to its text
 LONG_NAME = 30  # characters; longer ones take two lines
 
 
 def _timed(run: Run) -> dict[str, MeasuredCase]:
-    """The cases that took time, by their names on as few lines as fit beside a chart."""
+    """The cases that took time, by name; the names are in as few lines as fit beside a chart."""
     return {_lines(name): case for name, case in by_name(run).items() if case.times and case.measured_s > 0}
 
 
@@ -47,12 +47,12 @@ def _lines(name: str) -> str:
 
 
 def overview(run: Run) -> Chart | None:
-    """Ideal beside measured, a pair of bars a case; None where nothing was measured."""
+    """Ideal beside measured time, a pair of bars per case; None if nothing was measured."""
     return _times_chart({"measured": run}, "overview")
 
 
 def side_by_side(first: Run, second: Run) -> Chart | None:
-    """The ideal and what two runs measured, case by case; None where neither measured anything."""
+    """The ideal and the measured times of two runs, case by case; None if neither run measured anything."""
     return _times_chart({"A": first, "B": second}, "both")
 
 
@@ -83,7 +83,7 @@ def _times_chart(runs: Mapping[str, Run], name: str) -> Chart | None:
     drawn, looks = {}, dict(zip(runs, RUN_LOOKS, strict=False))
     height = 0.84 / len(columns)
     for index, (what, values) in enumerate(columns.items()):
-        # What has no value is not a number: nothing is drawn of it.
+        # A missing value becomes nan, for which nothing is drawn.
         source.add([math.nan if value is None else value for value in values], what)
         source.add(words[what], f"{what} in words")
         above = 0.42 - height * (index + 0.5)  # the middle of its case
@@ -112,19 +112,19 @@ def _times_chart(runs: Mapping[str, Run], name: str) -> Chart | None:
 
 
 def _common_ideal(cases: Sequence[MeasuredCase]) -> float | None:
-    """The ideal of cases that have the same; None where it differs, or not all of the work was done."""
+    """The ideal, if these cases share it; None if it differs, or if not all of the work was done."""
     ideals = {case.ideal_s if case.completed else None for case in cases}
     return ideals.pop() if len(ideals) == 1 else None
 
 
 def _tell(plot: figure, x: float, y: float, text: str) -> None:
-    """Words beside the end of a bar; as a label they have their colour from the page, which a glyph has not."""
+    """Write text beside the end of a bar. It is a label, not a glyph: only labels take their colour from the page."""
     style: dict[str, Any] = {"text_baseline": "middle", "text_font_size": "12px"}
     plot.add_layout(Label(x=x, y=y, text=text, x_offset=WORDS_PIXELS, **style))
 
 
 def accounts(run: Run) -> Chart | None:
-    """Where the time of each case's last-finishing worker went, one stacked bar a case."""
+    """The breakdown of the time of each case's last-finishing worker, one stacked bar per case."""
     timed = _timed(run)
     if not timed:
         return None

@@ -1,7 +1,6 @@
-"""The chart of a curve: speed-up over the number of workers, what is ideal, and what is fitted; and its table.
+"""The chart of a curve and its table: speed-up over the number of workers, measured, ideal and fitted.
 
-Both axes are logarithmic, to the base of two: workers that lose nothing are a straight line, and each doubling is as
-wide as the last.
+Both axes are logarithmic, to the base two: perfect speed-up is a straight line, and all doublings have equal width.
 """
 
 import math
@@ -34,12 +33,12 @@ from parlab.results.record import MeasuredCase
 FIT_LINES = ((VERMILION, "solid"), (PURPLE, "dotdash"))
 FINE = 200  # points of a fitted curve
 HEIGHT, LEFT = 300, 60  # pixels
-ROOM = 1.15  # times as much as the first and the last point need
+ROOM = 1.15  # factor by which the axes extend beyond the first and the last point
 HEADINGS = ("workers", "measured", "speed-up", "95 % interval", "ideal", "efficiency")
 
 
 def curve_chart(curve: Curve, found: Sequence[Fit], name: str) -> Chart:
-    """Speed-up over the number of workers, a point a launch, with its interval, what is ideal and what is fitted."""
+    """Speed-up over the number of workers: a point per launch, the intervals, the ideal, and the fitted laws."""
     words = "; ".join(
         f"{plural(case.seen_workers, 'worker')}: speed-up {number(case.speedup)}, "
         f"efficiency {percent(case.speedup / case.seen_workers)}"
@@ -50,7 +49,7 @@ def curve_chart(curve: Curve, found: Sequence[Fit], name: str) -> Chart:
 
 
 def curve_rows(curve: Curve) -> Iterator[tuple[str, ...]]:
-    """The same as a table, a row a size; see HEADINGS."""
+    """The same as a table, a row per size; see HEADINGS."""
     for case in curve.cases:
         low, high = interval(case)
         ideal = case.serial_s / case.ideal_s if case.serial_s and case.ideal_s else math.nan
@@ -61,7 +60,7 @@ def curve_rows(curve: Curve) -> Iterator[tuple[str, ...]]:
 
 
 def interval(case: MeasuredCase) -> tuple[float, float]:
-    """The 95 % interval of a case's speed-up: of its launches, or of the spread that is stated for so few."""
+    """The 95 % interval of a case's speed-up: from its launches or, if they are too few, from the stated spread."""
     low_s, high_s = NOTHING_KNOWN.estimates(case)[TIME].interval
     return (case.serial_s or math.nan) / high_s, (case.serial_s or math.nan) / low_s
 
@@ -109,5 +108,5 @@ def _scaling_figure(curve: Curve, found: Sequence[Fit]) -> figure:
 
 
 def doublings(least: float, most: float) -> list[float]:
-    """The powers of two in between."""
+    """The powers of two between `least` and `most`."""
     return [2.0**power for power in range(math.ceil(math.log2(least)), math.floor(math.log2(most)) + 1)]

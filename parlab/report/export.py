@@ -1,7 +1,7 @@
-"""Exported charts, for slides: a browser that draws nothing on the screen draws the page with the one chart.
+"""Exports charts, for slides: a headless browser draws a page with one chart.
 
-A Chrome, Chromium or Edge that is installed does that; it is asked for what it has made of the page, in which the chart
-has put its picture as text. Options as of https://developer.chrome.com/docs/chromium/headless
+The browser is an installed Chrome, Chromium or Edge. The chart writes its picture as text into the page, and the
+browser returns the resulting page. Options as of https://developer.chrome.com/docs/chromium/headless
 """
 
 import base64
@@ -17,23 +17,23 @@ from pathlib import Path
 from parlab.errors import ParlabError, UsageError
 from parlab.host.signals import child
 
-# Chromium comes after those that bring a sandbox profile: without one, as where its plain build was unpacked on Ubuntu
-# 24.04, it ends at once (https://github.com/actions/runner-images/issues/12096).
+# Chromium comes after the browsers that bring a sandbox profile. Without a profile it ends at once; an example is its
+# plain build, unpacked on Ubuntu 24.04 (https://github.com/actions/runner-images/issues/12096).
 BROWSERS = (
     *("google-chrome", "google-chrome-stable", "chrome", "microsoft-edge", "msedge", "chromium", "chromium-browser"),
     "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
     "/Applications/Microsoft Edge.app/Contents/MacOS/Microsoft Edge",
     "/Applications/Chromium.app/Contents/MacOS/Chromium",
 )
-DEADLINE_S = 60  # a chart takes some 3
-END_S = 5  # that it has to end in, if it must
+DEADLINE_S = 60  # a chart takes about 3 s
+END_S = 5  # for the browser to end, once it is told to
 PATIENCE_MS = 30_000  # by the page's own clock, which runs ahead while nothing happens
-OPTIONS = ("--no-sandbox",) if os.geteuid() == 0 else ()  # root has no sandbox to go into; the page is our own
+OPTIONS = ("--no-sandbox",) if os.geteuid() == 0 else ()  # root cannot use the sandbox; the page is our own
 PICTURE = re.compile(r'<pre id="picture">(.*?)</pre>', re.DOTALL)
 
 
 def find_browser() -> str:
-    """The browser that draws. Raises UsageError where there is none."""
+    """Find an installed browser. Raises UsageError if there is none."""
     for name in BROWSERS:
         if found := shutil.which(name):
             return found
@@ -43,7 +43,7 @@ def find_browser() -> str:
 
 
 def picture(page: str, kind: str) -> bytes:
-    """The picture that the page's one chart makes of itself. Raises UsageError, or ParlabError when it fails."""
+    """Return the picture of the page's one chart. Raises UsageError without a browser, ParlabError if it fails."""
     browser = find_browser()
     try:
         with tempfile.TemporaryDirectory(prefix="parlab-", ignore_cleanup_errors=True) as folder:
@@ -60,7 +60,7 @@ def picture(page: str, kind: str) -> bytes:
 
 
 def _opened(browser: str, page: str, kind: str, folder: Path) -> tuple[int, str, str]:
-    """Open a page; the browser's exit code, what it has made of the page, and its complaints. Raises ParlabError."""
+    """Open a page; return the browser's exit code, the resulting page, and standard error. Raises ParlabError."""
     file = folder / "export.html"
     file.write_text(page, "utf-8")
     command = [

@@ -1,8 +1,8 @@
-"""The Gantt of a launch: a row a worker, grouped by node with its limit.
+"""The Gantt chart of a launch: a row per worker, grouped by node with its limit.
 
-A row has a strip above and a bar below. The bar is what the worker itself did: its tasks, and on them their phases. The
-strip is what became of a task meanwhile, its time in the queue and its ways there and back, since that may overlap with
-other tasks of the same worker. Times are in seconds from the first submission.
+A row has a strip above and a bar below. The bar shows the worker's own activity: its tasks and, on them, their phases.
+The strip shows a task's time in the queue and its transfer there and back, which may overlap with other tasks of the
+same worker. Times are in seconds from the first submission.
 """
 
 from collections import defaultdict
@@ -54,20 +54,20 @@ from parlab.report.style import (
 from parlab.report.telling import Facts, add_hover, facts_of
 from parlab.results.record import MeasuredCase, Repeat
 
-LABELLED_FROM = 11  # pixels of a row; less has no room for a name
-MARK_PIXELS = 9  # from the middle of a mark to its words
+LABELLED_FROM = 11  # pixels of a row; a lower row has no room for a name
+MARK_PIXELS = 9  # from the middle of a mark to its text
 ROW_PIXELS = (5, 20)  # of a row, at least and at most
-MOST_PIXELS = 900  # of all rows, if they are to have more than the least
-AXES, LEGEND_LINE = 30, 30  # pixels of a figure beside its rows: title, the legend
+MOST_PIXELS = 900  # of all rows together, unless each has the least height
+AXES, LEGEND_LINE = 30, 30  # pixels of a figure besides its rows: title, and a line of the legend
 LEGEND_COLUMNS = 6
-EDGED_TO = 600  # tasks; of more, borders would hide what they part
+EDGED_TO = 600  # tasks; with more, borders would hide the tasks
 BAR, STRIP, ON_BAR = (0.62, 0.66), (0.15, 0.2), (0.62, 0.38)  # middle and height in a row of 1, from its top
-ABOVE = 0.14  # the middle of a mark's words
+ABOVE = 0.14  # the middle of a mark's text
 
 
 @dataclass(frozen=True)
 class Kind:
-    """How one kind of stretch is drawn, and where in its row."""
+    """The look of one kind of stretch, and its place in the row."""
 
     look: Look
     place: tuple[float, float]
@@ -80,7 +80,7 @@ KINDS = {
     FAILED: Kind(Look(VERMILION, "diagonal_cross"), BAR),
     ASLEEP: Kind(style.WAITING, BAR),
     CONTENDED: Kind(style.CONTENDED, BAR),
-    PHASE: Kind(Look(PURPLE, "horizontal_line"), ON_BAR),  # below the locks, which may lie within it
+    PHASE: Kind(Look(PURPLE, "horizontal_line"), ON_BAR),  # drawn below the locks, which may lie within a phase
     LOCK_WAIT: Kind(style.WAITING, ON_BAR),
     LOCK_HELD: Kind(Look(GREEN, "cross"), ON_BAR),
 }
@@ -91,7 +91,7 @@ IDEAL_END = "ideal end"
 def measured_gantt(
     case: MeasuredCase, repeat: Repeat, x_range: Range1d, letter: str, ideal: Sequence[Span] = ()
 ) -> figure:
-    """The figure of what was measured, with start-up, shut-down, the end of the ideal, and a legend."""
+    """The figure of the measured tasks, with start-up, shut-down, the end of the ideal, and a legend."""
     limits = {node: use.wanted for node, use in repeat.nodes.items()}
     seen, together = len(by_worker(repeat.spans)), most_at_once(repeat.spans)
     of = f" of {case.workers} did something" if seen < case.workers else ""
@@ -103,7 +103,7 @@ def measured_gantt(
     facts = facts_of(repeat.spans, planned)
     drawn = list(bars(repeat.spans, float(case.spec.speed)))
     grouped: defaultdict[str, list[Bar]] = defaultdict(list)
-    for bar in sorted(drawn, key=lambda bar: bar.began - bar.ended):  # what lies within another comes after it
+    for bar in sorted(drawn, key=lambda bar: bar.began - bar.ended):  # longest first: inner bars come later
         grouped[bar.kind].append(bar)
     entries = len(grouped) + 2 + (case.ideal_s is not None)
     plot = _empty(at, x_range, title, entries, marked=MARK in grouped)
@@ -139,14 +139,14 @@ def _before(letter: str) -> str:
 
 
 def row_pixels(count: int, *, marked: bool = False) -> int:
-    """The height of each of so many rows; those with marks have words above their tasks."""
+    """The height of each of `count` rows; rows with marks may be higher, for the text above their tasks."""
     least, most = ROW_PIXELS
     most *= 1 + marked
     return max(least, min(most, MOST_PIXELS // max(1, count)))
 
 
 def _empty(at: Rows, x_range: Range1d, title: str, entries: int, *, marked: bool) -> figure:
-    """A figure with the rows' labels, and room for so many entries in its legend."""
+    """A figure with the labels of the rows, and room for `entries` entries in its legend."""
     count, pixels = len(at.labels), row_pixels(len(at.labels), marked=marked)
     height = pixels * count + AXES + LEGEND_LINE * -(-entries // LEGEND_COLUMNS)
     plot = make_figure(height, x_range, y_range=Range1d(start=count, end=0), title=title, name="measured")
@@ -156,7 +156,7 @@ def _empty(at: Rows, x_range: Range1d, title: str, entries: int, *, marked: bool
     plot.yaxis.ticker = FixedTicker(ticks=middles if pixels >= LABELLED_FROM else [])
     plot.yaxis.major_label_overrides = {row + 0.5: label for row, label in enumerate(at.labels) if label}
     plot.yaxis.major_tick_line_color = None
-    step = -(-LABELLED_FROM // pixels)  # rows from one heading to the next, at least
+    step = -(-LABELLED_FROM // pixels)  # least number of rows from one heading to the next
     told = -step
     for row, text in at.headings.items():
         if row - told >= step:
@@ -174,14 +174,14 @@ def _add_bars(plot: figure, kind: str, drawn: Sequence[Bar], at: Rows, facts: Fa
     )
     if kind in (TASK, FAILED):
         glyph.tags = [EDGED]
-    if kind not in (ASLEEP, CONTENDED):  # the task below tells of these
+    if kind not in (ASLEEP, CONTENDED):  # pointing at these shows the facts of the task below
         lines = [("", "@name" if kind == PHASE else kind), ("from, to", "@left{0.0000} s, @right{0.0000} s")]
         add_hover(plot, glyph, [] if kind in (TASK, FAILED) else lines, facts if kind in (TASK, FAILED) else None)
     return glyph
 
 
 def _edge(kind: str, drawn: Sequence[Bar]) -> dict[str, Any]:
-    """A line around each task in the colour of the page, unless there are so many that they would be nothing else."""
+    """A line around each task in the colour of the page; thin if there are so many tasks that it would hide them."""
     if kind not in (TASK, FAILED):
         return {"line_color": None}
     return {"line_color": "white", "line_width": 1.5 if len(drawn) <= EDGED_TO else 0.3}
@@ -198,9 +198,9 @@ def _add_marks(plot: figure, x_range: Range1d, drawn: Sequence[Bar], at: Rows, f
 
 
 def _tell_marks(plot: figure, x_range: Range1d, drawn: Sequence[Bar], at: Rows) -> None:
-    """The words of the marks, above the tasks, to the right of each or to its left, where there is room.
+    """Write the names of the marks above the tasks, to the right or the left of each mark, if there is room.
 
-    Hovering tells the others.
+    Pointing at a mark shows its name in any case.
     """
     start, end = cast(float, x_range.start), cast(float, x_range.end)
     in_rows: defaultdict[int, list[Bar]] = defaultdict(list)
@@ -209,7 +209,7 @@ def _tell_marks(plot: figure, x_range: Range1d, drawn: Sequence[Bar], at: Rows) 
     behind, before = [], []
     for row, marks in in_rows.items():
         marks.sort(key=lambda bar: bar.began)
-        taken = start  # the row has words until there
+        taken = start  # the row has text up to here
         for bar, following in zip_longest(marks, marks[1:]):
             width = (end - start) * share_of_axis(bar.name, MARK_PIXELS)
             words = bar.began, row + ABOVE, bar.name
@@ -226,7 +226,7 @@ def _tell_marks(plot: figure, x_range: Range1d, drawn: Sequence[Bar], at: Rows) 
 
 
 def _source(drawn: Sequence[Bar], at: Rows, place: tuple[float, float]) -> ColumnDataSource:
-    """Each bar in its row; one that has a share of the height stands on the lower edge, or hangs from the upper."""
+    """Each bar in its row. A bar with a share of the height stands on the lower edge or, if contended, on the upper."""
     middle, height = place
     shares = np.array([bar.share for bar in drawn], np.float32)
     off = 0.5 * height * (1 - shares) * (-1 if drawn[0].kind == CONTENDED else 1)

@@ -1,4 +1,4 @@
-"""What a report says of a launch in numbers, from its spans and its nodes' readings alone. Times in seconds."""
+"""A report's numbers for a launch, from its spans and its nodes' readings alone. Times are in seconds."""
 
 import math
 from collections.abc import Sequence
@@ -19,28 +19,28 @@ HEAD = "head"
 
 @dataclass(frozen=True)
 class Measures:
-    """Of one launch, from the first submission to the last receipt; `work` is time in tasks, the rest is idle."""
+    """Measures of a launch, from the first submission to the last receipt. Work is time in tasks, the rest is idle."""
 
     wall_s: float
     work_s: float  # of all tasks together
     idle_s: float  # of all workers together
-    overlap_s: float  # during which two tasks or more were in work
-    most_busy: int  # tasks that were in work at once
-    balance: float  # load balance: the mean of the workers' work over the most that one had; 1 is even; nan of nothing
-    straggler: Worker | None  # whose last task ended last
-    straggled_s: float  # how long after the last but one
+    overlap_s: float  # time with two or more tasks in progress
+    most_busy: int  # most tasks in progress at once
+    balance: float  # load balance: mean work of the workers over the largest; 1 is even; nan without spans
+    straggler: Worker | None  # the worker that finished its last task last
+    straggled_s: float  # delay of the straggler after the second-last worker
 
     @property
     def busy(self) -> float:
-        """Work over wall, so how many workers were busy on average; 0 where nothing was done.
+        """Work over wall time: the average number of busy workers; 0 if nothing was done.
 
-        It is the speed-up, too, if no task took longer than it would have taken alone.
+        It equals the speed-up if no task took longer than it would have taken alone.
         """
         return self.work_s / self.wall_s if self.wall_s else 0.0
 
 
 def measure(spans: Sequence[Span], workers: int) -> Measures:
-    """Measure a launch of so many workers at once, those included that had no task."""
+    """Measure a launch; `workers` is the number of workers at once, including those without a task."""
     if not spans:
         return Measures(0.0, 0.0, 0.0, 0.0, 0, math.nan, None, 0.0)
     wall_s = max(span.received for span in spans) - first_submission(spans)
@@ -62,7 +62,7 @@ def measure(spans: Sequence[Span], workers: int) -> Measures:
 
 
 def busy_steps(spans: Sequence[Span]) -> list[tuple[float, int]]:
-    """How many tasks are in work from each instant on, in order; none from the last on."""
+    """The number of tasks in progress from each instant on, in order; 0 from the last instant on."""
     changes = sorted([(span.started, 1) for span in spans] + [(span.finished, -1) for span in spans])
     steps: list[tuple[float, int]] = []
     count = 0
@@ -76,16 +76,16 @@ def busy_steps(spans: Sequence[Span]) -> list[tuple[float, int]]:
 
 @dataclass(frozen=True)
 class CpuUse:
-    """What the worker nodes used together between two of their readings; times from the first submission."""
+    """CPU use of all worker nodes together between two of their readings; times are from the first submission."""
 
     began: float
     ended: float
     used: float  # host CPUs
-    throttled: float  # share of the nodes' quota periods in which they were held back; 0 where that is not counted
+    throttled: float  # fraction of the nodes' quota periods with throttling; 0 if that is not counted
 
 
 def cpu_use(repeat: Repeat) -> list[CpuUse]:
-    """What the worker nodes used, in order; [] where that was not counted, as of simulated nodes."""
+    """CPU use of the worker nodes, in order of time; [] if it was not counted, such as for simulated nodes."""
     if not repeat.spans:
         return []
     origin = first_submission(repeat.spans)
@@ -97,7 +97,7 @@ def cpu_use(repeat: Repeat) -> list[CpuUse]:
     if not nodes:
         return []
     edges = apart(np.unique(np.concatenate([at for at, _ in nodes])), PERIOD)
-    # A counter that is read seldom is taken to have run evenly in between.
+    # Between two readings, a counter is assumed to grow at a constant rate.
     each = [np.stack([np.diff(np.interp(edges, at, counter)) for counter in counters]) for at, counters in nodes]
     used_s, throttled, periods = np.sum(each, axis=0)
     lengths = np.diff(edges)
@@ -109,7 +109,7 @@ def cpu_use(repeat: Repeat) -> list[CpuUse]:
 
 
 def apart(edges: NDArray[np.float64], least: float) -> NDArray[np.float64]:
-    """Those edges that are so far apart, the first and the last included: in less a limit does not show."""
+    """Keep the first and the last edge, and others at least `least` apart: in a shorter time a limit does not show."""
     kept = [edges[0]]
     for edge in edges[1:]:
         if edge - kept[-1] >= least:
@@ -118,13 +118,13 @@ def apart(edges: NDArray[np.float64], least: float) -> NDArray[np.float64]:
 
 
 def cpu_limit(repeat: Repeat) -> float | None:
-    """Host CPUs that those worker nodes may use together whose use was counted; None where there is no limit."""
+    """The limit, in host CPUs, of all worker nodes with counted CPU use together; None if there is no limit."""
     wanted = [repeat.nodes[node].wanted for node in _counted(repeat)]
     return None if not wanted or None in wanted else sum(limit for limit in wanted if limit is not None)
 
 
 def _counted(repeat: Repeat) -> dict[str, list[NodeReading]]:
-    """The readings of the worker nodes in which their use was counted, at least two of each."""
+    """The worker nodes' readings with counted CPU use; only nodes with two such readings or more."""
     found = {
         node: [reading for reading in use.readings if reading.used_s is not None]
         for node, use in repeat.nodes.items()

@@ -1,6 +1,6 @@
-"""Pages made from Runs: one file each, with everything in it, that opens from anywhere and asks nobody for anything.
+"""Pages made from Runs: each is one self-contained file that opens from anywhere and loads nothing from elsewhere.
 
-The templates in `pages/` are filled in; the charts are drawn by Bokeh's script, which is a part of the file.
+The pages are filled-in templates from `pages/`; Bokeh's script, which is a part of the file, draws the charts.
 """
 
 import json
@@ -49,12 +49,12 @@ ABOUT = {  # the verdict's questions
     "reproduced": "Do the lab's claims hold in what was measured?",
 }
 WORDS = {"unfolded": UNFOLDED, "categories": CATEGORIES, "about": ABOUT, "sizes": HEADINGS}
-TITLE_PIXELS = 24  # of a line above a chart
+TITLE_PIXELS = 24  # height of a line above a chart
 BOKEH = Resources(mode="inline", components=["bokeh"])  # no widgets, tables or formulas
 
 
 def report(runs: Sequence[Run]) -> str:
-    """One page for these runs, one below the other."""
+    """One page with these runs, one below the other."""
     views = [RunView(run, f"run-{number}-" if len(runs) > 1 else "") for number, run in enumerate(runs, 1)]
     title = views[0].title if len(views) == 1 else f"{plural(len(views), 'run')} of parlab"
     charts = [chart for view in views for chart in view.drawn()]
@@ -62,7 +62,7 @@ def report(runs: Sequence[Run]) -> str:
 
 
 def comparison(first: Run, second: Run) -> str:
-    """One page for two runs, A and B, each case of both on one scale."""
+    """One page with two runs, A and B; each case has the same scale in both."""
     both_runs, lettered = side_by_side(first, second), (("A", first), ("B", second))
     cases = _cases_side_by_side(first, second)
     drawn = [both_runs, *(chart for pair in cases.values() for chart in pair.values())]
@@ -82,7 +82,7 @@ def comparison(first: Run, second: Run) -> str:
 
 
 def _cases_side_by_side(first: Run, second: Run) -> dict[str, dict[str, Chart | None]]:
-    """The charts of each case, by its name and by the letter of the run that has it."""
+    """The charts of each case, by the case's name and by the letter of its run."""
     cases = {"A": by_name(first), "B": by_name(second)}
     charts: dict[str, dict[str, Chart | None]] = {}
     for number, name in enumerate(cases["A"] | cases["B"], 1):
@@ -97,8 +97,8 @@ def _cases_side_by_side(first: Run, second: Run) -> dict[str, dict[str, Chart | 
 def chart_of(name: str, run: Run, against: Run | None = None) -> str:
     """A page with one chart of the run's report, or of its comparison with another run.
 
-    Above it stands whose it is, and of a run whose figures mean nothing that they do not. Raises UsageError for a chart
-    that is not there.
+    The lab's name stands above the chart; so does a warning if a run's numbers are invalid. Raises UsageError if there
+    is no such chart.
     """
     if against is None:
         runs, charts = [run], RunView(run).charts()
@@ -116,12 +116,12 @@ def chart_of(name: str, run: Run, against: Run | None = None) -> str:
 
 
 def _entitle(chart: Chart, lines: list[str]) -> None:
-    """Put these lines above what the chart is called already."""
+    """Put these lines above the chart's own title."""
     top, *beside = cast(list[figure], chart.model.children)
     title = cast(Title, top.title)
     below = [*lines[1:], *([str(title.text)] if title.text else [])]
     title.text = lines[0]
-    for line in reversed(below):  # the first is the nearest to what is drawn
+    for line in reversed(below):  # the line added first is nearest to the plot
         top.add_layout(Title(text=line), "above")
     for plot in [top, *beside] if isinstance(chart.model, Row) else [top]:
         plot.height = cast(int, plot.height) + TITLE_PIXELS * len(lines)
@@ -129,7 +129,7 @@ def _entitle(chart: Chart, lines: list[str]) -> None:
 
 @dataclass(frozen=True)
 class Entry:
-    """A run in the index, by its number in `results`; its page lies beside the index."""
+    """A run in the index, with its number in `results`; its page lies beside the index."""
 
     number: int
     view: RunView
@@ -140,13 +140,13 @@ class Entry:
 
     @property
     def host(self) -> str:
-        """The machine that it ran on, as far as its record tells."""
+        """The machine of the run, as far as its record describes it."""
         known = self.view.run.environment
         cpus = plural(known["cpus"], "CPU") if isinstance(known.get("cpus"), int) else ""
         return ", ".join(str(fact) for fact in (known.get("cpu"), cpus) if fact) or "not known"
 
     def cells(self) -> tuple[str, ...]:
-        """What the columns say of it."""
+        """The run's text for each column."""
         run = self.view.run
         claims = run.verdict.claims
         return (
@@ -166,7 +166,7 @@ def page_name(run: Run) -> str:
 
 
 def index(runs: Mapping[int, Run], unread: Sequence[str]) -> str:
-    """One page that lists runs, linked to their pages in the same folder; and why other records could not be read."""
+    """One page that lists runs, with links to their pages in the same folder, and the errors of unreadable records."""
     entries = [Entry(number, RunView(run)) for number, run in runs.items()]
     filters = {
         "lab": sorted({entry.view.run.lab for entry in entries}),
@@ -198,11 +198,11 @@ def _page(template: str, title: str, charts: Sequence[Chart], **content: Any) ->
 
 
 def _code(text: str) -> Markup:
-    """A handout's words, with what stands in backticks as code."""
+    """A handout's text; text in backticks becomes code."""
     return Markup(re.sub(r"`([^`\n]+)`", r"<code>\1</code>", str(escape(text))))
 
 
 def _as_script(chart: Chart) -> Markup:
-    """The chart as JSON that can stand in a page: nothing in it ends its element."""
+    """The chart as JSON for a page: escaped, so that nothing in it closes its element."""
     text = json.dumps(json_item(chart.model), separators=(",", ":"), allow_nan=False)
     return Markup(text.replace("<", "\\u003c"))

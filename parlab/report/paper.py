@@ -1,6 +1,6 @@
-"""The same charts as plain SVG, for paper: they are a part of the page, so that printing has nothing to wait for.
+"""The same charts as plain SVG, for paper: they are a part of the page, so that printing waits for nothing.
 
-They are as wide as WIDTH, dark on white, and of the same colours as on the screen; see gantt.py and curves.py.
+Their width is WIDTH. They are dark on white, with the same colours as on the screen; see gantt.py and curves.py.
 """
 
 import math
@@ -18,10 +18,10 @@ from parlab.report.measures import busy_steps
 from parlab.report.scaling import Curve, Fit
 from parlab.results.record import MeasuredCase
 
-WIDTH, LEFT, RIGHT = 1000, 130, 20  # pixels: of a picture, and its margins; also below
-TOP, AXIS, LINE = 26, 24, 14  # of the legend, the axis, and the most of a row
-MOST = 700  # of all rows
-FILLS = {  # the colours of style.py; on paper patterns are left out, and shades tell them apart
+WIDTH, LEFT, RIGHT = 1000, 130, 20  # the width of a picture and its margins; in pixels, as are the next two lines
+TOP, AXIS, LINE = 26, 24, 14  # heights: the legend, the axis, and the most for a row
+MOST = 700  # height of all rows together, at most
+FILLS = {  # the colours of style.py; on paper there are no patterns, and shades distinguish the kinds
     QUEUED: "#767676",
     TRANSFER: "#56b4e9",
     TASK: "#0072b2",
@@ -36,12 +36,12 @@ FILLS = {  # the colours of style.py; on paper patterns are left out, and shades
 PLACES = {QUEUED: (0.02, 0.2), TRANSFER: (0.02, 0.2), PHASE: (0.4, 0.4), LOCK_WAIT: (0.4, 0.4), LOCK_HELD: (0.4, 0.4)}
 WHOLE = (0.26, 0.68)  # the upper edge of a task in its row, and its height
 TICKS = 8  # of an axis, about
-BUSY = 40  # of who is busy
-SEEN = 0.25  # what is narrower is left out
+BUSY = 40  # height of the curve of busy workers, in pixels
+SEEN = 0.25  # pixels; a narrower step is left out
 
 
 def case_on_paper(case: MeasuredCase, ideal: Sequence[Span], beside: Sequence[MeasuredCase] = ()) -> Markup:
-    """The rows of a case's workers, the end of the ideal, and who was busy, on one axis with those `beside` it."""
+    """The rows of a case's workers, the end of the ideal, and the busy workers, on an axis that fits `beside`, too."""
     repeat = case.median_repeat
     limits = {node: use.wanted for node, use in repeat.nodes.items()}
     at = rows(repeat.spans, limits, case.without_task(repeat.spans))
@@ -74,7 +74,7 @@ def case_on_paper(case: MeasuredCase, ideal: Sequence[Span], beside: Sequence[Me
 
 
 def _box(bar: Bar, x: float, top: float, row: float) -> str:
-    """A rectangle as a part of a path; what is too narrow to be seen is left out, unless it is a mark."""
+    """A rectangle as a part of a path; '' if it is too narrow to be seen and is not a mark."""
     width = x * (bar.ended - bar.began)
     if bar.kind == MARK:
         return f"M{LEFT + x * bar.began - 1:.1f} {top + 0.2 * row:.1f}h2v{0.75 * row:.1f}h-2z"
@@ -101,7 +101,7 @@ def _busy(spans: Sequence[Span], x: float, top: float, workers: int) -> Iterator
     seen: list[tuple[float, int]] = []
     for at, count in steps:
         here = LEFT + x * (at - origin)
-        if seen and here - seen[-1][0] < SEEN:  # what is as narrow cannot be seen, and what follows it counts
+        if seen and here - seen[-1][0] < SEEN:  # the last step is too narrow to be seen: this one replaces it
             here = seen.pop()[0]
         seen.append((here, count))
     path = f"M{LEFT} {top + BUSY:.1f}" + "".join(
@@ -122,7 +122,7 @@ def _axis(end: float, x: float, y: float) -> Iterator[str]:
 
 
 def curve_on_paper(curve: Curve, found: Sequence[Fit]) -> Markup:
-    """Speed-up over workers, both to the base of two."""
+    """Speed-up over workers; both axes are logarithmic, to the base two."""
     few, most = min(curve.sizes), max(curve.sizes)
     sizes, speedups = (np.array(values, float) for values in curve.points())
     ends = [value for case in curve.cases for value in interval(case)]
@@ -166,6 +166,6 @@ def _text(x: float, y: float, text: str, anchor: str = "start") -> str:
 
 def _picture(parts: Sequence[str], height: float, title: str) -> Markup:
     body = "".join(parts)
-    return Markup(  # every text in it went through escape
+    return Markup(  # all text in it is escaped
         f'<svg class="on-paper" viewBox="0 0 {WIDTH} {height:.0f}" role="img" aria-label="{escape(title)}">{body}</svg>'
     )

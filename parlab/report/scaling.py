@@ -1,17 +1,17 @@
-"""Speed-up over the number of workers, and the two laws that are fitted to it.
+"""Speed-up over the number of workers, and two laws fitted to it.
 
-Amdahl ("Validity of the single processor approach", 1967): a fraction `serial` of the work cannot be shared out,
+Amdahl ("Validity of the single processor approach", 1967): a fraction `serial` of the work cannot be parallelized:
 
     speed-up(p) = 1 / (serial + (1 - serial) / p)
 
-Universal Scalability (Gunther, "Guerrilla Capacity Planning", 2007): a fraction `contention` waits its turn, and every
-worker has to agree with every other, which costs `coherency` each time, so that too many are slower than fewer,
+Universal Scalability (Gunther, "Guerrilla Capacity Planning", 2007): a fraction `contention` is serialized by waiting,
+and every pair of workers must agree, at a cost of `coherency` each time. So too many workers are slower than fewer:
 
     speed-up(p) = p / (1 + contention (p - 1) + coherency p (p - 1))
 
-Launches of one size are not independent: each size is off the curve by something of its own, which further launches do
-not average out. So a law is fitted to one mean a size, and the intervals have the freedom of the sizes, not of the
-launches. Ten launches a size make each mean surer; they do not stand for more sizes.
+Launches of one size are not independent: each size has its own deviation from the curve, and further launches do not
+average it out. So a law is fitted to one mean per size, and the intervals have the degrees of freedom of the sizes, not
+of the launches. Ten launches per size make each mean more certain; they do not replace more sizes.
 """
 
 import math
@@ -29,19 +29,19 @@ from parlab.results.record import MeasuredCase, Run
 from parlab.thresholds import MISFIT, UNEVEN
 
 AMDAHL, USL = "Amdahl's law", "Universal Scalability Law"
-AMDAHL_FROM, USL_FROM = 3, 5  # sizes; with no more than there are parameters any curve fits
+AMDAHL_FROM, USL_FROM = 3, 5  # sizes; with no more sizes than parameters, any curve fits
 CONFIDENCE = 0.95
-SIZES = ("workers", "ranks", "nodes", "cores")  # settings that say how many work; the last three, of programs
-FAR = 100  # times as many workers as were measured: of so many they tell nothing
-NO_GAIN = 1.01  # times faster is no gain
-START = 0.01  # of each parameter, where the search begins
+SIZES = ("workers", "ranks", "nodes", "cores")  # settings for the number of workers; the last three are for programs
+FAR = 100  # times the measured number of workers; the measurements say nothing about more
+NO_GAIN = 1.01  # times as fast; less is no gain
+START = 0.01  # start value of each parameter in the search
 Floats = NDArray[np.float64]
 Law = Callable[..., Any]
 
 
 @dataclass(frozen=True)
 class Curve:
-    """The cases of a run that differ in nothing but how many workers there are, in ascending order of that."""
+    """Cases of a run that differ only in the number of workers, in ascending order of it."""
 
     name: str
     cases: tuple[MeasuredCase, ...]
@@ -53,21 +53,21 @@ class Curve:
 
     @property
     def fitting(self) -> "Curve":
-        """Those of its cases that a law of speed-up speaks of: each worker has a core of its own, or needs none."""
+        """The cases to which a law of speed-up applies: each worker has a core of its own, or needs none."""
         return Curve(self.name, tuple(case for case in self.cases if _has_cores(case)))
 
     def points(self) -> tuple[list[int], list[float]]:
-        """Workers and speed-up of every launch."""
+        """The numbers of workers and the speed-ups of all launches."""
         found = [(c.seen_workers, c.serial_s / wall_s) for c in self.cases if c.serial_s for wall_s in c.times]
         return [workers for workers, _ in found], [speedup for _, speedup in found]
 
     def ideal_points(self) -> tuple[list[int], list[float]]:
-        """Workers and the ideal speed-up of every case that has an ideal."""
+        """The numbers of workers and the ideal speed-ups of all cases with an ideal."""
         found = [(c.seen_workers, c.serial_s / c.ideal_s) for c in self.cases if c.serial_s and c.ideal_s]
         return [workers for workers, _ in found], [speedup for _, speedup in found]
 
     def left_out(self) -> str:
-        """Which of its sizes no law is fitted to, in words; '' where there are none."""
+        """The sizes left out of the fit, in words; '' if there are none."""
         fitting = self.fitting.sizes
         others = [str(size) for size in self.sizes if size not in fitting]
         return f"Not fitted: {', '.join(others)} workers, who have to share cores." if others else ""
@@ -79,13 +79,13 @@ def _has_cores(case: MeasuredCase) -> bool:
 
 
 def curves(run: Run) -> list[Curve]:
-    """The curves that a run has: a speed-up at two numbers of workers or more."""
+    """The curves of a run: each has a speed-up at two numbers of workers or more."""
     found: dict[str, list[MeasuredCase]] = {}
     for case in run.cases:
         if not math.isnan(case.speedup):
             function = case.name.partition("(")[0]
             rest = [f"{name}={value!r}" for name, value in case.settings.items() if name not in SIZES]
-            if "workers" in case.settings and "nodes=" in case.name:  # else there are as many as the nodes have cores
+            if "workers" in case.settings and "nodes=" in case.name:  # else the nodes' cores determine the workers
                 rest.append(f"nodes={case.spec.nodes}")
             found.setdefault(f"{function}({', '.join(rest)})" if rest else function, []).append(case)
     made = (Curve(name, tuple(sorted(cases, key=lambda case: case.seen_workers))) for name, cases in found.items())
@@ -94,7 +94,7 @@ def curves(run: Run) -> list[Curve]:
 
 @dataclass(frozen=True)
 class Parameter:
-    """A fitted parameter, with the ends of its interval at CONFIDENCE."""
+    """A fitted parameter, with the ends of its confidence interval at CONFIDENCE."""
 
     name: str
     value: float
@@ -108,7 +108,7 @@ class Parameter:
 
 @dataclass(frozen=True)
 class Fit:
-    """A law with its parameters, fitted to so many launches."""
+    """A law with its fitted parameters."""
 
     law: str
     parameters: tuple[Parameter, ...]
@@ -116,10 +116,10 @@ class Fit:
     fewest: int  # workers
     most: int
     launches: int
-    off: float  # of the launch that lies farthest from the curve, as a fraction
+    off: float  # the largest deviation of a launch from the curve, as a fraction
 
     def words(self) -> str:
-        """What the fit says, in a few sentences."""
+        """The result of the fit, in a few sentences."""
         off = percent(math.ceil(1000 * self.off) / 1000)
         allowed = percent(MISFIT, 0)
         where = f"Fitted to {self.launches} launches with {self.fewest} to {self.most} workers"
@@ -133,7 +133,7 @@ class Fit:
 
     @property
     def describes(self) -> bool:
-        """Whether the law is near enough to what was measured to say something of it."""
+        """Whether the law is close enough to the measurements to describe them."""
         return self.off <= MISFIT
 
     def _says(self) -> Iterator[str]:
@@ -183,16 +183,17 @@ LAWS: tuple[tuple[str, Law, tuple[str, ...], int], ...] = (
 
 
 def fits(workers: Sequence[int], speedups: Sequence[float]) -> list[Fit]:
-    """The laws that so many sizes can tell of; each launch has its workers and its speed-up."""
+    """Fit each law for which there are enough sizes; `workers` and `speedups` have an entry per launch."""
     sizes = len(set(workers))
     found = (_fit(name, law, names, workers, speedups) for name, law, names, least in LAWS if sizes >= least)
     return [fit for fit in found if fit is not None]
 
 
 def of_the_ideal(curve: Curve) -> str:
-    """What of a serial part the ideal has, too, where tasks are too few or too uneven to share out; '' if it has none.
+    """The serial fraction of the ideal itself, in words; '' if it has none.
 
-    That is no loss: more tasks, or shorter ones, do away with it.
+    Its cause is that the tasks are too few or too uneven to share out. It is no loss: more tasks, or shorter ones,
+    remove it.
     """
     for fit in fits(*curve.fitting.ideal_points()):
         serial = fit.parameters[0].value
@@ -205,7 +206,7 @@ def of_the_ideal(curve: Curve) -> str:
 
 
 def too_few(sizes: int) -> str:
-    """Which laws so few sizes cannot tell of, in words; '' where they can tell of all."""
+    """The laws that need more sizes than these, in words; '' if there are enough for all laws."""
     articles = {AMDAHL: "", USL: "the "}
     missing = [f"{articles[name]}{name} needs {least}" for name, _, _, least in LAWS if sizes < least]
     return f"Too few sizes, {sizes}: {', '.join(missing)}." if missing else ""
@@ -213,7 +214,7 @@ def too_few(sizes: int) -> str:
 
 def _fit(name: str, law: Law, names: tuple[str, ...], workers: Sequence[int], speedups: Sequence[float]) -> Fit | None:
     p, measured = np.asarray(workers, float), np.asarray(speedups, float)
-    # Of a launch of any size, the error is taken to be the same fraction of its time: so logarithms are compared.
+    # The error is assumed to be the same fraction of the time at all sizes, so logarithms are compared.
     logs = np.log(measured)
     sizes = np.unique(p)
     means = np.array([logs[p == size].mean() for size in sizes])

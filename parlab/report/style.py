@@ -1,9 +1,9 @@
-"""How a chart looks: what tells its parts apart, and what all figures have in common.
+"""The style of charts: the look of their parts, and the settings that all figures share.
 
-What a chart tells apart has a colour each, grey or of Okabe and Ito's palette, made for the colour-blind ("Color
-Universal Design", 2008), and a pattern each, so that either does alone. Text, axes and grids take their colours from
-the page, by Bokeh's CSS variables, and the figures' backgrounds are transparent: so charts follow a page from light to
-dark.
+Each kind of part has its own colour and its own pattern; either is enough to identify it. The colours are grey or from
+Okabe and Ito's palette, made for the colour-blind ("Color Universal Design", 2008). Text, axes and grids take their
+colours from the page, through Bokeh's CSS variables, and the figures' backgrounds are transparent. So charts follow a
+page from light to dark.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,10 +19,10 @@ from parlab.terminal import states
 
 BLACK, GREY, ORANGE, GREEN = states.BLACK, states.GREY, states.ORANGE, states.GREEN
 YELLOW, VERMILION, PURPLE = states.YELLOW, states.VERMILION, states.PURPLE
-EDGED, INK = "edged", "ink"  # tags of glyphs whose lines take the colour of the page, or of its text
-LEFT = 120  # pixels for the labels of rows, in all figures that stand above each other
-LETTER_PIXELS = 7  # of a letter of 12 px, at most
-AXIS_PIXELS = 700  # of the axis of a chart, at least; in a narrower window words may overlap
+EDGED, INK = "edged", "ink"  # tags of glyphs: their lines take the page's background colour, or its text colour
+LEFT = 120  # pixels for the labels of rows; the same in all figures that stand above each other
+LETTER_PIXELS = 7  # width of a letter of 12 px, at most
+AXIS_PIXELS = 700  # width of a chart's axis, at least; in a narrower window, text may overlap
 
 
 TIP_STYLE = (
@@ -40,7 +40,7 @@ class Look:
     pattern: str
 
     def fill(self) -> dict[str, Any]:
-        """As properties of a Bokeh glyph."""
+        """The look as properties of a Bokeh glyph."""
         return {
             "fill_color": self.colour,
             "hatch_pattern": self.pattern,
@@ -58,7 +58,7 @@ QUEUED = Look(GREY, "dot")
 
 @dataclass(frozen=True)
 class Chart:
-    """A picture, by the name under which it is exported; `words` tell it to those who cannot see."""
+    """A chart, with its name for exports; `words` describe it for readers who cannot see it."""
 
     name: str
     title: str
@@ -67,12 +67,12 @@ class Chart:
 
 
 def make_figure(height: int, x_range: Range | None = None, *, left: int = LEFT, **more: Any) -> figure:
-    """A figure as wide as the page. See `zoomable` for how it is moved."""
+    """A figure as wide as the page; `zoomable` makes it movable."""
     ranges: Mapping[str, Any] = {} if x_range is None else {"x_range": x_range}
     plot = figure(
         height=height,
         tools=[],
-        toolbar_location=None,  # the page says how to move; buttons would be more stops for the keyboard
+        toolbar_location=None,  # the page explains how to move; buttons would add stops for the keyboard
         sizing_mode="stretch_width",
         min_border_left=left,
         min_border_right=24,
@@ -97,14 +97,14 @@ def zoomable(plot: Plot) -> None:
 
 
 def share_of_axis(words: str, offset: int) -> float:
-    """How much of an axis words take that stand so many pixels beside their place, as a fraction."""
+    """The fraction of an axis that text takes up; `offset` is its distance from its place, in pixels."""
     return (offset + LETTER_PIXELS * len(words)) / AXIS_PIXELS
 
 
 def tip(lines: Sequence[tuple[str, str]]) -> str:
-    """What pointing tells, a name and a value a line, in the colours of the page; Bokeh's own are too faint, or glare.
+    """The tooltip: a name and a value per line, in the colours of the page; Bokeh's own are too faint, or too bright.
 
-    It lies in an element of its own, which a page's style does not reach: so it brings its style along.
+    The tooltip is in an element that a page's style does not reach, so it brings its own style.
     """
     rows = (
         f'<div class="bk-tooltip-row-label">{name}{":" if name else ""}</div>'
@@ -115,7 +115,7 @@ def tip(lines: Sequence[tuple[str, str]]) -> str:
 
 
 def add_legend(plot: Any, drawn: Mapping[str, Sequence[Any]], *, columns: int, place: str = "above") -> None:
-    """What is drawn, by its name."""
+    """Add a legend: the glyphs by name."""
     plot.add_layout(
         Legend(
             items=[LegendItem(label=name, renderers=list(glyphs)) for name, glyphs in drawn.items()],
@@ -128,7 +128,7 @@ def add_legend(plot: Any, drawn: Mapping[str, Sequence[Any]], *, columns: int, p
             spacing=14,
             label_text_font_size="12px",
             glyph_width=26,
-            stylesheets=[".bk-item .bk-label { color: var(--ink) !important }"],  # else it keeps its first colour
+            stylesheets=[".bk-item .bk-label { color: var(--ink) !important }"],  # else it would keep its first colour
         ),
         place,
     )

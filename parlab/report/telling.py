@@ -1,4 +1,4 @@
-"""What pointing at a chart of a case tells: of a task its length first, and what that would be ideally."""
+"""The tooltips of a case's chart: for a task, its length comes first, then its ideal length."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,13 +16,13 @@ from parlab.report.style import tip
 
 @dataclass(frozen=True)
 class Facts:
-    """Numbers of each task; and the names that some of these stand for."""
+    """The numbers of each task, and the names that some of these numbers stand for."""
 
     facts: ColumnDataSource
     names: ColumnDataSource
 
 
-TOLD = (  # its length first, and what that would be ideally; then who and where; then the stamps
+TOLD = (  # its length and ideal length; then who and where; then the timestamps
     *("took", "ideally", "CPU seconds", "outcome", "task", "chunk", "node", "rank", "process"),
     *("submitted", "started", "finished", "received"),
 )
@@ -44,7 +44,7 @@ switch (format) {
 
 
 def add_hover(plot: figure, glyph: Any, lines: Sequence[tuple[str, str]], facts: Facts | None) -> None:
-    """Let these lines be told of what a glyph draws, and of tasks their `facts`."""
+    """Add a tooltip to a glyph: these lines and, for tasks, their `facts`."""
     told = [*lines, *((what, f"@task{{{what}}}") for what in TOLD if facts is not None)]
     hover = HoverTool(renderers=[glyph], tooltips=tip(told), point_policy="follow_mouse", visible=False)
     hover.limit = 1
@@ -54,7 +54,7 @@ def add_hover(plot: figure, glyph: Any, lines: Sequence[tuple[str, str]], facts:
 
 
 def facts_of(spans: Sequence[Span], planned: Sequence[float]) -> Facts:
-    """What hovering tells of each task, and the seconds that are planned for it, where that is known."""
+    """The tooltip's facts about each task, with its planned seconds if they are known."""
     origin = first_submission(spans)
     nodes, outcomes = sorted({span.node for span in spans}), sorted({span.outcome for span in spans})
     threads = thread_numbers(spans)

@@ -1,4 +1,4 @@
-"""The chart of a case on an axis of time: its tasks, and beneath how many workers were busy and what CPU was used."""
+"""The chart of a case over time: its tasks; beneath them, the number of busy workers and the CPU use."""
 
 from collections.abc import Sequence
 
@@ -17,17 +17,16 @@ from parlab.report.style import COMPUTING, GREEN, GREY, ORANGE, Chart, make_figu
 from parlab.results.record import MeasuredCase, Repeat
 from parlab.terminal.summary import times_in_words
 
-MARGIN = 0.01  # of the axis of time, on either side
-BELOW, AXIS = 78, 44  # pixels of a figure below the tasks, and of the axis below the last
-HEADROOM = 1.2  # over the limit
-SOME_CPU = 0.1  # host CPUs that the axis shows at least
+MARGIN = 0.01  # of the time axis, on either side
+BELOW, AXIS = 78, 44  # pixels of a figure below the tasks, and of the axis below the last figure
+HEADROOM = 1.2  # end of the CPU axis, as a multiple of the limit
+SOME_CPU = 0.1  # least range of the CPU axis, in host CPUs
 
 
 def case_chart(case: MeasuredCase, name: str, *, letter: str = "", beside: Sequence[MeasuredCase] = ()) -> Chart | None:
-    """What was measured, with the end of the ideal, and beneath on the same axis who was busy and what CPU was used.
+    """The measured tasks with the end of the ideal; beneath, on the same axis, busy workers and CPU use.
 
-    The axis is one that would do for the cases `beside` it, too; `letter` sets it apart from those. None where no task
-    left a span.
+    The axis fits the cases `beside` it, too; `letter` distinguishes the chart from theirs. None if no task left a span.
     """
     repeat = case.median_repeat
     if not repeat.spans:
@@ -46,9 +45,9 @@ def case_chart(case: MeasuredCase, name: str, *, letter: str = "", beside: Seque
 
 
 def time_axis(case: MeasuredCase, beside: Sequence[MeasuredCase] = ()) -> Range1d:
-    """From 0 to the end of the longest of these cases; start-up lies to the left of that, and shut-down to the right.
+    """The axis from 0 to the end of the longest of these cases; start-up lies to its left, shut-down to its right.
 
-    Its tags are the two ends that it can show at first: that of all these cases, and that of `case` alone.
+    Its tags are the two possible initial ranges: for all these cases, and for `case` alone.
     """
     together, alone = (_end([case, *others]) for others in (beside, ()))
     launches = [one.median_repeat for one in (case, *beside)]
@@ -65,13 +64,13 @@ def time_axis(case: MeasuredCase, beside: Sequence[MeasuredCase] = ()) -> Range1
 
 
 def _end(cases: Sequence[MeasuredCase]) -> float:
-    """Where the axis of these cases ends: room is left for the words after the last mark."""
+    """The end of the axis for these cases, with room for the text after the last mark."""
     launches = [case.median_repeat for case in cases]
     times = [launch.measured_s or 0.0 for launch in launches]
     end = max(times + [case.ideal_s or 0.0 for case in cases if case.completed])
     marks = {phase.name for launch in launches for span in launch.spans for phase in span.phases if phase.instant}
     words = min(0.5, max((share_of_axis(mark, MARK_PIXELS) for mark in marks), default=0.0))
-    share = (1 + 2 * MARGIN) * words  # a margin lies before 0, and one behind the words
+    share = (1 + 2 * MARGIN) * words  # one margin lies before 0, one after the text
     return end + max(MARGIN * end, end * share / (1 - share))
 
 
@@ -86,7 +85,7 @@ def _told(case: MeasuredCase, repeat: Repeat) -> str:
 
 
 def busy_workers(case: MeasuredCase, repeat: Repeat, planned: Sequence[Span], x_range: Range1d) -> figure:
-    """How many tasks are in work from instant to instant, and how many ideally, if there is a plan."""
+    """The number of tasks in progress over time; also the ideal number, if there is a plan."""
     origin = first_submission(repeat.spans)
     measured = [(at - origin, count) for at, count in busy_steps(repeat.spans)]
     ideal = [(at, float(count)) for at, count in busy_steps(planned)]
@@ -119,7 +118,7 @@ def _staircase(steps: Sequence[tuple[float, float]]) -> tuple[NDArray[np.float64
 
 
 def cpu_used(repeat: Repeat, use: Sequence[CpuUse], x_range: Range1d) -> figure:
-    """What the worker nodes used together, their limit, and, shaded by how much, when they were throttled."""
+    """CPU use of all worker nodes together, their limit, and their throttling; its shade shows how strong it is."""
     limit = cpu_limit(repeat)
     most = max(one.used for one in use)
     full = limit or max(most, SOME_CPU)
@@ -143,7 +142,7 @@ def cpu_used(repeat: Repeat, use: Sequence[CpuUse], x_range: Range1d) -> figure:
     used = plot.quad(
         "left", "right", "used", 0, source=source, fill_color=GREEN, fill_alpha=0.45, line_color=GREEN, name="used"
     )
-    # Throttling at full speed loses nothing: it is told at the upper edge, and in grey.
+    # Throttling at full speed loses nothing, so it is shown at the upper edge, and in grey.
     plot.quad(
         *("left", "right", top, 0.94 * top),
         source=source,

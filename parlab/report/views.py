@@ -1,4 +1,4 @@
-"""What a page shows of a run, in words and charts; `pages/report.html` says where."""
+"""The content of a run's page, in text and charts; `pages/report.html` arranges it."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -23,15 +23,15 @@ from parlab.results.record import Answer, MeasuredCase, Run
 from parlab.terminal.summary import ideal_in_words, in_short, remarks
 from parlab.thresholds import EVEN
 
-LARGE = 3  # figures of a case that are set large
-UNFOLDED = 3  # cases, the first ones; the others open when they are asked for
+LARGE = 3  # metrics of a case in large type
+UNFOLDED = 3  # the first cases are open, this many; the reader opens the others
 NOT_FITTED = "No law is fitted: what was measured here does not stand, see the verdict."
-MOST_LISTED = 300  # tasks of a case, in the table below its chart; the record has them all
+MOST_LISTED = 300  # tasks of a case in the table below its chart; the record has all tasks
 
 
 @dataclass(frozen=True)
 class CaseView:
-    """A case as the page shows it; `name` is its chart's."""
+    """A case on the page; `name` is the name of its chart."""
 
     case: MeasuredCase
     name: str
@@ -43,12 +43,12 @@ class CaseView:
 
     @property
     def by_itself(self) -> Chart | None:
-        """The same, on an axis of its own: an exported picture has no other case beside it."""
+        """The chart on an axis of its own: an exported picture has no other case beside it."""
         return case_chart(self.case, self.name)
 
     @property
     def on_paper(self) -> Markup:
-        """The same for paper."""
+        """The chart for paper."""
         return case_on_paper(self.case, self.case.ideal() if self.case.completed else [], self.beside)
 
     @property
@@ -57,7 +57,7 @@ class CaseView:
         return f"{self.name}-fold"
 
     def headline(self) -> list[tuple[str, str]]:
-        """The figures that matter most, three at most: of a case without an ideal, what it has measured itself."""
+        """The most important metrics, at most three; without an ideal, the case's own metrics are among them."""
         case = self.case
         found = [("measured", seconds(case.measured_s))]
         if case.ideal_s is not None:
@@ -66,11 +66,11 @@ class CaseView:
 
     @property
     def lost(self) -> bool:
-        """Whether it took so much longer than its ideal that a reader is to see it."""
+        """Whether the case took so much longer than its ideal that the reader should notice."""
         return self.case.off_by > EVEN
 
     def groups(self) -> dict[str, list[tuple[str, str]]]:
-        """All other figures, in groups."""
+        """All other metrics, in groups."""
         case, repeat = self.case, self.case.median_repeat
         found = self._of_spans() if repeat.spans else {}
         found["around it"] = [("start-up", seconds(repeat.startup_s)), ("shut-down", seconds(repeat.shutdown_s))]
@@ -84,7 +84,7 @@ class CaseView:
         return found
 
     def figures(self) -> Iterator[tuple[str, str]]:
-        """Every figure of the case, by its name."""
+        """All metrics of the case, by name."""
         yield from self.headline()
         for group in self.groups().values():
             yield from group
@@ -113,7 +113,7 @@ class CaseView:
         return f"{who} on {measures.straggler[0]}, by {seconds(measures.straggled_s)}"
 
     def workers(self) -> Iterator[tuple[str, ...]]:
-        """A row for each worker: what it did, in words."""
+        """A row for each worker: its place, and its tasks and times, as text."""
         spans = self.case.median_repeat.spans
         origin, threads = first_submission(spans), thread_numbers(spans)
         for worker, own in by_worker(spans).items():
@@ -153,7 +153,7 @@ def _rank(span: Span) -> str:
 
 @dataclass(frozen=True)
 class CurveView:
-    """Cases that differ in how many workers there are: the chart, and what the fitted laws say."""
+    """Cases that differ in the number of workers: their chart, its table, and the results of the fits."""
 
     chart: Chart
     on_paper: Markup
@@ -163,7 +163,7 @@ class CurveView:
 
 @dataclass(frozen=True)
 class RunView:
-    """A run as the page shows it; `prefix` sets its charts' names apart from those of other runs on the page."""
+    """A run on the page; `prefix` distinguishes its charts' names from those of other runs on the page."""
 
     run: Run
     prefix: str = ""
@@ -187,14 +187,14 @@ class RunView:
 
     @property
     def answer(self) -> str:
-        """How good that is, and its class in the style sheet: yes, no, undecided or cannot."""
+        """The rating of the verdict, which is a class in the style sheet: yes, no, undecided or cannot."""
         if self.run.exit_code == 0 and self.run.failure is None:  # a program that claims nothing
             return "yes" if self.run.stands else "undecided"
         return self.run.verdict.reproduced.answer.name.lower() if self.run.stands else "no"
 
     @property
     def shown(self) -> int:
-        """How many of the lab's claims are shown."""
+        """The number of the lab's claims that are shown."""
         return sum(claim.answer is Answer.YES for claim in self.run.verdict.claims)
 
     @cached_property
@@ -233,7 +233,7 @@ class RunView:
         return [chart for chart in found if chart is not None]
 
     def drawn(self) -> list[Chart]:
-        """The charts of the page, in its order; it shows the others as tables with bars."""
+        """The charts of the page, in its order; the page shows the others as tables with bars."""
         found = [*(case.chart for case in self.cases), *(curve.chart for curve in self.curves)]
         return [chart for chart in found if chart is not None]
 
@@ -247,16 +247,16 @@ class RunView:
 
     @property
     def question(self) -> str:
-        """The question of the lab's handout; '' where it has none."""
+        """The question in the lab's handout; '' if it has none."""
         return self.handout.line("Question") if self.handout else ""
 
     @property
     def sentence(self) -> str:
-        """What the times say; '' of a run whose figures mean nothing."""
+        """The times summed up in one sentence; '' if the run's numbers are invalid."""
         return sentence(self.run) if self.run.stands else ""
 
     def warnings(self) -> list[str]:
-        """What a reader has to know before anything else."""
+        """Warnings that a reader must see first."""
         found = []
         if self.run.failure is not None:
             found.append(f"This run broke off, with exit code {self.run.failure.exit_code}: {self.run.failure.text}")

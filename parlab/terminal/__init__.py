@@ -1,1 +1,1 @@
-"""What a person sees in a terminal, while a lab runs and after."""
+"""The terminal's output, during a run and after it."""

@@ -1,4 +1,4 @@
-"""Where the time of each case went: one stacked bar a case with a legend, or the shares in columns."""
+"""The breakdown of each case's time: a stacked bar per case with a legend, or the shares in columns."""
 
 from collections.abc import Iterable, Iterator
 
@@ -13,15 +13,15 @@ from parlab.terminal.summary import CATEGORIES, SHOWN_FROM
 
 TITLE = "where the time went"
 IN_SHORT = CATEGORIES | {"idle_queued": "idle, work queued", "idle_no_work": "idle, no work"}
-USEFUL = ("computing", "waiting")  # what a task is made of; all else is lost
+USEFUL = ("computing", "waiting")  # the parts of a task; all other time is lost
 LEAST_CELLS, MOST_CELLS = 10, 50  # of a bar
-GAP = 2  # columns between two
+GAP = 2  # columns between two parts of a line
 
 
 def in_bars(run: Run, width: int, *, plain: bool = False) -> Iterator[Text]:
-    """A stacked bar a case, of the time of its last-finishing worker, and the largest loss; then the legend.
+    """A stacked bar per case, for the time of its last-finishing worker, and the largest loss; then the legend.
 
-    Nothing where no case has a time. With `plain` there is no character beyond ASCII.
+    Yields nothing if no case has a time. With `plain`, all characters are ASCII.
     """
     shares = [_shares(case) for case in run.cases]
     if not any(shares):
@@ -42,7 +42,7 @@ def in_bars(run: Run, width: int, *, plain: bool = False) -> Iterator[Text]:
 
 
 def stacked(shares: dict[str, float], cells: int, *, plain: bool = False) -> Text:
-    """A bar of so many cells, divided among the states; blank where there is no time to divide."""
+    """A bar of `cells` cells, divided among the states; blank if there is no time to divide."""
     bar = Text()
     for name, count in apportioned(shares, cells).items():
         state = STATES[name]
@@ -52,7 +52,7 @@ def stacked(shares: dict[str, float], cells: int, *, plain: bool = False) -> Tex
 
 
 def apportioned(shares: dict[str, float], cells: int) -> dict[str, int]:
-    """Whole cells for shares that sum up to 1: each has what it is owed, rounded so that they fill the bar."""
+    """Divide the cells among shares that sum up to 1. The counts are whole, proportional, and fill the bar."""
     owed = {name: share * cells / sum(shares.values()) for name, share in shares.items()}
     given = {name: int(value) for name, value in owed.items()}
     by_rest = sorted(owed, key=lambda name: given[name] - owed[name])
@@ -62,14 +62,14 @@ def apportioned(shares: dict[str, float], cells: int) -> dict[str, int]:
 
 
 def entries(names: Iterable[str], *, plain: bool = False) -> Iterator[Text]:
-    """The glyph of each of these states with its name."""
+    """The glyph and the name of each of these states."""
     for name in names:
         state = STATES[name]
         yield Text.assemble((state.plain if plain else state.glyph, state.style), f" {IN_SHORT[name]}")
 
 
 def legend(found: Iterable[Text], width: int) -> Iterator[Text]:
-    """Entries one after another, in as few lines of that width as have room for them."""
+    """Put the entries one after another, in as few lines of that width as possible."""
     line = Text()
     for entry in found:
         if line and len(line) + GAP + len(entry) > width:
@@ -106,7 +106,7 @@ def in_columns(run: Run, width: int) -> Iterator[Table]:
 
 
 def _shares(case: MeasuredCase) -> dict[str, float]:
-    """What is worth showing, by the categories; nothing of a case without a time."""
+    """The shares of at least SHOWN_FROM, by category; empty for a case without a time."""
     shares = case.breakdown().shares() if case.times else {}
     return {name: share for name, share in shares.items() if share >= SHOWN_FROM}
 

@@ -10,7 +10,7 @@ from parlab.terminal.handout import READABLE
 
 
 def set_glossary(groups: Mapping[str, Mapping[str, str]], width: int) -> Iterator[RenderableType]:
-    """Each group's name and its terms, with their sentences filled to the width."""
+    """Each group's name and its terms; their sentences are filled to the width."""
     column = max(len(term) for terms in groups.values() for term in terms) + 2
     for number, (name, terms) in enumerate(groups.items()):
         yield Text(f"\n{name}" if number else name, "bold")

@@ -14,7 +14,7 @@ READABLE = 110  # columns; longer lines are hard to read
 
 
 def set_handout(handout: Handout, width: int) -> Iterator[RenderableType]:
-    """The handout's parts for a console of that width, in columns: title, sections, and the facts on one line."""
+    """The parts of the handout for a console of that width, in columns: title, sections, and one line of facts."""
     yield Text(f"{handout.name}: {handout.title}", "bold")
     for name, blocks in handout.blocks():
         if name in FACTS:

@@ -1,6 +1,6 @@
-"""What is said of a program once it has ended, on standard error: six lines, or a table of the sizes of a sweep.
+"""The summary of a program after its end, on standard error: six lines, or a table with the sizes of a sweep.
 
-Of a program that was traced, its tasks come after these.
+For a traced program, a summary of its tasks follows.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -16,20 +16,21 @@ from parlab.run.sweep import Sweep
 from parlab.terminal.timeline import timeline
 from parlab.thresholds import IMBALANCE
 
-MOST_NODES = 4  # are told one by one; of more, the range
-BAR = 20  # characters, of an efficiency of 100 %
+MOST_NODES = 4  # up to this many are listed one by one; for more, the range is given
+BAR = 20  # characters, for an efficiency of 100 %
 
 
 def size_of(ask: Ask, sweep: Sweep) -> int:
-    """The size of a sweep that this run has."""
+    """The size of this run in the sweep."""
     return ask.job.ranks if sweep.key == "ranks" else int(getattr(ask.spec, sweep.key))
 
 
 def in_a_table(run: Run, ran: Sequence[tuple[Ask, Sequence[Outcome]]], sweep: Sweep) -> Iterator[str]:
-    """The time at each size that ended well, how much of it the smallest one promised, and whether the limits held.
+    """Time, speed-up and efficiency at each size that ended well, and whether the limits held.
 
-    The work is the same at all sizes, and the speed-up that over the smallest; or it grows with them (`--weak`), and
-    the time is to stay what it was. Of several runs at a size it is the median.
+    The reference is the smallest size. Either the work is the same at all sizes, and the speed-up is that over the
+    smallest; or the work grows with the size (`--weak`), and the time should stay the same. For several runs at one
+    size, the time is the median.
     """
     rows = [(size_of(ask, sweep), case) for (ask, _), case in zip(ran, run.cases, strict=True) if case.completed]
     yield f"{sweep.key:>8}{'time':>10}{'' if sweep.weak else '  speed-up'}  efficiency"
@@ -44,9 +45,9 @@ def in_a_table(run: Run, ran: Sequence[tuple[Ask, Sequence[Outcome]]], sweep: Sw
 
 
 def in_six_lines(run: Run, outcomes: Sequence[Outcome]) -> Iterator[str]:
-    """Wall, CPU and memory by node, throttling, the largest imbalance, and whether the limits held.
+    """Wall time, CPU and memory by node, throttling, the largest imbalance, and whether the limits held.
 
-    Of several runs it is the wall time of all, and the others of the last.
+    For several runs, the wall time is the range over all of them; the other numbers are from the last run.
     """
     outcome = outcomes[-1]
     walls = sorted(each.wall_s for each in outcomes)
@@ -75,9 +76,9 @@ def _limits(run: Run) -> str:
 
 
 def of_tasks(run: Run, outcomes: Sequence[Outcome], width: int, *, plain: bool) -> Iterator[str]:
-    """The tasks of a program that was traced: how many, how long, how busy their workers were, and their timeline.
+    """The tasks of a traced program: their number and length, how busy their workers were, and their timeline.
 
-    Of several runs it is the one with the median time. What is to be told of the trace comes first.
+    For several runs, these are from the run with the median time. Notes on the trace come first.
     """
     traced = [outcome.tasks for outcome in outcomes if outcome.tasks is not None]
     yield from dict.fromkeys(f"trace       {note}" for tasks in traced for note in tasks.notes)

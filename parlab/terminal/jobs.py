@@ -20,11 +20,11 @@ STYLES = {
 
 
 HEADINGS = ("", "state", "started", "time", "cluster")
-LEAST = 12  # columns, of a program
+LEAST = 12  # columns for a program
 
 
 def list_of_jobs(jobs: Sequence[tuple[Detached, Report]], width: int) -> Table:
-    """A row a job, by its number; a program that is too long for a table of that width is cut off."""
+    """A row per job, with its number; a program too long for a table of that width is cut off."""
     rows = [_cells(job, report) for job, report in jobs]
     room = width - sum(2 + max(map(len, column)) for column in zip(HEADINGS, *rows, strict=True))
     table = plain_table(*HEADINGS, "program")
@@ -46,5 +46,5 @@ def _cells(job: Detached, report: Report) -> tuple[str, ...]:
 
 
 def lasted(seconds: float | None) -> str:
-    """`0:00:07`, in whole seconds; `-` of what is not known."""
+    """A duration such as `0:00:07`, in whole seconds; `-` if it is not known."""
     return "-" if seconds is None else str(timedelta(seconds=int(seconds)))

@@ -1,4 +1,4 @@
-"""What a person sees while a run goes on: a live board on a terminal, plain lines elsewhere, one line, or nothing."""
+"""The output during a run: a live board on a terminal, plain lines elsewhere, one line, or nothing."""
 
 import math
 import time
@@ -24,10 +24,10 @@ from parlab.run.observer import Observer, Started
 from parlab.terminal.states import GREY, STATES
 from parlab.terminal.tables import plain_table
 
-REFRESHES = 4  # a second
-MOST_ROWS = 8  # nodes on the board; of more, the sum is shown
+REFRESHES = 4  # per second
+MOST_ROWS = 8  # nodes on the board; for more, their sum is shown
 BAR = 20  # columns
-DONE, LEFT = STATES["computing"].style, Style(color=GREY)  # of a bar; rich's own is in the colour of errors
+DONE, LEFT = STATES["computing"].style, Style(color=GREY)  # of a bar; rich's default bar has the colour of errors
 
 
 class Watch(Enum):
@@ -40,8 +40,8 @@ class Watch(Enum):
 
 @contextmanager
 def observing(console: Console, heading: str, watch: Watch) -> Iterator[Observer]:
-    """An observer for the length of the block, of the kind that is asked for and that the console allows."""
-    on_a_terminal = console.file.isatty()  # rich would draw in a log, too, where FORCE_COLOR is set
+    """An observer for the duration of the block; its kind depends on `watch` and on the console."""
+    on_a_terminal = console.file.isatty()  # with FORCE_COLOR set, rich would draw in a log, too
     if watch is Watch.NOT or (watch is Watch.BRIEFLY and not on_a_terminal):
         yield Silence()
         return
@@ -58,7 +58,7 @@ def observing(console: Console, heading: str, watch: Watch) -> Iterator[Observer
 
 
 class Silence:
-    """Hears, and says nothing."""
+    """Prints nothing."""
 
     def say(self, text: str) -> None: ...
 
@@ -74,18 +74,18 @@ class Silence:
 
 
 class Lines(Silence):
-    """A line when a case starts, and one when it is done."""
+    """Prints a line when a case starts, and one when it is done."""
 
     def __init__(self, console: Console) -> None:
         self.console = console
         self._cases, self._over = 0, 0
 
     def say(self, text: str) -> None:
-        """Print a line as it is."""
-        self.console.print(Text(text), soft_wrap=not self.console.is_terminal)  # a file keeps the lines of a lab
+        """Print a line unchanged."""
+        self.console.print(Text(text), soft_wrap=not self.console.is_terminal)  # in a file, a lab's lines stay whole
 
     def begin(self, spec: Spec, nodes: Sequence[Node], cases: int) -> None:
-        """Print what a node is."""
+        """Print the size of a node."""
         self._cases = cases
         limit = nodes[-1].limit
         limited = "no limit" if limit is None else f"limit {decimal(limit)} CPU, head {decimal(HEAD_CPUS)}"
@@ -93,13 +93,13 @@ class Lines(Silence):
         self.say(f"a node: {cores} of {spec.speed} host core, {limited}; unit {spec.unit:g} s")
 
     def started(self, started: Started) -> None:
-        """Print which case begins, and what it should take."""
+        """Print the case that begins, and its ideal time."""
         workers = plural(started.workers, "worker")
         ideally = "" if started.ideal_s is None else f", ideally {started.ideal_s:.2f} s"
         self.say(f"{self._number()}{_name(started)}: {plural(started.tasks, 'task')} on {workers}{ideally}")
 
     def case(self, case: MeasuredCase) -> None:
-        """Print what it took."""
+        """Print the measured time of each repeat, and the complaint if there is one."""
         self._over += 1
         if case.times:
             self.say(f"{case.name}: {', '.join(seconds(repeat.measured_s) for repeat in case.repeats)}")
@@ -107,12 +107,12 @@ class Lines(Silence):
             self.console.print(Text(f"{case.name}: {case.complaint}", style="bold red"))
 
     def _number(self) -> str:
-        """`case 2 of 5, `; nothing where there is but one."""
+        """A prefix such as `case 2 of 5, `; '' if there is only one case."""
         return f"case {self._over + 1} of {self._cases}, " if self._cases > 1 else ""
 
 
 class Board(Lines):
-    """A board that is drawn anew several times a second, below the lines of the cases that are done."""
+    """A board below the lines of finished cases; it is redrawn several times a second."""
 
     def __init__(self, console: Console) -> None:
         super().__init__(console)
@@ -126,25 +126,25 @@ class Board(Lines):
         self._used_s: dict[str, float] = {}
 
     def begin(self, spec: Spec, nodes: Sequence[Node], cases: int) -> None:
-        """Print what a node is, and start to draw: until now the engine may have had something to print."""
+        """Print the size of a node, and start to draw. Not earlier: the engine may have had lines to print."""
         super().begin(spec, nodes, cases)
         self._since = time.monotonic()
         self.live.start()
 
     def started(self, started: Started) -> None:
-        """Clear the board for a case."""
+        """Clear the board for a new case."""
         self._started, self._since = started, time.monotonic()
         self._done, self._last, self._using, self._used_s = {}, {}, {}, {}
         self._first, self._last_receipt = math.inf, -math.inf
 
     def spans(self, spans: Sequence[Span]) -> None:
-        """Count tasks that are done; those of a chunk come back together."""
+        """Count finished tasks; the tasks of a chunk come back together."""
         for span in spans:
             self._done[span.node] = self._done.get(span.node, 0) + 1
             self._first, self._last_receipt = min(self._first, span.submitted), max(self._last_receipt, span.received)
 
     def reading(self, node: str, reading: NodeReading) -> None:
-        """Work out what a node uses, from one reading to the next."""
+        """Compute a node's CPU use, from the difference to its previous reading."""
         before = self._last.get(node)
         if before is not None and reading.used_s is not None and before.used_s is not None and reading.at > before.at:
             used_s = reading.used_s - before.used_s
@@ -153,7 +153,7 @@ class Board(Lines):
         self._last[node] = reading
 
     def case(self, case: MeasuredCase) -> None:
-        """Print what the case took, and clear the board."""
+        """Print the case's time, and clear the board."""
         self._started, self._since = None, time.monotonic()
         super().case(case)
 
@@ -173,24 +173,24 @@ class Board(Lines):
         return max(sum(self._done.values()), started.tasks)  # a case may do the work several times over
 
     def _worked(self, started: Started) -> int:
-        """About how many tasks of chunks are done that are not back, by the CPU that the nodes have used."""
+        """Estimate the finished tasks, including those in chunks not yet returned, from the nodes' CPU use."""
         if started.chunk == 1 or not started.owed_s:
             return 0
         used_s = sum(used_s for node, used_s in self._used_s.items() if node != started.nodes[0].name)
         return min(started.tasks, int(started.tasks * used_s / started.owed_s))
 
     def _counted(self, started: Started) -> str:
-        """`3 of 32 tasks`; of those that come back in chunks an estimate, so that the count does not stand still."""
+        """Progress such as `3 of 32 tasks`. With chunks it is an estimate, so that the count does not stand still."""
         done, worked = sum(self._done.values()), self._worked(started)
         count = f"about {worked}" if worked > done else f"{done}"
         chunks = f", in chunks of {started.chunk}" if started.chunk > 1 else ""
         return f"{count} of {plural(self._total(started), 'task')}{chunks}"
 
     def _clock(self, started: Started, elapsed: float) -> str:
-        """The seconds since the start, which run until the case is over, and about how many are left."""
+        """The seconds since the start, counted until the case is over, and an estimate of those left."""
         done, tasks = sum(self._done.values()), self._total(started)
         ideally = "" if started.ideal_s is None else f" of ideally {started.ideal_s:.1f} s"
-        if done and done >= tasks:  # that the case ends, and that its nodes are read once more, takes time, too
+        if done and done >= tasks:  # the end of the case and the last reading of its nodes take time, too
             took = self._last_receipt - self._first
             return f"{took:.1f} s{ideally}, and {max(0.0, elapsed - took):.1f} s to end"
         by_rate = (self._last_receipt - self._first) * tasks / done if done else 0.0
@@ -198,7 +198,7 @@ class Board(Lines):
         return f"{elapsed:.1f} s{ideally}" + (f", about {left:.0f} s left" if left >= 0.5 else "")
 
     def _nodes(self, started: Started) -> Table:
-        """Who is busy: of each node, or of all together, what it uses of its limit and how many tasks it has done."""
+        """For each node, or for all nodes together: CPU use beside the limit, and the number of finished tasks."""
         if not self._using:  # simulated nodes have no usage of their own
             table = plain_table(*(("node", "tasks done") if self._done else ()))
             for name in in_order(self._done):
@@ -221,7 +221,7 @@ class Board(Lines):
 
 
 class Brief(Board):
-    """One line that says how far a run is, and nothing that stays."""
+    """One line with the progress of a run; no lasting output."""
 
     def __init__(self, console: Console, heading: str) -> None:
         super().__init__(console)
@@ -230,11 +230,11 @@ class Brief(Board):
         self.live.start()
 
     def say(self, text: str) -> None:
-        """Show the line until another one comes, or a case."""
+        """Show the line until another line or a case comes."""
         self._doing = text
 
     def begin(self, spec: Spec, nodes: Sequence[Node], cases: int) -> None:
-        """Hear how many cases there are."""
+        """Note the number of cases."""
         self._cases, self._since = cases, time.monotonic()
 
     def case(self, case: MeasuredCase) -> None:

@@ -1,13 +1,13 @@
-"""Names of cases in the lines of a column: broken at blanks, not inside words."""
+"""Breaks the names of cases into the lines of a column: at blanks, not inside words."""
 
 from textwrap import wrap
 
 HELD = "\N{NO-BREAK SPACE}"  # a blank at which no line ends
-LEAST = 16  # columns of a name, however little others leave it
+LEAST = 16  # columns for a name, however few the other columns leave
 
 
 def room(width: int) -> int:
-    """The columns that names may have beside a bar, or beside words, of so many in all."""
+    """The number of columns for names beside a bar or beside words; `width` is the total."""
     return max(LEAST, width * 3 // 7)
 
 
@@ -17,10 +17,10 @@ def widest(*texts: str) -> int:
 
 
 def broken(name: str, width: int) -> str:
-    """The name in lines of at most `width` columns; a word that is longer breaks before its settings, or is folded."""
+    """The name in lines of at most `width` columns; a longer word is broken before its settings, or folded."""
     if len(name) <= width:
         return name
-    lines = _lines(name.replace(" ", HELD).replace(f",{HELD}", ", "), width, "", "  ")  # between settings, at best
+    lines = _lines(name.replace(" ", HELD).replace(f",{HELD}", ", "), width, "", "  ")  # preferably between settings
     if max(map(len, lines)) > width:
         lines = _lines(name, width, "", "  ")
     function, bracket, settings = name.partition("(")

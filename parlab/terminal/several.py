@@ -1,4 +1,4 @@
-"""What a person sees of runs of all labs: a line a lab, then what was not shown, and where to look."""
+"""The output for a run of all labs: a line per lab, then the open results, and where to look."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -13,24 +13,24 @@ from parlab.terminal.summary import claim_in_words, most_off_by
 from parlab.terminal.tables import LOUD, SHORT, STYLES
 
 HEADINGS = ("lab", "correct", "held", "quiet", "reproduced", "claims shown", "off by", "took")
-WIDTHS = (0, 9, 6, 6, 10, 12, 8, 5)  # columns, two between them; the lab's name has its own
-NUMBERS = 2  # of the columns, the last ones; they stand at the right
-LINES = 3  # of what a lab has to tell, at most: its record has the rest
+WIDTHS = (0, 9, 6, 6, 10, 12, 8, 5)  # columns, two between them; the width for the lab's name is computed
+NUMBERS = 2  # the last columns are numbers, aligned at the right
+LINES = 3  # per lab, at most; its record has the rest
 
 
 class Rows:
-    """A table of labs that grows by a line as each is done: so its columns are as wide from the first line on."""
+    """A table of labs that grows by a line per finished lab, so the widths of its columns are fixed from the start."""
 
     def __init__(self, console: Console, labs: Sequence[str]) -> None:
         self._console = console
         self._widths = (max(map(len, ("lab", *labs))), *WIDTHS[1:])
 
     def heading(self) -> None:
-        """Print what the columns hold."""
+        """Print the headings of the columns."""
         self._print(*(Text(heading, "bold") for heading in HEADINGS))
 
     def ran(self, run: Run, took_s: float) -> None:
-        """Print a run's answers, its claims, how far it was off, and how long it took."""
+        """Print a run's answers, its claims, its largest deviation from the ideal, and its duration."""
         words = [Text(SHORT[finding.answer], STYLES[finding.answer]) for finding in run.verdict.findings().values()]
         if run.failure is not None:
             words = [Text("broke off", "bold red"), *[Text("-")] * 3]
@@ -44,7 +44,7 @@ class Rows:
         self._print(Text(lab), Text("not run", "bold red"), *[Text("-")] * 6)
 
     def total(self, took_s: float) -> None:
-        """Print how long all of them took."""
+        """Print the duration of all labs together."""
         self._print(Text("all"), *[Text()] * 6, Text(f"{took_s:.0f} s"))
 
     def _print(self, *cells: Text) -> None:
@@ -64,9 +64,10 @@ def _padded(cell: Text, width: int, *, right: bool) -> Text:
 
 
 def show_open(console: Console, runs: Sequence[Run], refused: Mapping[str, str], numbers: Mapping[str, int]) -> None:
-    """Print of each lab that did not run, broke off, is no measurement, or did not show all: why, and where to look.
+    """Print the reason, and where to look, for each lab with open results.
 
-    `numbers` are those of the runs in `results`, by their ids.
+    Such a lab did not run, broke off, is no measurement, or did not show all its claims. `numbers` maps the ids of runs
+    to their numbers in `results`.
     """
     told = [(run, lines) for run in runs if (lines := list(_open(run)))]
     if not told and not refused:
@@ -88,7 +89,7 @@ def show_open(console: Console, runs: Sequence[Run], refused: Mapping[str, str],
 
 
 def _open(run: Run) -> Iterator[Text]:
-    """What a run leaves open, the gravest first."""
+    """The open results of a run, the most serious first."""
     if run.failure is not None:
         yield Text.assemble(("broke off", "bold red"), f": {run.failure.text.splitlines()[0]}")
         return

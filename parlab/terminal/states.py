@@ -1,8 +1,8 @@
-"""How the states of a worker look, in the terminal and on pages alike: one colour and one pattern each.
+"""The appearance of a worker's states, in the terminal and on pages alike: one colour and one pattern each.
 
-Either does alone: a state is known by its glyph without colour, and by its colour without looking closely. The colours
-are grey or of Okabe and Ito's palette, made for the colour-blind ("Color Universal Design", 2008). A glyph with lines
-is black on its colour, so it reads on light and dark terminals.
+Either is enough: the glyph identifies a state without colour, the colour at a glance. The colours are grey or from
+Okabe and Ito's palette, made for the colour-blind ("Color Universal Design", 2008). A glyph with lines is black on its
+colour, so it is readable on light and dark terminals.
 """
 
 from dataclasses import dataclass
@@ -26,12 +26,12 @@ class State:
 
     @property
     def style(self) -> Style:
-        """For the cells of a bar."""
+        """The style of a bar's cells in this state."""
         return Style(color=BLACK, bgcolor=self.colour) if self.filled else Style(color=self.colour)
 
 
-# Diagonals: ╲, a cross, and the other one; they are written as numbers, since a reader could take them for letters.
-STATES = {  # by the categories of parlab/analysis/breakdown.py
+# Diagonals: ╲, a cross, and the other one. They are written as numbers, because they look like letters.
+STATES = {  # by category; see parlab/analysis/breakdown.py
     "computing": State(BLUE, "blank", "█", "#", filled=False),
     "waiting": State(ORANGE, "left_diagonal_line", "\u2572", "\\"),
     "contended": State(VERMILION, "diagonal_cross", "\u2573", "%"),

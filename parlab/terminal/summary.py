@@ -1,4 +1,4 @@
-"""What is said of runs in a line or a table, on the terminal and on pages alike."""
+"""Summaries of runs, in a line or a table, for the terminal and for pages alike."""
 
 import math
 from collections.abc import Iterator, Mapping
@@ -20,11 +20,11 @@ CATEGORIES = {
     "unexplained": "unexplained",
 }
 WITHIN_NOISE = "Launches of one case differ as much (95 %); --repeat 5 in both runs tells smaller differences."
-SHOWN_FROM = 0.0005  # of the time; less is 0.0 %
+SHOWN_FROM = 0.0005  # of the time; less is displayed as 0.0 %
 
 
 def most_off_by(run: Run) -> float:
-    """Of the case that is farthest off its ideal; not a number where none has one."""
+    """The deviation of the case that is farthest off its ideal; nan if no case has an ideal."""
     offs = (case.off_by for case in run.cases if not math.isnan(case.off_by))
     return max(offs, key=abs, default=math.nan)
 
@@ -46,7 +46,7 @@ def in_short(run: Run) -> str:
 
 
 def remarks(run: Run) -> Iterator[str]:
-    """What a reader of the figures is to know of the cases: work that was not predicted, time that nothing explains."""
+    """Warnings about the cases' numbers: work that was not predicted, and unexplained time."""
     for case in run.cases:
         for surprise in case.surprises():
             yield f"not as predicted: {case.name}: {surprise}"
@@ -59,30 +59,30 @@ def remarks(run: Run) -> Iterator[str]:
 
 
 def claim_in_words(claim: Claim) -> str:
-    """The claim, why it is not shown, and by how much."""
+    """The claim, the reason why it is not shown, and its margin."""
     said = ": ".join(filter(None, (claim.name, claim.why)))
     return f"{said} ({claim.margin})" if claim.margin else said
 
 
 def ideal_in_words(case: MeasuredCase) -> str:
-    """`8.00 s`; `-` where there is no ideal, or not all of the work was done."""
+    """The ideal time, e.g. `8.00 s`; `-` if there is no ideal, or if not all of the work was done."""
     return seconds(case.ideal_s) if case.completed else "-"
 
 
 def times_in_words(case: MeasuredCase) -> str:
-    """`ideal 2.00 s, measured 2.03 s` of the launch that is drawn; no ideal where there is none, or part was done."""
+    """E.g. `ideal 2.00 s, measured 2.03 s`, for the drawn launch; no ideal if there is none or work is left undone."""
     ideal = "" if case.ideal_s is None or not case.completed else f"ideal {seconds(case.ideal_s)}, "
     return f"{ideal}measured {seconds(case.median_repeat.measured_s)}"
 
 
 def sizes(run: Run) -> str:
-    """Nodes x cores x speed: `1,2,4 x 2 x 1/8` of a run on three sizes."""
+    """Nodes x cores x speed: `1,2,4 x 2 x 1/8` for a run on three sizes."""
     nodes = ",".join(dict.fromkeys(str(case.spec.nodes) for case in run.cases)) or str(run.spec.nodes)
     return f"{nodes} x {run.spec.cores} x {run.spec.speed}"
 
 
 def by_name(run: Run) -> dict[str, MeasuredCase]:
-    """The cases by their names; of several that have the same, the later ones by `pool, 2`."""
+    """The cases by name; if several share a name, a number is added to the later ones: `pool, 2`."""
     found: dict[str, MeasuredCase] = {}
     for case in run.cases:
         taken = sum(other.name == case.name for other in found.values())
@@ -91,9 +91,9 @@ def by_name(run: Run) -> dict[str, MeasuredCase]:
 
 
 def comparison_rows(first: Run, second: Run) -> Iterator[tuple[str, ...]]:
-    """A row for each case of either run: its name, ideal, both times, their ratio, and how far each is off.
+    """A row for each case of either run: its name, ideal, both times, their ratio, and both deviations from the ideal.
 
-    Cases of different labs are different work, even under one name: each has a row of its own, without a ratio.
+    Cases of different labs are different work, even if they share a name: each has its own row, without a ratio.
     """
     ours, theirs = by_name(first), by_name(second)
     if first.lab != second.lab:
@@ -107,7 +107,7 @@ def comparison_rows(first: Run, second: Run) -> Iterator[tuple[str, ...]]:
 
 
 def differences(first: Run, second: Run) -> list[str]:
-    """What two runs do not have in common, a line each; the specs and hosts first."""
+    """The differences between two runs, a line each; specs and hosts first."""
     found = []
     if first.id == second.id:
         found.append("A and B are the same run")
@@ -146,14 +146,14 @@ def _side_by_side(one: MeasuredCase | None, other: MeasuredCase | None) -> list[
 
 
 def _ratio(one: MeasuredCase | None, other: MeasuredCase | None) -> Estimate | None:
-    """How many times as long the other took; None where it is other work, or only some of it was done."""
+    """The time of `other` over that of `one`; None if the work differs, or if one of them did not complete it."""
     if one is None or other is None or not (one.completed and other.completed and one.times and other.times):
         return None
     return time_ratio(one, other, NOTHING_KNOWN) if ideal_in_words(one) == ideal_in_words(other) else None
 
 
 def not_significant(first: Run, second: Run) -> list[str]:
-    """The cases of two runs whose times differ by no more than launches of one case do: their interval holds 1."""
+    """Cases whose times in both runs differ by no more than launches of one case: the ratio's interval includes 1."""
     if first.lab != second.lab:
         return []
     ours, theirs = by_name(first), by_name(second)
@@ -162,7 +162,7 @@ def not_significant(first: Run, second: Run) -> list[str]:
 
 
 def measured_in_words(case: MeasuredCase | None) -> str:
-    """`4.00 s`; `0.50 s, OSError` of a case that broke off, and no time where nothing was done."""
+    """The measured time, e.g. `4.00 s`; `0.50 s, OSError` if the case broke off; no time if nothing was done."""
     if case is None:
         return "-"
     took = [] if math.isnan(case.measured_s) else [seconds(case.measured_s)]

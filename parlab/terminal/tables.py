@@ -1,4 +1,4 @@
-"""What a person sees of a Run: pictures, the table, the four answers; a list of runs; two side by side."""
+"""The output for a Run: pictures, the table, the four answers; a list of runs; two runs side by side."""
 
 import math
 import shlex
@@ -30,8 +30,8 @@ from parlab.terminal.summary import (
 )
 from parlab.terminal.timeline import timeline
 
-WIDTH = 80  # of what is not a terminal
-LONG_PROGRAM = 24  # columns of a program with its arguments, in a list
+WIDTH = 80  # columns, if the output is not a terminal
+LONG_PROGRAM = 24  # columns for a program with its arguments, in a list
 INVALID, LOUD = "Invalid measurement: ignore these numbers.", "bold #ffffff on #b00000"
 SHORT = {
     Answer.YES: "yes",
@@ -50,20 +50,20 @@ STYLES = {
 
 
 class _Console(Console):
-    """Lets a closed pipe be told: rich would end the program with 1, which is a wrong result's."""
+    """Reports a closed pipe as an error. Rich would exit with 1, which is the code for a wrong result."""
 
     def on_broken_pipe(self) -> None:
-        """Is called while the error is handled."""
+        """Called by rich while it handles the error."""
         raise BrokenPipeError
 
 
 def make_console() -> Console:
-    """A console on standard output that neither colours numbers nor guesses at the width of a file."""
+    """A console on standard output. It does not colour numbers; in a file its width is WIDTH, not a guess."""
     return _Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH)
 
 
 def plain_table(*headings: str, right: bool = False) -> Table:
-    """A table without lines, its headings bold; with `right` all columns but the first hold numbers."""
+    """A table without lines, with bold headings; with `right`, all columns but the first are aligned at the right."""
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     for index, heading in enumerate(headings):
         table.add_column(heading, justify="right" if right and index else "left", overflow="fold")
@@ -73,10 +73,10 @@ def plain_table(*headings: str, right: bool = False) -> Table:
 def show_run(
     console: Console, run: Run, *, quiet: bool = False, verbose: bool = False, beside: Sequence[Text] = ()
 ) -> None:
-    """Print what there is to say of a run, save why it broke off; the table and the verdict last, as on a screen's end.
+    """Print everything about a run except why it broke off. The table and the verdict come last, to stay on the screen.
 
-    `quiet` leaves out pictures and figures, `verbose` has a row for each worker, each share of the time, and what each
-    claim rests on. `beside` are lines that follow the verdict, such as where the record is.
+    `quiet` leaves out pictures and metrics. `verbose` adds a row for each worker, all shares of the time, and the
+    evidence for each claim. `beside` holds lines that follow the verdict, such as the place of the record.
     """
     if run.cases:
         told = [Text(remark, "yellow") for remark in remarks(run)]
@@ -95,7 +95,7 @@ def show_run(
 
 
 def _pictures(console: Console, run: Run, *, verbose: bool) -> Iterator[RenderableType]:
-    """The timeline, where the time went, and the figures that the cases have taken themselves."""
+    """The timeline, the breakdown of the time, and the metrics that the cases measured themselves."""
     plain = console.options.ascii_only
     if bars := list(timeline(run, console.width, plain=plain, verbose=verbose)):
         yield Text("\n", no_wrap=True, overflow="ignore").join(bars)
@@ -108,7 +108,7 @@ def _pictures(console: Console, run: Run, *, verbose: bool) -> Iterator[Renderab
 
 
 def _of_cases(headings: Sequence[str], rows: Sequence[Sequence[str]], width: int, *, words: int = 0) -> Table:
-    """A row a case: its name, as wide as the other columns let it be, then numbers, and in the last `words` words."""
+    """A row per case: its name, as wide as the other columns allow, then numbers; the last `words` columns are text."""
     columns = list(zip(headings, *rows, strict=True))
     others = [widest(*column) for column in columns[1:]]
     left = max(LEAST, width - sum(others) - 2 * len(others))
@@ -121,7 +121,7 @@ def _of_cases(headings: Sequence[str], rows: Sequence[Sequence[str]], width: int
 
 
 def ideal_and_measured(run: Run, width: int = WIDTH) -> Table:
-    """A row a case: ideal, if any has one, beside measured, and what the lesson printed where it did."""
+    """A row per case: ideal and measured time; no ideal if no case has one; the lesson's printed time if it has one."""
     repeated = any(len(case.repeats) > 1 for case in run.cases)
     by_lesson = any(case.lesson_s is not None for case in run.cases)
     measured = ["median", "spread"] if repeated else ["measured"]
@@ -148,7 +148,7 @@ def ideal_and_measured(run: Run, width: int = WIDTH) -> Table:
 
 
 def tasks_by_node(case: MeasuredCase) -> str:
-    """How many tasks each node did: `8 8 8 8`; of more than eight nodes, the range."""
+    """The number of tasks that each node did: `8 8 8 8`; for more than eight nodes, the range."""
     counts = [case.by_node.get(node, 0) for node in case.nodes[1:]]
     if len(counts) <= 8:
         return " ".join(map(str, counts))
@@ -157,7 +157,7 @@ def tasks_by_node(case: MeasuredCase) -> str:
 
 
 def figures(run: Run, width: int) -> Table:
-    """A row a case: what it has taken itself, to three digits."""
+    """A row per case: the metrics that it measured itself, to three digits."""
     table = plain_table("figures", "")
     for case in run.cases:
         if case.metrics:
@@ -167,9 +167,9 @@ def figures(run: Run, width: int) -> Table:
 
 
 def answers(run: Run, *, verbose: bool = False) -> Table:
-    """The four answers, each with its evidence and, of a no, the cure; below them the claims, if there are several.
+    """The four answers, each with its evidence and, for a no, the remedy; below them the claims, if there are several.
 
-    A claim that is shown is its name alone; `verbose` adds how sure that is, and what it was known from.
+    For a claim that is shown, only its name is printed; `verbose` adds how certain it is, and its evidence.
     """
     table = plain_table("verdict", "")
     for question, finding in run.verdict.findings().items():
@@ -193,14 +193,14 @@ def _styled(run: Run) -> Text:
 
 
 def _what_ran(run: Run) -> Text:
-    """The lab; or the program with its arguments, by which its runs are told apart."""
+    """The lab, or the program with its arguments, which distinguish its runs."""
     what = Text(shlex.join(typed(run.command)) if run.command else run.lab)
     what.truncate(LONG_PROGRAM, overflow="ellipsis")
     return what
 
 
 def list_of(runs: Mapping[int, Run]) -> Table:
-    """A row a run, by its number; its size is nodes x cores x speed."""
+    """A row per run, with its number; its size is nodes x cores x speed."""
     table = plain_table("", "lab", "started", "where", "size", "most off by", "verdict")
     for row, run in runs.items():
         most = most_off_by(run)
@@ -218,7 +218,7 @@ def list_of(runs: Mapping[int, Run]) -> Table:
 
 
 def show_comparison(console: Console, first: Run, second: Run) -> None:
-    """Print two runs side by side, A beside B, and plainly what does not let them be compared."""
+    """Print two runs side by side, A beside B, and every difference that prevents a comparison."""
     for letter, run in (("A", first), ("B", second)):
         console.print(Text.assemble(f"{letter}  {run.id}  {run.backend}  ", _styled(run)))
     for what in differences(first, second):

@@ -1,8 +1,8 @@
-"""The timeline that the terminal shows after a run: bars of work, a row a worker, the ideal above what was measured.
+"""The timeline that the terminal shows after a run: bars of work, a row per worker, the ideal above the measurement.
 
-All cases of a run are drawn on one scale, so that one which is over sooner is shorter. A cell has the colour and the
-glyph of the state that has most of it. Where there are more workers than rows, a row tells of a node how many of its
-workers were busy, as the row of the ideal always does.
+All cases of a run share one scale, so a faster case is shorter. A cell has the colour and the glyph of the state that
+fills most of it. If there are more workers than rows, a row stands for a node and shows how many of its workers were
+busy; the ideal's row always does.
 """
 
 from collections import defaultdict
@@ -27,19 +27,19 @@ from parlab.terminal.states import STATES
 from parlab.terminal.summary import times_in_words
 
 LABEL = 14  # columns before the bars
-MOST_WORKERS = 8  # of a case that has a row for each
-MOST_NODES = 8  # of a case that has a row for each
-MOST_LINES = 44  # of all cases together, without the legend: two screens
-SLIVER = 1e-6  # of a cell: what floats make of an end that lies between two
-LEAST_CELLS = 20  # of a bar, in however narrow a terminal
-SHORT = 0.02  # of the longest case: what took less has no room for a bar
-BORDERS_FROM = 2.5  # cells of a worker's median task; borders of shorter ones would be all that one sees
+MOST_WORKERS = 8  # up to this many in a case, each has a row
+MOST_NODES = 8  # up to this many in a case, each has a row
+MOST_LINES = 44  # for all cases together, without the legend: two screens
+SLIVER = 1e-6  # of a cell: the rounding error of an end on a cell's border
+LEAST_CELLS = 20  # of a bar, even in a very narrow terminal
+SHORT = 0.02  # of the longest case; a shorter case has no room for a bar
+BORDERS_FROM = 2.5  # cells of a worker's median task; shorter tasks would consist of borders only
 IN_TASK = ("computing", "waiting", "contended", "unexplained")
 TOLD = ("waiting", "contended", "transfer", "idle_queued", "unexplained")  # by a glyph; idle without work is blank
 
 
 class Detail(Enum):
-    """What has a row."""
+    """The unit of a row."""
 
     EACH = "every worker"
     WORKERS = "every worker of a case that has few"
@@ -49,13 +49,13 @@ class Detail(Enum):
 
 @dataclass(frozen=True)
 class Glyphs:
-    """What a bar is made of, from nothing to all of a cell; the states have their own."""
+    """The glyphs of a bar, from an empty to a full cell; the states have glyphs of their own."""
 
     begins: str  # the cell in which a task begins
-    shades: str  # how much of a cell is work, if it is not all
+    shades: str  # the fraction of work in a cell, if less than all
     full: str
     failed: str
-    levels: str  # how many of the workers are busy
+    levels: str  # the fraction of workers that are busy
     plain: bool = False
 
     def of(self, state: str) -> str:
@@ -63,7 +63,7 @@ class Glyphs:
         return STATES[state].plain if self.plain else STATES[state].glyph
 
     def legend(self, rows: Sequence[Text], bars: Sequence[Text]) -> Iterator[Text]:
-        """What the glyphs in these rows say, of which `bars` are those of single workers."""
+        """Explain the glyphs in these rows; `bars` are those rows that stand for single workers."""
         drawn, in_bars = ({glyph for row in some for glyph in row.plain[LABEL:]} for some in (rows, bars))
         if self.begins in drawn:
             yield Text.assemble((f"{self.begins}{self.full * 3}", STATES["computing"].style), " a task")
@@ -87,10 +87,10 @@ FAILED = Style(bold=True, reverse=True)
 
 
 def timeline(run: Run, width: int, *, plain: bool = False, verbose: bool = False) -> Iterator[Text]:
-    """The lines of a run's timeline, each at most `width` columns, from 40; none where nothing can be drawn.
+    """The lines of a run's timeline, each at most `width` columns (40 or more); none if nothing can be drawn.
 
-    With `plain` they have no character beyond ASCII. Of several repeats the median one is drawn. It has as many rows as
-    fit two screens, a row a worker if these do; with `verbose` it has a row for each.
+    With `plain`, all characters are ASCII. Of several repeats, the median one is drawn. The rows fit two screens: a row
+    per worker if there is room, else a row per node or per case. With `verbose`, each worker always has a row.
     """
     glyphs = PLAIN if plain else BLOCKS
     timed = [case for case in run.cases if case.times and case.measured_s > 0]
@@ -131,18 +131,18 @@ def _wrapped(text: str, width: int) -> list[str]:
 
 @dataclass(frozen=True)
 class Scale:
-    """So many cells for so many seconds."""
+    """The number of cells, and the seconds that they stand for."""
 
     cells: int
     total_s: float
 
     @property
     def cell_s(self) -> float:
-        """Seconds of a cell."""
+        """Seconds per cell."""
         return self.total_s / self.cells
 
     def shares(self, began: float, ended: float) -> Iterator[tuple[int, float]]:
-        """The cells that a stretch, in seconds from the start, lies in, and how much of each it fills."""
+        """The cells in a stretch of time, in seconds from the start, and the fraction of each cell that it fills."""
         for cell in range(max(0, int(began / self.cell_s)), min(self.cells, int(ended / self.cell_s) + 1)):
             share = min(ended, (cell + 1) * self.cell_s) - max(began, cell * self.cell_s)
             if share > SLIVER * self.cell_s:
@@ -151,11 +151,11 @@ class Scale:
 
 @dataclass(frozen=True)
 class Case:
-    """What the row of a worker is drawn from, beside its own spans."""
+    """The data for a worker's row, besides its own spans."""
 
     everyone: Sequence[Span]
     speed: float
-    paced: bool  # else nothing is known of the time that a task neither computes nor waits
+    paced: bool  # if not, nothing is known about time in which a task neither computes nor waits
 
     @property
     def origin(self) -> float:
@@ -163,7 +163,7 @@ class Case:
 
 
 def bar(spans: Sequence[Span], case: Case, scale: Scale, glyphs: Glyphs) -> Text:
-    """One worker's row: its tasks, by how much of each cell they fill, in the colours of its states."""
+    """One worker's row: the fraction of each cell that its tasks fill, in the colours of its states."""
     if not spans:
         return Text()
     states: list[defaultdict[str, float]] = [defaultdict(float) for _ in range(scale.cells)]
@@ -189,7 +189,7 @@ def bar(spans: Sequence[Span], case: Case, scale: Scale, glyphs: Glyphs) -> Text
 
 
 def _cell(states: dict[str, float], glyphs: Glyphs, *, begins: bool) -> tuple[str, Style]:
-    """The glyph of a cell and how it looks. Of one in which several tasks begin the shade tells what is lost."""
+    """The glyph and the style of a cell. If several tasks begin in it, the shade shows the loss."""
     busy = sum(states.get(state, 0.0) for state in IN_TASK)
     most = max(states, key=states.__getitem__, default="idle_no_work")
     within = max(IN_TASK, key=lambda state: states.get(state, 0.0))
@@ -202,7 +202,7 @@ def _cell(states: dict[str, float], glyphs: Glyphs, *, begins: bool) -> tuple[st
 
 
 def levels(spans: Iterable[Span], workers: int, origin: float, scale: Scale, glyphs: Glyphs) -> str:
-    """A row of several workers: how many of them were busy."""
+    """A row for several workers: the fraction of them that was busy."""
     busy = [0.0] * scale.cells
     for span in spans:
         for cell, share in scale.shares(span.started - origin, span.finished - origin):
@@ -211,7 +211,7 @@ def levels(spans: Iterable[Span], workers: int, origin: float, scale: Scale, gly
 
 
 def _level(share: float, steps: str) -> str:
-    """The step for a share: the first for nothing, the last for as good as all, those between for what is between."""
+    """The step for a share: the first for less than 1 %, the last for more than 95 %, the others in between."""
     if share < 0.01:
         return steps[0]
     return steps[-1] if share > 0.95 else steps[1 + min(int(share * (len(steps) - 2)), len(steps) - 3)]
@@ -239,21 +239,21 @@ def _rows(case: MeasuredCase, scale: Scale, glyphs: Glyphs, detail: Detail) -> I
 
 
 def _detail(workers: dict[str, list[list[Span]]], detail: Detail) -> Detail:
-    """What has a row in a case with these workers: EACH, NODES or ALL."""
+    """The unit of a row in a case with these workers: EACH, NODES or ALL."""
     if detail is Detail.WORKERS:
         detail = Detail.EACH if sum(map(len, workers.values())) <= MOST_WORKERS else Detail.NODES
     return Detail.ALL if detail is Detail.NODES and len(workers) > MOST_NODES else detail
 
 
 def _count(case: MeasuredCase, detail: Detail) -> int:
-    """How many rows the case has."""
+    """The number of the case's rows."""
     workers = _workers(case)
     own = _detail(workers, detail)
     return {Detail.EACH: sum(map(len, workers.values())), Detail.NODES: len(workers)}.get(own, 1)
 
 
 def _workers(case: MeasuredCase) -> dict[str, list[list[Span]]]:
-    """Each worker's spans, by the name of its node; [] of one that had no task."""
+    """Each worker's spans, by the name of its node; [] for a worker without a task."""
     workers = by_node(case.median_repeat.spans)
     for node, count in case.without_task().items():
         workers.setdefault(node, []).extend([[]] * count)

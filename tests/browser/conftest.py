@@ -1,4 +1,4 @@
-"""A real browser without a network, and pages made from made-up runs and opened from files."""
+"""A real browser without a network; it opens pages from files. The runs on the pages are made up."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,7 +15,7 @@ Open = Callable[..., "Opened"]
 
 
 class Opened:
-    """A page, and what it has asked for and complained of."""
+    """A page, with its requests and its complaints."""
 
     def __init__(self, page: Page) -> None:
         self.page = page
@@ -46,7 +46,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def open_page(browser: Browser, tmp_path: Path) -> Iterator[Open]:
-    """Open the text of a page from a file, with the network switched off; nothing may have been asked for."""
+    """Open the text of a page from a file, offline; at the end, there must be neither other requests nor complaints."""
     opened: list[Opened] = []
 
     def open_it(text: str, *, name: str = "page with a blank.html", drawn: bool = True, **context: Any) -> Opened:

@@ -1,4 +1,4 @@
-"""A cluster for the tests, beside the user's own, gone at the end."""
+"""A cluster for the tests, besides the user's own; it is removed at the end."""
 
 import os
 import re
@@ -22,7 +22,7 @@ OURS = re.compile(r"parlab\.node|prte|mpiexec|mpirun|tarfile")
 
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[Cluster]:
-    """A cluster object; the tests that need its nodes ask for `four`."""
+    """A cluster object; tests that need its nodes use `four`."""
     client = connect()
     backend = Cluster(client, NAME)
     backend.down()
@@ -33,19 +33,19 @@ def cluster() -> Iterator[Cluster]:
 
 @pytest.fixture
 def four(cluster: Cluster) -> Cluster:
-    """The cluster, up and well, with four workers."""
+    """The cluster, up and healthy, with four worker nodes."""
     cluster.up(4, print)
     return cluster
 
 
 def inside(node: Container, *command: str) -> str:
-    """What a command prints in a node."""
+    """Run a command in a node; return its output."""
     argv = ["docker", "exec", node.id, *command]
     return subprocess.run(argv, capture_output=True, text=True, check=True, timeout=60).stdout
 
 
 def strays(cluster: Cluster) -> dict[str, list[str]]:
-    """Processes of a launch that are still in the nodes, by node."""
+    """Processes of a launch that still run in the nodes, by node."""
     found = {}
     for node in cluster.containers():
         if node.state != "running":
@@ -58,7 +58,7 @@ def strays(cluster: Cluster) -> dict[str, list[str]]:
 
 
 def left_in(cluster: Cluster) -> dict[str, str]:
-    """Files and processes that a program has left, by node; Open MPI's daemons may take a moment to end."""
+    """Files and processes left by a program, by node; waits for Open MPI's daemons, which may take a moment to end."""
     until = time.monotonic() + DAEMONS_SECONDS
     while True:
         looked = {node.name: inside(node, "sh", "-c", f"{LEFT}; true") for node in cluster.containers()}

@@ -18,7 +18,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def hatchling(project: Path, out: Path, *options: str) -> None:
-    """Build a project as `pip install .` does, with the hatchling of the lock, and so without a network."""
+    """Build a project as `pip install .` does, with the locked version of hatchling, so without a network."""
     command = [sys.executable, "-m", "hatchling", "build", "-d", str(out), *options]
     subprocess.run(command, cwd=project, check=True, capture_output=True, timeout=60)
 
@@ -40,13 +40,13 @@ def wheel(dist: Path) -> Path:
 
 @dataclass(frozen=True)
 class Environment:
-    """A user's own environment: nothing in it is the checkout's."""
+    """A user's own environment: nothing in it comes from the checkout."""
 
     prefix: Path
     folder: Path  # the current one
 
     def run(self, *command: str, seconds: float = 180, **env: str) -> subprocess.CompletedProcess[str]:
-        """Run one of its commands in its folder."""
+        """Run a command of the environment in its folder."""
         program, *arguments = command
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("PARLAB_", "PYTHON"))}
         return subprocess.run(
@@ -60,19 +60,19 @@ class Environment:
         )
 
     def pip(self, *arguments: str) -> None:
-        """Have pip install something."""
+        """Run `pip install ARGUMENTS`."""
         done = self.run("python", "-m", "pip", "install", "--quiet", *arguments)
         assert done.returncode == 0, done.stderr
 
     def files(self) -> dict[str, int]:
-        """All files of site-packages, with their times."""
+        """All files of site-packages, with their modification times."""
         (site,) = self.prefix.glob("lib/python*/site-packages")
         return {str(path): path.stat().st_mtime_ns for path in site.rglob("*")}
 
 
 @pytest.fixture
 def environment(tmp_path: Path, wheel: Path) -> Environment:
-    """An environment that has the wheel and what it depends on, and an empty folder."""
+    """An environment with the wheel and its dependencies, and an empty folder."""
     made = Environment(tmp_path / "environment", tmp_path / "folder")
     made.folder.mkdir()
     subprocess.run([sys.executable, "-m", "venv", str(made.prefix)], check=True, timeout=60)
