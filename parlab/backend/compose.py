@@ -3,12 +3,13 @@
 import json
 import re
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from docker.client import DockerClient
 
-from parlab.backend.engine import compose
+from parlab.backend.engine import FAILURES, compose
 from parlab.backend.machine import Machine
 from parlab.errors import ParlabError, RunError
 from parlab.formatting import Show
@@ -132,10 +133,11 @@ def _taken_down(client: DockerClient, project: str, said: str) -> bool:
     if any(words in said for words in GONE):
         return True
     started, until = set(STARTED.findall(said)), time.monotonic() + GONE_SECONDS
-    while started and time.monotonic() < until:
-        if started - {container.called for container in containers(client, project)}:
-            return True
-        time.sleep(0.2)
+    with suppress(*FAILURES):  # Compose's own words are told then
+        while started and time.monotonic() < until:
+            if started - {container.called for container in containers(client, project)}:
+                return True
+            time.sleep(0.2)
     return False
 
 

@@ -30,6 +30,7 @@ from parlab.terminal.tables import WIDTH
 
 OWN = "run"  # this task's options are followed by a program and the program's own arguments
 OURS = "parlab: "  # prefix of each line of ours
+LEAST_WIDTH = 40  # columns; a terminal may say that it has none
 HANGING = " " * 12  # indent of continuation lines: that of the text in lines such as `limits      held`
 WORDS = "program_words"  # the key of the program and its arguments in invoke's configuration
 
@@ -133,7 +134,7 @@ def run_program(request: JobRequest, turn: Turn) -> None:
 def _screen() -> tuple[int, bool]:
     """The maximum width of our lines on standard error, and whether it is limited to ASCII."""
     width = os.get_terminal_size(sys.stderr.fileno()).columns if sys.stderr.isatty() else WIDTH
-    return width - len(OURS), "utf" not in (sys.stderr.encoding or "").lower()
+    return max(LEAST_WIDTH, (width or WIDTH) - len(OURS)), "utf" not in (sys.stderr.encoding or "").lower()
 
 
 def _wrapped(line: str) -> str:

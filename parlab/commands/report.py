@@ -7,7 +7,7 @@ from pathlib import Path
 
 from parlab.commands.labs import compare
 from parlab.errors import ParlabError, UsageError
-from parlab.formatting import size
+from parlab.formatting import plural, size
 from parlab.host.environment import ensure_installed
 from parlab.host.places import COMMAND, RESULTS, shown
 from parlab.report.export import find_browser, picture
@@ -43,12 +43,19 @@ def write_index(names: Sequence[str], out: str | None, *, opened: bool = False) 
     _prepare()
     from parlab.report.page import index, page_name, report
 
-    missing = {page_name(run): run for run in runs.values() if _is_old(file.parent / page_name(run))}
-    for name, run in missing.items():
-        _write(file.parent / name, report([run]))
+    failed = []
+    for run in runs.values():
+        page = file.parent / page_name(run)
+        if _is_old(page):
+            try:
+                _write(page, report([run]))
+            except Exception as error:  # one record must not keep the others from their pages
+                failed.append(f"{run.id}: {error!r}")
     _write(file, index(runs, list(unread.values())))
     if opened:
         _open(file)
+    if failed:
+        raise ParlabError(f"{plural(len(failed), 'page')} could not be drawn: {'; '.join(failed)}")
 
 
 def compare_and_write(first: str, second: str) -> None:
@@ -79,8 +86,8 @@ def export_chart(chart: str, out: str, name: str, against: str | None) -> None:
 
 def _is_old(page: Path) -> bool:
     """Whether a page is missing, or was written by an older version."""
-    made_by = Path(__file__).parents[1] / "report"
-    newest = max(file.stat().st_mtime for file in made_by.rglob("*.*") if file.suffix != ".pyc")
+    made_by = (Path(__file__).parents[1] / room for room in ("report", "terminal"))  # the latter has colours and words
+    newest = max(file.stat().st_mtime for room in made_by for file in room.rglob("*.*") if file.suffix != ".pyc")
     return not page.exists() or page.stat().st_mtime < newest
 
 

@@ -1,6 +1,7 @@
 """A new lab: a file that runs and passes its checks as it is, and says what to change."""
 
 import keyword
+import re
 import sys
 from collections.abc import Collection
 from importlib.machinery import PathFinder
@@ -122,7 +123,7 @@ def write_lab(name: str, tasks: Collection[str]) -> Path:
 
 def _why_not(name: str, tasks: Collection[str]) -> str:
     """Why a lab cannot have a name; '' where it can."""
-    if not (name.isidentifier() and name.isascii()):
+    if not re.fullmatch(r"[A-Za-z]\w*", name, re.ASCII):
         return "use letters, digits and _, with a letter first"
     if keyword.iskeyword(name):
         return "it is a word of Python's own"

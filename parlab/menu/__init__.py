@@ -22,7 +22,7 @@ lab = Collection("lab", all_labs, auto_dash_names=False)  # a lab has one name e
 for file in lab_files().values():
     lab.add_task(lab_task(file))
 namespace.add_collection(lab)
-namespace.add_task(new_task(namespace.task_names))
+namespace.add_task(new_task({*namespace.task_names, "new"}))
 if not INSTALLED:
     namespace.add_task(check)
     namespace.add_collection(Collection("dev", pin))  # in a group of its own: a typing error rewrites no files

@@ -9,6 +9,10 @@ from parlab.lab import Declared, Lab
 from parlab.model.job_events import Frame
 from parlab.node.traces import defined_at, definition, line_at
 
+SCOPES = (  # each has names of its own
+    *(ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef),
+    *(ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp),
+)
 CHANGES = ("append", "add", "extend", "insert", "update", "setdefault", "pop", "remove", "clear", "discard")
 
 
@@ -25,17 +29,18 @@ def no_task(declared: Declared, *, began: bool) -> MistakeError:
 
     `began` is whether one may have been handed on.
     """
-    name, file = declared.case.name, declared.function.__code__.co_filename
+    name = declared.case.name
+    file = getattr(getattr(declared.function, "__code__", None), "co_filename", "")
     instead = getattr(task_of(declared), "__name__", "")
     written = definition(declared.function)
     body = [node for statement in written.body for node in ast.walk(statement)] if written is not None else []
     used = {node.id: node.lineno for node in reversed(body) if isinstance(node, ast.Name)}
-    if instead in used:
-        cure = f"Hand `task` to map, not `{instead}`"
-        return MistakeError(_never(name), line_at(file, used[instead]), cure)
     if began and "task" in used:
         said = f"{name} ended before a task of it came back"
         return MistakeError(said, line_at(file, used["task"]), "Wait for the results: get(), result() or join()")
+    if instead in used:
+        cure = f"Hand `task` to map, not `{instead}`"
+        return MistakeError(_never(name), line_at(file, used[instead]), cure)
     return MistakeError(_never(name), defined_at(declared.function), "Hand `task` to the workers, or call it")
 
 
@@ -55,7 +60,8 @@ def suspect(declared: Declared, lab: Lab, result: Any, serial: Any, *, elsewhere
     """
     task = task_of(declared)
     if is_nothing(result) or is_nothing(serial):
-        one = declared.function if result is None else lab.serial_solution if serial is None else task
+        both = is_nothing(result) and is_nothing(serial)  # they have the task in common
+        one = task if both else declared.function if is_nothing(result) else lab.serial_solution
         return defined_at(one), "Is a `return` missing?"
     if elsewhere and (found := next(_changed_globals(task), None)):
         line, name = found
@@ -74,10 +80,23 @@ def _changed_globals(task: Any) -> Iterator[tuple[Frame, str]]:
     if written is None:
         return
     file, own = task.__code__.co_filename, {*task.__code__.co_varnames, *task.__code__.co_freevars}
-    for node in sorted(ast.walk(written), key=lambda node: getattr(node, "lineno", 0)):
+    for node in sorted(_own_nodes(written), key=lambda node: getattr(node, "lineno", 0)):
         name = _changed(node)
-        if name in task.__globals__ and name not in own:
+        if name in task.__globals__ and name not in own and _is_plain(task.__globals__[name]):
             yield line_at(file, node.lineno), name  # type: ignore[attr-defined]
+
+
+def _own_nodes(function: ast.FunctionDef) -> Iterator[ast.AST]:
+    """The pieces of a function's own code: names within functions and comprehensions inside it are theirs."""
+    left: list[ast.AST] = list(function.body)
+    for node in left:  # which grows meanwhile
+        yield node
+        left += [] if isinstance(node, SCOPES) else ast.iter_child_nodes(node)
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether each process has its own copy of a value: no module, and nothing that processes share."""
+    return type(value).__module__ in ("builtins", "collections") and not inspect.ismodule(value)
 
 
 def _changed(node: ast.AST) -> str:

@@ -37,9 +37,17 @@ def lines_in(text: str) -> list[Frame]:
 
 
 def last_in(text: str) -> list[Frame]:
-    """The lines of the last of the tracebacks that are in a text, as `lines_in`."""
+    """The lines of the traceback with which a text ends, as `lines_in`; none if anything was written after it.
+
+    A program that goes on has handled that error.
+    """
     begins = max(text.rfind(INNERMOST_LAST), text.rfind(INNERMOST_FIRST))
-    return lines_in(text[begins:]) if begins >= 0 else []
+    if begins < 0:
+        return []
+    _, *lines = text[begins:].splitlines()
+    error = next((number for number, line in enumerate(lines) if line and not line.startswith(" ")), len(lines))
+    goes_on = text.startswith(INNERMOST_LAST, begins) and any(lines[error + 1 :])
+    return [] if goes_on else lines_in(text[begins:])
 
 
 def own_lines(frames: list[Frame], folder: Path) -> list[Frame]:

@@ -78,6 +78,7 @@ def comparison(first: Run, second: Run) -> str:
         alike=not_significant(first, second),
         within_noise=WITHIN_NOISE,
         cases=cases,
+        of=f"--run {first.id} --against {second.id}",
     )
 
 

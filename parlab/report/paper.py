@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from markupsafe import Markup, escape
 
-from parlab.formatting import decimal, seconds
+from parlab.formatting import number, seconds
 from parlab.model.span import LOCK_HELD, LOCK_WAIT, Span
 from parlab.report.bars import ASLEEP, CONTENDED, FAILED, MARK, PHASE, QUEUED, TASK, TRANSFER, Bar, bars, rows
 from parlab.report.curves import doublings, interval
@@ -115,10 +115,10 @@ def _axis(end: float, x: float, y: float) -> Iterator[str]:
     yield f'<path d="M{LEFT} {y:.1f}H{WIDTH - RIGHT}" stroke="#000"/>'
     step = 10 ** math.floor(math.log10(end / TICKS)) if end > 0 else 1.0
     step *= next(factor for factor in (1, 2, 5, 10) if end / (step * factor) <= TICKS)
-    for number in range(math.floor(end / step + 1e-9) + 1):
-        at = number * step
-        unit = " s" if number == 0 else ""
-        yield _text(LEFT + x * at, y + 15, f"{decimal(at)}{unit}", "middle")
+    for tick in range(math.floor(end / step + 1e-9) + 1):
+        at = tick * step
+        unit = " s" if tick == 0 else ""
+        yield _text(LEFT + x * at, y + 15, f"{number(at)}{unit}", "middle")
 
 
 def curve_on_paper(curve: Curve, found: Sequence[Fit]) -> Markup:

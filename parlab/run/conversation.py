@@ -31,7 +31,7 @@ from parlab.model.messages import (
     Spans,
 )
 from parlab.node.traces import last_in, own_lines
-from parlab.run.last_words import first_end, last_words
+from parlab.run.last_words import first_end, last_words, of_the_program
 from parlab.run.looking import Found, Looking
 
 Kind = TypeVar("Kind", bound=Event)
@@ -170,7 +170,8 @@ class Conversation:
 
     def _last_line(self) -> str:
         """The learner's line of the last traceback that was written, as of a fatal signal; '' where there is none."""
-        own = own_lines(last_in("\n".join(self._last_lines)), Path(self._session.folder))
+        text = "\n".join(of_the_program(self._last_lines))
+        own = own_lines(last_in(text), Path(self._session.folder))
         if not own:
             return ""
         source = own[0].text or linecache.getline(f"{self._session.folder}/{own[0].file}", own[0].line).strip()

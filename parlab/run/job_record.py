@@ -48,7 +48,8 @@ def record(ran: Sequence[tuple[Ask, Sequence[Outcome]]], sweep: Sweep | None, ba
 
 
 def _of_a_program(verdict: Verdict, ask: Ask, backend: Backend) -> Verdict:
-    """Without a limit nothing holds a program back: unlike a lab's processes it is not paced."""
+    """A program claims nothing. Without a limit nothing holds it back: unlike a lab's processes it is not paced."""
+    verdict = replace(verdict, reproduced=Finding(Answer.NO_CLAIMS, "a program makes none"))
     if ask.limits and any(node.limit is not None for node in backend.nodes(ask.spec)):
         return verdict
     why = "--no-limits" if not ask.limits else f"{backend.name}, nodes have no limits"

@@ -83,11 +83,14 @@ def read_job(
         raise UsageError("--mpi and --futures are two ways of starting it: give one of them")
     launch = MPI if mpi else FUTURES if futures else PYTHON
     for word in (*words, *env):
-        if any("\ud800" <= letter <= "\udfff" for letter in word):
+        if _is_no_text(word):
             raise UsageError(f"a program's arguments are UTF-8 here, not {word!r}")
     where = read_folder("--dir", folder)
     command = ("-m", module, *words) if module is not None else _program(words, where)
     variables = dict(map(_variable, env))
+    for name, value in variables.items():
+        if _is_no_text(value):
+            raise UsageError(f"the value of {name} is not UTF-8: {value!r}")
     swept = read_sweep(sweep, weak, command)
     if swept is not None and trace:
         raise UsageError("--trace shows the tasks of one size: run it without --sweep")
@@ -187,6 +190,11 @@ def _folder_to_write(text: str) -> Path:
     if not os.access(path, os.W_OK | os.X_OK):
         raise UsageError(f"--out: {text} cannot be written to")
     return path
+
+
+def _is_no_text(word: str) -> bool:
+    """Whether a word of the command line, or of the environment, has bytes that are not UTF-8."""
+    return any("\ud800" <= letter <= "\udfff" for letter in word)
 
 
 def _variable(text: str) -> tuple[str, str]:

@@ -33,10 +33,15 @@ class End:
 
 def last_words(lines: Sequence[str]) -> list[str]:
     """The last lines of a program's own; Open MPI's, where there are none and it says more than who ended."""
-    own = [line for line in _outside(lines) if line.strip() and not OURS.match(line) and not NOTICES.search(line)]
+    own = of_the_program(lines)
     if not own and first_end(lines) is None:
         own = [line for line in lines if line.strip() and not RULE.fullmatch(line)]
     return own[-MOST:]
+
+
+def of_the_program(lines: Sequence[str]) -> list[str]:
+    """The lines that the program itself has written, without those of Open MPI."""
+    return [line for line in _outside(lines) if line.strip() and not OURS.match(line) and not NOTICES.search(line)]
 
 
 def first_end(lines: Sequence[str]) -> End | None:

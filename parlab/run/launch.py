@@ -130,8 +130,8 @@ def launch(
     observer.started(Started(*work, order.number, order.of, force.chunk, owed_s))
     others = Others(session.boot, order.env.get("PARLAB_RUN", ""), backend.control_groups(spec))
     done = _run(case, spec, ideal, talk, allowance)
-    busiest = others.busiest()
     limits.end()
+    busiest = others.busiest()  # after the last reading: looking through all processes takes CPU time, too
     ending = time.monotonic()
     _end(talk)
     return Result(

@@ -8,6 +8,8 @@ from rich.text import Text
 
 from parlab.terminal.handout import READABLE
 
+LEAST = 20  # columns of a sentence, however narrow the terminal is
+
 
 def set_glossary(groups: Mapping[str, Mapping[str, str]], width: int) -> Iterator[RenderableType]:
     """Each group's name and its terms; their sentences are filled to the width."""
@@ -16,7 +18,7 @@ def set_glossary(groups: Mapping[str, Mapping[str, str]], width: int) -> Iterato
         yield Text(f"\n{name}" if number else name, "bold")
         table = Table.grid(padding=(0, 2, 0, 0))
         table.add_column(width=column, style="bold")
-        table.add_column(max_width=min(width, READABLE) - column - 2)
+        table.add_column(max_width=max(LEAST, min(width, READABLE) - column - 2))
         for term, text in terms.items():
             table.add_row(f"  {term}", Text(text))
         yield table

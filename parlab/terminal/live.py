@@ -227,15 +227,17 @@ class Brief(Board):
         super().__init__(console)
         self._heading = heading
         self._doing = "starting ..."
-        self.live.start()
 
     def say(self, text: str) -> None:
-        """Show the line until another line or a case comes."""
+        """Show the line until another line or a case comes; before the nodes are up, print it."""
         self._doing = text
+        if not self._cases:
+            self.console.print(f"{self._heading}  {text}", style="dim")
 
     def begin(self, spec: Spec, nodes: Sequence[Node], cases: int) -> None:
-        """Note the number of cases."""
+        """Note the number of cases, and show the line from here on: until now the engine may have printed."""
         self._cases, self._since = cases, time.monotonic()
+        self.live.start()
 
     def case(self, case: MeasuredCase) -> None:
         """Count the case."""

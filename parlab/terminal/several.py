@@ -91,7 +91,8 @@ def show_open(console: Console, runs: Sequence[Run], refused: Mapping[str, str],
 def _open(run: Run) -> Iterator[Text]:
     """The open results of a run, the most serious first."""
     if run.failure is not None:
-        yield Text.assemble(("broke off", "bold red"), f": {run.failure.text.splitlines()[0]}")
+        first, *_ = [*run.failure.text.splitlines(), ""]
+        yield Text.assemble(("broke off", "bold red"), f": {first}")
         return
     if run.wrong:
         yield Text.assemble(("wrong", "bold red"), f": {run.verdict.correct.evidence}")

@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from functools import cached_property
 from statistics import median
 from textwrap import wrap
 
@@ -157,8 +158,9 @@ class Case:
     speed: float
     paced: bool  # if not, nothing is known about time in which a task neither computes nor waits
 
-    @property
+    @cached_property
     def origin(self) -> float:
+        """The first submission; computed once, since a bar asks for it at every span."""
         return first_submission(self.everyone)
 
 

@@ -37,6 +37,8 @@ def test_the_suites_checks_of_labs_accept_a_new_one_and_it_is_the_last_of_the_co
         ("1st", "use letters, digits and _"),
         ("../out", "use letters, digits and _"),
         ("", "use letters, digits and _"),
+        ("__init__", "use letters, digits and _"),
+        ("new", "it is a task"),
         ("class", "it is a word of Python's own"),
         ("all", "it is a task"),
         ("labs", "it is a task"),

@@ -31,9 +31,17 @@ async function draw() {
 
 addEventListener("toggle", draw, true)
 
+function named(hash) {
+  try {
+    return document.getElementById(decodeURIComponent(hash))
+  } catch {  // no name that a page has: a malformed one
+    return null
+  }
+}
+
 // A link into something that is folded opens it.
 function unfold() {
-  const target = document.getElementById(decodeURIComponent(location.hash.slice(1)))
+  const target = named(location.hash.slice(1))
   for (let fold = target?.closest("details"); fold; fold = fold.parentElement.closest("details")) fold.open = true
   target?.scrollIntoView()
 }
