@@ -1,4 +1,4 @@
-"""The processes that a rank has started, and what each is doing: from /proc, and from their own faulthandlers.
+"""The processes that a rank has started, and their current activities: from /proc, and from their own faulthandlers.
 
 The caller is their subreaper (prctl(2)): all processes that they start stay below it, in any environment.
 """
@@ -101,7 +101,7 @@ def _reap() -> None:
 
 
 def look_at(pids: list[int], stacks: Path, own: Path, seconds: float) -> list[Seen]:
-    """What each of these processes is doing; `own` is the program's folder. Takes `seconds`, and a little more."""
+    """The current activity of each of these processes; `own` is the program's folder. Takes a little over `seconds`."""
     uses, began = Uses(pids), time.monotonic()
     asked = [pid for pid in pids if _ask(pid, stacks)]  # the others are not waited for
     time.sleep(seconds)
@@ -120,7 +120,7 @@ class Uses:
         self._before = {pid: (cpu_s(pid), delay_s(pid)) for pid in pids}
 
     def seen(self, pid: int, stacks: list[Stack]) -> Seen | None:
-        """What a process was seen doing; None if it has ended."""
+        """The observed activity of a process; None if it has ended."""
         if state_of(pid) in ("", "Z"):
             return None
         elapsed, (cpu, delay) = time.monotonic() - self._began, self._before[pid]
@@ -209,7 +209,7 @@ def _frame(here: Path, name: str, line: int, function: str, own: Path) -> Frame:
 def died(stacks: Path, pids: Iterable[int] = ()) -> list[Died]:
     """The failed children of a rank's processes, in the order in which the failures were noticed.
 
-    Last come those among `pids` that nobody has waited for yet.
+    Those among `pids` that nobody has waited for yet come last.
     """
     try:
         noted = (stacks / "died").read_text().splitlines()

@@ -61,7 +61,7 @@ def changed(folder: Path, note: Path) -> int:
 
 
 def _has_its_own(path: Path) -> bool:
-    """Replace a link to INPUT, e.g. a renamed large file, by the file itself; return whether that went well."""
+    """Replace a link to INPUT, e.g. that of a renamed large file, by the file itself; return whether that went well."""
     try:
         if path.is_symlink() and str(path.readlink()).startswith(f"{INPUT}/") and path.is_file():
             number, copy = tempfile.mkstemp(COPY, dir=path.parent)

@@ -191,7 +191,7 @@ class Launcher:
             writer.write(word.encode() + b"\n")
 
     def feed(self, data: bytes) -> None:
-        """Pass standard input on to rank 0; the host holds back more input until rank 0 has taken this."""
+        """Pass standard input on to rank 0; the host limits the amount that rank 0 has not taken yet."""
         for writer, rank in self._ranks.items():
             if rank.number == 0:
                 writer.write(f"{FEED} ".encode() + b64encode(data) + b"\n")

@@ -104,7 +104,7 @@ def _without_ours(stack: Stack) -> Stack:
 
 
 def look(run: str, own: Path) -> list[Looked]:
-    """What each rank of a launch that has processes here is doing; `own` is the lab's folder."""
+    """The current activity of each rank of a launch that has processes here; `own` is the lab's folder."""
     found = families(run)
     pids = [pid for family in found.values() for pid in family]
     uses, began = Uses(pids), time.monotonic()

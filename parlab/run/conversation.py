@@ -116,7 +116,7 @@ class Conversation:
             reply(self._look().in_full or "no rank has started yet")
 
     def _out_of_time(self, reason: str, cure: str) -> RunError:
-        """The error for a step that has not ended; it shows what the step's processes are doing."""
+        """The error for a step that has not ended; it shows the current activities of its processes."""
         found = Found()
         if self._looking is not None and self._looking.ranks:
             self._looking.release()  # processes that wait for CPU must answer, too
@@ -125,7 +125,7 @@ class Conversation:
         return self.failed(reason, found, cure)
 
     def _look(self) -> Found:
-        """What the ranks and their processes are doing. Raises EOFError, ProtocolError, RunError."""
+        """The current activities of the ranks and their processes. Raises EOFError, ProtocolError, RunError."""
         if self._looking is None or not self._looking.ranks:
             return Found()
         for kind in (Looked, AllLooked):  # late answers to an earlier question
@@ -146,7 +146,7 @@ class Conversation:
     def failed(self, reason: str, found: Found | None = None, cure: str = LONGER) -> RunError:
         """The error to raise for a launch that cannot go on: the reason, the place, the last lines, and the remedy.
 
-        `found` is what its processes were doing, if it missed its own deadline; `cure` is the remedy for that.
+        `found` has its processes' last activities, if it missed its own deadline; `cure` is the remedy for that.
         """
         found = found or Found()
         parts = [f"{self._what}: {reason}."]

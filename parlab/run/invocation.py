@@ -207,7 +207,7 @@ def _run_cases(bench: Bench, run_id: str, output: LabOutput) -> Iterator[tuple[C
         results = []
         places = frozenset(case.node_of(rank, spec) for rank in range(case.ranks(spec.virtual_cores)))
         for number in range(1, plan.repeats + 1):
-            burn = (spec, places) not in burned  # one shows what the engine delivers to all of them at once
+            burn = (spec, places) not in burned  # a single one shows what the engine delivers to all of them
             env = _told(plan, chosen) | {"PARLAB_RUN": next(ids)}
             order = Order(case, spec, plan.path.name, env, number, plan.repeats, burn, bench.seconds)
             output.begin(order.what)

@@ -225,7 +225,7 @@ class _Run:
         return Outcome(EXIT_TIMEOUT, why, said.splitlines())
 
     def _look(self) -> str:
-        """A description of what all ranks are doing."""
+        """A description of the current activities of all ranks."""
         talk = self._talk
         living = [rank for rank in range(talk.ranks) if rank not in talk.ended]
         talk.forget(Looked)  # late answers to an earlier question

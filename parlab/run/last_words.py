@@ -15,7 +15,7 @@ BY_SIGNAL = re.compile(
     r"process rank (?P<rank>\d+) with PID \d+ on node \S+ exited on\s+signal (?P<signal>\d+) \((?P<name>[^)]+)\)"
 )
 BY_ABORT = re.compile(r"MPI_ABORT was invoked on rank (?P<rank>\d+)")
-# On a fatal signal Python prints the stack: our own frames, above the lab's file, explain nothing.
+# On a fatal signal Python prints the stack: the frames that lead to the lab's file explain nothing.
 OURS = re.compile(
     r'\s*File "(<frozen \S+>|\S*/parlab/(node/\w+|task/\w+|lab)\.py|\S*/mpi4py/\S+\.py)", line \d+ in '
     r"|Extension modules: "

@@ -1,4 +1,4 @@
-"""A look at a lab's launch: each host reports what its ranks are doing, and this module describes it."""
+"""A look at a lab's launch: each host reports the current activities of its ranks, and this module describes them."""
 
 from collections.abc import Sequence
 from contextlib import suppress
@@ -17,7 +17,7 @@ from parlab.run.why import in_short, own_line, stacks
 
 @dataclass(frozen=True)
 class Found:
-    """The findings of a look: the learner's line that is to blame, or ''; what the ranks are doing; every stack."""
+    """The findings of a look: the learner's line that is to blame, or ''; the ranks' activities; every stack."""
 
     line: str = ""
     said: str = ""

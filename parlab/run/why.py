@@ -145,7 +145,7 @@ def _line(seen: Seen, frames: Sequence[Frame]) -> str:
 
 
 def _children(looked: Sequence[Looked], where: Where) -> Iterator[str]:
-    """What the ranks' child processes are doing, one line for all processes at the same place."""
+    """The activities of the ranks' child processes, one line for all processes at the same place."""
     places: dict[tuple[str, bool], list[tuple[int, Seen]]] = {}
     for one in looked:
         for seen in one.processes[1:]:
