@@ -1,1 +1,1 @@
-"""The verdict: four answers about a run, and whether the host was quiet."""
+"""The verdict on a run: four answers, one of them about noise on the host."""

@@ -1,10 +1,11 @@
-"""Claims: each of the lab's expectations, and how sure its answer is; in a process that has run the lab's file.
+"""Claims: each of the lab's expectations, and the certainty of its answer; in a process that has run the lab's file.
 
-How it works. An expectation is called with the cases as they were measured, and with DRAWS more sets of cases, as they
-may have come out just as well (parlab/judge/draws.py). It is shown if it holds of what was measured and of all but
-2.5 % of the rest; not shown if it fails of both; else it is undecided, and more launches are needed. So any assertion
-may be written, and none has to know of intervals. Beside the answer stands the least change of one quantity, in either
-direction, that would make it another one, and how well that quantity is known.
+How it works. An expectation is called with the measured cases, and with DRAWS more sets of cases that could equally
+well have been measured (parlab/judge/draws.py). It is shown if it holds for the measured cases and for all but 2.5 % of
+the other sets. It is not shown if it fails for the measured cases and for all but 2.5 % of the other sets. Otherwise it
+is undecided, and more launches are needed. So an expectation may contain any assertion, and need not know intervals.
+Each answer comes with the smallest change of one quantity, in either direction, that would change the answer, and with
+the uncertainty of that quantity.
 """
 
 import math
@@ -31,7 +32,7 @@ Estimates = Mapping[str, Mapping[str, Estimate]]  # by case and quantity
 
 @dataclass(frozen=True)
 class Tried:
-    """A measured case, and which of the lab's it is: its number there, and what replaced its settings."""
+    """A measured case, its number in the lab, and the values that replaced its settings."""
 
     number: int
     overrides: dict[str, int]
@@ -40,7 +41,7 @@ class Tried:
 
 @dataclass(frozen=True)
 class Question:
-    """What the claims of a lab are tried on, as it is sent to where its file may run (parlab/node/claims.py).
+    """The data on which a lab's claims are tried, as sent to the place where its file may run (parlab/node/claims.py).
 
     `spreads` are those of earlier launches; `overridden` is whether any case was run with other settings.
     """
@@ -51,7 +52,7 @@ class Question:
 
 
 class Cases(UserDict[str, MeasuredCase]):
-    """The cases by name, for expectations; one that was not run is nothing to fail for. `asked` are those looked at."""
+    """The cases by name, for expectations; a case that was not run is no failure. `asked` has the names looked up."""
 
     def __init__(self, cases: Mapping[str, MeasuredCase]) -> None:
         self.asked: set[str] = set()
@@ -65,9 +66,9 @@ class Cases(UserDict[str, MeasuredCase]):
         raise CannotBeShown(f"{name} was not run")
 
     def of(self, *functions: Callable[..., Any], nodes: int | None = None, **settings: Any) -> list[MeasuredCase]:
-        """All cases of these functions with these settings, as the lab declares them; on so many nodes, if given.
+        """All cases of these functions with these settings, as the lab declares them; on `nodes` nodes, if given.
 
-        Raises CannotBeShown where none was run.
+        Raises CannotBeShown if none was run.
         """
         names = [function.__name__ for function in functions]
         found = [
@@ -84,9 +85,9 @@ class Cases(UserDict[str, MeasuredCase]):
         return [self[name] for name in found]
 
     def find(self, function: Callable[..., Any], nodes: int | None = None, **settings: Any) -> MeasuredCase:
-        """The one case of a function with these settings, whatever its others are; on so many nodes, if given.
+        """The one case of a function with these settings, and any other settings; on `nodes` nodes, if given.
 
-        Raises CannotBeShown where none was run, or several fit.
+        Raises CannotBeShown if none was run, or if several match.
         """
         found = self.of(function, nodes=nodes, **settings)
         if len(found) > 1:
@@ -97,9 +98,9 @@ class Cases(UserDict[str, MeasuredCase]):
 def try_claims(
     lab: Lab, cases: Sequence[MeasuredCase], known: Known = NOTHING_KNOWN, *, overridden: bool = False
 ) -> tuple[Claim, ...]:
-    """Judge each expectation. One that does not hold of cases with `overridden` settings is none that the lab makes.
+    """Judge each expectation. With `overridden` settings, one that does not hold is not a claim of the lab.
 
-    `known` is the spread of earlier launches, for cases with few of their own.
+    `known` is the spread of earlier launches, for cases with few launches of their own.
     """
     by_name = {case.name: case for case in cases}
     tried = [_Trial(expectation, by_name, _lacking(expectation, cases)).claim for expectation in lab.expectations]
@@ -124,12 +125,12 @@ class _Trial:
 
     @property
     def claim(self) -> Claim:
-        """What comes of it, as if what was measured were exact."""
+        """The claim with its answer, as if the measurements were exact."""
         answer, why = Answer.YES, ""
         try:
             if self.why_not:
                 raise CannotBeShown(self.why_not)
-            cases = Cases(self.cases)  # what another claim has asked for is not this one's
+            cases = Cases(self.cases)  # without the names that another claim has looked up
             self.expectation.function(cases)
             if loose := sorted(name for name in cases.asked & self.cases.keys() if _is_loose(self.cases[name])):
                 raise CannotBeShown(f"{loose[0]} has more workers than cores, and no kernel holds them to these here")
@@ -137,19 +138,19 @@ class _Trial:
             answer, why = Answer.CANNOT, str(error)
         except AssertionError as error:
             answer, why = Answer.NO, str(error).partition("\n")[0] or f"{self._line(error)}does not hold"
-        except Exception as error:  # what was measured must not be lost for it
+        except Exception as error:  # the measurements must not be lost because of it
             answer, why = Answer.NO, f"{self._line(error)}{type(error).__name__}: {error}"
         return Claim(self.expectation.name, answer, why, self.expectation.declared.required)
 
     def _line(self, error: Exception) -> str:
-        """The lab's own line that raised, before what is said of it."""
+        """The lab's own line that raised, as a prefix for the message; '' if there is none."""
         file = self.expectation.function.__code__.co_filename
         own = [at for at in traceback.extract_tb(error.__traceback__) if at.filename == file]
         return f"{at_line(Path(file).name, own[-1].lineno or 0, own[-1].line or '')}: " if own else ""
 
 
 def _draws(cases: Mapping[str, MeasuredCase], estimates: Estimates) -> list[dict[str, MeasuredCase]]:
-    """Cases as they may have come out; the same ones for the same record."""
+    """Sets of cases that could have been measured; the same sets for the same record."""
     source = random.Random(0)
     return [{name: drawn(case, estimates[name], source) for name, case in cases.items()} for _ in range(DRAWS)]
 
@@ -161,7 +162,7 @@ def _judged(
     estimates: Estimates,
     draws: Sequence[Mapping[str, MeasuredCase]],
 ) -> Claim:
-    """The claim with how sure it is."""
+    """The claim with its certainty."""
     found = [_Trial(expectation, draw).claim.answer for draw in draws]
     decided = [answer is Answer.YES for answer in found if answer is not Answer.CANNOT]
     holds = sum(decided) / len(decided) if decided else float(claim.answer is Answer.YES)
@@ -176,7 +177,7 @@ def _judged(
 def _margin(
     answer: Answer, expectation: Expectation, cases: Mapping[str, MeasuredCase], estimates: Estimates
 ) -> tuple[str, str]:
-    """The least change that makes the answer another one, and what the spreads of all that can do so rest on."""
+    """The smallest change that changes the answer, and the basis of the spreads of all quantities that can do so."""
     found = sorted(_changes(answer, expectation, cases, estimates), key=lambda change: change[0])
     if not found:
         return "", ""
@@ -187,7 +188,7 @@ def _margin(
 def _changes(
     answer: Answer, expectation: Expectation, cases: Mapping[str, MeasuredCase], estimates: Estimates
 ) -> Iterator[tuple[float, str, str]]:
-    """Each quantity that can turn the answer: by how many of its errors, in words, and what these rest on."""
+    """Each quantity that can change the answer: the change in units of its error, as text, and the error's basis."""
     for name, case in cases.items():
         known = dict(estimates[name])
         if TIME in known:
@@ -219,7 +220,7 @@ def _not_the_labs_own(claim: Claim) -> Claim:
 
 
 def _is_loose(case: MeasuredCase) -> bool:
-    """Whether workers of a case share cores that nothing holds them to: each is paced by itself, and all too fast."""
+    """Whether a case's workers share cores that nothing holds them to: each is paced alone, and all are too fast."""
     if case.ideal_s is None or case.limited:
         return False
     processes = {(span.node, span.pid) for span in case.median_repeat.spans}
@@ -227,7 +228,7 @@ def _is_loose(case: MeasuredCase) -> bool:
 
 
 def _lacking(expectation: Expectation, cases: Sequence[MeasuredCase]) -> str:
-    """What an expectation needs and is not there; '' where all is."""
+    """A message about a missing need of an expectation; '' if nothing is missing."""
     if expectation.limits and not any(case.limited for case in cases):
         return "no kernel limits these nodes; the cluster does"
     most = max(float(case.spec.node_cpus) for case in cases)

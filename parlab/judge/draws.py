@@ -1,12 +1,13 @@
-"""Cases as they may have come out: what a claim says of these tells how sure it is.
+"""Cases that could have been measured: a claim's answers for them show its certainty.
 
-How it works. A draw takes a case's launches anew, with replacement, as a bootstrap does: so what differs between them
-(outcomes, counts, the order of tasks) differs between draws. Then it moves each quantity of these launches, all by one
-factor, so that their median is a value drawn from what the true one may be: so a single launch has a spread, too, and
-few launches are not thought to be surer than they are. CPU time has a factor of its own, as sure as the time.
+How it works. A draw resamples a case's launches, with replacement, like a bootstrap: so everything that differs between
+launches (outcomes, counts, the order of tasks) differs between draws. Then each quantity of these launches is scaled,
+all launches by one factor, so that their median is a value drawn from the distribution of the true one: so a single
+launch has a spread, too, and the certainty of few launches is not overestimated. CPU time has its own factor, with the
+same certainty as the time.
 
-A claim is any function of cases, so a drawn case is a MeasuredCase like any other; its spans are made when it is asked
-for them, which few claims do.
+A claim is any function of cases, so a drawn case is a MeasuredCase like any other. Its spans are computed on access;
+few claims need them.
 """
 
 import math
@@ -23,11 +24,11 @@ from parlab.model.workers import first_submission
 from parlab.results.record import MeasuredCase, Repeat
 
 CPU = "CPU time"
-Factors = Mapping[str, float]  # by quantity; what is not named stays as it is
+Factors = Mapping[str, float]  # by quantity; quantities that are not named do not change
 
 
 class Moved(Repeat):
-    """A launch whose quantities are multiplied by factors; its spans are worked out when they are asked for."""
+    """A launch whose quantities are multiplied by factors; its spans are computed on access."""
 
     def __init__(self, launch: Repeat, factors: Factors) -> None:
         own = {field.name: getattr(launch, field.name) for field in fields(Repeat) if field.name != "spans"}
@@ -76,7 +77,7 @@ def moved(case: MeasuredCase, factors: Factors) -> MeasuredCase:
 
 
 def drawn(case: MeasuredCase, estimates: Mapping[str, Estimate], random: Random) -> MeasuredCase:
-    """The case as it may have come out."""
+    """A case that could have been measured."""
     launches = random.choices(case.repeats, k=len(case.repeats)) if len(case.repeats) > 1 else list(case.repeats)
     factors = {}
     for quantity, found in estimates.items():
@@ -94,9 +95,9 @@ def _read(launch: Repeat, quantity: str) -> float | None:
 
 
 def bisected(flips: Callable[[float], bool], steps: tuple[float, ...]) -> float:
-    """The least change, as the logarithm of a factor, that flips an answer; infinity where none of the steps does.
+    """The smallest change, as the logarithm of a factor, that flips an answer; infinity if none of the steps does.
 
-    Between the last step that does not and the first that does it is narrowed down to a fiftieth of itself.
+    It is bisected between the last step that does not flip it and the first that does, down to a fiftieth of itself.
     """
     low, high = 0.0, next((step for step in steps if flips(step)), math.inf)
     if math.isinf(high):

@@ -1,6 +1,6 @@
-"""Whether the host had the CPU to give, from readings of the machine under the nodes and from what the tasks got.
+"""Whether the host had enough CPU, from readings of the machine under the nodes and from the CPU time of the tasks.
 
-Nothing here looks at when tasks were handed out: a slow dispatcher leaves workers idle, not short of CPU.
+Nothing here uses the times at which tasks were handed out: a slow dispatcher leaves workers idle, not short of CPU.
 """
 
 from collections import Counter
@@ -31,18 +31,18 @@ from parlab.thresholds import (
 
 @dataclass(frozen=True)
 class Load:
-    """What became of the host's CPU time in a repeat, as fractions of it."""
+    """The use of the host's CPU time in a repeat, as fractions of that time."""
 
     cpus: int
     idle: float
     stolen: float
-    others: float  # used by what is not in a node
-    full: float  # of the time: none was idle
-    seconds: float  # how long that was
+    others: float  # used by processes outside the nodes
+    full: float  # fraction of the time in which no CPU was idle
+    seconds: float  # from the first reading to the last
 
 
 def load(repeat: Repeat) -> Load | None:
-    """Add up the readings of the machine, made where the first rank runs; None where there are none."""
+    """Add up the readings of the machine, made on the first rank's node; None if there are none."""
     readings = _of_host(repeat)
     if len(readings) < 2 or (passed := _passed(readings[0], readings[-1])) <= 0:
         return None
@@ -69,7 +69,7 @@ def _passed(earlier: Host, later: Host) -> float:
 
 
 def _ours(repeat: Repeat, first: Host, last: Host) -> float:
-    """CPU seconds that the nodes used; of simulated nodes, which share a machine, those of the launch's processes."""
+    """CPU seconds that the nodes used; for simulated nodes, which share a machine, those of the launch's processes."""
     if first.ours_s is not None and last.ours_s is not None:
         return last.ours_s - first.ours_s
     used = [used_s(use.readings) for use in repeat.nodes.values()]
@@ -78,17 +78,17 @@ def _ours(repeat: Repeat, first: Host, last: Host) -> float:
 
 
 def used_s(readings: Sequence[NodeReading]) -> float | None:
-    """CPU seconds that a node used from its first reading to its last; None where the kernel does not say."""
+    """CPU seconds that a node used from its first reading to its last; None if the kernel does not report them."""
     if not readings or readings[0].used_s is None or readings[-1].used_s is None:
         return None
     return readings[-1].used_s - readings[0].used_s
 
 
 def undelivered(repeat: Repeat, spec: Spec) -> float | None:
-    """What of the CPU time that busy workers were owed they did not get; None where the kernel does not say.
+    """Fraction of the CPU time owed to busy workers that they did not get; None if the kernel does not report it.
 
-    A node owes each of its busy processes a virtual core, up to as many as it has. It failed to deliver only what these
-    lacked while their tasks were ready to run, and while the node's limit would have let them.
+    A node owes each busy process a virtual core, up to its number of cores. It failed to deliver only the CPU time that
+    these lacked while their tasks were runnable, and while the node's limit would have allowed it.
     """
     owed_s = lacking_s = 0.0
     spans_of: dict[str, list[Span]] = {}
@@ -105,9 +105,9 @@ def undelivered(repeat: Repeat, spec: Spec) -> float | None:
 
 
 def _owed_s(spans: Sequence[Span], spec: Spec) -> float:
-    """CPU seconds: `speed` for each process with a task, up to `cores` of them, less what the tasks waited."""
+    """CPU seconds: `speed` for each process with a task, up to `cores` of them, minus the waiting time of the tasks."""
     edges = [edge for span in spans for edge in ((span.started, 1, span.pid), (span.finished, -1, span.pid))]
-    tasks: Counter[int] = Counter()  # that each process has at the moment: its threads share one virtual core
+    tasks: Counter[int] = Counter()  # each process's current tasks: its threads share one virtual core
     last, core_s = 0.0, 0.0
     for at, change, pid in sorted(edges):
         core_s += min(sum(count > 0 for count in tasks.values()), spec.cores) * (at - last)
@@ -117,9 +117,9 @@ def _owed_s(spans: Sequence[Span], spec: Spec) -> float:
 
 
 def _given_s(spans: Sequence[Span]) -> float:
-    """CPU seconds that processes used while they had tasks, for other threads, too: of the pool, or of readings.
+    """CPU seconds that processes used while they had tasks, including other threads: of the pool, or of readings.
 
-    Tasks that run in a process at once have each seen what all of it used: at each instant the mean of them counts.
+    Concurrent tasks of a process have each measured the usage of the whole process: at each instant their mean counts.
     """
     edges: dict[int, list[tuple[float, int, float]]] = {}
     for span in spans:
@@ -136,9 +136,9 @@ def _given_s(spans: Sequence[Span]) -> float:
 
 
 def _room_s(use: NodeRecord | None, spans: Sequence[Span]) -> float:
-    """CPU seconds that the node's limit would still have let it use while it had tasks.
+    """CPU seconds that the node's limit would still have allowed while it had tasks.
 
-    A node that is at its limit got what the host owed it; what its tasks lack then, its own processes used: MPI, say.
+    A node at its limit got all that the host owed it; if its tasks lack CPU then, its own processes used it, e.g. MPI.
     """
     if use is None or use.wanted is None or (used := used_s(use.readings)) is None:
         return float("inf")
@@ -147,7 +147,7 @@ def _room_s(use: NodeRecord | None, spans: Sequence[Span]) -> float:
 
 
 def foreign_use(nodes: Mapping[str, NodeRecord]) -> Iterator[str]:
-    """Processes that took more than their bit of a node and are none of the run's, in words."""
+    """Processes that are not the run's and took more than a small part of a node's CPU, as text."""
     for name, use in nodes.items():
         if use.wanted is None or len(use.readings) < 2:
             continue
@@ -160,14 +160,14 @@ def foreign_use(nodes: Mapping[str, NodeRecord]) -> Iterator[str]:
 
 
 class Disturbance(NamedTuple):
-    """Why a repeat was not measured on a quiet host: what was seen, and what to do about it."""
+    """A reason why a repeat was disturbed by noise on the host: the observation and the remedy."""
 
     what: str
     cure: str
 
 
 def disturbances(repeat: Repeat, spec: Spec) -> Iterator[Disturbance]:
-    """Everything that disturbed a repeat."""
+    """All disturbances of a repeat."""
     close = "close other programs on the host, and run again"
     for stranger in foreign_use(repeat.nodes):
         yield Disturbance(stranger, f"{COMMAND} down ends it; then run again")
@@ -195,14 +195,14 @@ def disturbances(repeat: Repeat, spec: Spec) -> Iterator[Disturbance]:
 
 
 def _most_of_it(busiest: Busiest | None, found: Load) -> str:
-    """Who used most of what others used, where that is known, and where it was more than can be read at all."""
+    """The process that used most of the others' CPU; '' if it is unknown, or if its usage is too small to be read."""
     if busiest is None or busiest.cpu_s < max(FEW_TICKS_S, OTHERS * found.seconds):
         return ""
     return f", {busiest.name} (process {busiest.pid}) {busiest.cpu_s / found.seconds:.1f} of them"
 
 
 def disturbed(case: MeasuredCase) -> list[Disturbance]:
-    """The disturbances of a case, when so many of its repeats had one that the median may be one of them; else []."""
+    """The disturbances of a case if so many of its repeats had one that the median may be one of them; else []."""
     found = [list(disturbances(repeat, case.spec)) for repeat in case.repeats]
     spoiled = [reasons for reasons in found if reasons]
     if len(spoiled) <= (len(found) - 1) // 2:

@@ -1,7 +1,7 @@
-"""What a case measures, and how sure each of these quantities is.
+"""The quantities that a case measures, and the uncertainty of each.
 
 A case measures its time, its start-up, and the metrics that it takes itself. Metrics that are whole numbers in all
-launches are counts: they have no spread but the one that launches show.
+launches are counts: their only spread is the one between launches.
 """
 
 import math
@@ -22,7 +22,7 @@ Key = tuple[str, str, str]  # a case's name and size, and a quantity
 
 
 def measured_by(case: MeasuredCase) -> dict[str, list[float]]:
-    """What each launch measured, by quantity; no counts, and nothing that some launch did not measure."""
+    """The measurements of each launch, by quantity; without counts, and without quantities that a launch lacks."""
     launches = [repeat for repeat in case.repeats if repeat.measured_s is not None]
     found = {TIME: [r.measured_s or 0.0 for r in launches], START_UP: [r.startup_s for r in launches]}
     for name in case.metrics:
@@ -33,12 +33,12 @@ def measured_by(case: MeasuredCase) -> dict[str, list[float]]:
 
 
 def stated(case: MeasuredCase, quantity: str) -> float:
-    """The spread of one launch that is taken where none is known: small for what is paced, larger for the rest."""
+    """The assumed spread of one launch if none is known: small for paced time, larger for the rest."""
     return START_UP_SPREAD if quantity == START_UP else math.hypot(PACED_SPREAD, UNPACED_SPREAD * _unpaced(case))
 
 
 def _unpaced(case: MeasuredCase) -> float:
-    """The part of a case's time that nothing paces: beside its ideal, or without a task that computes or waits."""
+    """The unpaced part of a case's time: outside its ideal, or without a task that computes or waits."""
     ideal, measured = case.ideal_s, case.measured_s
     if not ideal or math.isnan(case.off_by):
         return 1.0
@@ -51,7 +51,7 @@ def _unpaced(case: MeasuredCase) -> float:
 
 
 def _covered(spans: Sequence[Span]) -> float:
-    """Seconds in which some task ran."""
+    """Seconds in which at least one task ran."""
     covered_s, until = 0.0, -math.inf
     for span in sorted(spans, key=lambda span: span.started):
         covered_s += max(0.0, span.finished - max(span.started, until))
@@ -67,9 +67,9 @@ class Known:
 
     @classmethod
     def of(cls, earlier: Iterable[Run], backend: str, environment: Mapping[str, Any]) -> "Known":
-        """From those of these runs that were measurements of the same lab file, on the same host and backend.
+        """The spread from those of these runs that measured the same lab file, on the same host and backend.
 
-        Launches of different runs count as much as those of one: so what a run has of its own is a part of the spread.
+        Launches of different runs count as much as those of one run: so the spread includes differences between runs.
         """
         found: dict[Key, list[float]] = defaultdict(list)
         for run in earlier:
@@ -80,7 +80,7 @@ class Known:
         return cls({key: Spread.of(values) for key, values in found.items()})
 
     def estimates(self, case: MeasuredCase) -> dict[str, Estimate]:
-        """Each quantity of a case, with how sure it is."""
+        """Each quantity of a case, with its uncertainty."""
         return {
             quantity: estimate(values, self.spreads.get(_key(case, quantity), Spread()), stated(case, quantity))
             for quantity, values in measured_by(case).items()
@@ -91,7 +91,7 @@ NOTHING_KNOWN = Known()
 
 
 def time_ratio(one: MeasuredCase, other: MeasuredCase, known: Known) -> Estimate:
-    """How many times as long the other took."""
+    """The time of the other case, divided by the time of this one."""
     return known.estimates(other)[TIME].over(known.estimates(one)[TIME])
 
 

@@ -1,11 +1,11 @@
 """The verdict: four questions, each answered yes, no, undecided, or cannot be shown here, with its evidence.
 
-    correct      each case gave the serial results, or the outcome that it declares
+    correct      each case gave the serial results, or its declared outcome
     held         the limits were in force and delivered
-    quiet        the host had the CPU to give (parlab/judge/noise.py)
-    reproduced   what the lab expects holds (parlab/judge/claims.py), or too few launches tell
+    quiet        the host had enough CPU (parlab/judge/noise.py)
+    reproduced   the lab's expectations hold (parlab/judge/claims.py), or there are too few launches to tell
 
-A run that is not held or not quiet is not a measurement: its claims are not judged, so that noise never fails one. A
+A run that is not held or not quiet is not a measurement: its claims are not judged, so noise never makes one fail. A
 wrong result is wrong in any noise.
 """
 
@@ -47,10 +47,10 @@ def judge(
     *,
     broke_off: bool = False,
 ) -> Verdict:
-    """Answer the four questions from what was measured.
+    """Answer the four questions from the measurements.
 
-    `try_claims` tries the claims on the cases, where the lab's file may run (judge/claims.py): it is not called for a
-    run that is no measurement, or that broke off.
+    `try_claims` tries the claims on the cases, in the place where the lab's file may run (judge/claims.py). It is not
+    called for a run that is no measurement, or that broke off.
     """
     if not cases:
         nothing = Finding(Answer.CANNOT, "no case was measured")
@@ -64,7 +64,7 @@ def judge(
 
 
 def exit_code(run: Run, *, check: bool) -> int:
-    """The first that applies; without `check` only what broke off or came out wrong is told by the code."""
+    """The first code that applies; without `check`, only for a run that broke off or gave wrong results."""
     if run.failure is not None:
         return run.failure.exit_code
     if run.wrong:
@@ -78,9 +78,9 @@ def exit_code(run: Run, *, check: bool) -> int:
 
 
 def worst(runs: Sequence[Run], *, check: bool) -> int:
-    """The exit code of several runs together: the first that applies to any, in the order of one run's."""
+    """The exit code of several runs together: the first that applies to any of them, in the order for one run."""
     codes = [exit_code(run, check=check) for run in runs]
-    # 1 stands for a wrong result, which comes before 3, and for a claim that does not hold, which comes after it.
+    # Exit code 1 is for a wrong result, which comes before 3, and for a claim that does not hold, which comes after 3.
     wrong = [EXIT_WRONG for run in runs if run.failure is None and run.wrong]
     order = (Interrupted.exit_code, EXIT_CLOSED_PIPE, RunError.exit_code, *wrong, EXIT_NOT_A_MEASUREMENT)
     return next((code for code in order if code in codes), max(codes, default=0))
@@ -96,7 +96,7 @@ def _correct(cases: Sequence[MeasuredCase]) -> Finding:
 
 
 def _tells_the_line(cases: Sequence[MeasuredCase]) -> bool:
-    """Whether the first complaint begins with the learner's own line: it then ends with what to do."""
+    """Whether the first complaint begins with the learner's own line: then it ends with the remedy."""
     first = next(case.complaint for case in cases if case.complaint)
     return re.match(r"\S+:[0-9]+ \(", first) is not None
 
@@ -131,10 +131,10 @@ def _held(cases: Sequence[MeasuredCase], environment: Mapping[str, Any]) -> Find
 
 
 def _allowed(use: NodeRecord, environment: Mapping[str, Any]) -> float:
-    """Host CPUs that the kernel is to enforce.
+    """Host CPUs that the kernel must enforce.
 
-    With the systemd driver recent engines round up to whole percents (opencontainers/cgroups, for CPUQuotaPerSecUSec);
-    with older ones systemd itself does, once it is reloaded. What is in force may be either, then.
+    With the systemd driver, recent engines round up to whole percents (opencontainers/cgroups, for CPUQuotaPerSecUSec);
+    with older engines systemd itself rounds up, once it is reloaded. So either value may be in force.
     """
     wanted = use.wanted or 0.0
     if environment.get("cgroup_driver") == "systemd":
@@ -149,14 +149,14 @@ def _rounded(wanted: float) -> float:
 
 
 def _rounded_meanwhile(use: NodeRecord, environment: Mapping[str, Any]) -> bool:
-    """Whether systemd has rounded the limit in mid-run: it does at its next reload, for any unit or container."""
+    """Whether systemd has rounded the limit in mid-run: it does so at its next reload, for any unit or container."""
     limits = [reading.limit for reading in use.readings]
     allowed = _allowed(use, environment)
     return allowed != use.wanted and not all(_is(limit, allowed) for limit in limits)
 
 
 def _breaches(use: NodeRecord, allowed: float) -> Iterator[str]:
-    """In what a node's limit was not in force."""
+    """Messages about a node's limit that was not in force."""
     wanted = use.wanted or 0.0
     for found in use.engine:
         if not _is(found, wanted):
@@ -178,14 +178,14 @@ def _breaches(use: NodeRecord, allowed: float) -> Iterator[str]:
 
 
 def _shortfall(use: NodeRecord, allowed: float) -> str:
-    """How far a node's limit was not delivered; '' where it was."""
+    """A message about a node's limit that was not delivered; '' if it was."""
     if use.burned is None or use.burned >= allowed - _burn_slack(allowed):
         return ""
     return f"a burn without pacing got no more than {_cpus(use.burned)} of {_cpus(use.wanted)}"
 
 
 def _burn_slack(allowed: float) -> float:
-    """Host CPUs by which a burn may miss a limit that holds."""
+    """Host CPUs by which a burn may differ from a limit that holds."""
     return max(BURN_WITHIN * allowed, BURN_TICK)
 
 

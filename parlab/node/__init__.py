@@ -1,1 +1,1 @@
-"""What runs in the nodes: the launcher on the head, and what each rank does before and after the lab's own code."""
+"""The code that runs on the nodes: the launcher, on the head, and each rank's steps before and after the lab's code."""

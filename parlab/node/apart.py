@@ -1,4 +1,4 @@
-"""Runs a function in a forked child: it finds everything as it is, and leaves nothing behind in this process."""
+"""Runs a function in a forked child: it sees this process's whole state, and leaves nothing behind here."""
 
 import os
 import pickle
@@ -15,7 +15,7 @@ LENGTH_BYTES = 8
 
 
 class ApartError(Exception):
-    """The function raised, or ended its process: the last line of that, all of it, and the lines that it passed."""
+    """The function raised, or ended its process: the error's last line, its full text, and the lines that it passed."""
 
     def __init__(self, said: str, trace: str, lines: Sequence[Frame] = ()) -> None:
         super().__init__(said)
@@ -23,9 +23,9 @@ class ApartError(Exception):
 
 
 def apart(function: Callable[[], Any]) -> Any:
-    """What the function returns, by way of pickle. What it prints is not shown.
+    """Return the function's result, passed back by pickle. Text that the function prints is not shown.
 
-    Raises ApartError where it raises, ends its process, or returns what cannot be pickled.
+    Raises ApartError if it raises, ends its process, or returns a value that cannot be pickled.
     """
     reading, writing = os.pipe()
     child = os.fork()
@@ -38,10 +38,10 @@ def apart(function: Callable[[], Any]) -> Any:
             _write(writing, len(answer).to_bytes(LENGTH_BYTES))
             _write(writing, answer)
         finally:
-            os._exit(0)  # whatever happens: there is to be no second rank, and nothing is cleaned up twice
+            os._exit(0)  # always: there must be no second rank, and nothing may be cleaned up twice
     os.close(writing)
     try:
-        # By its length: what the function has started, and not ended, keeps the pipe open.
+        # Read by length: processes that the function has started and not ended keep the pipe open.
         length = int.from_bytes(_read(reading, LENGTH_BYTES))
         answer = _read(reading, length)
     finally:

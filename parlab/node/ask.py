@@ -1,4 +1,4 @@
-"""Asks a program of this package about a lab's file, beside the launches, and ends it when it takes too long."""
+"""Asks a program of this package about a lab's file, beside the launches; ends the program if it takes too long."""
 
 import asyncio
 import os
@@ -11,16 +11,16 @@ from parlab.model.messages import Answered, Ask
 from parlab.node.processes import end_processes
 
 ANSWER_BYTES = 64 * 1024 * 1024
-SAID_BYTES = 16 * 1024  # of its last words
-NOT_STARTED = 127  # as a shell has it
+SAID_BYTES = 16 * 1024  # of the end of its standard error
+NOT_STARTED = 127  # a shell's exit code for that
 LOOK_SECONDS = 0.01
-HANGING_SECONDS = 1.0  # for those to come, once it has ended
+HANGING_SECONDS = 1.0  # for the rest to arrive, once it has answered or ended
 
 
 async def ask(question: Ask) -> Answered:
-    """Run the program with the question's text on its standard input; what it answers on its standard output.
+    """Run the program with the question's text on its standard input; the answer is a line of its standard output.
 
-    What it starts is marked as a launch's processes are, by PARLAB_RUN, and ended with it.
+    The processes that it starts have the mark of a launch's processes, PARLAB_RUN, and are ended with it.
     """
     run = question.env["PARLAB_RUN"].encode()
     try:
@@ -39,9 +39,9 @@ async def ask(question: Ask) -> Answered:
     assert process.stdout is not None
     assert process.stderr is not None
     said = asyncio.create_task(_last_of(process.stderr))
-    answer = asyncio.create_task(process.stdout.readline())  # not to the end: what the file has forked holds it open
+    answer = asyncio.create_task(process.stdout.readline())  # not to the end: forked processes keep it open
     try:
-        with suppress(ConnectionError):  # a program that reads nothing has said why
+        with suppress(ConnectionError):  # a program that reads nothing has reported why
             process.stdin.write(question.text.encode())
             process.stdin.close()
         await _until(lambda: answer.done() or process.returncode is not None, question.seconds)
@@ -60,14 +60,14 @@ async def ask(question: Ask) -> Answered:
 
 
 async def _until(condition: Callable[[], bool], seconds: float) -> None:
-    """Wait until that is so. (A process's `wait` also waits for whoever has its pipes open.)"""
+    """Wait for the condition, at most `seconds`. (A process's `wait` also waits for all that have its pipes open.)"""
     until = time.monotonic() + seconds
     while not condition() and time.monotonic() < until:
         await asyncio.sleep(LOOK_SECONDS)
 
 
 async def _last_of(stream: asyncio.StreamReader) -> bytes:
-    """The last bytes of a stream, however many come."""
+    """The last SAID_BYTES bytes of a stream of any length."""
     last = b""
     while piece := await stream.read(SAID_BYTES):
         last = (last + piece)[-SAID_BYTES:]

@@ -1,7 +1,7 @@
-"""Tries a lab's claims: `python -m parlab.node.claims LAB.py`, with what was measured on standard input.
+"""Tries a lab's claims: `python -m parlab.node.claims LAB.py`, with the measurements on standard input.
 
-The file runs as it did when it was read for what it declares; a case's settings are again those that the lab wrote,
-also where they are functions or arrays.
+The file runs as it did when its declarations were read. Each case has again the settings that the lab wrote, including
+functions and arrays.
 """
 
 import os
@@ -18,12 +18,12 @@ from parlab.results.record import MeasuredCase
 
 
 def in_full(tried: Tried, lab: Lab) -> MeasuredCase:
-    """The measured case with the settings that the lab wrote."""
+    """The measured case with the settings that the lab wrote, and the overrides."""
     return replace(tried.measured, settings=lab.cases[tried.number].settings | tried.overrides)
 
 
 def main() -> None:
-    """Answer with the claims, each with what came of it."""
+    """Answer with the claims, each with its result."""
     question: Question = from_line(sys.stdin.buffer.read(), Question)
     answer = private_output()
     lab = read_lab(Path(sys.argv[1]))
@@ -32,7 +32,7 @@ def main() -> None:
     answer.write(to_line(try_claims(lab, cases, known, overridden=question.overridden)))
     answer.close()
     sys.stdout.flush()
-    os._exit(0)  # as parlab/node/declare.py does
+    os._exit(0)  # as in parlab/node/declare.py
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""Where a result differs from the serial one: through lists, tuples, dicts and arrays, down to the first value.
+"""Finds where a result differs from the serial one: in lists, tuples, dicts and arrays, down to the first value.
 
-Values are compared by `==`, as Python and NumPy have it, so NaN equals nothing. An array is anything with a `shape`
-whose comparison gives an array.
+Values are compared by `==`, with the rules of Python and NumPy, so NaN equals nothing. An array is anything with a
+`shape` whose comparison gives an array.
 """
 
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ NAN = "; NaN equals nothing: compare by Lab(same=)"
 
 
 def difference(result: Any, serial: Any) -> str:
-    """The first difference, in words; '' where there is none."""
+    """The first difference, as text; '' if there is none."""
     return next(_differences(result, serial, ""), "")
 
 
@@ -36,7 +36,7 @@ def _differences(ours: Any, theirs: Any, place: str) -> Iterator[str]:
 
 
 def _in_arrays(ours: Any, theirs: Any, place: str) -> Iterator[str]:
-    """The first place in which two arrays of one shape differ."""
+    """The first place where two arrays of the same shape differ."""
     places = [axis[0] for axis in _plain(ours != theirs).nonzero() if len(axis)]
     if places:
         index = tuple(map(int, places))
@@ -45,7 +45,7 @@ def _in_arrays(ours: Any, theirs: Any, place: str) -> Iterator[str]:
 
 
 def _plain(array: Any) -> Any:
-    """The array in a table, or the array itself."""
+    """A table's array, or the array itself."""
     return array.to_numpy() if hasattr(array, "to_numpy") else array
 
 
@@ -54,7 +54,7 @@ def _scalar(value: Any) -> Any:
 
 
 def _shape(value: Any) -> tuple[int, ...]:
-    """An array's shape; () of a single value, NumPy's included."""
+    """An array's shape; () for a single value, including NumPy's."""
     shape = getattr(value, "shape", ())
     return tuple(shape) if isinstance(shape, tuple) else ()
 
@@ -66,7 +66,7 @@ def _form(value: Any) -> str:
 def _equal(ours: Any, theirs: Any) -> bool:
     try:
         return bool(ours == theirs)
-    except (TypeError, ValueError):  # what cannot be compared is not the same
+    except (TypeError, ValueError):  # values that cannot be compared are not the same
         return False
 
 
@@ -86,6 +86,6 @@ def _count(place: str, ours: int, theirs: int) -> str:
 
 
 def _name(place: str) -> str:
-    """`result 3[2]` of `[3][2]`: results of many tasks are counted, whatever lies in one is Python."""
+    """`result 3[2]` for `[3][2]`: the first index is the number of a task's result, the rest is Python's notation."""
     first, _, rest = place.removeprefix("[").partition("]")
     return f"result {first}{rest}" if place else "the result"

@@ -1,6 +1,6 @@
-"""A rank's line to the launcher: messages (model/messages.py) on a TCP connection of its own.
+"""A rank's connection to the launcher: messages (model/messages.py) on a TCP connection of its own.
 
-A lab's `print` cannot disturb it, and a thread that waits on it uses no CPU, as it would in an MPI call.
+A lab's `print` cannot disturb it, and a thread that waits on it uses no CPU, unlike a thread that waits in MPI.
 """
 
 import os
@@ -21,17 +21,17 @@ from parlab.node.meter import Meter
 from parlab.task.pace import count_measuring
 
 CONNECT_SECONDS = 10
-SAMPLE_SECONDS = 0.4  # at least twice a second, even when a sample comes late
-SAMPLE_SHARE = 0.01  # at most, of what the node has: one of 1/64 core is read less often
+SAMPLE_SECONDS = 0.4  # at least twice a second, even if a sample is late
+SAMPLE_SHARE = 0.01  # of the node's CPU, at most: a node with 1/64 core is read less often
 
 
 def sample_pause(cost_s: float, limit: float | None) -> float:
-    """Seconds from one sample to the next, where one costs so many CPU seconds on a node of so many host CPUs."""
+    """Seconds between two samples; one costs `cost_s` CPU seconds, and `limit` is the node's in host CPUs, or None."""
     return SAMPLE_SECONDS if limit is None else max(SAMPLE_SECONDS, cost_s / (SAMPLE_SHARE * limit))
 
 
 class Control:
-    """The connection of one rank; `PARLAB_CONTROL` in its environment says where to: host:port:token.
+    """The connection of one rank; `PARLAB_CONTROL` in its environment has the address: host:port:token.
 
     The first rank of each node speaks for the node: it alone reads the node's limit and usage, and burns.
     """
@@ -40,17 +40,17 @@ class Control:
         get = os.environ.get
         host, port, token = os.environ["PARLAB_CONTROL"].split(":")
         self._socket = socket.create_connection((host, int(port)), timeout=CONNECT_SECONDS)
-        self._socket.settimeout(None)  # from here on the launcher decides how long is too long
+        self._socket.settimeout(None)  # from here on the launcher sets the deadlines
         self._sending = threading.Lock()
         self._words: queue.SimpleQueue[str] = queue.SimpleQueue()
         self._measured = threading.Event()
         self._sampler: threading.Thread | None = None
-        self.failed: BaseException | None = None  # what the host was told of
+        self.failed: BaseException | None = None  # the exception that was reported to the host
         self.rank = int(get("OMPI_COMM_WORLD_RANK", "0"))
         self.speaks = get("OMPI_COMM_WORLD_LOCAL_RANK", "0") == "0"
         self._meter = Meter(get("PARLAB_RUN", ""), own_node="PARLAB_OWN_NODE" in os.environ, host=self.rank == 0)
         self.each_sample: Callable[[], None] = lambda: None
-        self.hung_up: Callable[[], None] = lambda: None  # the launcher has: this process ends
+        self.hung_up: Callable[[], None] = lambda: None  # called when the launcher has hung up: this process ends
         self.send(Join(token, self.rank, socket.gethostname(), os.getpid()))
 
     def send(self, message: msgspec.Struct) -> None:
@@ -59,15 +59,15 @@ class Control:
             self._socket.sendall(messages.to_line(message))
 
     def listen(self) -> None:
-        """From here on answer the launcher's words in a thread; a rank whose launcher is gone ends."""
+        """Answer the launcher's words in a thread, from here on. If the launcher is gone, the rank ends."""
         threading.Thread(target=self._answer, daemon=True).start()
 
     def next_word(self) -> str:
-        """The launcher's next word, with what belongs to it; those that are answered at once, too."""
+        """The launcher's next word with its data, including words that were answered at once."""
         return self._words.get()
 
     def await_word(self, word: str) -> None:
-        """Wait until the launcher says `word`, one of those that are not answered at once."""
+        """Wait until the launcher says `word`; it must not be one that is answered at once."""
         while self._words.get() != word:
             pass
 
@@ -103,7 +103,7 @@ class Control:
                 due = max(due + sample_pause(cost_s / count, limit), time.monotonic())
 
     def _stop_sampling(self) -> None:
-        """The check after the case is its last reading: the limits are lifted next."""
+        """Stop before the check after the case: that check is the last reading, and the limits are lifted next."""
         if self._sampler is not None:
             self._measured.set()
             self._sampler.join()

@@ -1,8 +1,8 @@
-"""Reads what a lab declares: `python -m parlab.node.declare LAB.py`, with the answer on standard output.
+"""Reads a lab's declarations: `python -m parlab.node.declare LAB.py`, with the answer on standard output.
 
-The file runs as it does in a launch, up to `lab.main()`, and with what a launch tells its processes of their node: a
-case may be sized by it. How many cores a task has, and the seed, depend on the lab, so they are known only when the
-file has been read: then the program starts over, with these told.
+The file runs as it does in a launch, up to `lab.main()`. Its environment has the same facts about the node as in a
+launch, because the size of a case may depend on them. The cores per task and the seed depend on the lab, so they are
+known only after the file has been read: then the program starts over with these facts.
 """
 
 import ast
@@ -26,11 +26,11 @@ from parlab.model.job_events import Frame
 from parlab.model.messages import Read, to_line
 from parlab.node.traces import defined_at, line_at, lines_of, own_lines
 
-AGAIN = "PARLAB_DECLARED"  # in the environment of a process that knows how many cores there are
+AGAIN = "PARLAB_DECLARED"  # in the environment of a process that knows the number of cores
 
 
 class NotALabError(Exception):
-    """A file that runs and declares no lab that could be launched; at which of its lines, where it is one."""
+    """A file that runs but declares no lab that could be launched; `line` is the line at fault, if there is one."""
 
     def __init__(self, said: str, line: Frame | None = None) -> None:
         super().__init__(said)
@@ -38,7 +38,7 @@ class NotALabError(Exception):
 
 
 def declaration_of(lab: Lab) -> Declaration:
-    """What of a lab other processes are told."""
+    """The part of a lab that is sent to other processes."""
     return Declaration(
         unit=lab.own_unit,
         nodes=lab.nodes,
@@ -52,11 +52,11 @@ def declaration_of(lab: Lab) -> Declaration:
 
 
 def read_lab(path: Path) -> Lab:
-    """Run a lab's file up to its `lab.main()`. Raises NotALabError, and whatever the file raises."""
+    """Run a lab's file up to its `lab.main()`. Raises NotALabError, and any exception of the file."""
     found: list[Lab] = []
 
     class Reached(BaseException):
-        """Ends the file there: what stands below is for after the run."""
+        """Ends the file there: the code below is for after the run."""
 
     def reached(lab: Lab) -> None:
         found.append(lab)
@@ -88,7 +88,7 @@ def read_lab(path: Path) -> Lab:
 
 
 def _serial_lacks(lab: Lab) -> str:
-    """What the serial solution would be missing; '' where it has all."""
+    """A message about the missing part of the serial solution; '' if it has everything."""
     if lab.serial_solution is None:
         return "declares no serial solution: add @lab.serial"
     parameters = inspect.signature(lab.serial_solution).parameters
@@ -103,7 +103,7 @@ def _serial_lacks(lab: Lab) -> str:
 
 
 def _said_twice(lab: Lab) -> str:
-    """Which case is there twice: a run would have it once, and would take the others for changed ones."""
+    """A message about a case declared twice, or ''. A run would have it once, and would take the others for changed."""
     cases = [declared.case for declared in lab.cases]
     for number, case in enumerate(cases):
         if any(other.way == case.way for other in cases[:number]):
@@ -112,7 +112,7 @@ def _said_twice(lab: Lab) -> str:
 
 
 def _bounds_nothing(lab: Lab) -> str:
-    """Which bounds are those of no setting, as where its name is mistyped."""
+    """A message about bounds that belong to no setting, e.g. because its name is mistyped; or ''."""
     known = BOUNDS.keys() | {name for declared in lab.cases for name in declared.settings}
     stray = sorted(lab.bounds.keys() - known)
     said = f"has bounds for {', '.join(stray)}, which no case sets" if stray else ""
@@ -120,14 +120,14 @@ def _bounds_nothing(lab: Lab) -> str:
 
 
 def _unguarded(path: Path) -> int:
-    """The line on which `main()` is called below no condition: a process that is spawned imports the file once more."""
+    """The line that calls `main()` without a condition, or 0: a spawned process imports the file once more."""
     body = ast.parse(path.read_bytes()).body
     calls = (one for one in body if isinstance(one, ast.Expr) and ast.unparse(one.value) == "lab.main()")
     return next((call.lineno for call in calls), 0)
 
 
 def refusal(error: BaseException, path: Path) -> str:
-    """Why a file cannot be read, in one line: where in the lab's folder, the error as Python words it, what to do."""
+    """Why a file cannot be read, in one line: the place in the lab's folder, Python's error message, and the remedy."""
     said = traceback.format_exception_only(error)[-1].strip().replace("\n", " ")
     lines, cure = lines_of(error), advice(said, _parameters())
     if isinstance(error, NotALabError):
@@ -138,12 +138,12 @@ def refusal(error: BaseException, path: Path) -> str:
 
 
 def _parameters() -> list[str]:
-    """What may be told `Lab` and `lab.case`."""
+    """The parameters of `Lab` and `lab.case`."""
     return [name for function in (Lab, Lab.case) for name in inspect.signature(function).parameters]
 
 
 def private_output() -> BinaryIO:
-    """Standard output, kept from the lab's file: what that prints is no answer, and it has no standard input."""
+    """Standard output, withheld from the lab's file: text that it prints is no answer. It has no standard input."""
     answer = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
@@ -151,10 +151,10 @@ def private_output() -> BinaryIO:
 
 
 def main() -> None:
-    """Answer with what the file declares, or with why it cannot be read."""
+    """Answer with the file's declarations, or with the reason why it cannot be read."""
     path = Path(sys.argv[1])
     answer = private_output()
-    if within := os.environ.get("PARLAB_WITHIN"):  # seconds: then it is told which line it is at
+    if within := os.environ.get("PARLAB_WITHIN"):  # seconds, after which its current line is reported
         faulthandler.dump_traceback_later(float(within))
     try:
         lab = read_lab(path)
@@ -172,7 +172,7 @@ def main() -> None:
     answer.write(to_line(read))
     answer.close()
     sys.stdout.flush()
-    os._exit(0)  # MPI, which the file may have started, says a lot as it ends
+    os._exit(0)  # the file may have started MPI, which prints a lot as it ends
 
 
 if __name__ == "__main__":

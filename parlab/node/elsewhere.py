@@ -1,4 +1,4 @@
-"""Runs a command on a node: over ssh, or directly on this one."""
+"""Runs a command on another node over ssh, or directly on this one."""
 
 import asyncio
 import os
@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 
 
 async def run_on(node: str | None, argv: Sequence[str], seconds: float, env: Mapping[str, str]) -> tuple[bytes, str]:
-    """Run a command on a node (None: this one); its standard output, and what went wrong, '' if it exited with 0.
+    """Run a command on a node (None: this one). Returns its standard output and an error text, '' if it exited with 0.
 
-    After `seconds` it is killed. Over ssh that is only the ssh client: the command needs a deadline of its own.
+    After `seconds` it is killed. Over ssh only the ssh client is killed: the command needs its own deadline.
     """
     if node is None:
         words = list(argv)

@@ -1,4 +1,4 @@
-"""What a rank says of an exception that ends it. Its standard error may not come: Open MPI can abort before that."""
+"""A rank's report of the exception that ends it. Its standard error may be lost: Open MPI can abort before that."""
 
 import traceback
 from contextlib import suppress
@@ -14,7 +14,7 @@ from parlab.node.traces import lines_of, own_lines
 
 
 def report(line: Control, lab: str, stage: str, error: BaseException) -> None:
-    """Tell the host what `stage` raised; of one that is raised again in a later stage, nothing more."""
+    """Tell the host the exception that `stage` raised; if a later stage raises it again, report nothing more."""
     if line.failed is error:
         return
     line.failed = error
@@ -27,12 +27,12 @@ def report(line: Control, lab: str, stage: str, error: BaseException) -> None:
         trace = "".join(traceback.format_exception(type(error), error, _from_the_lab(error.__traceback__, lab)))
         lines, cure = lines_of(error), advice(said)
     own = own_lines(lines, Path(lab).parent)
-    with suppress(OSError):  # the launcher is gone: then this rank has nobody to tell
+    with suppress(OSError):  # the launcher is gone: nobody can receive the report
         line.send(Failed(line.rank, stage, plain(said), plain(trace), own, cure))
 
 
 def _from_the_lab(trace: TracebackType | None, lab: str) -> TracebackType | None:
-    """The traceback from the lab's file on: how a rank got there explains nothing. All of it without such a frame."""
+    """The traceback from the lab's file on: the frames before it explain nothing. All of it if it has no such frame."""
     frame = trace
     while frame is not None and frame.tb_frame.f_code.co_filename != lab:
         frame = frame.tb_next
@@ -40,10 +40,10 @@ def _from_the_lab(trace: TracebackType | None, lab: str) -> TracebackType | None
 
 
 def is_success(error: BaseException) -> bool:
-    """Whether the exception is how a program says that it is done: `sys.exit()`, or with 0."""
+    """Whether the exception is a program's normal end: `sys.exit()` or `sys.exit(0)`."""
     return isinstance(error, SystemExit) and error.code in (None, 0)
 
 
 def plain(text: str) -> str:
-    """Text that can be sent: what stands in it for bytes that are none of UTF-8 is spelled out."""
+    """Text that can be sent: characters that represent bytes outside UTF-8 are escaped."""
     return text.encode(errors="backslashreplace").decode()

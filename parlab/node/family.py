@@ -1,6 +1,6 @@
-"""The processes that a rank has started, and what each of them is at: from /proc, and by their own faulthandlers.
+"""The processes that a rank has started, and their current activities: from /proc, and from their own faulthandlers.
 
-Whoever asks is their subreaper (prctl(2)): whatever they start stays below it, with whatever environment.
+The caller is their subreaper (prctl(2)): all processes that they start stay below it, in any environment.
 """
 
 import ctypes
@@ -20,23 +20,23 @@ from parlab.node.processes import TRACKER, TRACKER_SECONDS
 from parlab.node.waits import waiting_in_mpi
 
 SET_CHILD_SUBREAPER = 36  # of prctl(2), in linux/prctl.h
-WRITTEN_SECONDS = 2.0  # for a process to write its stacks: of one that has little CPU it takes a while
-STILL_SECONDS = 0.1  # a file that has not grown for so long is whole
-COMMAND = 200  # characters of a command
-STATUS = 49  # of the fields of proc_pid_stat(5) from the third on: exit_code, of a zombie
+WRITTEN_SECONDS = 2.0  # for a process to write its stacks: with little CPU it takes a while
+STILL_SECONDS = 0.1  # a file that has not grown for this long is complete
+COMMAND = 200  # characters of a command, at most
+STATUS = 49  # index of a zombie's exit_code, from the third field of proc_pid_stat(5) on
 THREAD = re.compile(r"(Current thread|Thread) 0x(?P<number>[0-9a-f]+)")
 ESCAPED = re.compile(r"\\(x[0-9a-f]{2}|u[0-9a-f]{4}|U[0-9a-f]{8})")  # faulthandler writes ASCII
 FRAME = re.compile(r'  File "(?P<file>.*)", line (?P<line>\d+) in (?P<function>.*)')
 
 
 def become_subreaper() -> None:
-    """Have orphans below this process become its children; on Linux only."""
+    """Make this process the parent of orphans below it; on Linux only."""
     if sys.platform == "linux":
         ctypes.CDLL(None, use_errno=True).prctl(SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
 def children_of_all() -> dict[int, list[int]]:
-    """The children of each process that has any; on a system without /proc none is found."""
+    """The children of each process that has any; empty on a system without /proc."""
     children: dict[int, list[int]] = {}
     for folder in Path("/proc").glob("[0-9]*"):
         if (facts := _stat(int(folder.name))) is not None:
@@ -45,16 +45,16 @@ def children_of_all() -> dict[int, list[int]]:
 
 
 def descendants(pid: int, children: Mapping[int, list[int]] | None = None) -> list[int]:
-    """All processes below one, parents before children; `children` where they are known already."""
+    """All processes below one, parents before children; pass `children` if they are known already."""
     children = children_of_all() if children is None else children
     found = list(children.get(pid, ()))
-    for one in found:  # which grows meanwhile
+    for one in found:  # the list grows meanwhile
         found += children.get(one, ())
     return found
 
 
 def _stat(pid: int) -> list[str] | None:
-    """The fields of proc_pid_stat(5) from the third, the state, on; None of a process that is gone."""
+    """The fields of proc_pid_stat(5) from the third, the state, on; None if the process is gone."""
     try:
         return Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
     except OSError:
@@ -62,7 +62,7 @@ def _stat(pid: int) -> list[str] | None:
 
 
 def command_of(pid: int) -> str:
-    """The command line of a process, as one would type it; '' of one that is gone, or a zombie."""
+    """The command line of a process, as one would type it; '' if the process is gone or a zombie."""
     try:
         words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
     except OSError:
@@ -71,9 +71,10 @@ def command_of(pid: int) -> str:
 
 
 def end_all(pid: int) -> list[str]:
-    """Kill whatever is left below a process, and wait for it; the commands of those that were no zombies.
+    """Kill all processes left below a process, and wait for them; the commands of those that were not zombies.
 
-    A resource tracker is left for last: once all that it serves are dead, it cleans up shared memory, and ends.
+    A resource tracker is left until last: once all processes that it serves are dead, it cleans up shared memory, and
+    ends.
     """
     ended: list[str] = []
     until = time.monotonic() + TRACKER_SECONDS
@@ -100,9 +101,9 @@ def _reap() -> None:
 
 
 def look_at(pids: list[int], stacks: Path, own: Path, seconds: float) -> list[Seen]:
-    """What each of these processes is at; `own` is the program's folder. It takes the seconds, and a little more."""
+    """The current activity of each of these processes; `own` is the program's folder. Takes a little over `seconds`."""
     uses, began = Uses(pids), time.monotonic()
-    asked = [pid for pid in pids if _ask(pid, stacks)]  # nobody waits for the others
+    asked = [pid for pid in pids if _ask(pid, stacks)]  # the others are not waited for
     time.sleep(seconds)
     elapsed = time.monotonic() - began
     waits = {pid: waiting_in_mpi(stacks / f"{pid}.mpi", elapsed) for pid in pids}
@@ -112,14 +113,14 @@ def look_at(pids: list[int], stacks: Path, own: Path, seconds: float) -> list[Se
 
 
 class Uses:
-    """What processes use from here on, and would use."""
+    """The CPU time that processes use from here on, and the time for which they wait for a CPU."""
 
     def __init__(self, pids: list[int]) -> None:
         self._began = time.monotonic()
         self._before = {pid: (cpu_s(pid), delay_s(pid)) for pid in pids}
 
     def seen(self, pid: int, stacks: list[Stack]) -> Seen | None:
-        """What a process was seen at; None of one that has ended."""
+        """The observed activity of a process; None if it has ended."""
         if state_of(pid) in ("", "Z"):
             return None
         elapsed, (cpu, delay) = time.monotonic() - self._began, self._before[pid]
@@ -128,19 +129,19 @@ class Uses:
 
 
 def state_of(pid: int) -> str:
-    """One letter, as proc_pid_stat(5) has it; '' of a process that is gone, and without /proc."""
+    """The state as one letter of proc_pid_stat(5); '' if the process is gone, and without /proc."""
     facts = _stat(pid)
     return "" if facts is None else facts[0]
 
 
 def cpu_s(pid: int) -> float:
-    """CPU seconds that it has used, to the kernel's tick; 0 of a process that is gone, and without /proc."""
+    """CPU seconds that a process has used, to the kernel's tick; 0 if it is gone, and without /proc."""
     facts = _stat(pid)
     return 0.0 if facts is None else (int(facts[11]) + int(facts[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def delay_s(pid: int) -> float:
-    """Seconds that its main thread was ready to run and did not; 0 where the kernel does not say.
+    """Seconds for which its main thread was runnable but did not run; 0 if the kernel does not report them.
 
     Another thread may be ours, which reads the node.
     """
@@ -151,7 +152,7 @@ def delay_s(pid: int) -> float:
 
 
 def knows_the_signal(pid: int) -> bool:
-    """Whether a process has something to do on LOOK: any other would end by it."""
+    """Whether a process handles LOOK: the signal would end any other."""
     with suppress(OSError):
         found = re.search(r"SigCgt:\s*(\w+)", Path(f"/proc/{pid}/status").read_text())
         return found is not None and bool(int(found[1], 16) >> (LOOK - 1) & 1)
@@ -159,7 +160,7 @@ def knows_the_signal(pid: int) -> bool:
 
 
 def _ask(pid: int, stacks: Path) -> bool:
-    """Ask a process for its stacks, if it knows what the signal means; whether it does."""
+    """Ask a process for its stacks if it handles the signal; return whether it does."""
     file = stacks / f"{pid}.stack"
     with suppress(OSError):
         if file.exists() and knows_the_signal(pid):
@@ -170,7 +171,7 @@ def _ask(pid: int, stacks: Path) -> bool:
 
 
 def _written(file: Path, until: float) -> str:
-    """What stands in a file once it does not grow any more; '' where nothing does."""
+    """A file's text once the file has stopped growing; '' if there is none."""
     text, since = "", time.monotonic()
     while True:
         with suppress(OSError):
@@ -183,7 +184,7 @@ def _written(file: Path, until: float) -> str:
 
 
 def stacks_in(text: str, waits: Mapping[int, MpiCall], pid: int, own: Path) -> Iterator[Stack]:
-    """The threads of a dump, the main one first: that is the last, and the others have waited for it."""
+    """The threads of a dump, the main thread first: the dump has it last, after all others."""
     threads: list[Stack] = []
     with suppress(OSError):
         here = Path(f"/proc/{pid}/cwd").readlink()
@@ -196,19 +197,19 @@ def stacks_in(text: str, waits: Mapping[int, MpiCall], pid: int, own: Path) -> I
 
 
 def _frame(here: Path, name: str, line: int, function: str, own: Path) -> Frame:
-    if name.startswith("<"):  # no file: frozen, or typed
+    if name.startswith("<"):  # no file: a frozen module, or typed code
         return Frame(name, line, function, "", own=False)
     file = here / ESCAPED.sub(lambda found: chr(int(found[1][1:], 16)), name)
     is_own = file.is_relative_to(own) and "site-packages" not in file.parts
     name = str(file.relative_to(own)) if is_own else str(file)
-    name = name.encode(errors="backslashreplace").decode()  # bytes that are none of UTF-8 are in no message
+    name = name.encode(errors="backslashreplace").decode()  # messages contain no bytes outside UTF-8
     return Frame(name, line, function, linecache.getline(str(file), line).strip(), is_own)
 
 
 def died(stacks: Path, pids: Iterable[int] = ()) -> list[Died]:
-    """The children of a rank's processes that failed, in the order in which that was noticed.
+    """The failed children of a rank's processes, in the order in which the failures were noticed.
 
-    Last come those among `pids` that nobody has waited for yet.
+    Those among `pids` that nobody has waited for yet come last.
     """
     try:
         noted = (stacks / "died").read_text().splitlines()
@@ -218,13 +219,13 @@ def died(stacks: Path, pids: Iterable[int] = ()) -> list[Died]:
 
 
 def death_in(line: str) -> Died:
-    """A death as the parent has noted it."""
+    """A death, from the line that the parent has written."""
     pid, code, at = line.split()
     return Died(int(pid), int(code), float(at))
 
 
 def unnoticed(pids: Iterable[int]) -> list[Died]:
-    """Those that have failed, and whose parent has not waited for them: it may wait for something else."""
+    """Failed processes whose parent has not waited for them: it may be waiting for something else."""
     found = []
     for pid in pids:
         if (facts := _stat(pid)) is not None and facts[0] == "Z" and (status := int(facts[STATUS])):

@@ -1,4 +1,4 @@
-"""A rank's standard input: what is typed on the host, as the rank takes it."""
+"""A rank's standard input: text typed on the host, at the pace at which the rank takes it."""
 
 import queue
 import threading
@@ -10,7 +10,7 @@ from parlab.node.control import Control
 
 
 class Feeder:
-    """Writes what it is given to a rank's standard input, in a thread: a rank may read late, or never."""
+    """Writes data to a rank's standard input, in a thread: a rank may read late, or never."""
 
     def __init__(self, line: Control, pipe: IO[bytes] | None) -> None:
         self._line, self._pipe = line, pipe
@@ -19,7 +19,7 @@ class Feeder:
             threading.Thread(target=self._write, daemon=True).start()
 
     def more(self, data: bytes) -> None:
-        """Take more of it; nothing is its end."""
+        """Take more data; empty data is the end of the input."""
         self._data.put(data)
 
     def _write(self) -> None:
@@ -30,7 +30,7 @@ class Feeder:
                 try:
                     self._pipe.write(data)
                     self._pipe.flush()
-                except OSError:  # the program reads no more; whoever writes is not to wait for it
+                except OSError:  # the program reads no more; the sender must not wait for it
                     closed = True
             with suppress(OSError):
                 self._line.send(Took(self._line.rank, len(data)))

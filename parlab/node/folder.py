@@ -1,7 +1,7 @@
-"""The shared folder of a program, on the head: filled before it starts, and what it has changed given back.
+"""The shared folder of a program, on the head: filled before it starts; its changes are given back.
 
-`python -m parlab.node.folder fill FOLDER` reads a tar archive from standard input; `... changed FOLDER` writes one, of
-the files that are new or that have changed since, to standard output. Run by the host, over the engine's exec.
+`python -m parlab.node.folder fill FOLDER` reads a tar archive from standard input; `... changed FOLDER` writes a tar
+archive of all new and changed files to standard output. The host runs both, over the engine's exec.
 """
 
 import json
@@ -15,11 +15,11 @@ from pathlib import Path
 
 LEFT_OUT = "__pycache__"  # a folder that Python makes by itself
 COPY = ".parlab-copy"  # in parlab/node/hook/sitecustomize.py, too
-INPUT = "/input"  # where large files of the user's folder lie that are not copied: links lead there
+INPUT = "/input"  # large files of the user's folder are here, not copied: links lead to them
 
 
 def fill(folder: Path, note: Path) -> int:
-    """Empty the folder, unpack what comes, and note how it is; the exit code."""
+    """Empty the folder, unpack the archive, and note the state of the files; return the exit code."""
     for path in folder.iterdir():
         if path.is_dir() and not path.is_symlink():
             _remove(path)
@@ -31,14 +31,14 @@ def fill(folder: Path, note: Path) -> int:
 
 
 def _remove(tree: Path) -> None:
-    """Remove a folder with all that is in it, also what may not be written to."""
-    for root, _, _ in os.walk(tree):  # a folder is listed before those in it are
+    """Remove a folder with everything in it, including read-only folders."""
+    for root, _, _ in os.walk(tree):  # a folder is visited before its subfolders
         Path(root).chmod(0o700)
     shutil.rmtree(tree)
 
 
 def changed(folder: Path, note: Path) -> int:
-    """Pack what is new or has changed; the exit code."""
+    """Pack the new and the changed files; return the exit code."""
     before = json.loads(note.read_text())
     facts = ((name, _facts(folder / name)) for name in _files(folder))
     names = [name for name, found in facts if found is not None and before.get(name) != found]
@@ -55,13 +55,13 @@ def changed(folder: Path, note: Path) -> int:
         "--files-from",
         "-",
     ]
-    # Files that processes still write, or that have gone meanwhile, are no reason to bring back none.
+    # Bring the others back even if processes still write to some files, or some have gone meanwhile.
     done = subprocess.run([*argv, "--ignore-failed-read"], input=b"\0".join(map(os.fsencode, names)), check=False)
     return 0 if done.returncode == 1 else done.returncode
 
 
 def _has_its_own(path: Path) -> bool:
-    """Put a file in the place of a link to INPUT, as of a large file that was renamed; whether that went well."""
+    """Replace a link to INPUT, e.g. that of a renamed large file, by the file itself; return whether that went well."""
     try:
         if path.is_symlink() and str(path.readlink()).startswith(f"{INPUT}/") and path.is_file():
             number, copy = tempfile.mkstemp(COPY, dir=path.parent)
@@ -79,7 +79,7 @@ def _has_its_own(path: Path) -> bool:
 
 
 def _files(folder: Path) -> Iterator[str]:
-    """The paths of all files, links and empty folders below a folder, from there."""
+    """The paths of all files, links and empty folders below a folder, relative to it."""
     for root, folders, files in os.walk(folder):
         here = Path(root)
         folders[:] = [name for name in folders if name != LEFT_OUT]
@@ -91,7 +91,7 @@ def _files(folder: Path) -> Iterator[str]:
 
 
 def _facts(path: Path) -> list[int | str] | None:
-    """What tells whether a file has changed; None of one that has gone meanwhile."""
+    """Facts that show whether a file has changed; None if it has gone meanwhile."""
     try:
         found = path.lstat()
         if path.is_symlink():

@@ -28,42 +28,42 @@ PACKAGES = ("openmpi", "mpi4py", "numpy", "pathos", "joblib", "threadpoolctl", "
 
 
 class Gate:
-    """Holds the first submission back until the limits are on; opens once, for whichever thread comes first.
+    """Holds back the first submission until the limits are on; opens once, for the first thread that comes.
 
-    A process that is forked may be one that runs a task, so that counts as a submission, too.
+    A forked process may be one that runs a task, so a fork counts as a submission, too.
     """
 
     def __init__(self, line: Control) -> None:
         self._line, self._lock = line, threading.Lock()
-        self.opened: float | None = None  # when, by the monotonic clock
+        self.opened: float | None = None  # the time, by the monotonic clock
 
     @property
     def open(self) -> bool:
-        """Whether a first submission has passed."""
+        """Whether the first submission has passed."""
         return self.opened is not None
 
     def __call__(self) -> None:
-        """Say that all is booted, wait for the start."""
-        if self.open:  # first: in a forked child some other thread may have had the lock
+        """Report that everything is booted, then wait for the start."""
+        if self.open:  # before the lock: in a forked child another thread may have held it
             return
         with self._lock:
             if self.open:
                 return
             self._line.send(Ready(self._line.rank))
             self._line.await_word(START)
-            time.sleep(PERIOD)  # what was used of the first capped period is then no longer owed
+            time.sleep(PERIOD)  # after that, usage in the first capped period is no longer owed
             self.opened = time.monotonic()
 
 
 class SpanStream:
-    """Sends spans as they come in; whoever flushes has the line until they are sent."""
+    """Sends spans as they come in; a flush holds the connection until they are sent."""
 
     def __init__(self, line: Control) -> None:
         self._line, self._lock, self.count = line, threading.Lock(), 0
-        self.elsewhere = False  # whether other processes than this one did any
+        self.elsewhere = False  # whether processes other than this one ran any tasks
 
     def flush(self) -> None:
-        """Send what was recorded since the last time."""
+        """Send the spans that were recorded since the last time."""
         with self._lock:
             if spans := take_recorded():
                 self._line.send(Spans(self._line.rank, spans))
@@ -74,8 +74,8 @@ class SpanStream:
 def run_case(lab: Lab) -> None:
     """Run the case that PARLAB_CASE asks for.
 
-    What it raises undeclared is reported and ends the launch. Of MPI ranks each runs it; the serial solution, and the
-    comparison with it, are rank 0's.
+    An exception that it does not declare is reported and ends the launch. In an MPI launch every rank runs the case;
+    only rank 0 runs the serial solution and the comparison with it.
     """
     line = control()
     gate = Gate(line)
@@ -112,7 +112,7 @@ def run_case(lab: Lab) -> None:
 
 
 def asked_for(lab: Lab) -> Declared:
-    """The case that the launch asks for. Raises RuntimeError where this process has read another under its number."""
+    """The case that the launch asks for. Raises RuntimeError if this process has read another case under its number."""
     asked: Asked = from_line(os.environ["PARLAB_CASE"], Asked)
     found = lab.cases[asked.number] if asked.number < len(lab.cases) else None
     if found is None or found.case != asked.case:
@@ -125,14 +125,14 @@ def asked_for(lab: Lab) -> Declared:
 
 
 def attempt(declared: Declared, gate: Gate) -> tuple[str, Any]:
-    """Run the case; return what it gave, or the name of the exception that it declares and raised."""
+    """Run the case: (RIGHT, its result), or (the name of a declared exception that it raised, None)."""
     plain = task_of(declared)
     try:
         result = declared.function(Task(plain, gate), **declared.settings)
     except Exception as error:
         if not isinstance(error, declared.raises):
             raise
-        gate()  # what fails before its first task, as a lambda that cannot be pickled, is still a launch
+        gate()  # a failure before the first task, e.g. a lambda that cannot be pickled, is still a launch
         return declared.case.outcome, None
     if not gate.open:
         raise no_task(declared, began=False)
@@ -140,12 +140,12 @@ def attempt(declared: Declared, gate: Gate) -> tuple[str, Any]:
 
 
 def place_of(line: Frame | None) -> str:
-    """Where a mistake was made, before it is told."""
+    """The place of a mistake, as a prefix of its description."""
     return "" if line is None else f"{at_line(Path(line.file).name, line.line, line.text)}: "
 
 
 def unlike(result: Any, serial: Any, lab: Lab) -> str:
-    """In what a result is not the serial one; '' where it is, by the lab's own measure if it has one."""
+    """How a result differs from the serial one; '' if it does not, by the lab's own measure if it has one."""
     if lab.same is None:
         if is_nothing(result) and is_nothing(serial):
             return "its results are None, and so are the serial solution's: nothing was compared"
@@ -156,7 +156,7 @@ def unlike(result: Any, serial: Any, lab: Lab) -> str:
 
 
 def complaint(case: Case, outcome: str, found: str) -> str | None:
-    """What is not as the case declares it, in words; None where all is."""
+    """How the outcome differs from the case's declaration, as text; None if it does not."""
     if outcome == case.outcome:
         return None
     if case.outcome == RIGHT:
@@ -166,8 +166,8 @@ def complaint(case: Case, outcome: str, found: str) -> str | None:
 
 
 def software() -> dict[str, str]:
-    """Versions of what the ranks run on; a package that is not there has none."""
-    from importlib.metadata import PackageNotFoundError, version  # here: every rank imports this module, one asks
+    """Versions of the ranks' software; a missing package is left out."""
+    from importlib.metadata import PackageNotFoundError, version  # here: all ranks import this module, one asks
     from platform import python_version
 
     found = {"python": python_version()}
@@ -180,7 +180,7 @@ def software() -> dict[str, str]:
 
 
 def cpu_model(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
-    """What the kernel calls this machine's CPU; on Arm its implementer and part; '' where it does not say."""
+    """The kernel's name for this machine's CPU; on Arm its implementer and part; '' if the kernel gives none."""
     lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
     facts = {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in lines)}
     return facts.get("model name") or " ".join(facts[key] for key in ("CPU implementer", "CPU part") if key in facts)

@@ -1,4 +1,4 @@
-"""Which running kernel a process is under."""
+"""Identifies the running kernel of a process."""
 
 from pathlib import Path
 
@@ -6,5 +6,5 @@ BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
 def boot_id() -> str:
-    """What tells one running kernel from another, and so one monotonic clock; '' where there is no such file."""
+    """An id that distinguishes running kernels, and so their monotonic clocks; '' if there is no such file."""
     return BOOT_ID.read_text().strip() if BOOT_ID.exists() else ""

@@ -1,9 +1,9 @@
 """Starts ranks with mpiexec, relays between them and the host, and leaves none behind.
 
 It runs on the head (embedded: on this machine) for the length of one invocation. The host writes commands to its
-standard input and reads events from its standard output (model/messages.py). What ranks say it passes on unread,
-but for the kind. When standard input ends, because the host is done, was interrupted or died, everything it started is
-ended.
+standard input and reads events from its standard output (model/messages.py). It passes on messages of ranks and reads
+only their kind. Standard input ends when the host is done, was interrupted or died: then everything that the launcher
+started is ended.
 """
 
 import asyncio
@@ -52,15 +52,15 @@ from parlab.node.processes import end_processes
 LOOPBACK = "127.0.0.1"
 GRACE_SECONDS = 2
 PROBE_SECONDS = 8
-LOOK_SECONDS = 12.0  # on a node of 1/64 core the look itself takes several
-EXCHANGES = 16  # of the time, with one rank: the quickest counts
+LOOK_SECONDS = 12.0  # on a node of 1/64 core the look itself takes several seconds
+EXCHANGES = 16  # of times, with one rank: the quickest exchange counts
 OUTPUT_BYTES = 64 * 1024  # of mpiexec's output, in one message
 LINE_LIMIT = 64 * 1024 * 1024  # bytes; one message may hold all the spans of half a second
 
 
 @dataclass
 class Rank:
-    """What is known of a rank that has a connection: its number; its pid when it is on this node."""
+    """A rank that has a connection: its number, and its pid if it is on this node."""
 
     number: int
     pid: int | None = None
@@ -70,7 +70,7 @@ class Launcher:
     """One mpiexec at a time, and the control connections of its ranks."""
 
     def __init__(self, host: str) -> None:
-        self.host = host  # where ranks reach this process
+        self.host = host  # the name under which ranks reach this process
         self._token = secrets.token_hex(16)
         self._ranks: dict[asyncio.StreamWriter, Rank] = {}
         self._times: asyncio.Queue[float] = asyncio.Queue()
@@ -88,14 +88,14 @@ class Launcher:
         sys.stdout.buffer.flush()
 
     async def serve(self) -> None:
-        """Obey commands until standard input ends; then end what is left."""
+        """Obey commands until standard input ends; then end everything that is left."""
         listen = LOOPBACK if self.host == LOOPBACK else None
         server = await asyncio.start_server(self._hear_rank, listen, 0, limit=LINE_LIMIT, family=socket.AF_INET)
         self._port = server.sockets[0].getsockname()[1]
         commands = asyncio.StreamReader(limit=LINE_LIMIT)
         await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(commands), sys.stdin)
         self.tell(Listening(boot_id()))
-        aside: set[asyncio.Task[None]] = set()  # what takes its time: a hang-up must not wait for it
+        aside: set[asyncio.Task[None]] = set()  # slow commands: a hang-up must not wait for them
         try:
             while line := await commands.readline():
                 match command := from_line(line, AnyCommand):
@@ -130,18 +130,18 @@ class Launcher:
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
-            start_new_session=True,  # a Ctrl-C at the terminal is the host's to handle
+            start_new_session=True,  # the host handles a Ctrl-C at the terminal
             limit=LINE_LIMIT,
         )
         self._watch = asyncio.create_task(self._watch_process(self._process))
 
     def _inherited(self) -> dict[str, str]:
-        """This process's environment. On the user's own machine nobody may take it for a node, which is swept."""
+        """This process's environment. The user's own machine must not be taken for a node: nodes are swept."""
         own = () if self.host != LOOPBACK else ("PARLAB_OWN_NODE",)
         return {name: value for name, value in os.environ.items() if name not in own}
 
     def _scratch_env(self) -> dict[str, str]:
-        """On the user's own machine, a folder for what killed ranks leave: session files, shared memory.
+        """On the user's own machine, a folder for leftovers of killed ranks: session files, shared memory.
 
         A node is swept instead (parlab/backend/cluster.py, stop): its ranks share no folder with the head's.
         """
@@ -159,7 +159,7 @@ class Launcher:
         async def relay(stream: asyncio.StreamReader | None, name: str) -> None:
             assert stream is not None
             rest = b""
-            while piece := await stream.read(OUTPUT_BYTES):  # whatever there is by now: one message for many lines
+            while piece := await stream.read(OUTPUT_BYTES):  # all that has come by now: one message for many lines
                 lines, _, rest = (rest + piece).rpartition(b"\n")
                 if len(rest) >= OUTPUT_BYTES:  # a line without an end
                     lines, rest = lines + b"\n" * bool(lines) + rest, b""
@@ -172,7 +172,7 @@ class Launcher:
         self.tell(Exit(await process.wait()))
 
     async def _hear_rank(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(ConnectionError, ValueError):  # whoever does not speak as a rank does is not one
+        with contextlib.suppress(ConnectionError, ValueError):  # a peer that does not speak like a rank is not one
             join: Join = from_line(await reader.readline(), Join)
             if not secrets.compare_digest(join.token.encode(), self._token.encode()):
                 raise ValueError("not a rank of this launch")
@@ -191,13 +191,13 @@ class Launcher:
             writer.write(word.encode() + b"\n")
 
     def feed(self, data: bytes) -> None:
-        """Pass standard input on to rank 0; the host keeps back what that has not taken."""
+        """Pass standard input on to rank 0; the host limits the amount that rank 0 has not taken yet."""
         for writer, rank in self._ranks.items():
             if rank.number == 0:
                 writer.write(f"{FEED} ".encode() + b64encode(data) + b"\n")
 
     async def clocks(self, ranks: list[int]) -> None:
-        """Ask ranks for their time, one after another; the host makes offsets of it (parlab/model/clocks.py)."""
+        """Ask ranks for their time, one after another; the host computes offsets from it (parlab/model/clocks.py)."""
         exchanges: dict[int, list[tuple[float, float, float]]] = {}
         for writer, rank in list(self._ranks.items()):
             if rank.number in ranks:
@@ -214,7 +214,7 @@ class Launcher:
         self.tell(await ask(question))
 
     async def probe(self, nodes: list[str], argv: list[str]) -> None:
-        """Try a command on every node at once; report what each answered wrongly, '' where it did not."""
+        """Try a command on every node at once; report each node's error, '' if there was none."""
 
         async def complaint(node: str) -> str:
             return (await run_on(node, argv, PROBE_SECONDS, {}))[1]
@@ -223,7 +223,7 @@ class Launcher:
         self.tell(Probed(dict(zip(nodes, complaints, strict=True))))
 
     async def look(self, hosts: list[str], argv: list[str], env: dict[str, str]) -> None:
-        """Have every host of the launch looked at; what is told of its ranks there is passed on unread."""
+        """Have every host of the launch looked at; reports about its ranks there are passed on unread."""
         env = env | {"PARLAB_RUN": self._run.decode()}
 
         async def complaint(host: str) -> str:
@@ -236,7 +236,7 @@ class Launcher:
         self.tell(AllLooked(dict(zip(hosts, complaints, strict=True))))
 
     async def end(self) -> None:
-        """End mpiexec and with it its ranks: politely, then not; and this node's ranks one by one at last."""
+        """End mpiexec and with it its ranks: by SIGTERM, then by SIGKILL; at last this node's ranks one by one."""
         process, self._process = self._process, None
         if process is None:
             self._remove_scratch()  # mpiexec could not be started
@@ -246,13 +246,13 @@ class Launcher:
                 process.send_signal(number)
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(process.wait(), GRACE_SECONDS)
-        for writer, rank in self._ranks.items():  # a rank that has ended has hung up, and is not in here
+        for writer, rank in self._ranks.items():  # a rank that has ended has hung up, and is not listed
             if rank.pid is not None:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(rank.pid, signal.SIGKILL)
             writer.close()
         self._ranks.clear()
-        end_processes(lambda launch: launch == self._run)  # what a killed rank has started: a pool's workers
+        end_processes(lambda launch: launch == self._run)  # processes that a killed rank has started: a pool's workers
         self._remove_scratch()
         if self._watch is not None:
             with contextlib.suppress(TimeoutError):

@@ -1,8 +1,8 @@
 """Looks at the processes of a lab's launch on this node: `python -m parlab.node.look FOLDER`, with PARLAB_RUN.
 
-It is started when somebody asks, and is no part of the ranks: one that computes in C, or holds the interpreter's lock,
-is seen as well as one that sleeps. It tells a Looked for each rank that has processes here, a line each, and is over in
-a few seconds.
+It is started on request, and is not part of the ranks: it sees a rank that computes in C, or holds the interpreter's
+lock, as well as one that sleeps. It writes a line, a Looked, for each rank that has processes here, and ends within a
+few seconds.
 """
 
 import os
@@ -31,15 +31,15 @@ from parlab.node.memory import out_of_memory
 from parlab.node.processes import TRACKER, processes
 from parlab.task.stacks import DEATHS, KILLS, LOOK, STACKS, memory_of
 
-LOOKING_SECONDS = 1.0  # over which CPU time is taken
-WRITTEN_SECONDS = 1.5  # for a process to write its stacks: of one that has little CPU it takes a while
-ALL_SECONDS = 5.0  # for all of them: those that come last are told without
+LOOKING_SECONDS = 1.0  # over which CPU time is measured
+WRITTEN_SECONDS = 1.5  # for a process to write its stacks: with little CPU it takes a while
+ALL_SECONDS = 5.0  # for all of them: the last ones may be reported without stacks
 OURS = re.compile(r"/parlab/(node/\w+|task/recorder|lab)\.py$")
 RANK = re.compile(rb"(?:^|\0)OMPI_COMM_WORLD_RANK=(\d+)\0")
 
 
 def families(run: str) -> dict[int, list[int]]:
-    """The processes of a launch on this node, by rank: the rank's own first, then what it has started."""
+    """The processes of a launch on this node, by rank: the rank's own first, then those that it has started."""
     marked: dict[int, int] = {}
     for folder, launch in processes():
         if launch == run.encode():
@@ -58,7 +58,7 @@ def families(run: str) -> dict[int, list[int]]:
 
 
 def stacks_of(pid: int, until: float) -> str:
-    """What a process writes of its stacks, asked alone: it may share the file with others; '' where it does not."""
+    """The stacks that a process writes, '' if none. Only one is asked at a time: it may share the file with others."""
     file = memory_of(pid, STACKS)
     if file is None or not knows_the_signal(pid):
         return ""
@@ -70,12 +70,12 @@ def stacks_of(pid: int, until: float) -> str:
         while (not file.stat().st_size or _handling(pid) > before) and time.monotonic() < until:
             time.sleep(0.001)
         text = file.read_text(errors="replace")
-        return text if text.count("Current thread") == 1 else ""  # else one that was late has written, too
+        return text if text.count("Current thread") == 1 else ""  # otherwise a late process has written, too
     return ""
 
 
 def _handling(pid: int) -> int:
-    """In how many threads the signal waits, or is blocked: one of them blocks it as long as it writes."""
+    """The number of threads in which the signal is pending or blocked: one of them blocks it while it writes."""
     found = 0
     for status in Path(f"/proc/{pid}/task").glob("*/status"):
         with suppress(OSError):  # the thread has ended
@@ -85,7 +85,7 @@ def _handling(pid: int) -> int:
 
 
 def notes_of(pids: Iterable[int]) -> list[str]:
-    """What these processes have noted; a file that several share is read once."""
+    """The notes of these processes; a file that several share is read once."""
     files: dict[int, Path] = {}
     for pid in pids:
         with suppress(OSError):
@@ -99,12 +99,12 @@ def notes_of(pids: Iterable[int]) -> list[str]:
 
 
 def _without_ours(stack: Stack) -> Stack:
-    """How a rank got to the lab's file explains nothing."""
+    """Leave out our own frames, if there are others: the way to the lab's file explains nothing."""
     return replace(stack, frames=[frame for frame in stack.frames if not OURS.search(frame.file)] or stack.frames)
 
 
 def look(run: str, own: Path) -> list[Looked]:
-    """What each rank of a launch that has processes here is at; `own` is the lab's folder."""
+    """The current activity of each rank of a launch that has processes here; `own` is the lab's folder."""
     found = families(run)
     pids = [pid for family in found.values() for pid in family]
     uses, began = Uses(pids), time.monotonic()
@@ -123,7 +123,7 @@ def look(run: str, own: Path) -> list[Looked]:
 
 
 def main() -> None:
-    """Look, and tell."""
+    """Look, and report."""
     if not Path("/proc/self/stat").exists():
         sys.exit("this system has no /proc: nobody can look at its processes")
     for looked in look(os.environ["PARLAB_RUN"], Path(sys.argv[1])):

@@ -1,18 +1,18 @@
-"""Memory that ran out, as the kernel tells it of this node."""
+"""Memory that ran out, as the kernel reports it for this node."""
 
 import os
 import re
 from contextlib import suppress
 from pathlib import Path
 
-# Of a container's own cgroup: version 2 and version 1 count there the processes that were ended for want of memory.
+# Of a container's own cgroup, in version 2 and in version 1: they count processes killed because memory ran out.
 EVENTS = (Path("/sys/fs/cgroup/memory.events"), Path("/sys/fs/cgroup/memory/memory.oom_control"))
 SHARED_MEMORY = "/dev/shm"
-FULL = 0.02  # of its size free: a page fault that finds no room ends in a signal, not in an error
+FULL = 0.02  # fraction of its size that is free: a page fault that finds no room ends in a signal, not in an error
 
 
 def oom_kills() -> int:
-    """How many processes of this node were ended so far because its memory ran out; 0 where nothing tells."""
+    """The number of this node's processes killed so far because its memory ran out; 0 if no file reports it."""
     for file in EVENTS:
         with suppress(OSError):
             if found := re.search(r"^oom_kill (\d+)$", file.read_text(), re.MULTILINE):
@@ -21,13 +21,13 @@ def oom_kills() -> int:
 
 
 def out_of_memory(before: int) -> str:
-    """What the kernel has done since there were so many, in words; '' where nothing."""
+    """The kernel's kills since there were `before`, as text; '' if there are none."""
     kills = oom_kills() - before
     return f"the node's memory ran out: the kernel ended {kills} of its processes" if kills > 0 else ""
 
 
 def shared_memory_is_full() -> bool:
-    """Whether there is next to no room in /dev/shm."""
+    """Whether /dev/shm is almost full."""
     try:
         found = os.statvfs(SHARED_MEMORY)
     except OSError:

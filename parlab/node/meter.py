@@ -1,4 +1,4 @@
-"""A node's meter: what the kernel says of its CPU time, who else uses it, and what an unpaced burn gets."""
+"""A node's meter: its CPU time according to the kernel, its other users, and the CPU that an unpaced burn gets."""
 
 import math
 import os
@@ -15,12 +15,12 @@ from parlab.node.cgroup import Cgroup
 from parlab.node.processes import processes
 
 STAT = Path("/proc/stat")
-BURN_PERIODS = 4  # enough whole periods for a tenth, few enough for a start that nobody notices
+BURN_PERIODS = 4  # enough whole periods to resolve a tenth, and few enough not to be noticed at the start
 BLOCK = bytes(256 * 1024)  # hashing it takes about a quarter of a millisecond, without the interpreter's lock
 
 
 def read_host(stat: Path = STAT) -> Host | None:
-    """The machine's CPU time; None where /proc does not tell."""
+    """The machine's CPU time; None if /proc does not report it."""
     try:
         first, *others = stat.read_text().splitlines()
     except OSError:
@@ -33,7 +33,7 @@ def read_host(stat: Path = STAT) -> Host | None:
 
 
 def foreign_processes(run: str, proc: Path = Path("/proc")) -> dict[str, Process]:
-    """Processes that use this node's CPU and are none of the run's, neither its ranks nor what started them, by pid."""
+    """Processes, by pid, that use this node's CPU and are not the run's: neither its ranks nor the ranks' ancestors."""
     found: dict[str, Process] = {}
     parents: dict[str, str] = {}
     for stat in stats(proc):
@@ -47,9 +47,9 @@ def foreign_processes(run: str, proc: Path = Path("/proc")) -> dict[str, Process
 
 
 def used_by(run: str, proc: Path = Path("/proc")) -> float:
-    """CPU seconds of the processes of a run so far, and of their children that have ended.
+    """CPU seconds so far of a run's processes, and of their children that have ended.
 
-    One that has ended and that nobody has waited for has no environment any more: it is its parent's.
+    A process that has ended but has not been waited for has no environment any more: it counts for its parent.
     """
     all_stats = list(stats(proc))
     ours = {stat.pid for stat in all_stats if stat.run == run.encode()}
@@ -58,19 +58,19 @@ def used_by(run: str, proc: Path = Path("/proc")) -> float:
 
 
 class Stat(NamedTuple):
-    """What the kernel says of a process; CPU time in seconds."""
+    """The kernel's facts about a process; CPU time in seconds."""
 
     pid: str
     name: str
     parent: str
     zombie: bool
     cpu_s: float
-    children_s: float  # of those that have ended and been waited for, and of theirs
+    children_s: float  # of children that have ended and been waited for, and of their children
     run: bytes | None
 
 
 def stats(proc: Path) -> Iterator[Stat]:
-    """All processes that this one may see, by proc_pid_stat(5)."""
+    """All processes that are visible to this one, from proc_pid_stat(5)."""
     tick = os.sysconf("SC_CLK_TCK")
     for folder, run in processes(proc):
         try:
@@ -78,13 +78,13 @@ def stats(proc: Path) -> Iterator[Stat]:
         except OSError:
             continue  # gone meanwhile
         fields = rest.split()
-        user, system, children_user, children_system = map(int, fields[11:15])  # fields 14 to 17 of the page
+        user, system, children_user, children_system = map(int, fields[11:15])  # fields 14 to 17 of the manual page
         own, children = user + system, children_user + children_system
         yield Stat(folder.name, name, fields[1], fields[0] == "Z", own / tick, children / tick, run)
 
 
 class Meter:
-    """Reads this node, and with `host` the machine under it; one a process.
+    """Reads this node, and with `host` the machine under it; each process has one.
 
     A simulated node (not `own_node`) has no cgroup of its own, and all other processes are foreign to it.
     """
@@ -95,7 +95,7 @@ class Meter:
         self._reading_s = 0.0
 
     def read(self, *, in_full: bool = False) -> RawReading:
-        """Read the counters; `in_full` looks at every process of the node, too."""
+        """Read the counters; with `in_full`, also every process of the node."""
         began = time.thread_time()
         host = read_host() if self._host else None
         if host is not None and in_full and not self._own_node:
@@ -111,22 +111,22 @@ class Meter:
         return raw
 
     def burn(self) -> float | None:
-        """Host CPUs that a burn without pacing gets; None where there is no limit to get the better of.
+        """Host CPUs that a burn without pacing gets; None if there is no limit that it could exceed.
 
-        The kernel refills a quota once a period, so a window of any length would hold a refill too many or too few.
-        It also counts the periods: what was used from one refill to another, over the periods between, is the rate,
-        however late this process gets to look.
+        The kernel refills a quota once per period, so a window of any length would contain one refill too many or too
+        few. It also counts the periods: the rate is the usage from one refill to another, divided by the periods
+        between them. It does not depend on how late this process looks.
         """
-        from hashlib import sha256  # here: each rank imports this module, and one of a node burns
+        from hashlib import sha256  # imported here: all ranks import this module, one per node burns
 
         now = first = NodeReading.from_node(self.read())
         if now.limit is None or now.used_s is None:
             return None
-        until = now.at + (BURN_PERIODS + 2) * PERIOD  # at the latest, where the kernel counts no periods
+        until = now.at + (BURN_PERIODS + 2) * PERIOD  # at the latest, if the kernel counts no periods
         over = threading.Event()
 
         def hash_along() -> None:
-            large = 16 * BLOCK  # the interpreter's lock is asked for once a block
+            large = 16 * BLOCK  # the interpreter's lock is requested once per block
             while not over.is_set():
                 sha256(large)
 
@@ -144,7 +144,7 @@ class Meter:
             over.set()
             for helper in helpers:
                 helper.join()
-        if len(refills) < 2:  # a limit that is set, and that the kernel does not enforce
+        if len(refills) < 2:  # a limit that is set but that the kernel does not enforce
             return _used_s(first, now) / (now.at - first.at)
         return _used_s(refills[0], refills[-1]) / (_periods(refills[0], refills[-1]) * PERIOD)
 

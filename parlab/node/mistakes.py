@@ -1,4 +1,4 @@
-"""Mistakes that Python does not complain of: found in how a case and its task are written, once something is amiss."""
+"""Mistakes without a Python error: found in the source code of a case and its task, once something is wrong."""
 
 import ast
 import inspect
@@ -17,7 +17,7 @@ CHANGES = ("append", "add", "extend", "insert", "update", "setdefault", "pop", "
 
 
 class MistakeError(Exception):
-    """A mistake, in words: the line that it was made on, where that is known, and what to do."""
+    """A mistake, as text: its line, if known, and the remedy."""
 
     def __init__(self, said: str, line: Frame | None, advice: str = "") -> None:
         super().__init__(said)
@@ -25,9 +25,9 @@ class MistakeError(Exception):
 
 
 def no_task(declared: Declared, *, began: bool) -> MistakeError:
-    """No task of a case has left a span: which function it has called instead, or what it has not waited for.
+    """No task of a case has left a span: the case called another function instead, or did not wait for its tasks.
 
-    `began` is whether one may have been handed on.
+    `began` is whether a task may have been handed on.
     """
     name = declared.case.name
     file = getattr(getattr(declared.function, "__code__", None), "co_filename", "")
@@ -49,14 +49,14 @@ def _never(case: str) -> str:
 
 
 def is_nothing(result: Any) -> bool:
-    """Whether a result is None, or a list of nothing but None."""
+    """Whether a result is None, or a non-empty list or tuple of nothing but None."""
     return result is None or (isinstance(result, list | tuple) and bool(result) and all(one is None for one in result))
 
 
 def suspect(declared: Declared, lab: Lab, result: Any, serial: Any, *, elsewhere: bool) -> tuple[Frame | None, str]:
-    """The line that a wrong result may come of, and what to do about it; (None, '') where nothing points at one.
+    """The line that may cause a wrong result, and the remedy; (None, '') if no line is suspicious.
 
-    `elsewhere` is whether other processes than the case's own did the tasks.
+    `elsewhere` is whether processes other than the case's own ran the tasks.
     """
     task = task_of(declared)
     if is_nothing(result) or is_nothing(serial):
@@ -75,7 +75,7 @@ def task_of(declared: Declared) -> Any:
 
 
 def _changed_globals(task: Any) -> Iterator[tuple[Frame, str]]:
-    """Where a function changes what stands at module level, and the names of it, in the order of its lines."""
+    """The lines where a function changes module-level variables, and their names, in the order of the lines."""
     written = definition(task)
     if written is None:
         return
@@ -100,7 +100,7 @@ def _is_plain(value: Any) -> bool:
 
 
 def _changed(node: ast.AST) -> str:
-    """The name that a piece of code gives another value, or whose value it changes; '' where it does neither."""
+    """The name that a piece of code assigns, or whose value it changes; '' if it does neither."""
     match node:
         case ast.Name(id=name, ctx=ast.Store()):
             return name

@@ -1,7 +1,7 @@
-"""Where a rank writes one of its streams: a pipe, or a terminal, where the user's own is one.
+"""One of a rank's output streams: a pipe, or a terminal if the user's own stream is one.
 
-The terminal is raw: bytes pass as they are, and nothing is echoed. It is no process's controlling terminal: no SIGINT,
-SIGTSTP or SIGHUP comes from it. Only its size is set.
+The terminal is raw: bytes pass unchanged, and nothing is echoed. It is not the controlling terminal of any process: it
+sends no SIGINT, SIGTSTP or SIGHUP. Only its size is set.
 """
 
 import os
@@ -15,24 +15,24 @@ import msgspec
 from parlab.model.terminal import Terminal
 
 PIECE = 1 << 16  # bytes of output in one message
-PIPE = 1 << 20  # bytes that a pipe holds: a rank need not wait for us so soon
+PIPE = 1 << 20  # bytes that a pipe holds: a large pipe makes a rank wait for us later
 SET_PIPE_SIZE = 1031  # F_SETPIPE_SZ of fcntl(2)
-MUCH_OF_A_TERMINAL = 4095  # bytes: Linux has a page of it ready at once
+MUCH_OF_A_TERMINAL = 4095  # bytes: Linux has one page ready at once
 
 
 def terminal() -> Terminal | None:
-    """The user's terminal; None where no stream is one."""
+    """The user's terminal; None if no stream is one."""
     told = os.environ.get("PARLAB_TERMINAL")
     return None if told is None else msgspec.json.decode(told, type=Terminal)
 
 
 class Outlet:
-    """One stream: the rank writes at its `far` end, what it has written is read here."""
+    """One stream: the rank writes to its `far` end; its output is read here."""
 
     def __init__(self, name: str, terminal: Terminal | None) -> None:
         self.is_terminal = False
         if terminal is not None and name in terminal.streams:
-            with suppress(OSError):  # where the system has no terminal left, it is a pipe
+            with suppress(OSError):  # if the system has no terminal left, it is a pipe
                 self._near, self.far = os.openpty()
                 self.is_terminal = True
                 tty.setraw(self.far)
@@ -44,23 +44,23 @@ class Outlet:
         self._much = MUCH_OF_A_TERMINAL if self.is_terminal else PIECE
 
     def resize(self, columns: int, lines: int) -> None:
-        """Give a terminal another size."""
+        """Change a terminal's size."""
         if self.is_terminal:
             termios.tcsetwinsize(self._near, (lines, columns))
 
     def fileno(self) -> int:
-        """What to wait at, for more."""
+        """The descriptor to wait on, for more output."""
         return self._near
 
     def read(self) -> bytes | None:
-        """What there is by now, up to a PIECE; None where there is nothing yet, b"" once nobody can write any more."""
+        """The output so far, up to a PIECE; None if there is none yet, b"" once nobody can write any more."""
         data = b""
         while len(data) < PIECE:
             try:
                 piece = os.read(self._near, PIECE - len(data))
             except BlockingIOError:
                 return data or None
-            except OSError:  # EIO: of a terminal this is the end, once all is read
+            except OSError:  # EIO: the end of a terminal's output, once all is read
                 return data
             if not piece:
                 return data
@@ -68,12 +68,12 @@ class Outlet:
         return data
 
     def is_much(self, data: bytes) -> bool:
-        """Whether a rank that writes so much at once is likely to have more already."""
+        """Whether a rank that writes this much at once is likely to have more already."""
         return len(data) >= self._much
 
 
 def _widen(pipe: int) -> None:
-    """Have the kernel keep more of it, where it can."""
+    """Enlarge the kernel's buffer, if possible."""
     if sys.platform == "linux":
         import fcntl
 

@@ -1,7 +1,7 @@
-"""Passes on what a rank writes, with whatever it has started: as it comes, and when a line pauses, that it does.
+"""Passes on the output of a rank and of its processes as it comes, and reports when a line pauses.
 
-Whether it does is found out here, beside the rank: on a busy host the second half of a line may be long on its way,
-or be written late, because the rank had no CPU. Only a rank that had some has left its line as it is.
+A pause is detected here, beside the rank: on a busy host the second half of a line may arrive late, or be written late
+because the rank had no CPU. Only a rank that had some CPU has left its line unfinished.
 """
 
 import select
@@ -15,21 +15,21 @@ from parlab.node.control import Control
 from parlab.node.family import cpu_s, state_of
 from parlab.node.outlet import Outlet
 
-GATHER_SECONDS = 0.004  # so long output may come together: a message for each line would cost more than the line
-PAUSE_SECONDS = 0.1  # then a line without an end is to be shown as it is: a prompt, a progress bar
+GATHER_SECONDS = 0.004  # output is gathered for this long: a message for each line would cost more than the line
+PAUSE_SECONDS = 0.1  # after that an unfinished line must be shown as it is: a prompt, a progress bar
 SOME_CPU_S = 0.02  # more than the kernel's tick
 
 
 @dataclass
 class _Open:
-    """A line without an end: when its last piece came, and what CPU time its rank had used by then."""
+    """An unfinished line: the time of its last piece, and the CPU time that its rank had used by then."""
 
     cpu_s: float
     since: float = field(default_factory=time.monotonic)
 
 
 class Passing:
-    """The two streams of one rank, by name. `silent_since` is since when there is nothing to pass on."""
+    """The two streams of one rank, by name. Since `silent_since` there has been nothing to pass on."""
 
     def __init__(self, line: Control, pid: int, outlets: Mapping[str, Outlet]) -> None:
         self._line, self._pid, self._outlets = line, pid, outlets
@@ -37,7 +37,7 @@ class Passing:
         self.silent_since = float("inf")
 
     def run(self) -> None:
-        """Pass all of it on, until whoever writes has closed both ends."""
+        """Pass on all output, until all writers have closed both streams."""
         with selectors.DefaultSelector() as selector:
             for name, outlet in self._outlets.items():
                 selector.register(outlet, selectors.EVENT_READ, name)
@@ -45,7 +45,7 @@ class Passing:
             while selector.get_map():
                 ready = selector.select(PAUSE_SECONDS if self._open else None)
                 if ready:
-                    self.silent_since = float("inf")  # whoever reads it may be slow
+                    self.silent_since = float("inf")  # the reader may be slow
                     much = False
                     for key, _ in ready:
                         outlet = self._outlets[key.data]
@@ -59,7 +59,7 @@ class Passing:
                 self._tell_pauses()
 
     def _pass_on(self, name: str, data: bytes) -> bool:
-        """Whether the stream goes on."""
+        """Pass on a piece of output; return whether the stream goes on."""
         if not data:
             if self._open.pop(name, None) is not None:
                 self._line.send(Paused(self._line.rank, name))
@@ -79,7 +79,7 @@ class Passing:
                 self._line.send(Paused(self._line.rank, name))
 
     def _has_more(self, name: str) -> bool:
-        """Asked last: what a rank that sleeps now has written before is in its pipe."""
+        """Checked last: the earlier output of a rank that sleeps now is in its pipe."""
         return bool(select.select([self._outlets[name]], [], [], 0)[0])
 
     def _waits_for_cpu(self, line: _Open) -> bool:

@@ -1,4 +1,4 @@
-"""The processes of this node, each with its launch; run as a program, it ends those of every launch."""
+"""The processes of this node, each with its launch; run as a program, this module ends those of every launch."""
 
 import os
 import signal
@@ -7,13 +7,13 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
-TRACKER = b"resource_tracker"  # in the command line of one
-TRACKER_SECONDS = 2.0  # for it to clean up
-MARK = b"PARLAB_RUN="  # in the environment of every rank, and of whatever a rank starts
+TRACKER = b"resource_tracker"  # in a resource tracker's command line
+TRACKER_SECONDS = 2.0  # for a tracker to clean up
+MARK = b"PARLAB_RUN="  # in the environment of every rank, and of every process that a rank starts
 
 
 def processes(proc: Path = Path("/proc")) -> Iterator[tuple[Path, bytes | None]]:
-    """Each process's folder in /proc and the id of its launch; None for one of no launch, or of another user."""
+    """Each process's folder in /proc and its launch's id; None for a process of no launch, or of another user."""
     for folder in proc.glob("[0-9]*"):
         try:
             environment = (folder / "environ").read_bytes().split(b"\0")
@@ -28,8 +28,8 @@ def processes(proc: Path = Path("/proc")) -> Iterator[tuple[Path, bytes | None]]
 def end_processes(which: Callable[[bytes], bool]) -> list[int]:
     """Kill the processes of those launches; return their pids.
 
-    A resource tracker, which multiprocessing and loky start, is left for last: once all that it serves are dead it
-    removes the semaphores and folders that they have left in shared memory, and ends.
+    A resource tracker, which multiprocessing and loky start, is left until last: once all processes that it serves are
+    dead, it removes the semaphores and folders that they have left in shared memory, and ends.
     """
     found = [folder for folder, belongs_to in processes() if belongs_to is not None and which(belongs_to)]
     trackers = [folder for folder in found if TRACKER in _command(folder)]
@@ -41,7 +41,7 @@ def end_processes(which: Callable[[bytes], bool]) -> list[int]:
 
 
 def _command(folder: Path) -> bytes:
-    """A process's command line; b'' when it is gone, or a zombie."""
+    """A process's command line; b'' if it is gone or a zombie."""
     try:
         return (folder / "cmdline").read_bytes()
     except OSError:

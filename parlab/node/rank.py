@@ -1,10 +1,10 @@
-"""What each rank does around the lab: `mpiexec -n N ... python -m parlab.node.rank LAUNCH LAB.py`.
+"""The steps of each rank around the lab: `mpiexec -n N ... python -m parlab.node.rank LAUNCH LAB.py`.
 
 Boot first, cap afterwards: starting Python, MPI and a pool of ranks needs real CPU, which a capped node does not have,
-and ranks that wait for each other in MPI spin. So each rank says hello and boots, and all go on as `python LAB.py` or,
-for the launch of that name, `python -m mpi4py.futures LAB.py`, until the case submits its first task. There it stops
-(parlab/node/harness.py) while the host puts the limits on and has the first rank of every node read them back; then the
-task goes out and the clock starts. Of ranks that all run the case, each stops at its own first task.
+and ranks that wait for each other in MPI spin. So each rank says hello and boots. All go on as `python LAB.py` or, for
+the launch of that name, `python -m mpi4py.futures LAB.py`, until the case submits its first task. There it stops
+(parlab/node/harness.py) while the host puts the limits on and the first rank of every node reads them back; then the
+task goes out and the clock starts. If all ranks run the case, each stops at its own first task.
 """
 
 import faulthandler
@@ -27,42 +27,42 @@ from parlab.node.memory import oom_kills
 from parlab.node.processes import end_processes
 from parlab.task.stacks import KILLS, let_be_seen, note
 
-# Imported before the rank goes on, in all ranks at once. The first starts MPI; the rest is what mpi4py.futures and a
-# lab would otherwise load one after another.
+# Imported before the rank goes on, in all ranks at once. The first starts MPI; mpi4py.futures and a lab would otherwise
+# load the rest one after another.
 PRELOADED = {
     FUTURES: ("mpi4py.MPI", "mpi4py.futures._core", "mpi4py.run"),
     MPI: ("mpi4py.MPI",),
 }
 
 
-# Rank 0 of a pool sleeps so long between two looks for results, the workers ten times that, as mpi4py has it for all: a
-# task's result and the next task wait for rank 0, which has CPU to spare. Measured: 1.2 ms between two tasks, not 2.8.
+# Rank 0 of a pool sleeps this long between two checks for results; workers sleep ten times that, mpi4py's default for
+# all. A result and the next task wait for rank 0, which has CPU to spare. Measured: 1.2 ms between two tasks, not 2.8.
 BACKOFF = "0.0001"
 
 
 def end_leftovers() -> list[int]:
     """Kill this node's processes of earlier runs; return their pids.
 
-    Killing a client's whole machine, say, can leave ranks behind, and one that spins spoils every later figure.
+    Ranks can be left behind, e.g. when a client's machine is killed; one that spins spoils all later measurements.
     """
     ours = os.environ["PARLAB_RUN"].encode()
     return end_processes(lambda launch: launch != ours)
 
 
 def main() -> None:
-    """Boot, then become the lab, by itself or under mpi4py.futures; a thread answers the launcher."""
+    """Boot, then become the lab, directly or under mpi4py.futures; a thread answers the launcher."""
     _, launch, lab = sys.argv
-    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)  # mpiexec holds a pipe open, at which input() would wait for good
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)  # mpiexec holds a pipe open: input() would wait on it forever
     faulthandler.enable(all_threads=False)  # before MPI: its own handler prints addresses, this one lines of the lab
     let_be_seen()
     note(f"{KILLS} {oom_kills()}")
     line = control()
-    # A simulated node shares its machine with other people's runs: there, none is ours to end.
+    # A simulated node shares its machine with other people's runs, which must not be ended.
     ended = end_leftovers() if os.environ.get("PARLAB_OWN_NODE") else []
     line.send(Hello(line.rank, socket.gethostname(), boot_id(), ended))
     random.seed(int(os.environ.get("PARLAB_SEED", "0")))
     line.listen()
-    line.await_word(BOOT)  # a rank that is early would spin in MPI, and keep the others from getting there
+    line.await_word(BOOT)  # an early rank would spin in MPI, and keep the others from getting there
     if line.rank == 0:
         os.environ.setdefault("MPI4PY_FUTURES_BACKOFF", BACKOFF)
     for name in PRELOADED.get(launch, ()):
@@ -77,7 +77,7 @@ def main() -> None:
 
 
 def become(launch: str, lab: str) -> None:
-    """Go on as the lab's file."""
+    """Run the lab's file as the main program."""
     sys.argv = [sys.argv[0], lab]
     if launch == FUTURES:
         runpy.run_module("mpi4py.futures", run_name="__main__", alter_sys=True)

@@ -1,4 +1,4 @@
-"""The serial solution, run with its demand counted and not spent: what every case is compared with."""
+"""Runs the serial solution, which every case is compared with; its demand is counted but not spent."""
 
 import inspect
 from collections.abc import Mapping
@@ -10,10 +10,10 @@ from parlab.task.pace import Scale, counted
 
 
 def reference(lab: Lab, settings: Mapping[str, Any] | None = None) -> tuple[list[Demand], Any]:
-    """Run the serial solution: (what each task asks for, the results).
+    """Run the serial solution: (the demand of each task, the results).
 
-    Of the settings it gets those that it has parameters for. A task that calls `pace` computes: it is charged the CPU
-    time that it took, as units of a virtual core. Raises ValueError where no serial solution is declared.
+    It gets the settings that it has parameters for. A task that calls `pace` computes: it is charged the CPU time that
+    it took, in units of a virtual core. Raises ValueError if no serial solution is declared.
     """
     if lab.serial_solution is None:
         raise ValueError("the lab declares no serial solution: add @lab.serial")
@@ -25,7 +25,7 @@ def reference(lab: Lab, settings: Mapping[str, Any] | None = None) -> tuple[list
         with counted() as tally:
             result = task(*args, **kwargs)
         burned = tally.burned + tally.paced_s / (scale.speed * scale.unit)
-        tasks.append(Demand(float(burned), float(tally.waited)))  # a lab may count in NumPy's numbers
+        tasks.append(Demand(float(burned), float(tally.waited)))  # a lab may use NumPy's numbers
         return result
 
     results = lab.serial_solution(counted_task, **{k: v for k, v in (settings or {}).items() if k in parameters})

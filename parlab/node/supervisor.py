@@ -1,11 +1,11 @@
-"""What stands around each rank of a program: `mpiexec -n N ... python -m parlab.node.supervisor WHEN WORDS...`.
+"""The process around each rank of a program: `mpiexec -n N ... python -m parlab.node.supervisor WHEN WORDS...`.
 
-It starts `python WORDS...`, gives it its standard input, passes on what it writes, waits for its end, ends whatever it
-leaves behind, and tells all of it over a line of its own: mpiexec loses output, holds input back, and takes a rank that
-has died for one that is done. It ends when the launcher has heard of all ranks.
+It starts `python WORDS...`, writes its standard input, passes on its output, waits for its end, ends all processes that
+it leaves behind, and reports all of it over its own connection: mpiexec loses output, holds input back, and takes a
+dead rank for a finished one. It ends when the launcher has heard of all ranks.
 
-WHEN is when the rank is booted and waits for the limits: `now`, as its Python has started, or once it has imported the
-module of that name (parlab/node/hook/sitecustomize.py).
+WHEN tells when the rank is booted and waits for the limits: `now`, once its Python has started, or a module's name,
+once that module is imported (parlab/node/hook/sitecustomize.py).
 """
 
 import json
@@ -42,19 +42,19 @@ from parlab.node.rank import end_leftovers
 LOOKING_SECONDS = 1.0
 LOGGED = 256 << 10  # bytes of a log in one message
 WAITING = Path(sys.prefix) / "lib" / "libparlab-waiting.so"  # docker/waiting.c
-OPEN_SECONDS = 2.0  # for output that something keeps open which cannot be ended
+OPEN_SECONDS = 2.0  # for output that is kept open by a process that cannot be ended
 GRACE_SECONDS = 1.0  # between SIGTERM and SIGKILL
 
 
 class Supervisor:
-    """One rank: its process, its pipes, and what the launcher wants of it."""
+    """One rank: its process, its pipes, and the launcher's commands for it."""
 
     def __init__(self, line: Control, when: str, words: list[str]) -> None:
         self._line, self._stopped, self._went = line, threading.Event(), threading.Event()
         self._folder = Path(json.loads(os.environ["PARLAB_FOLDER"]))
         self._stacks = Path(tempfile.mkdtemp(prefix="parlab-stacks-"))
         self._goodbye = False
-        self.well = False  # it has ended as it should
+        self.well = False  # it has ended normally
         self._kills = oom_kills()
         self._reaping = threading.Lock()
         self._outlets = {name: Outlet(name, terminal()) for name in ("stdout", "stderr")}
@@ -70,8 +70,8 @@ class Supervisor:
             stdout=self._outlets["stdout"].far,
             stderr=self._outlets["stderr"].far,
             pass_fds=(self._ready_end, go_end),
-            # A program may signal its group, and does not mean us. It leads no session: a leader that opens our
-            # terminal by its name gets it as its controlling one, and SIGHUP when that closes.
+            # A program may signal its group, but must not signal us. It leads no session: a leader that opens our
+            # terminal by its name gets it as its controlling terminal, and SIGHUP when it closes.
             process_group=0,
         )
         for end in (self._ready_end, go_end, *(outlet.far for outlet in self._outlets.values())):
@@ -79,11 +79,11 @@ class Supervisor:
         line.hung_up = self._end_at_once
 
     def _environment(self, when: str, gate: str) -> dict[str, str]:
-        """What the program finds: behind our hook's folder the user's own PYTHONPATH, and packages of its own."""
+        """The program's environment. PYTHONPATH: our hook's folder, then the user's PYTHONPATH, then its packages."""
         ours = ("PYTHONPATH", "PARLAB_CONTROL", "PARLAB_ENV", "PARLAB_TERMINAL")
         env = {name: value for name, value in os.environ.items() if name not in ours}
         env |= json.loads(os.environ.get("PARLAB_ENV", "{}"))
-        if when == PYTHON:  # one process, which is no rank
+        if when == PYTHON:  # one process, not a rank
             env = {name: value for name, value in env.items() if not name.startswith(RANK)}
             when = "now"
         path = [str(Path(hook.__file__).parent), env.pop("PYTHONPATH", ""), env.pop("PARLAB_PACKAGES", "")]
@@ -94,7 +94,7 @@ class Supervisor:
         return {"PYTHONUNBUFFERED": "1"} | env | here | {"PYTHONPATH": os.pathsep.join(filter(None, path))}
 
     def run(self) -> None:
-        """See the rank through to its end, and wait until the launcher has heard of all."""
+        """Follow the rank to its end, and report all of it."""
         threading.Thread(target=self._await_ready, daemon=True).start()
         threading.Thread(target=self._obey, daemon=True).start()
         passing = Passing(self._line, self.process.pid, self._outlets)
@@ -130,13 +130,13 @@ class Supervisor:
         shutil.rmtree(self._stacks, ignore_errors=True)
 
     def _send_log(self) -> None:
-        """Send what its processes have logged of their tasks, if they did."""
+        """Send its processes' log of tasks, if there is one."""
         with suppress(FileNotFoundError), (self._stacks / FILE).open("rb") as file:
             while data := file.read(LOGGED):
                 self._line.send(Logged(self._line.rank, data))
 
     def _await_rank(self) -> None:
-        """Wait until it has ended; its number stays its own until it is waited for, as orphans are meanwhile."""
+        """Wait until it has ended, without reaping it: so its pid stays its own. Orphans are reaped meanwhile."""
         while hasattr(os, "waitid"):
             ended = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOWAIT)
             if ended is None or ended.si_pid == self.process.pid:
@@ -144,7 +144,7 @@ class Supervisor:
             os.waitpid(ended.si_pid, 0)
 
     def _why(self, code: int = 0) -> str:
-        """What the kernel knows of the reason: memory that ran out."""
+        """The kernel's part of the reason: memory that ran out."""
         if why := out_of_memory(self._kills):
             return why
         if code == -signal.SIGBUS and shared_memory_is_full():
@@ -152,7 +152,7 @@ class Supervisor:
         return ""
 
     def _await_ready(self) -> None:
-        """Tell when the rank is booted; one that ends before is, too. Then hear whether it says goodbye."""
+        """Report when the rank is booted, or has ended before that. Then hear whether it says goodbye."""
         said = self._ready.read(1)
         with suppress(OSError):
             self._line.send(Ready(self._line.rank))
@@ -161,7 +161,7 @@ class Supervisor:
             said = self._ready.read(1)
 
     def _obey(self) -> None:
-        """Do what the launcher says while the rank runs."""
+        """Obey the launcher while the rank runs."""
         feed = Feeder(self._line, self.process.stdin)
         while True:
             word, _, data = self._line.next_word().partition(" ")
@@ -184,7 +184,7 @@ class Supervisor:
             os.write(self._go, b"s")
 
     def _resize(self, columns: int, lines: int) -> None:
-        """The user's terminal has another size: so have the rank's, and it is told as by a terminal of its own."""
+        """The user's terminal has a new size: give it to the rank's, and signal it as a terminal of its own would."""
         for outlet in self._outlets.values():
             outlet.resize(columns, lines)
         self._signal(signal.SIGWINCH)
@@ -199,7 +199,7 @@ class Supervisor:
         self._line.send(Looked(self._line.rank, seen, died(self._stacks, pids), self._why(), self._goodbye))
 
     def _stop(self) -> None:
-        """End the rank: politely, then not. Whatever it has started is ended with it."""
+        """End the rank: by SIGTERM, then by SIGKILL. All processes that it has started are ended with it."""
         self._stopped.set()
         for number in (signal.SIGTERM, signal.SIGKILL):
             self._signal(number)
@@ -208,22 +208,22 @@ class Supervisor:
                 time.sleep(0.01)
 
     def _signal(self, number: int) -> None:
-        """Signal the rank, unless it has been waited for: its number may be another process's by now."""
+        """Signal the rank, unless it has been reaped: its pid may belong to another process by now."""
         with self._reaping, suppress(ProcessLookupError):
             if self.process.returncode is None:
                 os.kill(self.process.pid, number)
 
     def _end_at_once(self) -> None:
-        """The launcher is gone: nobody hears of the rank any more."""
+        """The launcher is gone: nobody receives reports about the rank any more."""
         self._signal(signal.SIGKILL)
         end_all(os.getpid())
         shutil.rmtree(self._stacks, ignore_errors=True)
 
 
 def sweep() -> None:
-    """Remove what programs leave in a node's own shared memory and /tmp, once all of them have ended.
+    """Remove the leftovers of programs from a node's own shared memory and /tmp, once all programs have ended.
 
-    What Open MPI's daemon has there it removes by itself, as it ends; a lock there is the launcher's.
+    Open MPI's daemon removes its own files there as it ends; a lock there is the launcher's.
     """
     for path in (*Path("/dev/shm").iterdir(), *Path("/tmp").iterdir()):
         if path.name.startswith(("prte", "parlab.lock")):
@@ -236,10 +236,10 @@ def sweep() -> None:
 
 
 def main() -> None:
-    """Stand apart from mpiexec, say hello, and see a rank through.
+    """Separate from mpiexec, say hello, and follow a rank to its end.
 
-    MPI_Abort has mpiexec kill all that it has started: that is a process which only waits for the supervisor, and so
-    this one lives to tell what became of its rank.
+    MPI_Abort makes mpiexec kill every process that it has started. Here that is a process which only waits for the
+    supervisor, so the supervisor survives, and can report how its rank ended.
     """
     if (child := os.fork()) != 0:
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
@@ -258,8 +258,8 @@ def main() -> None:
     supervisor.await_end()
     if own_node and line.speaks:
         sweep()
-    # Threads that wait for the launcher's words are no reason to go on. A rank that has left MPI without a word makes
-    # mpiexec wait for ever, unless it is told that it failed.
+    # Threads that wait for the launcher's words must not keep this process alive. After a rank has left MPI without a
+    # word, mpiexec would wait forever, unless the exit code says that the rank failed.
     os._exit(0 if supervisor.well else 1)
 
 

@@ -1,4 +1,4 @@
-"""The learner's own lines that an exception has passed: in this process, and before that in a worker's."""
+"""The learner's own lines that an exception has passed: in this process, and before that in a worker's process."""
 
 import ast
 import linecache
@@ -10,15 +10,15 @@ from typing import Any
 
 from parlab.model.job_events import Frame
 
-REMOTE = ("RemoteTraceback", "_RemoteTraceback")  # in which pools bring a worker's traceback along, as text
-INNERMOST_FIRST, INNERMOST_LAST = "(most recent call first)", "(most recent call last)"  # as Python says it
+REMOTE = ("RemoteTraceback", "_RemoteTraceback")  # exceptions by which pools send a worker's traceback, as text
+INNERMOST_FIRST, INNERMOST_LAST = "(most recent call first)", "(most recent call last)"  # Python's words
 LINE = re.compile(
     r'^ *File "(?P<file>.*)", line (?P<line>\d+),? in (?P<function>.*)(?:\n    (?P<text>.*))?', re.MULTILINE
 )
 
 
 def lines_of(error: BaseException) -> list[Frame]:
-    """Every line that the exception has passed, the innermost first; a worker's before those of who waited for it."""
+    """All lines that the exception has passed, innermost first; a worker's lines before those of its waiting caller."""
     remote = error.__cause__
     found = lines_in(str(remote)) if type(remote).__name__ in REMOTE else []
     for at in reversed(traceback.extract_tb(error.__traceback__)):
@@ -29,7 +29,7 @@ def lines_of(error: BaseException) -> list[Frame]:
 
 
 def lines_in(text: str) -> list[Frame]:
-    """The lines of a traceback that was written down, the innermost first; faulthandler's have that order already."""
+    """The lines of a written traceback, innermost first; faulthandler's have that order already."""
     found = [
         Frame(at["file"], int(at["line"]), at["function"], at["text"] or "", own=False) for at in LINE.finditer(text)
     ]
@@ -51,7 +51,7 @@ def last_in(text: str) -> list[Frame]:
 
 
 def own_lines(frames: list[Frame], folder: Path) -> list[Frame]:
-    """Those of the lab's folder, by their names there; a line that was passed twice in a row is one."""
+    """The lines of the lab's folder, with file names relative to it; a line passed twice in a row counts once."""
     found: list[Frame] = []
     for at in frames:
         file = Path(at.file)
@@ -68,7 +68,7 @@ def line_at(file: str, number: int, function: str = "") -> Frame:
 
 
 def definition(function: Any) -> ast.FunctionDef | None:
-    """How a function is written; None of a lambda, and of what no file has."""
+    """The definition of a function in its file; None for a lambda, and for code in no file."""
     code = getattr(function, "__code__", None)
     if code is None:
         return None
@@ -76,7 +76,7 @@ def definition(function: Any) -> ast.FunctionDef | None:
 
 
 def defined_at(function: Any) -> Frame | None:
-    """The line with a function's `def`; None where no file has it."""
+    """The line with a function's `def`; None if no file has it."""
     written = definition(function)
     return None if written is None else line_at(function.__code__.co_filename, written.lineno, written.name)
 

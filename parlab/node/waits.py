@@ -1,4 +1,4 @@
-"""What the threads of a process wait for in MPI: the notes of docker/waiting.c."""
+"""The MPI calls in which threads of a process wait: from the notes of docker/waiting.c."""
 
 import struct
 import time
@@ -11,9 +11,9 @@ NOTE = struct.Struct("=Qdii24s")  # struct note: thread, since, peer, tag, call
 
 
 def waiting_in_mpi(file: Path, seconds: float = 0.0) -> dict[int, MpiCall]:
-    """The calls of a process that have paused for so long, by the thread's number; none where no file is.
+    """The calls of a process that have waited for `seconds` or more, by the thread's number; none if there is no file.
 
-    A stack that was asked for as long ago is of the same call.
+    A stack requested that long ago belongs to the same call.
     """
     found = {}
     with suppress(OSError):

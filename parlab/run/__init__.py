@@ -1,1 +1,1 @@
-"""One invocation: from a request and a lab to a Run."""
+"""One invocation: a request and a lab become a Run."""

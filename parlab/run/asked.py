@@ -1,4 +1,4 @@
-"""What is asked of a run of a program, and what came of it."""
+"""The request for a run of a program, and its outcome."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,15 +10,15 @@ from parlab.model.spec import Spec
 from parlab.run.limits import Limits
 from parlab.run.tasks import Tasks
 
-EXIT_TIMEOUT, EXIT_OURS = 124, 125  # as timeout(1) and docker-run(1) have them
+EXIT_TIMEOUT, EXIT_OURS = 124, 125  # the same as timeout(1)'s and docker-run(1)'s
 
 
 @dataclass(frozen=True)
 class Ask:
-    """What is asked of a run of a program. `seconds` is its deadline, `out` where its files go.
+    """The request for a run of a program. `seconds` is its deadline, `out` the destination of its files.
 
-    `memory` is what each node is to have, in bytes; `spin` leaves ranks that wait in MPI to wait as Open MPI has it;
-    `trace` has the tasks of its pools logged.
+    `memory` is the memory of each node, in bytes; with `spin`, ranks that wait in MPI wait as Open MPI does by default;
+    with `trace`, the tasks of its pools are logged.
     """
 
     job: Job
@@ -36,7 +36,7 @@ class Ask:
 
 @dataclass
 class Outcome:
-    """What came of it: the exit code, whose it is, what there is to say, and what was measured."""
+    """The outcome of a run: the exit code, its origin, messages for the user, and the measurements."""
 
     code: int
     whose: str
@@ -46,10 +46,10 @@ class Outcome:
     nodes: dict[int, str] = field(default_factory=dict)
     startup_s: float = 0.0
     wall_s: float = 0.0
-    tasks: Tasks | None = None  # of a program that was traced
+    tasks: Tasks | None = None  # of a traced program
 
     def lose(self, said: list[str]) -> None:
-        """Tell what of the program's work is lost: then it has not gone well, even where the program says so."""
+        """Add messages about lost work of the program: then it has not gone well, even if the program says so."""
         self.said += said
         if self.code == 0:
             self.code, self.whose = EXIT_OURS, "parlab's: the program itself ended well"

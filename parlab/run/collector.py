@@ -1,4 +1,4 @@
-"""What the ranks of one launch send: who they are, their spans, and the readings of their nodes."""
+"""Collects the messages of one launch's ranks: their identities, their spans, and their nodes' readings."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -17,19 +17,19 @@ from parlab.run.observer import Observer
 
 
 class Collector:
-    """Takes events as they come, tells the observer, and names nodes by the ranks that were placed on them."""
+    """Takes events as they come, passes them to the observer, and names nodes by the ranks placed on them."""
 
     def __init__(self, backend: Backend, spec: Spec, case: Case, observer: Observer) -> None:
         self._backend, self._spec, self._case, self._observer = backend, spec, case, observer
-        self._clocks: dict[int, Clock] = {}  # by rank, of those under another kernel than the launcher
+        self._clocks: dict[int, Clock] = {}  # by rank, for ranks under another kernel than the launcher's
         self._closed = False
         self.node_of: dict[int, str] = {}  # by rank
-        self.hosts: dict[int, str] = {}  # what each rank's machine calls itself
+        self.hosts: dict[int, str] = {}  # the host name of each rank's machine
         self.spans: list[Span] = []
         self.readings: dict[str, list[NodeReading]] = defaultdict(list)
 
     def hear(self, event: AnyEvent) -> None:
-        """Take one event, if it says something of spans or nodes. Raises RunError for readings of no kernel."""
+        """Take one event, if it is about spans or nodes. Raises RunError for readings in no kernel's format."""
         match event:
             case Hello():
                 self._greet(event)
@@ -41,19 +41,19 @@ class Collector:
                 self._read(rank, raw)
 
     def close(self) -> None:
-        """From here on take no more readings: the limits are off."""
+        """Take no more readings from here on: the limits are off."""
         self._closed = True
 
     def set_clocks(self, clocks: dict[int, Clock]) -> None:
-        """From here on set back the stamps of these ranks."""
+        """Convert the time stamps of these ranks from here on."""
         self._clocks = clocks
 
     def clocks(self) -> dict[str, Clock]:
-        """The clocks of nodes with kernels of their own, by node."""
+        """The clocks of nodes that have their own kernel, by node."""
         return {self.node_of[rank]: clock for rank, clock in self._clocks.items()}
 
     def by_the_head(self, rank: int, at: float) -> float:
-        """A time of a rank's clock, by the head's."""
+        """A time of a rank's clock, converted to the head's."""
         return at - self._clocks[rank].offset_s if rank in self._clocks else at
 
     def _greet(self, hello: Hello) -> None:
@@ -67,7 +67,7 @@ class Collector:
     def _take_spans(self, sender: int, spans: Sequence[Span]) -> None:
         clocks, same = self._clocks, Clock()
         named = [replace(span, node=self._name(span.node, span.rank)) for span in spans]
-        if clocks:  # who submitted the tasks sends what is known of them, whoever did them
+        if clocks:  # the submitter of the tasks sends their spans, no matter who ran them
             submitter = clocks.get(sender, same)
             named = [by_the_heads_clock(span, clocks.get(span.rank, same), submitter) for span in named]
         self.spans += named

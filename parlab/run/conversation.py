@@ -1,4 +1,4 @@
-"""The conversation with the launcher about one launch: words out, events in, in order, each step with its deadline."""
+"""The conversation with the launcher about one launch: words out, events in, in order; each step has a deadline."""
 
 import linecache
 import time
@@ -36,18 +36,18 @@ from parlab.run.looking import Found, Looking
 
 Kind = TypeVar("Kind", bound=Event)
 KEPT_LINES = 200  # of mpiexec's output, for an error
-LOOK_SECONDS = 14.0  # for all hosts to be looked at: 1.5, and longer where a node has little CPU
+LOOK_SECONDS = 14.0  # for all hosts to be looked at: 1.5, and longer if a node has little CPU
 LONGER = "It was ended. --timeout SECONDS gives a launch longer."
 SERIAL = "In it only burn() and wait() take no time: make the rest shorter, or give it more, --timeout SECONDS."
-MOST_PLACES = 3  # of a learner's lines that an exception has passed: the innermost
-LOOK_UP_SECONDS = 0.5  # from one time to the next, to see whether somebody asks
+MOST_PLACES = 3  # of a learner's lines that an exception has passed, innermost first
+LOOK_UP_SECONDS = 0.5  # between two checks for questions
 
 
 class Conversation:
-    """Waits for the events of a launch, keeps those that come meanwhile, and explains what did not come.
+    """Waits for the events of a launch, keeps other events that come meanwhile, and explains missing ones.
 
-    `hear` gets every event of a rank as it comes, `say` what the lab prints; `diagnose` names a node that is to
-    blame, `node_of` that of a rank. `looking` has ranks looked at, past a deadline or where `questions` asks.
+    `hear` gets every event of a rank as it comes, `say` each line that the lab prints. `diagnose` names a node that is
+    to blame, `node_of` a rank's node. `looking` has ranks looked at, after a deadline or when `questions` has one.
     """
 
     def __init__(
@@ -67,8 +67,8 @@ class Conversation:
         self._looking, self._questions = looking, questions
         self._come: dict[type[Event], list[Any]] = defaultdict(list)
         self._last_lines: deque[str] = deque(maxlen=KEPT_LINES)
-        self._unshown: list[str] | None = []  # standard output until the lab runs: it may be Open MPI complaining
-        self._over = False  # the case: what is said on standard error then is about its processes' end
+        self._unshown: list[str] | None = []  # standard output until the lab runs: it may be a complaint of Open MPI
+        self._over = False  # the case is over: then standard error is about the end of its processes
 
     def send(self, command: AnyCommand) -> None:
         """Send the launcher a command."""
@@ -82,9 +82,9 @@ class Conversation:
     def gather(
         self, kind: type[Kind], count: int, seconds: float, doing: str, asked: float | None = None
     ) -> list[Kind]:
-        """The next `count` events of one kind. Raises RunError when they have not come in `seconds`, or cannot come.
+        """The next `count` events of one kind. Raises RunError if they have not come in `seconds`, or cannot come.
 
-        `asked` is told in their place: what the user gave all steps together.
+        Messages name `asked` instead of `seconds`, if given: the user's limit for all steps together.
         """
         until, found = time.monotonic() + seconds, self._come[kind]
         while len(found) < count:
@@ -116,16 +116,16 @@ class Conversation:
             reply(self._look().in_full or "no rank has started yet")
 
     def _out_of_time(self, reason: str, cure: str) -> RunError:
-        """The error for a step that has not ended: with what its processes are at."""
+        """The error for a step that has not ended; it shows the current activities of its processes."""
         found = Found()
         if self._looking is not None and self._looking.ranks:
-            self._looking.release()  # who waits for CPU shall answer, too
+            self._looking.release()  # processes that wait for CPU must answer, too
             with suppress(EOFError, ProtocolError):
                 found = self._look()
         return self.failed(reason, found, cure)
 
     def _look(self) -> Found:
-        """What the ranks and their processes are at. Raises EOFError, ProtocolError, RunError."""
+        """The current activities of the ranks and their processes. Raises EOFError, ProtocolError, RunError."""
         if self._looking is None or not self._looking.ranks:
             return Found()
         for kind in (Looked, AllLooked):  # late answers to an earlier question
@@ -138,21 +138,21 @@ class Conversation:
         return self._looking.found(self._come.pop(Looked, []), self._come.pop(AllLooked, []))
 
     def show_output(self) -> None:
-        """The lab runs: from here on, what comes on standard output is its own."""
+        """The lab runs: from here on, all standard output is its own."""
         for text in self._unshown or ():
             self._say(text)
         self._unshown = None
 
     def failed(self, reason: str, found: Found | None = None, cure: str = LONGER) -> RunError:
-        """The error to raise for a launch that cannot go on: what, where, the last lines, and what to do.
+        """The error to raise for a launch that cannot go on: the reason, the place, the last lines, and the remedy.
 
-        `found` is what its processes were at, where it did not keep its own deadline; `cure` is what to do about that.
+        `found` has its processes' last activities, if it missed its own deadline; `cure` is the remedy for that.
         """
         found = found or Found()
         parts = [f"{self._what}: {reason}."]
         try:
             diagnosis = self._diagnose()
-        except ProtocolError as error:  # while the first error is being told
+        except ProtocolError as error:  # while the first error is being reported
             diagnosis = str(error)
         if diagnosis:
             parts.append(diagnosis)
@@ -169,7 +169,7 @@ class Conversation:
         return RunError("\n".join(filter(None, (found.line or self._last_line(), *parts))), details)
 
     def _last_line(self) -> str:
-        """The learner's line of the last traceback that was written, as of a fatal signal; '' where there is none."""
+        """The learner's line of the traceback at the end of the output, e.g. of a fatal signal; '' if there is none."""
         text = "\n".join(of_the_program(self._last_lines))
         own = own_lines(last_in(text), Path(self._session.folder))
         if not own:
@@ -178,7 +178,7 @@ class Conversation:
         return at_line(own[0].file, own[0].line, source)
 
     def _raised(self, event: Failed) -> RunError:
-        """The error for what a rank's own code raised: the line first on which it did."""
+        """The error for an exception of a rank's own code; it begins with the line that raised."""
         places = [at_line(at.file, at.line, at.text) for at in event.own]
         error, *_ = event.error.splitlines() or [""]
         if not event.stage:
@@ -201,7 +201,7 @@ class Conversation:
         if isinstance(event, Failed):
             raise self._raised(event)
         self._hear(event)
-        if not isinstance(event, Spans | Sampled):  # nobody waits for these, and they are many
+        if not isinstance(event, Spans | Sampled):  # nobody waits for these, and there are many
             self._come[type(event)].append(event)
 
     def _take_output(self, event: Output) -> None:
@@ -217,12 +217,12 @@ class Conversation:
 
 
 def _kind(error: str) -> str:
-    """The name of an exception's class, from how Python words it."""
+    """The name of an exception's class, from Python's message."""
     return error.partition(":")[0].rpartition(".")[2]
 
 
 def _hint(event: Exit, awaited: type[Event]) -> str:
-    """What the way in which mpiexec ended says of the lab."""
+    """A hint about the lab, from the way in which mpiexec ended; '' if there is none."""
     if event.code > 128 and awaited is not Hello:
         return f": signal {event.code - 128}. If the lab's own code ended its process, look there first"
     silent = event.code == 0 and awaited is Plan

@@ -1,4 +1,4 @@
-"""One invocation: from a lab and a request to a Run."""
+"""One invocation: a lab and a request become a Run."""
 
 import itertools
 import secrets
@@ -41,11 +41,11 @@ GIT_SECONDS = 5
 def run_lab(
     path: Path, request: Request, backend: Backend, observer: Observer, questions: Questions | None = None
 ) -> Run:
-    """Run a lab's file: every case that the request chooses on every size.
+    """Run a lab's file: every case that the request chooses, on every size.
 
-    A run that breaks off, or is interrupted, is returned with its failure and the cases that were complete by then.
-    `questions` are answered while a launch runs. Raises UsageError for what is no lab and for a request that it cannot
-    meet, and ParlabError for a cluster that does not come up.
+    A run that breaks off or is interrupted is returned with its failure and the cases that were complete by then.
+    `questions` are answered while a launch runs. Raises UsageError for a file that is no lab and for a request that the
+    lab cannot meet, and ParlabError for a cluster that does not come up.
     """
     now, digest = datetime.now().astimezone(), sha256(path.read_bytes()).hexdigest()[:12]  # it may be edited meanwhile
     with (
@@ -65,7 +65,7 @@ def run_lab(
 
 @dataclass(frozen=True)
 class Bench:
-    """All that the cases of a run are measured with."""
+    """Everything that is needed to measure the cases of a run."""
 
     backend: Backend
     session: Session
@@ -84,7 +84,7 @@ def _opened(backend: Backend, path: Path) -> Iterator[Session]:
     try:
         yield session
     finally:
-        with undisturbed(), suppress(*FAILURES):  # a head that is gone cannot be hung up on
+        with undisturbed(), suppress(*FAILURES):  # fails if the head is gone
             session.close()
 
 
@@ -112,7 +112,7 @@ def _run(bench: Bench, now: datetime) -> Run:
             verdict = judged(lambda: _claims(bench, measured, environment), broke_off=False)
     except (ParlabError, Interrupted) as error:
         failure = Failure(str(error), error.exit_code)
-    except BrokenPipeError:  # as by `| head`
+    except BrokenPipeError:  # e.g. by `| head`
         failure = Failure("the reader of the output has gone", EXIT_CLOSED_PIPE)
     except FAILURES as error:
         failure = Failure(describe(error), RunError.exit_code)
@@ -137,7 +137,7 @@ def _run(bench: Bench, now: datetime) -> Run:
 def _claims(
     bench: Bench, measured: Sequence[tuple[Chosen, MeasuredCase]], environment: Mapping[str, Any]
 ) -> tuple[Claim, ...]:
-    """What comes of the lab's claims, if it has any: only then are earlier runs worth reading."""
+    """The results of the lab's claims. Earlier runs are read only if it has any."""
     if not bench.plan.lab.claims:
         return ()
     known = Known.of(earlier_runs(bench.plan.path.stem), bench.backend.name, environment)
@@ -146,7 +146,7 @@ def _claims(
 
 @contextmanager
 def _in_full(output: LabOutput) -> Iterator[None]:
-    """Where the block fails with more to tell than a screen takes, keep that in the run's file of text, and say so."""
+    """If the block fails with too many details for a screen, keep them in the run's text file, and say so."""
     try:
         yield
     except RunError as error:
@@ -157,9 +157,9 @@ def _in_full(output: LabOutput) -> Iterator[None]:
 
 @contextmanager
 def _lifted(backend: Backend, spec: Spec, observer: Observer) -> Iterator[None]:
-    """The nodes without their limits, between launches; with them again at the end.
+    """Lift the nodes' limits within the block, between launches; set them again at the end.
 
-    Where the block fails, what it has left in the nodes is ended; one step's failure does not stop the next.
+    If the block fails, its processes left in the nodes are ended; one step's failure does not stop the next.
     """
     try:
         backend.set_limits(spec, None)
@@ -169,7 +169,7 @@ def _lifted(backend: Backend, spec: Spec, observer: Observer) -> Iterator[None]:
         with undisturbed():
             with suppress(BrokenPipeError):
                 observer.say("ending what was started ...")
-            with suppress(*FAILURES):  # a node that is gone has no ranks, and no limit
+            with suppress(*FAILURES):  # a node that is gone has no ranks and no limit
                 backend.stop()
             with suppress(*FAILURES):
                 backend.set_limits(spec, spec.node_cpus)
@@ -179,16 +179,16 @@ def _lifted(backend: Backend, spec: Spec, observer: Observer) -> Iterator[None]:
 def _environment(bench: Bench, software: Mapping[str, Any]) -> dict[str, Any]:
     """The machine, the engine and the software, for the record."""
     found: dict[str, Any] = {}
-    with suppress(*FAILURES):  # an engine that is gone has nothing more to tell
+    with suppress(*FAILURES):  # an engine that is gone reports nothing
         found = bench.backend.environment()
     return {**found, **software, "seed": bench.plan.lab.seed, "git": git_state(), LAB_FILE: bench.digest}
 
 
 def git_state() -> str | None:
-    """The commit of this checkout, `-dirty` where it was changed; None outside of a git checkout."""
-    if INSTALLED:  # whatever repository an environment lies in is not ours
+    """The commit of this checkout, with `-dirty` if it was changed; None outside a git checkout."""
+    if INSTALLED:  # an environment may be inside a repository, but not inside ours
         return None
-    commit_itself = ("--always", "--dirty", "--abbrev=40", "--exclude=*")  # and not its distance from a tag
+    commit_itself = ("--always", "--dirty", "--abbrev=40", "--exclude=*")  # not its distance from a tag
     command = ["git", "-C", str(ROOT), "describe", *commit_itself]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=GIT_SECONDS, check=False)
@@ -198,16 +198,16 @@ def git_state() -> str | None:
 
 
 def _run_cases(bench: Bench, run_id: str, output: LabOutput) -> Iterator[tuple[Chosen, MeasuredCase, dict[str, Any]]]:
-    """Measure the cases, one after another; each comes with what its ranks ran on."""
+    """Measure the cases, one after another; each comes with its ranks' software and CPU."""
     plan = bench.plan
-    burned: set[tuple[Spec, frozenset[int]]] = set()  # sizes, and which of their nodes
-    ids = (f"{run_id}.{number}" for number in itertools.count())  # what one launch leaves, the next is to find
+    burned: set[tuple[Spec, frozenset[int]]] = set()  # sizes, and the numbers of their nodes
+    ids = (f"{run_id}.{number}" for number in itertools.count())  # a launch must find the leftovers of the previous one
     for chosen, spec in _each(plan):
         case = chosen.case.on(spec.nodes) if plan.many_sizes else chosen.case
         results = []
         places = frozenset(case.node_of(rank, spec) for rank in range(case.ranks(spec.virtual_cores)))
         for number in range(1, plan.repeats + 1):
-            burn = (spec, places) not in burned  # once shows what the engine delivers to all of them at once
+            burn = (spec, places) not in burned  # a single one shows what the engine delivers to all of them
             env = _told(plan, chosen) | {"PARLAB_RUN": next(ids)}
             order = Order(case, spec, plan.path.name, env, number, plan.repeats, burn, bench.seconds)
             output.begin(order.what)
@@ -226,7 +226,7 @@ def _each(plan: Plan) -> Iterable[tuple[Chosen, Spec]]:
 
 
 def _told(plan: Plan, chosen: Chosen) -> dict[str, str]:
-    """What ranks are told of the case, in their environment."""
+    """The variables that tell ranks their case."""
     asked = Asked(chosen.number, plan.lab.cases[chosen.number], chosen.overrides)
     seed = str(plan.lab.seed)
     return {"PARLAB_CASE": to_line(asked).decode().strip(), "PARLAB_SEED": seed, "PYTHONHASHSEED": seed}

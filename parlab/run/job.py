@@ -1,7 +1,7 @@
 """One run of a user's own program: its folder on the nodes, its ranks under limits, its output, its end.
 
-Limits come on when every rank has booted: of MPI, when it is through MPI_Init. The program's exit code is that of the
-rank that failed first; what the others say of that is not. Everything that waits has a deadline.
+The limits come on when every rank has booted; with MPI, when every rank has finished MPI_Init. The program's exit code
+is that of the rank that failed first, not those of the ranks that failed because of it. Every wait has a deadline.
 """
 
 import json
@@ -31,19 +31,19 @@ from parlab.run.why import deaths, explain, first_to_fail, how, named
 from parlab.run.window import Window
 
 HELLO_SECONDS, HELLO_SECONDS_A_NODE = 20.0, 1.0
-READY_SECONDS = 10.0  # a program that starts MPI later goes on without waiting for the others
+READY_SECONDS = 10.0  # in a program that starts MPI later, ranks go on without waiting for the others
 MUCH_FREE_SECONDS = 2.0  # to import mpi4py; without limits
-OTHERS_SECONDS = 1.0  # for what else fails, once one rank has: several may have a traceback to tell
+OTHERS_SECONDS = 1.0  # for further failures after the first one: several ranks may have a traceback
 LOOK_SECONDS = 4.0
 LIMITS_SECONDS = 2.0  # to read the limits once more, past the deadline
 STOP_SECONDS = 5.0
 END_SECONDS = 3.0
-LOOK_UP_SECONDS = 0.5  # from what ranks say, to whether anybody reads it
-READER_SECONDS = 120.0  # for whoever reads our output to take some of it, once the program has ended
+LOOK_UP_SECONDS = 0.5  # between checks whether anybody still reads the output
+READER_SECONDS = 120.0  # for a reader of our output to take some of it, once the program has ended
 
 
 def run_job(ask: Ask, backend: Backend, observer: Observer, questions: Questions, turn: Turn) -> Outcome:
-    """Run a program; what it changed in its folder is brought back, whatever came of it. Raises ParlabError."""
+    """Run a program. The changes in its folder are brought back, whether it fails or not. Raises ParlabError."""
     with backend.hold(f"run {ask.job.name}", observer.say, turn.seconds), backend.ready(observer.say, ask.equipment):
         session = backend.session()
         try:
@@ -68,7 +68,7 @@ def _in_session(ask: Ask, backend: Backend, session: Session, observer: Observer
             clean = True
         finally:
             with undisturbed():
-                if not clean:  # the first error is the one to be told
+                if not clean:  # the first error must be the one that is reported
                     with suppress(*FAILURES):
                         backend.stop()
                     with suppress(*FAILURES):
@@ -89,7 +89,7 @@ def _in_session(ask: Ask, backend: Backend, session: Session, observer: Observer
 
 
 def _bring_back(ask: Ask, backend: Backend) -> list[str]:
-    """Bring back what is new in the folder; what could not be, and why."""
+    """Bring back the folder's new files; return messages about those that could not be brought back, and why."""
     try:
         return backend.bring_back(ask.out)
     except FAILURES as error:
@@ -107,11 +107,11 @@ class _Run:
         self._limits = Limits(backend, ask.spec, self._talk, self._talk.collected, on=ask.limits)
         self._output = streams.Output(self._tag if ask.tag else None, alone=self._talk.ranks == 1)
         self._talk.output = self._output
-        self._born = time.monotonic()  # when its Pythons have started
+        self._born = time.monotonic()  # the time when its Pythons have started
         self._window = Window(self._widest_tag() if ask.tag else 0)
 
     def outcome(self) -> Outcome:
-        """Start it, see it through, and tell what came of it."""
+        """Start the program, follow it to its end, and return its outcome."""
         began, well = time.monotonic(), False
         try:
             self._start()
@@ -120,7 +120,7 @@ class _Run:
             outcome = self._to_the_end(self._output.until)
             well = outcome.code == 0
         except BaseException:
-            with undisturbed(), suppress(*FAILURES):  # while supervisors live, they know all that is to be ended
+            with undisturbed(), suppress(*FAILURES):  # while supervisors live, they know all processes to end
                 self._stop()
             raise
         finally:
@@ -149,9 +149,9 @@ class _Run:
         ask, talk, case = self._ask, self._talk, self._ask.job.case
         placement = self._backend.placement(ask.spec.nodes)
         own = {
-            "PARLAB_FOLDER": json.dumps(self._folder),  # its name may be no UTF-8, which no message holds
+            "PARLAB_FOLDER": json.dumps(self._folder),  # its name may not be UTF-8, which messages must be
             "PARLAB_RUN": secrets.token_hex(8),
-            "PARLAB_ENV": json.dumps({**self._window.variables, **ask.job.env}),  # mpiexec is to have its own PATH
+            "PARLAB_ENV": json.dumps({**self._window.variables, **ask.job.env}),  # mpiexec must keep its own PATH
             **self._window.told,
         }
         if self._waits():
@@ -170,7 +170,7 @@ class _Run:
         talk.say(START)
 
     def _waits(self) -> bool:
-        """Whether ranks that wait in MPI leave the CPU to others (docker/waiting.c): all of them, or none."""
+        """Whether ranks that wait in MPI yield the CPU to others (docker/waiting.c): all of them, or none."""
         held = any(node.limit is not None for node in self._backend.nodes(self._ask.spec))
         return held and self._ask.limits and not self._ask.spin and self._ask.job.launch != PYTHON
 
@@ -203,7 +203,7 @@ class _Run:
         return Outcome(0, "the program's") if first is None else self._failure(first)
 
     def _failed(self) -> list[Ended]:
-        """The ranks that have failed by themselves; one that ended without a goodbye has, unless all have done so."""
+        """The ranks that failed by themselves. A rank that ended without a goodbye has failed, unless all ended."""
         all_over = len(self._talk.ended) == self._talk.ranks
         ended = [end for end in self._talk.ended.values() if not end.stopped]
         return [end for end in ended if end.code != 0 or (not end.goodbye and not all_over)]
@@ -217,7 +217,7 @@ class _Run:
 
     def _out_of_time(self) -> Outcome:
         with suppress(RunError, *FAILURES):
-            self._limits.end(LIMITS_SECONDS)  # who waits for CPU shall answer, too
+            self._limits.end(LIMITS_SECONDS)  # processes that wait for CPU must answer, too
         said = self._look()
         self._stop()
         self._finish()
@@ -225,7 +225,7 @@ class _Run:
         return Outcome(EXIT_TIMEOUT, why, said.splitlines())
 
     def _look(self) -> str:
-        """What all ranks are at, in words."""
+        """A description of the current activities of all ranks."""
         talk = self._talk
         living = [rank for rank in range(talk.ranks) if rank not in talk.ended]
         talk.forget(Looked)  # late answers to an earlier question
@@ -242,7 +242,7 @@ class _Run:
             self._talk.await_ends(STOP_SECONDS)
 
     def _finish(self) -> None:
-        """Read the limits once more, and let mpiexec end; what does not end is ended with the session."""
+        """Read the limits once more, and let mpiexec end; processes that do not end are ended with the session."""
         talk = self._talk
         with suppress(RunError, *FAILURES):
             self._limits.end()

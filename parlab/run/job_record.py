@@ -1,6 +1,6 @@
-"""The record of a program's run: a Run with a case for each size, in which each rank's life is one task.
+"""The record of a program's run: a Run with a case for each size, in which the life of each rank is one task.
 
-Of a program that was traced another case has the tasks of its pools and executors.
+If the program was traced, another case has the tasks of its pools and executors.
 """
 
 import secrets
@@ -24,7 +24,7 @@ from parlab.run.sweep import Sweep
 
 
 def record(ran: Sequence[tuple[Ask, Sequence[Outcome]]], sweep: Sweep | None, backend: Backend, now: datetime) -> Run:
-    """What is kept of it, a case a size: the command, never the values of variables."""
+    """The record of a run, with one case per size. It has the command, never the values of variables."""
     ask, last = ran[0][0], ran[-1][1][-1]
     cases = [_case(asked, outcomes, sweep, backend) for asked, outcomes in ran]
     if sweep is not None and sweep.weak is None and cases[0].completed:
@@ -48,7 +48,7 @@ def record(ran: Sequence[tuple[Ask, Sequence[Outcome]]], sweep: Sweep | None, ba
 
 
 def _of_a_program(verdict: Verdict, ask: Ask, backend: Backend) -> Verdict:
-    """A program claims nothing. Without a limit nothing holds it back: unlike a lab's processes it is not paced."""
+    """The verdict on a program: it claims nothing. Without a limit nothing slows it down: it is not paced like a lab."""
     verdict = replace(verdict, reproduced=Finding(Answer.NO_CLAIMS, "a program makes none"))
     if ask.limits and any(node.limit is not None for node in backend.nodes(ask.spec)):
         return verdict
@@ -90,10 +90,10 @@ def _case(ask: Ask, outcomes: Sequence[Outcome], sweep: Sweep | None, backend: B
 
 
 def _tasks_case(ask: Ask, outcomes: Sequence[Outcome], ranks: MeasuredCase) -> MeasuredCase | None:
-    """The tasks that the program itself has handed out; None where there were none, or nobody asked.
+    """The tasks that the program itself has handed out; None if there were none, or if tracing was off.
 
-    Nothing is known of what they ask for, nor of who was to do them: those count who did. What came of the program is
-    told by the case of its ranks, and so are the limits; the readings stand here, too, to be drawn below the tasks.
+    Their demand and their intended workers are unknown: the workers that ran tasks are counted. The case of the ranks
+    has the program's outcome and the limits. The readings are here, too, so that they can be drawn below the tasks.
     """
     repeats = [
         _tasks_repeat(outcome.tasks.spans, outcome.ended, repeat)
@@ -115,7 +115,7 @@ def _tasks_case(ask: Ask, outcomes: Sequence[Outcome], ranks: MeasuredCase) -> M
 
 
 def _tasks_repeat(spans: tuple[Span, ...], ended: Sequence[Ended], ranks: Repeat) -> Repeat:
-    """One run's tasks; start-up and shut-down are what the program did before the first and after the last."""
+    """One run's tasks; start-up and shut-down are the program's time before the first and after the last."""
     first, last = first_submission(spans), max(span.received for span in spans)
     return Repeat(
         spans=spans,

@@ -1,6 +1,6 @@
-"""What `run` was asked for: a program, its arguments, and how it is to be run; read once, into frozen values.
+"""The request to `run`: a program, its arguments, and how to run it; read once, into frozen values.
 
-Every reader raises UsageError, which names the option and what it takes.
+Every reader raises UsageError, which names the option and its valid values.
 """
 
 import os
@@ -36,7 +36,7 @@ LEAST_MEMORY, MOST_MEMORY = 64 << 20, 1024 << 30  # bytes; a rank takes 30 MB be
 
 @dataclass(frozen=True)
 class JobRequest:
-    """What is asked of a program, once or at each size of a sweep, and where it is to run."""
+    """The request for a program, once or at each size of a sweep, and the place where it runs."""
 
     asks: tuple[Ask, ...]
     sweep: Sweep | None = None
@@ -78,7 +78,7 @@ def read_job(
     junit: str | None,
     quiet: bool,
 ) -> JobRequest:
-    """Read the options of `run` as they were typed, and the program with its arguments behind them."""
+    """Read the options of `run` as typed, and the program with its arguments that follows them."""
     if mpi and futures:
         raise UsageError("--mpi and --futures are two ways of starting it: give one of them")
     launch = MPI if mpi else FUTURES if futures else PYTHON
@@ -138,7 +138,7 @@ def read_job(
 
 
 def _program(words: Sequence[str], folder: Path) -> tuple[str, ...]:
-    """The program as the nodes find it, from their folder, and its arguments."""
+    """The program, by its path in the nodes' folder, and its arguments."""
     if not words:
         raise UsageError("run needs a PROGRAM, or -m MODULE")
     path = Path(words[0])
@@ -158,7 +158,7 @@ def _program(words: Sequence[str], folder: Path) -> tuple[str, ...]:
 
 
 def _near(path: Path) -> str:
-    """Programs beside that path which may be meant, in words."""
+    """A question about programs beside that path that the user may have meant; '' if there are none."""
     try:
         names = [found.name for found in path.parent.iterdir() if found.suffix == ".py"]
     except OSError:
@@ -168,9 +168,9 @@ def _near(path: Path) -> str:
 
 
 def check_backend(request: JobRequest, backend: str) -> None:
-    """Refuse a Python that the program does not run on, and what only a cluster can do.
+    """Refuse a Python that the program does not run on, and options that only a cluster supports.
 
-    That is nodes of their own make, and a folder that is not the user's own.
+    Such options give nodes their own image or memory, or a folder that is not the user's own.
     """
     ask, embedded = request.asks[0], backend == "embedded"
     if ask.job.command[0] != "-m":
@@ -198,7 +198,7 @@ def _is_no_text(word: str) -> bool:
 
 
 def _variable(text: str) -> tuple[str, str]:
-    """A variable's name and value; of a name alone, the value that this process has: no list of processes shows it."""
+    """A variable's name and value. For a name alone, the value in this process: so no list of processes shows it."""
     name, equals, value = text.partition("=")
     if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
         raise UsageError(f"--env takes NAME=VALUE, or NAME, not {text!r}")
@@ -210,12 +210,12 @@ def _variable(text: str) -> tuple[str, str]:
 
 
 def _absolute(path: Path) -> Path:
-    """Without `..`, and with links as they are typed: the nodes know them by these names."""
+    """An absolute path without `..`, and with links as typed: the nodes know them by these names."""
     return Path(os.path.normpath(path.absolute()))
 
 
 def read_folder(option: str, text: str) -> Path:
-    """Read the name of a folder that is there."""
+    """Read the name of a folder that exists."""
     path = _absolute(Path(text))
     if not path.exists():
         raise UsageError(f"{option} takes a folder that is there, and {text!r} is not")

@@ -23,7 +23,7 @@ KEPT_LINES = 12  # of mpiexec's own, for an error
 
 
 class JobTalk:
-    """Takes events as they come: what ranks write goes out, how they end is kept, and so is what somebody awaits."""
+    """Takes events as they come: writes the ranks' output, keeps the ranks' ends, and keeps events that are awaited."""
 
     def __init__(self, backend: Backend, session: Session, spec: Spec, case: Case, observer: Observer) -> None:
         self._backend, self._session, self._spec, self._case = backend, session, spec, case
@@ -33,16 +33,16 @@ class JobTalk:
         self.logs: dict[int, bytes] = defaultdict(bytes)  # of tasks, by rank
         self.exit: int | None = None  # of mpiexec
         self._come: dict[type[Event], list[Any]] = defaultdict(list)
-        self._mpiexec: list[str] = []  # what it says
+        self._mpiexec: list[str] = []  # its messages
         self._input: streams.Input | None = None
-        self.output: streams.Output | None = None  # until then, nobody writes
+        self.output: streams.Output | None = None  # None: there is no output yet
 
     def node(self, rank: int) -> str:
-        """The node of a rank; '' while it has not said hello."""
+        """The node of a rank; '' before it has said hello."""
         return self.collected.node_of.get(rank, "")
 
     def listen(self) -> None:
-        """From here on, pass standard input on."""
+        """Pass on standard input from here on."""
         self._input = streams.Input(lambda data: self.send(Feed(data)))
 
     def send(self, command: AnyCommand) -> None:
@@ -54,7 +54,7 @@ class JobTalk:
         self.send(Say(word))
 
     def gather(self, kind: type[Kind], count: int, seconds: float, doing: str) -> list[Kind]:
-        """The next `count` events of one kind. Raises RunError when they have not come in `seconds`."""
+        """The next `count` events of one kind. Raises RunError if they have not come in `seconds`."""
         found = self.gather_or_go_on(kind, count, seconds)
         if len(found) < count:
             over = "when mpiexec had ended" if self.exit is not None else f"after {seconds:g} s"
@@ -62,7 +62,7 @@ class JobTalk:
         return found
 
     def gather_or_go_on(self, kind: type[Kind], count: int, seconds: float) -> list[Kind]:
-        """As `gather`, with as many as have come by then."""
+        """Like `gather`, but returns the events that have come by then."""
         until = time.monotonic() + seconds
         while len(self._come[kind]) < count and self.exit is None:
             if self.next_event(until) is None:
@@ -70,7 +70,7 @@ class JobTalk:
         return self._come.pop(kind, [])
 
     def forget(self, kind: type[Kind]) -> None:
-        """Drop the events of one kind that have come and that nobody has gathered."""
+        """Drop the events of one kind that have come but have not been gathered."""
         self._come.pop(kind, None)
 
     def await_ends(self, seconds: float) -> None:
@@ -80,7 +80,7 @@ class JobTalk:
             pass
 
     def next_event(self, until: float) -> AnyEvent | None:
-        """Take the next event; None if there is none by then. Raises RunError when the launcher is gone."""
+        """Take the next event; None if there is none by then. Raises RunError if the launcher is gone."""
         try:
             event = self._session.next_event(until)
         except TimeoutError:
@@ -111,7 +111,7 @@ class JobTalk:
         return event
 
     def failed(self, reason: str) -> RunError:
-        """The error to raise for a run that cannot go on: parlab's own, or the cluster's."""
+        """The error to raise for a run that cannot go on because of parlab or the cluster."""
         parts = [f"{self._case.name}: {reason}."]
         with suppress(ProtocolError):
             parts.append(self._backend.diagnosis(self._session, self._spec))
@@ -124,7 +124,7 @@ class JobTalk:
             self.output.take(rank, stream, data)
 
     def _hear_mpiexec(self, event: Output) -> None:
-        """What ranks print that a program spawns comes by mpiexec, which itself uses stderr."""
+        """Output of ranks that a program spawns comes through mpiexec, which writes its own messages to stderr."""
         if event.stream == "stdout":
             self._pass_on(streams.NO_RANK, event.stream, event.text.encode(errors="replace") + b"\n")
         else:

@@ -1,4 +1,4 @@
-"""A lab's file, asked where it may run: in a node, or without an engine in a process of its own. Never in this one."""
+"""Questions to a lab's file. It runs in a node or, without an engine, in its own process; never in this one."""
 
 import linecache
 import re
@@ -27,7 +27,7 @@ from parlab.run.mpiexec import OPEN_MPI
 from parlab.run.plan import Chosen, Plan
 from parlab.run.request import Request
 
-READ_SECONDS = 60.0  # to run a file up to lab.main(): its imports, and what it makes at module level
+READ_SECONDS = 60.0  # to run a file up to lab.main(): its imports, and its code at module level
 JUDGE_SECONDS = 120.0
 MOST_CHARACTERS = 30_000_000  # of a question: some 80 000 spans; a message may have twice that
 ANSWER_SECONDS = 15.0  # more, for the answer to arrive
@@ -36,14 +36,14 @@ LAST_LINES = 8
 
 @dataclass(frozen=True)
 class LabFile:
-    """A lab's file in the folder that a session has made for the run: read once, asked again as it was."""
+    """A lab's file in the folder that a session has made for the run: read once; later questions find it unchanged."""
 
     session: Session
     placement: Placement
     name: str  # of the file
 
     def declaration(self, request: Request) -> Declaration:
-        """What it declares for this request. Raises UsageError for what is no lab, in a line with the place."""
+        """Its declaration for this request. Raises UsageError for a file that is no lab, in one line with the place."""
         told = {
             "PARLAB_SPEED": None if request.speed is None else str(float(request.speed)),
             "PARLAB_UNIT": None if request.unit is None else str(request.unit),
@@ -59,7 +59,7 @@ class LabFile:
         return declaration
 
     def claims(self, plan: Plan, measured: Sequence[tuple[Chosen, MeasuredCase]], known: Known) -> tuple[Claim, ...]:
-        """What comes of its claims. A file that cannot be asked any more claims nothing that could hold."""
+        """The results of its claims. If the file cannot be asked any more, none of its claims holds."""
         cases = [Tried(chosen.number, chosen.overrides, case) for chosen, case in measured]
         question = to_line(Question(cases, list(known.spreads.items()), plan.overridden)).decode()
         if len(question) > MOST_CHARACTERS:
@@ -74,19 +74,19 @@ class LabFile:
         }
         try:
             text = self.ask("parlab.node.claims", env, question, JUDGE_SECONDS, "did not judge its claims")
-        except UsageError as error:  # what was measured must not be lost for it
+        except UsageError as error:  # the measurements must not be lost because of it
             return tuple(Claim(claim.name, Answer.NO, str(error), claim.required) for claim in plan.lab.claims)
         claims: tuple[Claim, ...] = self._decode(text, tuple[Claim, ...])
         return claims
 
     def ask(self, module: str, env: Mapping[str, str], text: str, seconds: float, otherwise: str) -> str:
-        """What a program of this package answers about the file.
+        """A program's answer about the file; the program is a module of this package.
 
-        Raises UsageError where the file keeps it from that: then it `otherwise` did what is said. Raises RunError
-        where the launcher is gone.
+        Raises UsageError if the file prevents the answer: `otherwise` then says what the file did. Raises RunError if
+        the launcher is gone.
         """
         argv = [self.placement.python, "-m", module, f"{self.session.labs}/{self.name}"]
-        alone = {"OMPI_MCA_btl": "self"}  # an MPI of one process shares no memory, and so leaves none behind
+        alone = {"OMPI_MCA_btl": "self"}  # an MPI of one process shares no memory, so none is left behind
         run = {"PARLAB_RUN": f"asks-{secrets.token_hex(8)}"}
         self.session.send(Ask(argv, {**OPEN_MPI, **alone, **self.placement.env, **env, **run}, text, seconds))
         answer = self._answer(seconds)

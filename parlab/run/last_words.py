@@ -1,7 +1,7 @@
-"""What a launch that failed said last: the program's own words before Open MPI's, and the rank that ended first.
+"""The last output of a failed launch: the program's own before Open MPI's, and the rank that ended first.
 
-Open MPI tells of the end of a process between two lines of dashes, at length, and below that what to try. It is told
-only where the program itself has said nothing.
+Open MPI reports the end of a process at length, between two lines of dashes, and below that possible remedies. That is
+shown only if the program itself has written nothing.
 """
 
 import re
@@ -15,7 +15,7 @@ BY_SIGNAL = re.compile(
     r"process rank (?P<rank>\d+) with PID \d+ on node \S+ exited on\s+signal (?P<signal>\d+) \((?P<name>[^)]+)\)"
 )
 BY_ABORT = re.compile(r"MPI_ABORT was invoked on rank (?P<rank>\d+)")
-# Of a fatal signal Python tells the stack: how a rank got to the lab's file explains nothing.
+# On a fatal signal Python prints the stack: the frames that lead to the lab's file explain nothing.
 OURS = re.compile(
     r'\s*File "(<frozen \S+>|\S*/parlab/(node/\w+|task/\w+|lab)\.py|\S*/mpi4py/\S+\.py)", line \d+ in '
     r"|Extension modules: "
@@ -25,14 +25,14 @@ NOTICES = re.compile(r"plm:ssh: Warning: setpgid|This error may be ignored|\[\S+
 
 @dataclass(frozen=True)
 class End:
-    """Which rank ended first, and how."""
+    """The rank that ended first, and how it ended."""
 
     rank: int
     how: str
 
 
 def last_words(lines: Sequence[str]) -> list[str]:
-    """The last lines of a program's own; Open MPI's, where there are none and it says more than who ended."""
+    """The program's own last lines; Open MPI's if there are none, and if it says more than which rank ended."""
     own = of_the_program(lines)
     if not own and first_end(lines) is None:
         own = [line for line in lines if line.strip() and not RULE.fullmatch(line)]
@@ -45,7 +45,7 @@ def of_the_program(lines: Sequence[str]) -> list[str]:
 
 
 def first_end(lines: Sequence[str]) -> End | None:
-    """The rank that ended first, by what Open MPI says; None where it does not."""
+    """The rank that ended first, according to Open MPI; None if Open MPI does not say."""
     text = " ".join(" ".join(lines).split())
     if found := BY_SIGNAL.search(text):
         return End(int(found["rank"]), f"by signal {found['signal']}, {found['name'].lower()}")
@@ -57,7 +57,7 @@ def first_end(lines: Sequence[str]) -> End | None:
 
 
 def _outside(lines: Sequence[str]) -> Iterator[str]:
-    """The lines that stand between no two rules; a rule without a second one hides nothing."""
+    """The lines outside all pairs of rules; a rule without a second one hides nothing."""
     rules = [number for number, line in enumerate(lines) if RULE.fullmatch(line)]
     pairs = list(zip(rules[::2], rules[1::2], strict=False))
     for number, line in enumerate(lines):

@@ -1,4 +1,4 @@
-"""One launch of a case: boot without limits, put them on and prove them, run, check, end.
+"""One launch of a case: boot without limits, set them and prove them, run, check, end.
 
 Every step has a deadline; a step that fails ends in an error that names the node.
 """
@@ -31,7 +31,7 @@ from parlab.run.others import Others
 
 Kind = TypeVar("Kind", bound=Event)
 
-# Measured on 2 cores: 9 ranks boot in under 1 s, 33 in 5 s. A laptop that is busy takes several times that.
+# Measured on 2 cores: 9 ranks boot in under 1 s, 33 in 5 s. A busy laptop takes several times that.
 BOOT_SECONDS = 20.0
 BOOT_SECONDS_A_NODE = 1.0
 RUN_SECONDS, RUN_FACTOR = 30.0, 4.0  # of the ideal
@@ -40,10 +40,10 @@ UNPREDICTED_SECONDS = 120.0  # for a case that has no ideal
 
 @dataclass(frozen=True)
 class Order:
-    """What one launch is to run: a case on a size, from a lab's file, with what the ranks are told of it.
+    """The order for one launch: a case on a size, from a lab's file, with the variables for its ranks.
 
-    It is number `number` of `of` launches of this case; with `burn` it proves by a burn what the nodes' limits deliver.
-    `seconds` is what its own code has in all, from the start of MPI on; None is so much for each step as seems enough.
+    It is launch `number` of `of` of this case; with `burn`, a burn proves what the nodes' limits deliver. `seconds` is
+    the time for its own code in all, from the start of MPI on; None means a sufficient time for each step.
     """
 
     case: Case
@@ -63,7 +63,7 @@ class Order:
 
 @dataclass(frozen=True)
 class Result:
-    """What one launch gave: the case's tasks, who did them, what came of it, and what the ranks ran on."""
+    """The result of one launch: the case's tasks, its workers, its outcome, and the ranks' software and CPU."""
 
     tasks: tuple[Demand, ...]
     workforce: Workforce
@@ -73,13 +73,13 @@ class Result:
 
 
 class Allowance:
-    """The time that a lab's own code has in a launch: what was asked for in all, or for each step what seems enough."""
+    """The time for a lab's own code in a launch: the time asked for in all, or else a sufficient time for each step."""
 
     def __init__(self, talk: Conversation, seconds: float | None) -> None:
         self._talk, self._asked, self._left = talk, seconds, seconds
 
     def gather(self, kind: type[Kind], count: int, enough: float, doing: str) -> list[Kind]:
-        """As a conversation's, until the allowance is used up. What passes between two steps is no part of it."""
+        """Like a conversation's, until the allowance is used up. Time between two steps does not count."""
         if self._left is None:
             return self._talk.gather(kind, count, enough, doing)
         began = time.monotonic()
@@ -96,10 +96,10 @@ def launch(
     printed: Show,
     questions: Questions | None = None,
 ) -> Result:
-    """Run the steps of one launch, in order; limits are lifted when it begins, and when it ends.
+    """Run the steps of one launch, in order; the limits are lifted when it begins and when it ends.
 
-    `printed` gets each line that the lab prints; `questions` are answered meanwhile. Raises RunError; the session is
-    of no use after that.
+    `printed` gets each line that the lab prints; `questions` are answered meanwhile. Raises RunError; after that the
+    session cannot be used any more.
     """
     case, spec = order.case, order.spec
     collected = Collector(backend, spec, case, observer)
@@ -168,12 +168,12 @@ def _boot(
 
 
 def _running(case: Case, spec: Spec) -> int:
-    """How many ranks run the case."""
+    """The number of ranks that run the case."""
     return case.ranks(spec.virtual_cores) if case.launch == MPI else 1
 
 
 def _compare_clocks(hellos: list[Hello], boot: str, talk: Conversation, collected: Collector) -> None:
-    """Where a rank runs under another kernel than the launcher, find out how far its clock is ahead of the head's."""
+    """If ranks run under another kernel than the launcher, find out how far their clocks are ahead of the head's."""
     others = [hello.rank for hello in hellos if hello.boot != boot]
     if others:
         talk.send(CompareClocks(others))
@@ -182,7 +182,7 @@ def _compare_clocks(hellos: list[Hello], boot: str, talk: Conversation, collecte
 
 
 def _run(case: Case, spec: Spec, ideal: float | None, talk: Conversation, allowance: Allowance) -> Done:
-    """Let the case go on to its end; what rank 0 says of it: its result was compared, its metrics count."""
+    """Let the case go on to its end; return rank 0's message: its result was compared, and its metrics count."""
     talk.say(START)
     within = RUN_SECONDS + RUN_FACTOR * ideal if ideal else UNPREDICTED_SECONDS
     done = allowance.gather(Done, _running(case, spec), within, "running the case")
@@ -199,7 +199,7 @@ def _end(talk: Conversation) -> None:
 def _repeat(
     done: Done, collected: Collector, limits: Limits, busiest: Busiest | None, *, startup_s: float, ending_s: float
 ) -> Repeat:
-    """The record of the launch. What a pool takes to start under the limits is start-up, too."""
+    """The record of the launch. A pool's time to start under the limits is start-up, too."""
     spans = collected.spans
     opened, returned = (collected.by_the_head(done.rank, at) for at in (done.opened, done.returned))
     first = min((span.submitted for span in spans), default=opened)

@@ -1,4 +1,4 @@
-"""The nodes' limits during one launch: lifted, set, proven, and what was seen of them."""
+"""The nodes' limits during one launch: lifted, set, proven, and recorded."""
 
 from fractions import Fraction
 from typing import Protocol, TypeVar
@@ -24,7 +24,7 @@ Kind = TypeVar("Kind", bound=Event)
 
 
 class Talk(Protocol):
-    """A conversation with the launcher (run/conversation.py), as far as limits need one."""
+    """The part of a conversation with the launcher (run/conversation.py) that limits need."""
 
     def say(self, word: str) -> None: ...
 
@@ -34,23 +34,23 @@ class Talk(Protocol):
 
 
 class Limits:
-    """Sets what a spec asks for, unless the case is declared without limits, and reads it back: engine, nodes, burn."""
+    """Sets a spec's limits, unless the case is declared without limits, and reads them back: engine, nodes, burn."""
 
     def __init__(self, backend: Backend, spec: Spec, talk: Talk, collected: Collector, *, on: bool) -> None:
         self._backend, self._spec, self._talk, self._collected, self._on = backend, spec, talk, collected, on
         self._wanted = {node.name: None if node.limit is None else float(node.limit) for node in backend.nodes(spec)}
-        self._engine: list[dict[str, float | None]] = []  # its limits, each time that it was asked
+        self._engine: list[dict[str, float | None]] = []  # its limits, from each query
         self._burned: dict[str, float | None] = {}
         self._ended = False
 
     def put_on(self, *, burn: bool) -> None:
-        """Set the limits and prove them; with `burn` see, too, what an unpaced burn gets under them."""
+        """Set the limits and prove them; with `burn`, also measure what an unpaced burn gets under them."""
         if self._on:
             self._set(self._spec.node_cpus)
             self._engine.append(self._backend.engine_limits(self._spec))
             self._burned = self._burn() if burn else {}
             if any(self._fell_short(node, cpus) for node, cpus in self._burned.items()):
-                self._burned = self._burn()  # a spell of something else on the host: once is no proof
+                self._burned = self._burn()  # another program may have run for a moment: one burn is no proof
         self._check()
 
     def _set(self, cpus: Fraction | None) -> None:
@@ -60,9 +60,9 @@ class Limits:
             raise self._talk.failed(str(error)) from error
 
     def end(self, seconds: float = STEP_SECONDS) -> None:
-        """Read the limits once more, and take them off: ending ranks under them takes several times as long.
+        """Read the limits once more, and lift them: ending ranks under them takes several times as long.
 
-        A second time does nothing. Raises RunError where the nodes have not told theirs in these seconds.
+        A second call does nothing. Raises RunError if the nodes have not reported their limits within `seconds`.
         """
         if self._ended:
             return
@@ -72,11 +72,11 @@ class Limits:
             if self._on:
                 self._engine.append(self._backend.engine_limits(self._spec))
         finally:
-            self._collected.close()  # whoever answers only now reads that they are off
+            self._collected.close()  # a late answer would show that they are off
             self._set(None)
 
     def records(self) -> dict[str, NodeRecord]:
-        """What was wanted and seen of each node that was read."""
+        """The wanted and the observed limits of each node that was read."""
         return {
             node: NodeRecord(
                 self._wanted.get(node) if self._on else None,
@@ -89,7 +89,7 @@ class Limits:
 
     @property
     def _speakers(self) -> int:
-        """How many ranks speak for their node: one on each host."""
+        """The number of ranks that speak for their node: one on each host."""
         return len(set(self._collected.hosts.values()))
 
     def _burn(self) -> dict[str, float | None]:

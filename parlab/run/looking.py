@@ -1,4 +1,4 @@
-"""A look at a lab's launch: each host that has ranks is asked what they are at, and it is told in words."""
+"""A look at a lab's launch: each host reports the current activities of its ranks, and this module describes them."""
 
 from collections.abc import Sequence
 from contextlib import suppress
@@ -17,7 +17,7 @@ from parlab.run.why import in_short, own_line, stacks
 
 @dataclass(frozen=True)
 class Found:
-    """What a look has found: the learner's line that is to blame, or ''; what the ranks are at; every stack."""
+    """The findings of a look: the learner's line that is to blame, or ''; the ranks' activities; every stack."""
 
     line: str = ""
     said: str = ""
@@ -25,12 +25,12 @@ class Found:
 
     @property
     def in_full(self) -> str:
-        """As it is told to who asks."""
+        """The full answer to a question."""
         return "\n".join(filter(None, (self.said, self.stacks)))
 
 
 class Looking:
-    """Of one launch: who is to be asked, and what the answers say."""
+    """Looks at one launch: which hosts to ask, and what their answers mean."""
 
     def __init__(self, backend: Backend, spec: Spec, case: Case, labs: str, collected: Collector) -> None:
         self._backend, self._spec, self._case, self._labs, self._collected = backend, spec, case, labs, collected
@@ -38,22 +38,22 @@ class Looking:
 
     @property
     def ranks(self) -> list[int]:
-        """Those that have said hello."""
+        """The ranks that have said hello."""
         return sorted(self._collected.node_of)
 
     def release(self) -> None:
-        """Lift the limits: the launch is over, and whoever waits for CPU cannot answer."""
+        """Lift the limits: the launch is over, and processes that wait for CPU cannot answer."""
         with suppress(RunError, *FAILURES):
             self._backend.set_limits(self._spec, None)
 
     def command(self) -> Look:
-        """What the launcher is to do for it."""
+        """The launcher's command for a look."""
         hosts = dict.fromkeys(self._host(rank) for rank in self.ranks)
         argv = [self._placement.python, "-m", "parlab.node.look", self._labs]
         return Look(list(hosts), argv, dict(self._placement.env))
 
     def found(self, looked: Sequence[Looked], all_looked: Sequence[AllLooked]) -> "Found":
-        """What the answers say, and of which ranks there is none."""
+        """The findings in the answers, and the ranks without an answer."""
         answered = {one.rank for one in looked}
         complaints = all_looked[0].complaints if all_looked else None  # None: not every host has answered
         missing = [rank for rank in self.ranks if rank not in answered]
@@ -67,5 +67,5 @@ class Looking:
         return self._collected.node_of.get(rank, "")
 
     def _host(self, rank: int) -> str:
-        """Where the launcher finds a rank."""
+        """The host on which the launcher finds a rank."""
         return self._placement.hosts[self._case.node_of(rank, self._spec)]

@@ -1,4 +1,4 @@
-"""The command that starts a launch's ranks, and what they are told."""
+"""The command that starts a launch's ranks, and their variables."""
 
 from collections.abc import Iterable
 from itertools import groupby
@@ -8,8 +8,8 @@ from parlab.backend.base import Placement
 from parlab.model.case import Case, cores_per_task
 from parlab.model.spec import Spec
 
-# For Open MPI 5 in containers. Without ob1 over TCP it tries every transport there is; idle ranks yield the core; UCX
-# floods stderr; cross-memory attach is refused without a capability that no node gets.
+# For Open MPI 5 in containers. Without ob1 over TCP it tries every available transport; idle ranks yield the core; UCX
+# floods stderr; cross-memory attach is refused without a capability that nodes do not have.
 OPEN_MPI = {
     "OMPI_MCA_pml": "ob1",
     "OMPI_MCA_btl": "self,sm,tcp",
@@ -20,10 +20,10 @@ OPEN_MPI = {
 
 
 def mpiexec(placement: Placement, spec: Spec, case: Case, exported: Iterable[str], program: Iterable[str]) -> list[str]:
-    """Spell out the command that has each rank's Python run `program`.
+    """Build the command that makes each rank's Python run `program`.
 
-    Rank 0 is on the head, where the case asks for it, the others are dealt out to the nodes. Bound to no core, and
-    free to be more than the cores there are: the limits are the kernel's, not Open MPI's.
+    Rank 0 is on the head if the case asks for it; the other ranks are distributed over the nodes. Ranks are not bound
+    to cores, and there may be more ranks than cores: the kernel sets the limits, not Open MPI.
     """
     ranks = case.ranks(spec.virtual_cores)
     hosts = [placement.hosts[case.node_of(rank, spec)] for rank in range(ranks)]
@@ -34,6 +34,6 @@ def mpiexec(placement: Placement, spec: Spec, case: Case, exported: Iterable[str
 
 
 def scale(spec: Spec, case: Case) -> dict[str, str]:
-    """What the processes of a node are told of its size; Slurm would tell them of the cores of their task."""
+    """The variables that tell a node's processes its size; Slurm would tell them the cores of their task."""
     workers = case.workers(spec.virtual_cores)
     return spec.environment() | {"PARLAB_WORKERS": str(workers), **cores_per_task([case], spec.cores)}

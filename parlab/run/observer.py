@@ -1,4 +1,4 @@
-"""Who looks on while a run goes on: a subscriber to its spans and readings, no more."""
+"""Observes a run: a subscriber to its spans and readings, nothing more."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from parlab.results.record import MeasuredCase
 
 @dataclass(frozen=True)
 class Started:
-    """A case whose first task is going out."""
+    """A case whose first task is being sent."""
 
     name: str
     spec: Spec
@@ -23,27 +23,27 @@ class Started:
     ideal_s: float | None
     repeat: int  # from 1
     repeats: int
-    chunk: int = 1  # tasks that go out, and come back, in one message
-    owed_s: float = 0.0  # host CPU seconds that its tasks compute for, all together
+    chunk: int = 1  # tasks that are sent, and come back, in one message
+    owed_s: float = 0.0  # host CPU seconds that all its tasks together compute
 
 
 class Observer(Protocol):
-    """Is told of a run as it goes on; it cannot change it."""
+    """Hears about a run while it goes on; cannot change it."""
 
     def say(self, text: str) -> None:
         """Hear a line for the user."""
 
     def begin(self, spec: Spec, nodes: Sequence[Node], cases: int) -> None:
-        """Hear the largest spec and its nodes, the head's first, and how many cases follow."""
+        """Hear the largest spec, its nodes (the head's first), and the number of cases."""
 
     def started(self, started: Started) -> None:
-        """Hear that a case runs."""
+        """Hear that a case has started."""
 
     def spans(self, spans: Sequence[Span]) -> None:
-        """Hear of tasks of this case that are done."""
+        """Hear about finished tasks of this case."""
 
     def reading(self, node: str, reading: NodeReading) -> None:
-        """Hear what a node uses, by its name."""
+        """Hear the usage of a node, by its name."""
 
     def case(self, case: MeasuredCase) -> None:
-        """Hear that a case was measured, with all its repeats."""
+        """Hear that a case has been measured, with all its repeats."""

@@ -1,4 +1,4 @@
-"""What else runs on this machine while a launch is measured, where one kernel runs this process and the nodes."""
+"""Other programs on this machine while a launch is measured, if one kernel runs this process and the nodes."""
 
 import os
 from collections.abc import Collection
@@ -13,10 +13,10 @@ PROC = Path("/proc")
 
 
 class Others:
-    """The processes of this machine that are no part of a launch, from here on.
+    """The processes of this machine that are not part of a launch, from here on.
 
-    `boot` is the kernel of the nodes, `run` the launch, `nodes` what the control groups of processes in nodes have in
-    their names. Where the nodes run under another kernel, nothing is known.
+    `boot` is the kernel of the nodes, `run` the launch. `nodes` are substrings of the control groups' names for
+    processes in nodes. If the nodes run under another kernel, nothing is known.
     """
 
     def __init__(self, boot: str, run: str, nodes: Collection[str], proc: Path = PROC) -> None:
@@ -28,7 +28,7 @@ class Others:
         return {stat.pid: stat for stat in stats(self._proc)} if self._seen else {}
 
     def busiest(self) -> Busiest | None:
-        """The one that has used most CPU since; None where none has used any, or nothing is known."""
+        """The process that has used most CPU since; None if none has used any, or if nothing is known."""
         found = self._all()
         used = {pid: stat.cpu_s - self._before.get(pid, 0.0) for pid, stat in found.items()}
         for pid in sorted(used, key=lambda pid: used[pid], reverse=True):
@@ -39,7 +39,7 @@ class Others:
         return None
 
     def _is_ours(self, pid: str, found: dict[str, Stat]) -> bool:
-        """Whether a process is of the launch, in a node, or one that this process has started."""
+        """Whether a process belongs to the launch, is in a node, or was started by this process."""
         if found[pid].run == self._run:
             return True
         with suppress(OSError):  # gone meanwhile

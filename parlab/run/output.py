@@ -1,4 +1,4 @@
-"""What a lab prints: its first lines on the screen, all of it in a file where there are more."""
+"""The output of a lab: its first lines on the screen; all of it in a file, if there are more."""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -8,7 +8,7 @@ from typing import IO
 from parlab.formatting import Show, plural
 from parlab.host.places import shown
 
-SHOWN_LINES = 200  # of a launch: a screen or a few, and what comes after them scrolls these away
+SHOWN_LINES = 200  # of a launch: a few screens; further lines would scroll these away
 
 
 class LabOutput:
@@ -17,7 +17,7 @@ class LabOutput:
     def __init__(self, file: Path, show: Show) -> None:
         self._path, self._show = file, show
         self._file: IO[str] | None = None
-        self._unwritten = ""  # why there is no file
+        self._unwritten = ""  # the reason why there is no file
         self._what, self._count = "", 0
         self._first: list[str] = []
 
@@ -38,7 +38,7 @@ class LabOutput:
         self._write(lambda file: file.write(f"{text}\n"))
 
     def keep(self, text: str) -> str:
-        """Write what is too long for the screen into the file; where it is, in words."""
+        """Write a text that is too long for the screen into the file; return a description of its place."""
         if self._file is None and not self._unwritten:
             self._open()
         self._write(lambda file: file.write(f"=== {self._what}: details\n{text}\n"))
@@ -46,7 +46,7 @@ class LabOutput:
         return f"in {shown(self._path)}" if self._file is not None else self._unwritten
 
     def end(self) -> None:
-        """The launch is over: say how much was not shown, and where it is."""
+        """The launch is over: report how much was not shown, and where it is."""
         if self._count > SHOWN_LINES:
             self._write(lambda file: file.flush())
             where = f"all of it in {shown(self._path)}" if self._file is not None else self._unwritten
@@ -61,7 +61,7 @@ class LabOutput:
                 self._file.close()
 
     def _open(self) -> None:
-        """Make the file, if it is not there yet, and write what was shown of this launch."""
+        """Create the file if it does not exist yet, and write the lines of this launch that were shown."""
         if self._file is None and not self._unwritten:
             try:
                 self._path.parent.mkdir(parents=True, exist_ok=True)
@@ -76,6 +76,6 @@ class LabOutput:
             return
         try:
             write(self._file)
-        except OSError as error:  # a full disk: what was measured does not depend on it
+        except OSError as error:  # a full disk: the measurement does not depend on it
             self._unwritten = f"not whole in {shown(self._path)}: {error.strerror}"
             self._file = None

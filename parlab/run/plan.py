@@ -1,4 +1,4 @@
-"""Which cases of a lab are to run, and on which sizes: what it declares, overridden by a request.
+"""The cases of a lab that will run, and their sizes: the lab's declaration, overridden by a request.
 
 Every function raises UsageError, in one line, for a request that the lab cannot meet.
 """
@@ -15,12 +15,12 @@ from parlab.model.declaration import Declaration
 from parlab.model.spec import Spec
 from parlab.run.request import Request
 
-SETTINGS = ("workers", "chunk", "size")  # of a lab's cases, that a request can change
+SETTINGS = ("workers", "chunk", "size")  # of a lab's cases; a request can change them
 
 
 @dataclass(frozen=True)
 class Chosen:
-    """A case that is to run: its number in the lab, and the settings that the request overrides."""
+    """A case that will run: its number in the lab, and the settings that the request overrides."""
 
     number: int
     case: Case
@@ -29,14 +29,14 @@ class Chosen:
 
 @dataclass(frozen=True)
 class Plan:
-    """What is to be run: each chosen case of the lab on each size, so many times."""
+    """The plan of a run: each chosen case of the lab on each size, `repeats` times."""
 
     lab: Declaration
     path: Path
     cases: list[Chosen]
     specs: list[Spec]
     repeats: int
-    handout: str  # as the lab's file says it now; learners edit it while it runs
+    handout: str  # from the lab's file as it is now; learners edit it while it runs
 
     @property
     def largest(self) -> Spec:
@@ -45,7 +45,7 @@ class Plan:
 
     @property
     def many_sizes(self) -> bool:
-        """Whether cases are told apart by their sizes."""
+        """Whether the size is needed to distinguish cases."""
         return len(self.lab.nodes) > 1 or len(self.specs) > 1
 
     @property
@@ -60,9 +60,9 @@ def make_plan(lab: Declaration, path: Path, request: Request, handout: str) -> P
 
 
 def choose_cases(lab: Declaration, settings: Mapping[str, tuple[int, ...]]) -> list[Chosen]:
-    """The lab's cases, with these values of settings in place of their own; no two alike.
+    """The lab's cases, with these values of settings instead of their own; no two are alike.
 
-    Where a changed case is one that the lab declares itself, that is the one.
+    If a changed case is one that the lab declares itself, the declared one is chosen.
     """
     for name, values in settings.items():
         _check_setting(lab, name, values)
@@ -97,7 +97,7 @@ def _takes(lab: Declaration, name: str) -> str:
 
 
 def choose_specs(lab: Declaration, request: Request) -> list[Spec]:
-    """One Spec for each size to run on: the lab's own, overridden by the request."""
+    """One Spec for each size: the lab's own, overridden by the request."""
     if request.nodes is not None and lab.nodes == (1,) and all(case.launch == PYTHON for case in lab.cases):
         raise UsageError("this lab runs inside one node: it takes no --nodes")
     sizes = request.nodes or lab.nodes
@@ -109,7 +109,7 @@ def choose_specs(lab: Declaration, request: Request) -> list[Spec]:
 
 
 def left_out(plan: Plan, request: Request) -> list[str]:
-    """The cases that run on none of the plan's sizes, and the sizes that no case runs on, a line each."""
+    """The cases that run on none of the plan's sizes, and the sizes on which no case runs, one line each."""
     chosen = [spec.nodes for spec in plan.specs]
     idle = (one.case for one in plan.cases if not any(map(one.case.runs_on, chosen)))
     sizes = (size for size in request.nodes or plan.lab.nodes if size not in chosen)

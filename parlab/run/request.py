@@ -1,6 +1,6 @@
-"""What the command line asks for: read once, here, into frozen values. No word of it is looked at again.
+"""The request of the command line: read once, here, into frozen values. Nothing is read from its words later.
 
-Every reader raises UsageError, which names the option and what it takes.
+Every reader raises UsageError, which names the option and its valid values.
 """
 
 import math
@@ -27,9 +27,9 @@ A_UNIT = {"": 1, "s": 1, "m": 60, "h": 3600}  # of time, in seconds
 
 @dataclass(frozen=True)
 class Request:
-    """What is asked of a lab. None is the lab's own, or whatever is there.
+    """The request for a lab. None means the lab's own value, or any available one.
 
-    `settings` are values for the cases' settings in place of their own: workers, chunk, size.
+    `settings` are values that replace the cases' own settings: workers, chunk, size.
     """
 
     nodes: tuple[int, ...] | None = None
@@ -45,9 +45,9 @@ class Request:
 
 @dataclass(frozen=True)
 class Output:
-    """What becomes of a run: files to write beside the record, what the exit code tells, and how much is printed.
+    """The output of a run: files to write beside the record, the meaning of the exit code, and the amount of text.
 
-    `quiet` prints the table and the verdict alone, once it is done; `verbose` all that there is to say.
+    `quiet` prints only the table and the verdict, once the run is done; `verbose` prints everything.
     """
 
     json: Path | None = None
@@ -72,7 +72,7 @@ def read_request(
     repeat: str = "1",
     timeout: str | None = None,
 ) -> Request:
-    """Read the options of a lab as they were typed."""
+    """Read the options of a lab as typed."""
     settings = {"workers": workers, "chunk": chunk, "size": size}
     return Request(
         nodes=None if nodes is None else read_sizes(nodes),
@@ -96,7 +96,7 @@ def read_outputs(
     quiet: bool,
     verbose: bool,
 ) -> Output:
-    """Read what is to become of a run as it was typed."""
+    """Read the output options of a run as typed."""
     if quiet and verbose:
         raise UsageError("--quiet and --verbose exclude each other: give one of them")
     files = (read_output("--json", json), read_output("--junit", junit), read_output("--trace", trace))
@@ -104,12 +104,12 @@ def read_outputs(
 
 
 def read_setting(name: str, text: str) -> tuple[int, ...]:
-    """Read `4,8`, the values of a setting; what a lab can bear of it is the lab's to say (run/plan.py)."""
+    """Read `4,8`, the values of a setting; the lab sets the bounds for them (run/plan.py)."""
     return _read_wholes(f"--{name}", text, 0, None)
 
 
 def read_cluster_spec(nodes: str, cores: str, speed: str) -> Spec:
-    """Read the size of a cluster; its unit is of no meaning."""
+    """Read the size of a cluster; its unit has no meaning."""
     return Spec(read_whole("--nodes", nodes, MOST_NODES), read_cores(cores), read_speed(speed), unit=1.0)
 
 
@@ -119,12 +119,12 @@ def read_sizes(text: str) -> tuple[int, ...]:
 
 
 def read_cores(text: str) -> int:
-    """Read the number of virtual cores a node."""
+    """Read the number of virtual cores per node."""
     return read_whole("--cores", text, MOST_CORES)
 
 
 def read_whole(option: str, text: str, most: int) -> int:
-    """Read a whole number from 1 on."""
+    """Read a whole number, at least 1."""
     value = _whole(text, most)
     if value is None:
         raise UsageError(f"{option} takes a whole number from 1 to {most}, not {text!r}")
@@ -147,7 +147,7 @@ def _whole(text: str, most: int | None, least: int = 1) -> int | None:
 def read_speed(text: str) -> Fraction:
     """Read `1/8` or `0.125`."""
     value = Fraction(0)
-    if re.fullmatch(r"[0-9.]{1,12}(e-[0-9]{1,2})?|[0-9]{1,6}/[0-9]{1,6}", text):  # short, or the number is a long one
+    if re.fullmatch(r"[0-9.]{1,12}(e-[0-9]{1,2})?|[0-9]{1,6}/[0-9]{1,6}", text):  # short: no huge numbers
         with suppress(ValueError, ZeroDivisionError):
             value = Fraction(text)
     if not SLOWEST <= value <= 1:
@@ -179,19 +179,19 @@ def read_cluster(text: str) -> str:
 
 
 def read_backend(text: str) -> str:
-    """Read which backend is wanted."""
+    """Read the name of a backend."""
     if text not in backend_names():
         raise UsageError(f"--backend takes {' or '.join(backend_names())}, not {text!r}")
     return text
 
 
 def read_repeat(text: str) -> int:
-    """Read how many times each case is to be launched."""
+    """Read the number of launches per case."""
     return read_whole("--repeat", text, MOST_REPEATS)
 
 
 def read_seconds(option: str, text: str) -> float:
-    """Read a deadline in seconds, `90` or `90s`, or as timeout(1) has it: `5m`, `2h`."""
+    """Read a deadline in seconds, `90` or `90s`, or in the units of timeout(1): `5m`, `2h`."""
     found = re.fullmatch(r"([0-9]{1,7}(?:\.[0-9]{1,3})?)([smh]?)", text)
     seconds = float(found[1]) * A_UNIT[found[2]] if found else 0.0
     if not 1 <= seconds <= MOST_SECONDS:
@@ -200,7 +200,7 @@ def read_seconds(option: str, text: str) -> float:
 
 
 def read_output(option: str, text: str | None) -> Path | None:
-    """Read the file that an option names, and see that it can be written; None where it was not given."""
+    """Read the file that an option names, and check that it can be written; None if the option was not given."""
     if text is None:
         return None
     path = Path(text).resolve()

@@ -1,6 +1,6 @@
-"""Which packages a program asks for: by `--requirements FILE`, or in itself, as PEP 723 has it.
+"""The packages that a program requires: from `--requirements FILE`, or from its own metadata (PEP 723).
 
-Every reader raises UsageError, which names the file and what is wrong there.
+Every reader raises UsageError, which names the file and the error in it.
 """
 
 import platform
@@ -25,7 +25,7 @@ START, END = "# /// script", "# ///"
 
 
 def read_packages(requirements: str | None, program: Path | None) -> Packages | None:
-    """Both together; None where neither asks for any."""
+    """The packages of both sources together; None if neither requires any."""
     found = _files(Path(requirements)) if requirements is not None else {}
     own = _own(program) if program is not None else []
     if not found and not own:
@@ -36,7 +36,7 @@ def read_packages(requirements: str | None, program: Path | None) -> Packages | 
 
 
 def _files(path: Path) -> dict[str, str]:
-    """A requirements file, and those that it includes, under names of their own; the first is FIRST."""
+    """A requirements file and the files that it includes, each under a new name; the first is FIRST."""
     names: dict[Path, str] = {}
     texts: dict[str, str] = {}
 
@@ -56,7 +56,7 @@ def _files(path: Path) -> dict[str, str]:
 
 
 def _line(line: str, path: Path, read: Read) -> str:
-    """A line of a requirements file, as it stands in the image."""
+    """A line of a requirements file, as written for the image."""
     if found := INCLUDES.match(line):
         if "://" in found[2]:
             return line
@@ -74,10 +74,10 @@ def _see_that_it_is_not_local(wanted: str, where: str) -> None:
 
 
 def _metadata(program: Path) -> dict[str, Any]:
-    """What stands in a program's block of metadata; nothing of one without."""
+    """The content of a program's block of metadata; {} without a block."""
     try:
         text = program.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError):  # Python will say what is wrong with it
+    except (OSError, UnicodeDecodeError):  # Python will report the error
         return {}
     blocks = list(_blocks(text))
     if len(blocks) > 1:
@@ -103,7 +103,7 @@ def _own(program: Path) -> list[str]:
 
 
 def see_to_python(program: Path, *, embedded: bool) -> None:
-    """See that the Python which will run a program is one that its metadata asks for."""
+    """Check that a program's metadata allows the Python that will run it."""
     asked = _metadata(program).get("requires-python", "")
     there = platform.python_version() if embedded else NODE_PYTHON
     try:

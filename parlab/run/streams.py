@@ -1,4 +1,4 @@
-"""A program's standard streams: what its ranks write goes out line by line, unmixed; what is typed goes to rank 0."""
+"""A program's standard streams: output of its ranks goes out line by line, unmixed; typed input goes to rank 0."""
 
 import os
 import select
@@ -10,20 +10,20 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 LOOK_SECONDS = 0.1
-MOST_PENDING = 32 << 20  # bytes that wait to be written: of more, whoever brings them waits
-MOST_OF_A_LINE = 32 << 20  # bytes that are kept of one, for its end: of more, what there is is shown
+MOST_PENDING = 32 << 20  # bytes that wait to be written: with more, the sender waits
+MOST_OF_A_LINE = 32 << 20  # bytes of one line that are kept until it ends: a longer line is shown in parts
 PIECE = 1 << 16  # bytes of standard input at once
-WINDOW = 1 << 20  # bytes of it that rank 0 has not taken yet
-NO_RANK = -1  # whoever has no number of its own
+WINDOW = 1 << 20  # bytes of standard input that rank 0 has not taken yet
+NO_RANK = -1  # a process without a number of its own
 OUT = {"stdout": 1, "stderr": 2}
-RESTORED = b"\x1b[0m\x1b[?25h"  # no colour, and the cursor is to be seen
+RESTORED = b"\x1b[0m\x1b[?25h"  # no colour, and a visible cursor
 
 
 @dataclass
 class _Line:
-    """What a rank has written of a line and is not shown yet, whether it pauses there, and what was before is shown.
+    """A rank's line: the part not shown yet, whether it pauses there, and whether an earlier part is shown.
 
-    One that is `redrawn` has begun at a carriage return, as a progress bar does.
+    A `redrawn` line has begun at a carriage return, e.g. a progress bar.
     """
 
     rest: bytearray = field(default_factory=bytearray)
@@ -34,7 +34,7 @@ class _Line:
 
 @dataclass
 class _Stream:
-    """One of the two: its descriptor, whether it is a terminal, and the unfinished line of each rank."""
+    """One of the two streams: its descriptor, whether it is a terminal, and the unfinished line of each rank."""
 
     fd: int
     is_terminal: bool
@@ -43,29 +43,29 @@ class _Stream:
 
 
 class Output:
-    """Writes in a thread of its own: whoever reads may be slow, and deadlines are kept meanwhile.
+    """Writes in a thread of its own: the reader may be slow, and deadlines are kept meanwhile.
 
-    A line ends with a newline or a carriage return; one that pauses, such as a prompt, is shown as it is, unless
-    another rank is in the middle of one: of the same stream, or on the same screen, where both are a terminal. Of one
-    rank alone everything passes as it comes.
+    A line ends with a newline or a carriage return. A line that pauses, such as a prompt, is shown as it is, unless
+    another rank is in the middle of a line: of the same stream, or on the same screen if both are terminals. If there
+    is only one rank, everything passes as it comes.
     """
 
     def __init__(self, tag: Callable[[int], bytes] | None, *, alone: bool) -> None:
         self._tag, self._alone = tag, alone
-        self.until = float("inf")  # monotonic seconds: so long, whoever brings too much waits; later, it may be lost
+        self.until = float("inf")  # monotonic seconds: until then, a fast sender waits; later, output may be lost
         self._streams = {name: _Stream(fd, is_terminal(fd)) for name, fd in OUT.items()}
         self._pieces: list[tuple[int, bytes]] = []
         self._pending, self._over = 0, False
-        self._moved = time.monotonic()  # when something was last written
+        self._moved = time.monotonic()  # the time of the last write
         self._lock = threading.Condition()
-        self.closed = False  # nobody takes it any more
-        self.failure = ""  # why, unless whoever read it has closed it
+        self.closed = False  # nobody takes the output any more
+        self.failure = ""  # the reason, unless the reader has closed it
         self.lost = 0  # bytes
         self._thread = threading.Thread(target=self._write, daemon=True)
         self._thread.start()
 
     def take(self, rank: int, name: str, data: bytes) -> None:
-        """Take what a rank has written."""
+        """Take a rank's output."""
         stream = self._streams[name]
         with self._lock:
             while self._pending > MOST_PENDING and not self.closed:
@@ -81,7 +81,7 @@ class Output:
             self._lock.notify_all()
 
     def pause(self, rank: int, name: str) -> None:
-        """A rank has written no more of its line for a while."""
+        """Note that a rank has not continued its line for a while."""
         stream = self._streams[name]
         with self._lock:
             if (line := stream.lines.get(rank)) is not None:
@@ -107,18 +107,18 @@ class Output:
         self._show_paused(stream)
 
     def _show(self, stream: _Stream, rank: int, line: _Line, end: bytes = b"") -> None:
-        """Show what was not yet of a line, and what there is of it now."""
+        """Show the part of a line that is not shown yet, and its new part `end`."""
         self._put(stream.fd, self._tagged(rank, bytes(line.rest) + end, begun=line.begun))
         line.rest = bytearray()
 
     def _beside(self, stream: _Stream) -> list[_Stream]:
-        """The streams that one shares its place with, itself included."""
+        """The streams that share their place with this one, including itself."""
         return [one for one in self._streams.values() if one is stream or (one.is_terminal and stream.is_terminal)]
 
     def _end_line_of_others(self, stream: _Stream, rank: int, *, redraws: bool = False) -> None:
-        """Where the beginning of another rank's line is shown, end it: what follows of it begins a line of its own.
+        """If the start of another rank's line is shown, end that line: its continuation starts a new line.
 
-        Progress bars are drawn one over the other, as ever.
+        Progress bars are drawn one over the other, as usual.
         """
         for one in self._beside(stream):
             for other, line in one.lines.items():
@@ -140,7 +140,7 @@ class Output:
         self._pending += len(data)
 
     def _show_paused(self, stream: _Stream) -> None:
-        """Show the beginnings of lines that pause, unless another rank is in the middle of one."""
+        """Show the starts of paused lines, unless another rank is in the middle of a line."""
         beside = self._beside(stream)
         in_the_middle = {rank for one in beside for rank, line in one.lines.items() if line.begun}
         for one in beside:
@@ -171,9 +171,9 @@ class Output:
             try:
                 data = data[os.write(fd, data) :]
                 self._moved = time.monotonic()
-            except BlockingIOError:  # a pipe whose other user has made it so
+            except BlockingIOError:  # a pipe that another user has made non-blocking
                 select.select([], [fd], [], LOOK_SECONDS)
-            except BrokenPipeError:  # as by `| head`
+            except BrokenPipeError:  # e.g. by `| head`
                 self.closed = True
             except OSError as error:
                 self.failure, self.closed = f"{self._name(fd)} cannot be written: {error.strerror}", True
@@ -182,7 +182,7 @@ class Output:
         return next(name for name, stream in self._streams.items() if stream.fd == fd)
 
     def finish(self, seconds: float, *, restore: bool = False) -> bool:
-        """Write all there is, as long as something is taken every so many seconds; whether all was written.
+        """Write everything, while the reader takes something every `seconds`; return whether everything was written.
 
         `restore` is for a program that was ended: it may have left a terminal in some colour, or without a cursor.
         """
@@ -205,7 +205,7 @@ class Output:
 
 
 class Input:
-    """Sends standard input to rank 0 as that takes it, in a thread of its own."""
+    """Sends standard input to rank 0, at the pace at which rank 0 takes it, in a thread of its own."""
 
     def __init__(self, feed: Callable[[bytes], None]) -> None:
         self._feed = feed
@@ -213,7 +213,7 @@ class Input:
         threading.Thread(target=self._read, daemon=True).start()
 
     def took(self, count: int) -> None:
-        """Rank 0 has taken so many bytes."""
+        """Note that rank 0 has taken `count` bytes."""
         with self._come:
             self._room += count
             self._come.notify()
@@ -222,7 +222,7 @@ class Input:
         if not _was_given(0):
             self._feed(b"")
             return
-        with suppress(OSError):  # a standard input that is closed, or that is a folder: there is none
+        with suppress(OSError):  # standard input is closed, or a folder: there is no input
             while _is_ours() and (data := os.read(0, PIECE)):
                 with self._come:
                     self._room -= len(data)
@@ -233,15 +233,15 @@ class Input:
 
 
 def is_terminal(fd: int) -> bool:
-    """Whether a stream of ours is one."""
+    """Whether a stream of ours is a terminal."""
     return _was_given(fd) and os.isatty(fd)
 
 
 def _was_given(fd: int) -> bool:
-    """Whether a stream was open when we were started: if it was not, the number may be another file's by now."""
+    """Whether a stream was open when we were started: otherwise its number may belong to another file by now."""
     return {0: sys.__stdin__, 1: sys.__stdout__, 2: sys.__stderr__}.get(fd, sys) is not None
 
 
 def _is_ours() -> bool:
-    """Whether it can be read: a program in the background of its terminal would be stopped for it."""
+    """Whether standard input can be read: a program in the background of its terminal would be stopped if it did."""
     return not os.isatty(0) or os.tcgetpgrp(0) == os.getpgrp()

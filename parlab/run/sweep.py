@@ -1,6 +1,6 @@
 """A sweep: a program at several sizes, `--sweep nodes=1,2,4`; with `--weak N=1000*nodes` its work grows with them.
 
-Readers raise UsageError, which names the option and what it takes.
+Readers raise UsageError, which names the option and its valid values.
 """
 
 import re
@@ -29,7 +29,7 @@ class Weak:
 
 @dataclass(frozen=True)
 class Sweep:
-    """Which size is changed, and its values, the smallest first: the others are compared with that."""
+    """The size that changes, and its values, smallest first: the others are compared with the smallest."""
 
     key: str
     values: tuple[int, ...]
@@ -37,7 +37,7 @@ class Sweep:
 
 
 def read_sweep(text: str | None, weak: str | None, words: Sequence[str]) -> Sweep | None:
-    """Read both options, for a program with these arguments; None where there is no sweep."""
+    """Read both options, for a program with these arguments; None if there is no sweep."""
     if text is None:
         if weak is not None:
             raise UsageError("--weak goes with --sweep: it says how the work grows with the sizes")

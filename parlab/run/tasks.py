@@ -1,4 +1,4 @@
-"""The tasks of a program that was traced: its ranks' logs (parlab/node/hook/parlab_log.py), joined into spans."""
+"""The tasks of a traced program: its ranks' logs (parlab/node/hook/parlab_log.py), joined into spans."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -24,15 +24,15 @@ MOST_TASKS = 100_000  # of a run; the first are kept
 FORMS = {SUBMITTED: PIECE, RECEIVED: PIECE, DONE: TASK, NOTE: TEXT}
 RANKS = LIBRARIES.index("mpi4py.futures._core")
 
-Key = tuple[int, int, int, int, int]  # rank, or -1 where another did it; library, owner, job, piece
+Key = tuple[int, int, int, int, int]  # rank, or -1 if another rank ran it; library, owner, job, piece
 
 
 @dataclass(frozen=True)
 class Tasks:
-    """The tasks of one run in the order of their submission, and what is to be told of the trace.
+    """The tasks of one run in the order of their submission, and notes about the trace.
 
-    Of `left` pieces that were submitted nobody has told that they are done: they were cancelled, or who did them was
-    ended, or is not seen.
+    `left` is the number of submitted pieces whose end was not logged: they were cancelled, or their worker was ended,
+    or is not observed.
     """
 
     spans: tuple[Span, ...]
@@ -41,7 +41,7 @@ class Tasks:
 
 
 class _Done(NamedTuple):
-    """A task as its worker has told of it; the fields of TASK from the sixth on."""
+    """A task as its worker has logged it; the fields of TASK from the sixth on."""
 
     number: int
     pid: int
@@ -53,7 +53,7 @@ class _Done(NamedTuple):
 
 
 def join(logs: Mapping[int, bytes], nodes: Mapping[int, str]) -> Tasks:
-    """The tasks by their ranks' logs; `nodes` are the names of the ranks' nodes."""
+    """The tasks from the ranks' logs; `nodes` are the names of the ranks' nodes."""
     stamps: dict[bytes, dict[Key, float]] = {SUBMITTED: {}, RECEIVED: {}}
     done: list[tuple[float, Key, int, _Done]] = []
     notes: list[str] = []
@@ -85,7 +85,7 @@ def join(logs: Mapping[int, bytes], nodes: Mapping[int, str]) -> Tasks:
 
 
 def _records(log: bytes) -> Iterator[tuple[bytes, tuple[Any, ...]]]:
-    """What a log says, page by page; what no process has filled in is zero, or was being filled in as it was killed."""
+    """The records of a log, page by page. An unfilled one is zero, or was being filled when its process was killed."""
     for at in range(0, len(log) - PAGE + 1, PAGE):
         form = FORMS.get(log[at : at + 1])
         for what, *fields in form.iter_unpack(log[at : at + PAGE]) if form is not None else ():

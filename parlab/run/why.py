@@ -1,4 +1,4 @@
-"""Why a program hangs, or of what it ended: in words, from what the supervisors of its ranks have seen."""
+"""Explains why a program hangs, or how it ended, from the observations of its ranks' supervisors."""
 
 import signal
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -6,40 +6,40 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from parlab.formatting import at_line, ending, percent, plural
 from parlab.model.job_events import ANY, ELSEWHERE, NOBODY, Died, Ended, Frame, Looked, MpiCall, Seen
 
-BUSY = 0.05  # host CPUs in the last second: less is asleep
-READY = 0.5  # of the time, to run: it computes, however little CPU a node's limit leaves to it
-EXIT_LOST = 14  # of a rank that Open MPI ends, since it has lost another one
-NOTICED_SECONDS = 0.5  # between the end of a rank, and of one that has lost it, in either order
+BUSY = 0.05  # host CPUs in the last second: a process that uses less is asleep
+READY = 0.5  # of the time, runnable: such a process computes, however little CPU a node's limit leaves it
+EXIT_LOST = 14  # of a rank that Open MPI ends because it has lost another rank
+NOTICED_SECONDS = 0.5  # between the end of a rank and the end of one that has lost it, in either order
 MOST_FRAMES = 8  # of a stack, the innermost
-MOST_PAIRS = 8  # of ranks and whom they wait for, in the sentence
-MOST_PIDS = 8  # of processes that are at one line
-HELPERS = ("resource_tracker",)  # in the commands of processes that are no workers
-START = "multiprocessing/process.py", "_bootstrap"  # where the stack of a worker begins
+MOST_PAIRS = 8  # of waiting ranks and their peers, in the sentence
+MOST_PIDS = 8  # of processes at the same line
+HELPERS = ("resource_tracker",)  # in the commands of processes that are not workers
+START = "multiprocessing/process.py", "_bootstrap"  # the first frame of a worker's stack
 LOOPS = {  # functions in which a pool's worker waits for work
     "worker": ("multiprocessing/pool.py",),
     "_process_worker": ("concurrent/futures/process.py", "loky/process_executor.py"),
 }
-TO = ("Send", "Ssend", "Rsend", "Send of Sendrecv")  # and from, in all other calls with a peer
+TO = ("Send", "Ssend", "Rsend", "Send of Sendrecv")  # calls to a peer; all other calls with a peer are from it
 Where = Callable[[int], str]  # names the node of a rank
 
 
 def explain(
     looked: Sequence[Looked], ended: Sequence[Ended], silent: Sequence[int], where: Where, gone: Sequence[int] = ()
 ) -> str:
-    """What each rank is at, in a sentence, then what it has started; below it every process with its stacks."""
+    """A sentence about each rank, then one about its child processes; below them every process with its stacks."""
     return "\n".join([*in_short(looked, ended, silent, where, gone), *stacks(looked, where)])
 
 
 def stacks(looked: Sequence[Looked], where: Where) -> Iterator[str]:
-    """Every process of the ranks with its stacks."""
+    """Every process of the ranks, with its stacks."""
     for one in sorted(looked, key=lambda one: one.rank):
         yield from _processes(one, where)
 
 
 def own_line(looked: Sequence[Looked]) -> str:
-    """The program's own line that most likely is to blame: of who computes before who sleeps, of workers before ranks.
+    """The program's own line that is most likely to blame: computing before sleeping processes, workers before ranks.
 
-    '' where nobody is in a line of the program's own.
+    '' if no process is in a line of the program's own.
     """
     found = [
         (not _busy(seen), number == 0, one.rank, at_line(at.file, at.line, at.text))
@@ -54,7 +54,7 @@ def own_line(looked: Sequence[Looked]) -> str:
 def in_short(
     looked: Sequence[Looked], ended: Sequence[Ended], silent: Sequence[int], where: Where, gone: Sequence[int] = ()
 ) -> list[str]:
-    """What each rank is at, in a sentence, then what it has started."""
+    """A sentence about each rank, then one about its child processes."""
     looked = sorted(looked, key=lambda one: one.rank)
     places: dict[tuple[str, str], list[Looked]] = {}
     finished = [one.rank for one in looked if one.goodbye and not (one.processes and _frames(one.processes[0]))]
@@ -78,7 +78,7 @@ def in_short(
 
 
 def how(end: Ended) -> str:
-    """How a rank ended, and why, as far as is known."""
+    """How a rank ended, and the reason if it is known."""
     told = _ending(end.code)
     if end.code == 0 and not end.goodbye:
         told += " in the middle of its work, without a word (os._exit?)"
@@ -88,8 +88,8 @@ def how(end: Ended) -> str:
 def first_to_fail(failed: Sequence[Ended]) -> Ended | None:
     """The rank that failed before all others.
 
-    Open MPI ends a rank that has lost another one, and the supervisor of the lost one may be the later of the two to
-    notice: then it is that one.
+    Open MPI ends a rank that has lost another one. The supervisor of the lost rank may notice its end later: the lost
+    rank is still the first.
     """
     if not failed:
         return None
@@ -99,13 +99,13 @@ def first_to_fail(failed: Sequence[Ended]) -> Ended | None:
 
 
 def deaths(ended: Iterable[Ended], where: Where) -> list[str]:
-    """A line for each child of a rank that a signal ended: whoever waits for it may not have said so."""
+    """A line for each child of a rank that was ended by a signal: its parent may not have reported that."""
     killed = ((end, [died for died in end.died if died.code < 0]) for end in ended)
     return [line for end, died in killed for line in _deaths(died, named(end.rank, where))]
 
 
 def _deaths(died: Iterable[Died], whose: str, why: str = "") -> Iterator[str]:
-    """The children of a rank that have failed, those that ended alike together."""
+    """A line for each group of a rank's failed children that ended in the same way."""
     by_code: dict[int, list[int]] = {}
     for one in died:
         by_code.setdefault(one.code, []).append(one.pid)
@@ -123,12 +123,12 @@ def _numbers(pids: Sequence[int]) -> str:
 
 
 def _ending(code: int) -> str:
-    """As everywhere, with a signal's number before its name: that is what users search for."""
+    """The usual text, but with a signal's number before its name: users search for the number."""
     return ending(code) if code >= 0 else f"by signal {-code}, {ending(code).removeprefix('by ')}"
 
 
 def _place(processes: Sequence[Seen]) -> str:
-    """Where a rank is: the line of the program's own that its main thread is in."""
+    """The place of a rank: the program's own line that its main thread is in."""
     return _line(processes[0], _frames(processes[0])) if processes else "no process any more"
 
 
@@ -145,7 +145,7 @@ def _line(seen: Seen, frames: Sequence[Frame]) -> str:
 
 
 def _children(looked: Sequence[Looked], where: Where) -> Iterator[str]:
-    """What the processes are at that ranks have started, those at one line together."""
+    """The activities of the ranks' child processes, one line for all processes at the same place."""
     places: dict[tuple[str, bool], list[tuple[int, Seen]]] = {}
     for one in looked:
         for seen in one.processes[1:]:
@@ -160,14 +160,14 @@ def _children(looked: Sequence[Looked], where: Where) -> Iterator[str]:
 
 
 def _since_its_start(frames: Sequence[Frame]) -> Sequence[Frame]:
-    """Of a process that was forked, without the frames of its parent, which stand below its own."""
+    """A forked process's own frames: without its parent's frames, which are below them."""
     file, function = START
     begins = (number for number, at in enumerate(frames) if at.function == function and at.file.endswith(file))
     return frames[: next(begins, len(frames))]
 
 
 def _at_work(frames: Sequence[Frame]) -> Sequence[Frame]:
-    """Of a pool's worker that has nothing of the program's to do, from the line on which it waits for that."""
+    """For a pool's worker without work from the program: the frames from the line on where it waits for work."""
     if any(frame.own for frame in frames):
         return frames
     loops = (number for number, at in enumerate(frames) if at.file.endswith(LOOPS.get(at.function, ("\0",))))
@@ -175,12 +175,12 @@ def _at_work(frames: Sequence[Frame]) -> Sequence[Frame]:
 
 
 def _waits(one: Looked) -> MpiCall | None:
-    """What the rank's main thread waits for in MPI, where that is known."""
+    """The MPI call in which the rank's main thread waits, if it is known."""
     return one.processes[0].stacks[0].waits if one.processes and one.processes[0].stacks else None
 
 
 def _waiting(group: Sequence[Looked], place: str) -> str:
-    """In which call ranks wait, for whom, and for how long all of them have."""
+    """The call in which ranks wait, their peers, and how long all of them have waited."""
     calls = {one.rank: call for one in group if (call := _waits(one)) is not None}
     first = next(iter(calls.values()))
     if len({(call.peer, call.tag) for call in calls.values()}) == 1:
@@ -199,7 +199,7 @@ def _way(call: MpiCall) -> str:
 
 
 def _whom(call: MpiCall) -> str:
-    """For whom a call waits, in words: ' from rank 0, tag 5,'; of a collective, its root."""
+    """The peer of a waiting call, as text: ' from rank 0, tag 5,'; for a collective, its root."""
     if call.peer == NOBODY:
         return ""
     if call.tag == NOBODY:
@@ -212,12 +212,12 @@ def _peer(rank: int) -> str:
 
 
 def _doing(group: Sequence[Looked], place: str) -> str:
-    """Whether ranks at one place sleep or use CPU: who waits in MPI may do either."""
+    """Whether ranks at one place sleep or use CPU: a rank that waits in MPI may do either."""
     return f"{_state([one.processes[0] for one in group if one.processes], len(group))} in {place}"
 
 
 def _busy(seen: Seen) -> bool:
-    """Whether a process computes, or would."""
+    """Whether a process computes, or would compute with more CPU."""
     return seen.cpu >= BUSY or seen.cpu + seen.held_back >= READY
 
 
@@ -238,13 +238,13 @@ def _ranks(ranks: Sequence[int], where: Where) -> str:
 
 
 def _of_interest(frames: Sequence[Frame]) -> Sequence[Frame]:
-    """Without the frames of whoever started the program: those outside of its outermost own."""
+    """The frames without those of the program's starter, i.e. those outside the program's outermost own frame."""
     own = [number for number, frame in enumerate(frames) if frame.own]
     return frames[: own[-1] + 1] if own else frames
 
 
 def named(rank: int, where: Where) -> str:
-    """A rank and its node, in words."""
+    """A rank and its node, as text."""
     return f"rank {rank}" + (f" on {node}" if (node := where(rank)) else "")
 
 
@@ -254,7 +254,7 @@ def _processes(looked: Looked, where: Where) -> Iterator[str]:
         yield f"{named(looked.rank, where)}, process {seen.pid}, {state}, {seen.cpu:.2f} CPU: {seen.command}"
         for number, stack in enumerate(seen.stacks):
             if number and stack.waits is None and not any(frame.own for frame in stack.frames):
-                continue  # a thread of a library's
+                continue  # a library's thread
             if number:
                 yield "    another thread:"
             if stack.waits is not None:

@@ -1,4 +1,4 @@
-"""The terminal that the user looks at, as a program is to find it: which streams, how large, of what kind."""
+"""The user's terminal, as a program must find it: which streams, which size, which kind."""
 
 import os
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ OF_TERMINALS = ("TERM", "COLORTERM", "NO_COLOR", "FORCE_COLOR", "COLUMNS", "LINE
 
 
 class Window:
-    """The user's terminal; of its columns the last `margin` are ours."""
+    """The user's terminal; the last `margin` of its columns are ours."""
 
     def __init__(self, margin: int = 0) -> None:
         self._margin = margin
@@ -22,25 +22,25 @@ class Window:
 
     @property
     def told(self) -> Mapping[str, str]:
-        """What the supervisors of ranks are told of it."""
+        """The variables that tell the supervisors of ranks about it."""
         if not self._streams:
             return {}
         return {"PARLAB_TERMINAL": msgspec.json.encode(Terminal(self._streams, *self._size)).decode()}
 
     @property
     def variables(self) -> Mapping[str, str]:
-        """What the program is told of it; nothing where no stream is a terminal."""
+        """The variables that tell the program about it; none if no stream is a terminal."""
         return {name: os.environ[name] for name in OF_TERMINALS if self._streams and name in os.environ}
 
     def resized(self) -> str | None:
-        """What to say to ranks where it has another size than when last asked."""
+        """The word for the ranks if the size has changed since the last call; else None."""
         if (size := self._measured()) == self._size:
             return None
         self._size = size
         return f"{SIZE} {size[0]} {size[1]}"
 
     def _measured(self) -> tuple[int, int]:
-        """Columns and lines; 0 where it does not say, or is gone."""
+        """Columns and lines; 0 if the terminal does not report them, or is gone."""
         try:
             columns, lines = os.get_terminal_size(OUT[self._streams[0]])
         except (IndexError, OSError):

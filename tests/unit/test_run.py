@@ -65,3 +65,8 @@ def refused(folder: Path, *words: str) -> str:
 )
 def test_bad_input_is_told_in_one_line(words: list[str], said: str, program: Path) -> None:
     assert said in refused(program, *words)
+
+
+def test_a_variable_of_the_shell_that_is_not_utf8_is_refused(program: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ODD", "\udcff")
+    assert "the value of ODD is not UTF-8" in refused(program, "--env", "ODD", "hello.py")

@@ -1,1 +1,1 @@
-"""A start-up hook: the folder stands in the PYTHONPATH of programs."""
+"""A start-up hook: this folder is in the PYTHONPATH of programs."""

@@ -1,17 +1,17 @@
-"""The log of a program's tasks (`run --trace`): what its processes write to one file of their rank.
+"""The log of a program's tasks (`run --trace`): all processes of a rank write to its one file.
 
-Each process appends blocks of zeros, maps them into its memory, and fills them with records. That takes no call of the
-kernel for a record, so no thread lets go of the interpreter for it; nothing is lost with a worker that is killed; and
-no descriptor is left open, which a program might close. A block's space is there before it is mapped: else a full disk
-would end the program. A page has records of one length, so a page tells by its first byte how it is read.
+Each process appends blocks of zeros, maps them into its memory, and fills them with records. A record needs no system
+call, so no thread releases the interpreter's lock for it; nothing is lost with a worker that is killed; and no
+descriptor is left open, which a program might close. A block's space is allocated before it is mapped: otherwise a full
+disk would end the program. All records of a page have the same length, so its first byte tells how to read it.
 
-Who hands a task out and who does it write records of their own; their key joins them on the host (parlab/run/tasks.py):
-the library; its owner, the process that hands it out; and the owner's number for the job, and for the piece of it. Of
-mpi4py the owner is a rank, the job is the rank that does it, and the piece is the number of the task between these two;
-where a thread of the owner's does it, the owner is its process's number below zero.
+The process that hands out a task and the process that runs it write separate records. The host joins them by their key
+(parlab/run/tasks.py): the library; the owner, i.e. the process that hands out the task; the owner's numbers for the job
+and for its piece. For mpi4py, the owner is a rank, the job is the rank that runs the task, and the piece is the number
+of the task between these two; if a thread of the owner runs it, the owner is its pid, below zero.
 
-It stands in the way of the program's own calls, and none of that shows: what it looks like to the library stays as it
-is (`Instead`), and a traceback has no line of ours (`hide`).
+It intercepts the program's own calls, but that stays invisible: for the library, objects look as they did (`Instead`),
+and a traceback has no line of ours (`hide`).
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ if TYPE_CHECKING:
     from typing import Any
 
 FILE = "tasks"  # in the folder PARLAB_STACKS
-MOST_BYTES = 20 << 20  # of the file, which takes memory of its node: 100 000 tasks
+MOST_BYTES = 20 << 20  # of the file, which uses memory of its node: 100 000 tasks
 PAGE = 4096
-BLOCKS = (1, 16)  # in units of what can be mapped: a process's first block of a kind, as most do little, and its others
-MOST_IN_CHUNK = 10_000  # tasks of one chunk that are told one by one
-LIBRARIES = (  # a record has the number of one
+BLOCKS = (1, 16)  # units of mmap: a process's first block of a kind, small since most do little; the later ones
+MOST_IN_CHUNK = 10_000  # tasks of one chunk that are logged one by one
+LIBRARIES = (  # a record has the index of one
     "multiprocessing.pool",
     "multiprocess.pool",
     "concurrent.futures.process",
@@ -43,27 +43,27 @@ LIBRARIES = (  # a record has the number of one
 )
 NO_LIBRARY = 255  # in a note about the trace itself
 SUBMITTED, RECEIVED, DONE, NOTE = b"S", b"R", b"D", b"N"
-# Their sizes divide a page.
+# The sizes of records divide a page.
 PIECE = struct.Struct("=cBiqid6x")  # SUBMITTED or RECEIVED, library, owner, job, piece, at
 # DONE, library, owner, job, piece, task of the piece, pid, thread, started, finished, CPU seconds, exception
 TASK = struct.Struct("=cBiqiiiQddd70s")
-TEXT = struct.Struct("=cB254s")  # NOTE, library, what is to be told
+TEXT = struct.Struct("=cB254s")  # NOTE, library, the text to report
 HERE = os.path.dirname(os.path.abspath(__file__))
 
 
 def hide(error: BaseException) -> None:
-    """Take our frames off the beginning of its traceback: whoever prints it is to print what it would without us.
+    """Remove our frames from the start of its traceback: it must be printed as it would be without us.
 
-    To be followed by a bare `raise`, which adds none.
+    Follow it by a bare `raise`, which adds none.
     """
     trace = error.__traceback__
     while trace is not None and trace.tb_frame.f_code.co_filename.startswith(HERE):
         trace = trace.tb_next
-    BaseException.with_traceback(error, trace)  # a class may have made its own of setting attributes
+    BaseException.with_traceback(error, trace)  # a class may define its own way of setting attributes
 
 
 class Instead:
-    """Another object, but for some of its methods: neither what it is nor what else it has looks different."""
+    """Another object with some methods replaced: its type and its other attributes look the same."""
 
     def __init__(self, other: Any, **methods: Any) -> None:
         vars(self).update(methods, _other=other)
@@ -75,20 +75,20 @@ class Instead:
 
 
 class Block:
-    """A part of the file for so many records of this process."""
+    """A part of the file, for a number of records of this process."""
 
     def __init__(self, memory: Any, records: int) -> None:
-        self.memory, self.records, self.places = memory, records, count()  # which threads count without a lock
+        self.memory, self.records, self.places = memory, records, count()  # threads take the next place without a lock
 
 
 class Log:
-    """Writes records, until the file is full or cannot grow."""
+    """Writes records until the file is full or cannot grow."""
 
     def __init__(self, folder: str) -> None:
         self._name = f"{folder}/{FILE}"
         self._blocks: dict[struct.Struct, Block] = {}
         self.closed = False
-        os.register_at_fork(after_in_child=self._blocks.clear)  # they are the parent's
+        os.register_at_fork(after_in_child=self._blocks.clear)  # those blocks belong to the parent
 
     def write(self, form: struct.Struct, *fields: Any) -> None:
         """Write a record."""
@@ -103,7 +103,7 @@ class Log:
                 self.closed = True
 
     def _add(self, form: struct.Struct, units: int) -> Block:
-        """Another block. Raises OSError or ValueError where there is no room for it."""
+        """Add a block. Raises OSError or ValueError if there is no room for it."""
         import mmap
 
         size = units * mmap.ALLOCATIONGRANULARITY
@@ -111,17 +111,17 @@ class Log:
         try:
             if os.fstat(file).st_size > MOST_BYTES or os.write(file, bytes(size)) < size:
                 raise ValueError("full")
-            end = os.lseek(file, 0, os.SEEK_CUR)  # of what this process has appended
+            end = os.lseek(file, 0, os.SEEK_CUR)  # end of the part that this process has appended
             return Block(mmap.mmap(file, size, offset=end - size), size // form.size)
         finally:
             os.close(file)
 
     def note(self, library: int, text: str) -> None:
-        """Have a line told once the program has ended."""
+        """Report a line once the program has ended."""
         self.write(TEXT, NOTE, library, text.encode(errors="replace"))
 
     def piece(self, what: bytes, library: int, owner: int, job: int, piece: int, at: float | None = None) -> None:
-        """Tell that a piece of a job was submitted, or received: at that time, or now."""
+        """Log that a piece of a job was submitted, or received: at the time `at`, or now."""
         self.write(PIECE, what, library, owner, job, piece, time.monotonic() if at is None else at)
 
     def noting(
@@ -131,9 +131,9 @@ class Log:
         after: Callable[[Any], Any] | None = None,
         like: Callable[..., Any] | None = None,
     ) -> Callable[..., Any]:
-        """It, with something done before it is called, or to what it returns; it looks as before, or as `like`.
+        """Wrap a call: `before` runs before it, `after` gets its result; the wrapper looks like it, or like `like`.
 
-        What goes wrong in these is not the program's: from then on nothing is logged.
+        An error in `before` or `after` is not the program's: from then on nothing is logged.
         """
 
         def noted(*args: Any, **kwargs: Any) -> Any:
@@ -162,27 +162,27 @@ class Log:
         return noted
 
     def fail(self, error: Exception) -> None:
-        """Log nothing more in this process, and have it told why."""
+        """Log nothing more in this process, and report the reason."""
         self.note(NO_LIBRARY, f"tracing stopped in one process: {type(error).__name__}: {error}")
         self.closed = True
 
 
 class Doing:
-    """What a worker is at: a piece of a job, that is one task, or a chunk of several."""
+    """A worker's current work: a piece of a job, i.e. one task or a chunk of several."""
 
     def __init__(self, log: Log, library: int, owner: int) -> None:
         self._log, self._library, self._owner = log, library, owner
         self._job = self._piece = 0
-        self._stamps: list[tuple[float, float]] | None = None  # of each task's start: it is the end of the one before
+        self._stamps: list[tuple[float, float]] | None = None  # start of each task, which is the end of the one before
 
     def begin(self, job: int, piece: int) -> None:
-        """From here on it does that."""
+        """The worker starts this piece."""
         self._job, self._piece, self._stamps = job, piece, [(time.monotonic(), time.thread_time())]
 
     def each(self, chunk: Iterable[Any]) -> Iterator[Any]:
-        """The items of a chunk, whose tasks come one after another: whoever asks for the next is done with one.
+        """The items of a chunk, whose tasks run one after another: a request for the next item ends the current task.
 
-        That is why nothing is around the program's function: it is called by whom it was, and so it looks to it.
+        So the program's function needs no wrapper, and its caller looks the same to it.
         """
         stamps = self._stamps = []
         for item in chunk:
@@ -191,7 +191,7 @@ class Doing:
             yield item
 
     def end(self, error: BaseException | None = None) -> None:
-        """Tell that it is done: before the result is sent, since whoever has all results may end all workers."""
+        """Log the end of the piece, before the result is sent: a pool that has all results may end all workers."""
         if self._stamps is None:
             return
         stamps, self._stamps = self._stamps, None

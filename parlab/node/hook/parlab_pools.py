@@ -1,7 +1,7 @@
 """The tasks of multiprocessing.pool, and of multiprocess.pool, which is the same with another pickle.
 
-A worker is a process, or a thread of a ThreadPool, that calls `worker(inqueue, outqueue, ...)`: it gets queues that see
-what comes and what goes. The pool sends pieces by `_quick_put`, and gets results by `_quick_get`.
+A worker is a process, or a thread of a ThreadPool, that calls `worker(inqueue, outqueue, ...)`: it gets queues that
+observe all incoming and outgoing messages. The pool sends pieces by `_quick_put`, and gets results by `_quick_get`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def watch(pool: Any, library: int, log: Log, tools: Any) -> None:
-    """Have the tasks of all pools logged. Raises what is raised where the module is not as expected."""
+    """Log the tasks of all pools. Raises an exception if the module is not as expected."""
     worker, mappers = pool.worker, (pool.mapstar, pool.starmapstar)
     wrapped = pool.ExceptionWithTraceback
     of_the_iterable = pool._helper_reraises_exception  # no task: the program's iterable has raised
@@ -32,7 +32,7 @@ def watch(pool: Any, library: int, log: Log, tools: Any) -> None:
         return message is not None and message[2] is not of_the_iterable
 
     def with_our_queues(one: Any, owner: int) -> None:
-        """Give a worker that is about to start our queues, if it is one."""
+        """Give our queues to a worker that is about to start; leave anything else as it is."""
         if one._target is not worker or log.closed:
             return
         inqueue, outqueue, *rest = one._args
@@ -89,14 +89,14 @@ _kept: list[object] = []
 
 
 def on_start(user: ModuleType, do: Any, log: Log) -> None:
-    """Have each process that the module's package starts passed to that, in the process itself, before it runs.
+    """Call `do` with each process that the module's package starts: in the process itself, before it runs.
 
-    It has hooks for that, and so what is pickled stays as it is: `register_after_fork`, and, of what was spawned, a
+    The package has hooks for that, so pickled objects do not change: `register_after_fork`, and for a spawned process a
     method that does nothing.
     """
 
     class Sign:
-        """What register_after_fork wants: something that lives as long as the wish."""
+        """An object for register_after_fork: it must live as long as the registration."""
 
     package = "multiprocess" if user.__name__.startswith("multiprocess.") else "multiprocessing"
     current, context = sys.modules[f"{package}.process"].current_process, sys.modules[f"{package}.context"]

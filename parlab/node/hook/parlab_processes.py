@@ -1,7 +1,7 @@
-"""The tasks of concurrent.futures.ProcessPoolExecutor, and of loky's, which was made after it.
+"""The tasks of concurrent.futures.ProcessPoolExecutor, and of loky's, which was modelled on it.
 
-A worker is a process that calls `_process_worker(call_queue, result_queue, ...)`: it gets queues that see what comes
-and what goes. The executor numbers what is submitted as it puts it into `_work_ids`, each executor for itself.
+A worker is a process that calls `_process_worker(call_queue, result_queue, ...)`: it gets queues that observe all
+incoming and outgoing items. Each executor numbers its own submissions as it puts them into `_work_ids`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def watch(process: Any, library: int, log: Log, tools: Any) -> None:
-    """Have the tasks of all executors logged. Raises what is raised where the module is not as expected."""
+    """Log the tasks of all executors. Raises an exception if the module is not as expected."""
     worker, in_chunks, wrapped = process._process_worker, process._process_chunk, process._ExceptionWithTraceback
     known = ("call_queue", "result_queue")
     if worker.__code__.co_varnames[:2] != known or not {"get", "put"} <= set(worker.__code__.co_names):
@@ -28,7 +28,7 @@ def watch(process: Any, library: int, log: Log, tools: Any) -> None:
     make, take = process.ProcessPoolExecutor.__init__, process._ExecutorManagerThread.process_result_item
 
     def with_our_queues(one: Any) -> None:
-        """Give a worker that is about to start our queues, if it is one."""
+        """Give our queues to a worker that is about to start; leave anything else as it is."""
         if one._target is not worker or log.closed:
             return
         call_queue, result_queue, *rest = one._args
@@ -73,10 +73,10 @@ def watch(process: Any, library: int, log: Log, tools: Any) -> None:
 
 
 def number_of(queue: Any) -> int:
-    """A number for an executor's queue, on both sides the same.
+    """A number for an executor's queue, the same on both sides.
 
-    What is spawned knows the queue's semaphore by its name, which goes with the queue; what is forked has a copy of the
-    queue, whose semaphore needs no name.
+    A spawned process knows the queue's semaphore by its name, which is sent with the queue. A forked process has a copy
+    of the queue, whose semaphore needs no name.
     """
     name = queue._rlock._semlock.name
     return int(queue.parlab_number) if name is None else crc32(name.encode())

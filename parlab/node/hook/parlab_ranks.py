@@ -1,8 +1,8 @@
-"""The tasks of mpi4py.futures, whose workers are ranks, or threads where there is one rank only.
+"""The tasks of mpi4py.futures, whose workers are ranks, or threads if there is only one rank.
 
 Client and server both call methods of a communicator to send and to receive: they get one that counts. The n-th task
-that a client has sent to a worker is the n-th that this worker has received from it: that joins their records, on
-whatever nodes they are. What a program spawns is no rank of the same world: its tasks are not logged.
+that a client has sent to a worker is the n-th that this worker has received from it: that joins their records, on any
+nodes. A process that a program spawns is no rank of the same world: its tasks are not logged.
 """
 
 from __future__ import annotations
@@ -19,22 +19,22 @@ if TYPE_CHECKING:
 
 
 def watch(core: Any, library: int, log: Log, tools: Any) -> None:
-    """Have the tasks of all executors logged. Raises what is raised where the module is not as expected."""
+    """Log the tasks of all executors. Raises an exception if the module is not as expected."""
     MPI, threads = core.MPI, sys.modules["parlab_trace"].load("parlab_threads")
     push, sync, hand_out = core.Pool.push, core.server_sync, core.client_exec
     for function, argument in ((push, "item"), (sync, "comm"), (hand_out, "comm")):
         if argument not in function.__code__.co_varnames[:2]:
             raise TypeError(function.__name__)
-    of_ours = core.SharedPoolCtx._initialize_remote  # no task of the program's
+    of_ours = core.SharedPoolCtx._initialize_remote  # not one of the program's tasks
     how, here = (library, log, tools), threading.local()
     sent: Counter[int] = Counter()  # tasks, by the worker's rank
     came: Counter[int] = Counter()  # tasks, by the client's rank
 
     class Handed(threads.Followed):  # type: ignore[misc, name-defined]
-        """A future whose task is sent to another rank, or done by a thread of this one."""
+        """A future whose task is sent to another rank, or run by a thread of this one."""
 
         __slots__ = ("key",)
-        sign = -1  # where a thread does it, the owner is a process; else it is a rank
+        sign = -1  # if a thread runs it, the owner is a process; otherwise it is a rank
 
         def begins(self) -> None:
             super().begins()
@@ -42,7 +42,7 @@ def watch(core: Any, library: int, log: Log, tools: Any) -> None:
 
         def ends(self, raised: BaseException | None) -> None:
             if self._doing is None or isinstance(raised, core.BrokenExecutor):
-                return  # nobody has done it
+                return  # nobody has run it
             if self.key is None:
                 super().ends(raised)
             elif self.key:
@@ -52,7 +52,7 @@ def watch(core: Any, library: int, log: Log, tools: Any) -> None:
         push(self, item if log.closed else (Handed(item[0], how), item[1]))
 
     def ranks_of(comm: Any) -> list[int]:
-        """The ranks, in the world, of those at the other end; below 0 where they are in none, or in another."""
+        """The world ranks of the other end's processes; below 0 for those of no world, or of another."""
         group, world = comm.Get_remote_group(), MPI.COMM_WORLD.Get_group()
         found = MPI.Group.Translate_ranks(group, list(range(group.Get_size())), world)
         group.Free()
@@ -66,7 +66,7 @@ def watch(core: Any, library: int, log: Log, tools: Any) -> None:
         def issend(task: Any, worker: int, tag: int) -> Any:
             handed, here.handed = getattr(here, "handed", None), None
             if handed is not None:
-                handed.key = ()  # it is not this thread's: if it cannot be sent, nobody has done it
+                handed.key = ()  # this thread does not run it: if it cannot be sent, nobody has run it
             request = comm.issend(task, worker, tag)
             if handed is not None and ranks and ranks[worker] >= 0:
                 key = own, ranks[worker], sent[ranks[worker]]
@@ -98,7 +98,7 @@ def watch(core: Any, library: int, log: Log, tools: Any) -> None:
         def recv(*args: Any) -> Any:
             try:
                 return comm.recv(*args)
-            except Exception:  # it came, and cannot be unpickled
+            except Exception:  # it came but cannot be unpickled
                 came[client] += 1
                 raise
 

@@ -1,7 +1,7 @@
 """The tasks of concurrent.futures.ThreadPoolExecutor.
 
-Whoever does one asks its future whether it may, calls the program's function, and gives the future what came of it: so
-it has a future that notes when. The program has the plain one.
+The thread that runs a task first asks its future for permission, then calls the program's function, then gives the
+future the outcome. So it gets a future that notes the times. The program has the plain one.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ _jobs = count()
 
 
 class Followed:
-    """A future whose task is logged, by whoever has it done."""
+    """A future whose task is logged by the process that has submitted it."""
 
     __slots__ = ("_doing", "_future", "_how", "_job", "_submitted")
-    sign = 1  # of what it tells as its owner
+    sign = 1  # of the owner that it logs
 
     def __init__(self, future: Any, how: tuple[int, Log, Any]) -> None:
         self._future, self._how = future, how
@@ -34,7 +34,7 @@ class Followed:
         return getattr(self._future, name)
 
     def set_running_or_notify_cancel(self) -> bool:
-        """As the future itself; from here on the task is done."""
+        """Like the future's own method; from here on the task runs."""
         _, log, tools = self._how
         try:
             may: bool = self._future.set_running_or_notify_cancel()
@@ -49,11 +49,11 @@ class Followed:
             raise
 
     def set_result(self, result: Any) -> None:
-        """As the future itself: the task is done."""
+        """Like the future's own method: the task is done."""
         self._set(self._future.set_result, result, None)
 
     def set_exception(self, exception: Any) -> None:
-        """As the future itself: the task has failed."""
+        """Like the future's own method: the task has failed."""
         self._set(self._future.set_exception, exception, exception)
 
     def _set(self, call: Any, value: Any, raised: Any) -> None:
@@ -69,13 +69,13 @@ class Followed:
             raise
 
     def begins(self) -> None:
-        """The task is about to be done by this thread."""
+        """This thread is about to run the task."""
         library, log, tools = self._how
         self._doing = tools.Doing(log, library, self.sign * os.getpid())
         self._doing.begin(self._job, 0)
 
     def ends(self, raised: BaseException | None) -> None:
-        """This thread has done the task, if it has begun it."""
+        """This thread has run the task, if it has begun it."""
         library, log, tools = self._how
         if self._doing is not None:
             key = (library, self.sign * os.getpid(), self._job, 0)
@@ -85,7 +85,7 @@ class Followed:
 
 
 def watch(thread: Any, library: int, log: Log, tools: Any) -> None:
-    """Have the tasks of all executors logged. Raises what is raised where the module is not as expected."""
+    """Log the tasks of all executors. Raises an exception if the module is not as expected."""
     make = thread._WorkItem.__init__
     used = set(thread._WorkItem.run.__code__.co_names)
     if "future" not in make.__code__.co_varnames or not {"set_running_or_notify_cancel", "set_result"} <= used:

@@ -1,6 +1,6 @@
-"""Has each library that hands out tasks log them once the program has imported it, if it looks as is expected.
+"""Makes each library that hands out tasks log them, once the program has imported it, if it is as expected.
 
-A library that looks otherwise is left as it is, and that is told once the program has ended.
+Any other library is left unchanged, and a note says so once the program has ended.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ BY = {  # the module beside this one that knows the library
 
 
 def load(name: str) -> ModuleType:
-    """A module beside this one: this folder is in no path any more when the program runs."""
+    """A module beside this one: this folder is not in the path any more when the program runs."""
     if name not in sys.modules:
         module = type(sys)(name)
         module.__file__ = f"{HERE}/{name}.py"
@@ -39,13 +39,13 @@ def load(name: str) -> ModuleType:
 
 
 class Finder:
-    """Finds these libraries as all others do, and has them log as soon as they are there."""
+    """Finds these libraries through the other finders, and makes them log as soon as they are imported."""
 
     def __init__(self, log: Log) -> None:
         self._log = log
 
     def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> Any:
-        """What the others find, executed with one step more."""
+        """The spec that the others find; its execution has one more step."""
         if fullname not in BY:
             return None
         others = [finder for finder in sys.meta_path if finder is not self]
@@ -63,7 +63,7 @@ class Finder:
         return spec
 
     def watch(self, module: ModuleType, name: str) -> None:
-        """Have a library log."""
+        """Make a library log its tasks."""
         log = load("parlab_log")
         number = log.LIBRARIES.index(name)
         try:
@@ -73,7 +73,7 @@ class Finder:
 
 
 def begin(folder: str) -> None:
-    """From here on log to that folder."""
+    """Log to that folder from here on."""
     finder = Finder(load("parlab_log").Log(folder))
     sys.meta_path.insert(0, finder)
     for name in BY:

@@ -1,13 +1,12 @@
-"""What a program's Python does first, and each Python that it starts: nothing of it changes a result.
+"""Runs first in a program's Python, and in each Python that it starts; nothing here changes a result.
 
-Python imports a module of this name at its start, and this folder stands in PYTHONPATH (parlab/node/supervisor.py).
+Python imports a module of this name at its start, and this folder is in PYTHONPATH (parlab/node/supervisor.py).
 
-- It lets its stacks be seen: on the signal LOOK each thread's goes to a file of this process.
+- The process can show its stacks: on the signal LOOK each thread's stack goes to a file of this process.
 - A rank stops once, when it is booted, until its node's limits are on; and it says goodbye when it ends by itself.
-- What a rank starts does not take its place in MPI: the variables by which Open MPI knows a rank are withheld from it.
-- A large file of the user's folder is read where it lies (PARLAB_INPUT); one that is opened to be written to is
-  copied before.
-- A child that a signal ended, or that failed, is noted: a pool that has lost a worker waits for ever, without a word.
+- Processes that a rank starts do not take its place in MPI: they do not get the variables that identify a rank.
+- A large file of the user's folder is read in place (PARLAB_INPUT); a file that is opened for writing is copied first.
+- A child that failed, or was ended by a signal, is noted: a pool that has lost a worker waits forever, silently.
 - With `run --trace` (PARLAB_TRACE) libraries that hand out tasks log them (parlab_trace.py).
 """
 
@@ -17,14 +16,14 @@ import atexit
 import os
 import sys
 
-TYPE_CHECKING = False  # typing's own would cost each Python of the program a hundredth of a second
+TYPE_CHECKING = False  # an import of typing would cost each Python of the program 10 ms
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
 LOOK = 62 if sys.platform == "linux" else 31  # a real-time signal, which no program is known to use; or SIGUSR2
-HIGH = 200  # descriptors from here on are none that a program closes or counts on
-COPY = ".parlab-copy"  # how the name of a copy in the making ends: in parlab/node/folder.py, too
+HIGH = 200  # no program closes, or depends on, descriptors from here on
+COPY = ".parlab-copy"  # the end of an unfinished copy's name; in parlab/node/folder.py, too
 RANK = ("PMIX_", "PRTE_", "OMPI_COMM_")
 
 
@@ -101,10 +100,10 @@ def _become_a_rank(gate: str) -> None:
 
 
 def _once_imported(name: str, do: Callable[[], None]) -> None:
-    """Call it after the module of that name was first imported: of mpi4py.MPI, after MPI_Init.
+    """Call `do` after the first import of the module of that name: for mpi4py.MPI, after MPI_Init.
 
-    A package may bring a finder of its own for its modules, as mpi4py does: so this one stands before it once the
-    package has been imported, and asks all the others.
+    A package may add its own finder for its modules, as mpi4py does. So once the package has been imported, this finder
+    moves before it, and asks all the others.
     """
     package, _, _ = name.rpartition(".")
 
@@ -135,9 +134,9 @@ def _once_imported(name: str, do: Callable[[], None]) -> None:
 
 
 def _copy_before_writing(place: str) -> None:
-    """Have a copy of a file in the place of the link that leads to it, before Python's `open` writes to it.
+    """Replace the link to a file by a copy of the file, before Python's `open` writes to it.
 
-    Libraries that open files by themselves, as HDF5 does, are not seen by an audit hook.
+    Libraries that open files themselves, such as HDF5, are not seen by an audit hook.
     """
 
     def hook(event: str, arguments: tuple[Any, ...]) -> None:
@@ -166,7 +165,7 @@ def _copy_before_writing(place: str) -> None:
             return
         new = None
         try:
-            fcntl.flock(folder, fcntl.LOCK_EX)  # ranks may open one file at once: all are to write to the same copy
+            fcntl.flock(folder, fcntl.LOCK_EX)  # ranks may open one file at once: all must write to the same copy
             if leads_there(name):
                 file, new = mkstemp(COPY, dir=os.path.dirname(name) or ".")
                 os.close(file)
@@ -176,7 +175,7 @@ def _copy_before_writing(place: str) -> None:
                 os.chmod(new, os.stat(new).st_mode | 0o600)
                 os.replace(new, name)
                 new = None
-        except OSError:  # the program's own attempt tells what is wrong
+        except OSError:  # the program's own attempt reports the error
             if new is not None:
                 os.unlink(new)
         finally:
@@ -211,7 +210,7 @@ def _start() -> None:
 
 
 def _go_on() -> None:
-    """Leave this folder out of the path, and run the module of this name that would have been found without us."""
+    """Remove this folder from the path, and run the module of this name that would have been found without us."""
     from importlib.machinery import PathFinder
 
     here = os.path.dirname(os.path.abspath(__file__))
@@ -223,6 +222,6 @@ def _go_on() -> None:
         spec.loader.exec_module(module_from_spec(spec))
 
 
-if __name__ == "sitecustomize":  # and not where others read what stands above
+if __name__ == "sitecustomize":  # not in modules that import the definitions above
     _start()
     _go_on()
