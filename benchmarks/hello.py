@@ -32,12 +32,15 @@ from mpi4py import MPI
 print(f"hello from rank {MPI.COMM_WORLD.rank} of {MPI.COMM_WORLD.size}", flush=True)
 """
 MOST = 0.3
+DEADLINE = 120  # seconds for a command
 
 
 def seconds(command: list[str], folder: Path, ranks: int) -> float:
     """Seconds that a command takes, from start to exit. Raises AssertionError if a rank has not said hello."""
     start = time.perf_counter()
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
+    done = subprocess.run(
+        command, cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=DEADLINE
+    )
     took = time.perf_counter() - start
     assert done.stdout.count("hello from rank") == ranks, f"{command}: {done.returncode}\n{done.stdout}{done.stderr}"
     return took

@@ -5,7 +5,7 @@ import secrets
 import subprocess
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
@@ -26,7 +26,7 @@ from parlab.model.case import RIGHT, Case
 from parlab.model.declaration import Asked
 from parlab.model.messages import to_line
 from parlab.model.spec import Spec
-from parlab.results.record import Claim, Failure, MeasuredCase, Run, Verdict
+from parlab.results.record import Answer, Claim, Failure, MeasuredCase, Run, Verdict
 from parlab.results.store import earlier_runs, in_id
 from parlab.run.lab_file import LabFile
 from parlab.run.launch import Order, Result, launch
@@ -126,12 +126,17 @@ def _run(bench: Bench, now: datetime) -> Run:
         lab=plan.path.stem,
         backend=backend.name,
         spec=plan.largest,
-        cases=tuple(case for _, case in measured),
+        cases=tuple(case if verdict.quiet.answer is Answer.NO else _nameless(case) for _, case in measured),
         verdict=verdict,
         environment=environment,
         failure=failure,
         handout=plan.handout,
     )
+
+
+def _nameless(case: MeasuredCase) -> MeasuredCase:
+    """Without the names of the user's other processes: a record is handed on, and they explain nothing in it."""
+    return replace(case, repeats=tuple(replace(repeat, busiest=None) for repeat in case.repeats))
 
 
 def _claims(

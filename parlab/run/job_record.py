@@ -48,7 +48,7 @@ def record(ran: Sequence[tuple[Ask, Sequence[Outcome]]], sweep: Sweep | None, ba
 
 
 def _of_a_program(verdict: Verdict, ask: Ask, backend: Backend) -> Verdict:
-    """The verdict on a program: it claims nothing. Without a limit nothing slows it down: it is not paced like a lab."""
+    """The verdict on a program, which claims nothing. Without a limit nothing slows it down: it is not paced."""
     verdict = replace(verdict, reproduced=Finding(Answer.NO_CLAIMS, "a program makes none"))
     if ask.limits and any(node.limit is not None for node in backend.nodes(ask.spec)):
         return verdict

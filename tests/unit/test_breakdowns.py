@@ -43,9 +43,8 @@ def test_parts_of_a_bar_have_the_colours_of_their_states() -> None:
     assert colours == {STATES[name].glyph: STATES[name].style for name in ("computing", "transfer", "unexplained")}
 
 
-def test_bars_begin_below_each_other_and_are_as_long() -> None:
+def test_bars_begin_below_each_other() -> None:
     lines = bars(case_on(1), case(repeat([WAITS]), name="waits"), case(took(4.0), name="a_name that takes " * 3))
-    assert len({len(line) - len(line.lstrip("#")) for line in lines if line.startswith("#")}) <= 1
     starts = {line.index("#") for line in lines[1:] if "##" in line}
     assert len(starts) == 1
 

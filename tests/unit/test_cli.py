@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import termios
+import threading
 from contextlib import suppress
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from parlab.course.handout import in_teaching_order, read_handout
 from parlab.results.record import Answer, Claim
 from parlab.results.store import keep
 from parlab.terminal.states import STATES
-from tests.conftest import ROOT, Invoke
+from tests.conftest import PATIENCE, ROOT, Invoke
 from tests.unit.samples import case, repeat, run, span, verdict
 
 NO_ENGINE = "unix:///nowhere/docker.sock"
@@ -120,10 +121,12 @@ def on_a_terminal(*words: str, **env: str) -> str:
     command = [sys.executable, "-m", "invoke", *words]
     with subprocess.Popen(command, cwd=ROOT, env=given, stdout=theirs, stderr=theirs) as process:
         os.close(theirs)
-        text = b""
+        text, deadline = b"", threading.Timer(PATIENCE * 15, process.kill)
+        deadline.start()
         with suppress(OSError):  # that is how the end of a terminal reads
             while piece := os.read(ours, 4096):
                 text += piece
+        deadline.cancel()
     os.close(ours)
     assert process.returncode == 0
     return text.decode().replace("\r\n", "\n")
