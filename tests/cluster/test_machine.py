@@ -166,7 +166,7 @@ def test_an_image_that_is_not_there_is_one_line(cluster: Cluster, tmp_path: Path
     done = start(tmp_path, "run", "--cluster", NAME, "--image", "no-such-image:9", "own.py")
     assert done.returncode == 2
     assert done.stderr.decode().strip() == (
-        "usage: --image: the engine has no image 'no-such-image:9': build it, or `docker pull` it"
+        "usage: --image: the engine has no image 'no-such-image:9'. Build it, or `docker pull` it"
     )
 
 
