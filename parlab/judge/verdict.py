@@ -228,7 +228,7 @@ def _reproduced(claims: Sequence[Claim], why_not: str) -> Finding:
         return Finding(Answer.CANNOT, f"no claim is judged: {why_not}")
     failed = [f"{claim.name}: {claim.why}" for claim in claims if claim.answer is Answer.NO]
     if failed:
-        return Finding(Answer.NO, _first_of(failed, "claim"), "look where the time went, above")
+        return Finding(Answer.NO, _first_of(failed, "claim"), "look where the time went")
     unshown = [f"{claim.name}: {claim.why}" for claim in claims if claim.answer is Answer.CANNOT]
     undecided = [f"{claim.name}: {claim.why}" for claim in claims if claim.answer is Answer.UNDECIDED]
     shown = f"{len(claims) - len(unshown) - len(undecided)} of {plural(len(claims), 'claim')} shown"
