@@ -154,7 +154,7 @@ def test_memory_is_what_each_node_has_for_this_run(cluster: Cluster, tmp_path: P
     done = start(tmp_path, *options, "--memory", "128m", "wants.py", "300_000_000")
     assert done.returncode == 137, done.stderr.decode()
     assert "the node's memory ran out" in done.stderr.decode()
-    assert "; a node has 134.2 MB" in done.stderr.decode()
+    assert " MB of 134.2 MB" in done.stderr.decode()
     done = start(tmp_path, *options, "wants.py", "300_000_000")
     assert done.stdout == b"300000000\n" * 2, done.stderr.decode()
 
