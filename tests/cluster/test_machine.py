@@ -2,6 +2,7 @@
 
 import io
 import os
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -188,7 +189,7 @@ if __name__ == "__main__":
 
 def test_packages_are_installed_once_and_the_old_ones_are_pruned(cluster: Cluster, tmp_path: Path) -> None:
     (tmp_path / "own.py").write_text(PACKAGES)
-    (tmp_path / "wanted.txt").write_text("tqdm==4.66.6\n")
+    (tmp_path / "wanted.txt").write_text(f"tqdm==4.66.6  # {tmp_path} {time.time()}\n")  # a list of no earlier run
     words = ("run", "--cluster", NAME, "--requirements", "wanted.txt", "own.py")
     first = start(tmp_path, *words, seconds=600)
     assert first.stdout.decode() == "{'4.66.6'}\n", first.stderr.decode()
