@@ -101,7 +101,7 @@ def test_any_run_has_a_page_that_opens_without_a_network_or_a_complaint(made: Ru
         ("empty", "No case was measured"),
         ("nothing at all", "No case was measured"),
         ("broken off", "This run broke off"),
-        ("not a measurement", "This is not a measurement"),
+        ("not a measurement", "Invalid measurement: ignore these numbers."),
         ("wrong", "A result is wrong"),
         ("embedded", "Embedded: the nodes are simulated"),
     ],
