@@ -3,13 +3,13 @@
 import os
 import sys
 import traceback
-from difflib import get_close_matches
 from io import TextIOWrapper
 from pathlib import Path
 from typing import NoReturn
 
 from parlab import __version__
 from parlab.errors import EXIT_CLOSED_PIPE, EXIT_INTERNAL, Interrupted, ParlabError, UsageError
+from parlab.model.advice import programs_like
 
 PACKAGE = Path(__file__).resolve().parent
 
@@ -60,20 +60,13 @@ def _run(arguments: list[str]) -> None:
         run_file(first)
         return
     if first.suffix == ".py":
-        raise UsageError(_no_file(first))
+        raise UsageError(f"No file {str(first)!r}. {programs_like(first)}".rstrip())
     from parlab.course.catalog import lab_files
     from parlab.menu import namespace
     from parlab.menu.groups import groups
     from parlab.program import Program
 
-    Program(__version__, namespace, groups(lab_files().values())).run()
-
-
-def _no_file(path: Path) -> str:
-    """The message that there is no such file, with similar names in the same folder."""
-    likely = get_close_matches(path.name, [file.name for file in path.parent.glob("*.py")], n=2)
-    meant = f" Did you mean {' or '.join(str(path.with_name(name)) for name in likely)}?" if likely else ""
-    return f"No file {str(path)!r}.{meant}"
+    Program(__version__, namespace, lambda: groups(lab_files().values())).run()
 
 
 def _internal(error: Exception) -> str:

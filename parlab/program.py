@@ -6,7 +6,7 @@ that suggests similar names. invoke itself would exit with 1, the code of a fail
 
 import re
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import copy
 from difflib import get_close_matches
 from typing import NoReturn
@@ -34,7 +34,7 @@ NO_FOLDER = re.compile(r"Sub-collection '(?P<word>.*)' not found!", re.DOTALL)
 class Program(program.Program):
     """Runs the tasks of a namespace, under the command name that the user types."""
 
-    def __init__(self, version: str, namespace: Collection, groups: Mapping[str, Sequence[str]]) -> None:
+    def __init__(self, version: str, namespace: Collection, groups: Callable[[], Mapping[str, Sequence[str]]]) -> None:
         names = [COMMAND] if COMMAND == "parlab" else [COMMAND, "invoke"]
         super().__init__(version, namespace, name="parlab", binary=COMMAND, binary_names=names)
         self._groups = groups  # the names of the tasks in the order of the menu, by heading
@@ -110,7 +110,7 @@ class Program(program.Program):
             return
         texts = dict(self._make_pairs(self.scoped_collection))
         width = max(map(len, texts))
-        for heading, names in self._groups.items():
+        for heading, names in self._groups().items():
             if rows := [(name.ljust(width), texts[name]) for name in names if name in texts]:
                 print(heading)
                 self.print_columns(rows)

@@ -43,10 +43,10 @@ def write_index(names: Sequence[str], out: str | None, *, opened: bool = False) 
     _prepare()
     from parlab.report.page import index, page_name, report
 
-    failed = []
+    failed, newest = [], _newest_code()
     for run in runs.values():
         page = file.parent / page_name(run)
-        if _is_old(page):
+        if not page.exists() or page.stat().st_mtime < newest:  # missing, or written by an older version
             try:
                 _write(page, report([run]))
             except Exception as error:  # one record must not keep the others from their pages
@@ -84,11 +84,10 @@ def export_chart(chart: str, out: str, name: str, against: str | None) -> None:
     _write(file, picture(chart_of(chart, *runs), file.suffix[1:].lower()))
 
 
-def _is_old(page: Path) -> bool:
-    """Whether a page is missing, or was written by an older version."""
+def _newest_code() -> float:
+    """When the code that writes pages was last changed, in seconds since the epoch."""
     made_by = (Path(__file__).parents[1] / room for room in ("report", "terminal"))  # the latter has colours and words
-    newest = max(file.stat().st_mtime for room in made_by for file in room.rglob("*.*") if file.suffix != ".pyc")
-    return not page.exists() or page.stat().st_mtime < newest
+    return max(file.stat().st_mtime for room in made_by for file in room.rglob("*.*") if file.suffix != ".pyc")
 
 
 def _open(file: Path) -> None:

@@ -11,6 +11,7 @@ from parlab.commands.jobs import WORDS
 from parlab.commands.labs import exiting
 from parlab.commands.options import A_JOB, CLUSTER, PROGRAM, SIZE
 from parlab.host.background import Turn, own_job
+from parlab.menu.words import taking_a_word
 from parlab.run.job_request import read_job
 from parlab.run.request import read_cluster
 
@@ -109,9 +110,7 @@ def logs_task(*, named: bool) -> Task[Callable[..., Any]]:
         with exiting():
             detached.show_logs(job, follow=follow)
 
-    positional = ["job"] if named else []
-    made: Task[Callable[..., Any]] = task(auto_shortflags=False, positional=positional, help=told)(logs)
-    return made
+    return taking_a_word(logs, "job", told, given=named)
 
 
 @task(help={"job": A_JOB})

@@ -10,7 +10,7 @@ from parlab.commands import report as reports
 from parlab.commands.labs import compare as compare_runs
 from parlab.commands.labs import exiting, list_results, show_result
 from parlab.commands.options import A_RUN, RUN
-from parlab.menu.words import taking_words
+from parlab.menu.words import taking_a_word, taking_words
 
 
 def results_task(*, named: bool) -> Task[Callable[..., Any]]:
@@ -25,9 +25,7 @@ def results_task(*, named: bool) -> Task[Callable[..., Any]]:
             else:
                 show_result(run, verbose=verbose)
 
-    positional = ["run"] if named else []
-    made: Task[Callable[..., Any]] = task(auto_shortflags=False, positional=positional, help=told)(results)
-    return made
+    return taking_a_word(results, "run", told, given=named)
 
 
 @task(auto_shortflags=False, help={"a": A_RUN, "b": "Another run", "html": "Also draw both, into results/compare.html"})

@@ -23,6 +23,16 @@ def names_a_run(name: str) -> bool:
     return first[:1].isdigit() or first.endswith(".json") or os.sep in first
 
 
+def taking_a_word(
+    function: Callable[..., Any], name: str, told: Mapping[str, str], *, given: bool
+) -> Task[Callable[..., Any]]:
+    """Make a task of a function whose argument `name` may be left out, and is if it is not `given`."""
+    made: Task[Callable[..., Any]] = task(auto_shortflags=False, positional=[name] if given else [], help=dict(told))(
+        function
+    )
+    return made
+
+
 def taking_words(
     function: Callable[..., Any], names: Sequence[str], told: Mapping[str, str]
 ) -> Task[Callable[..., Any]]:

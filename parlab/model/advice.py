@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable
 from difflib import get_close_matches
+from pathlib import Path
 
 NO_KEYBOARD = (
     "A lab has no keyboard: write the value into the file. A program of your own, under `run`, may read its input"
@@ -38,6 +39,12 @@ def did_you_mean(word: str, names: Iterable[str]) -> str:
     """A question with the name closest to a word; '' if none is close."""
     near = get_close_matches(word, list(names), n=1, cutoff=0.6)
     return f"Did you mean {near[0]}?" if near else ""
+
+
+def programs_like(path: Path) -> str:
+    """A question about Python files beside a path that the user may have meant; '' if there are none."""
+    likely = get_close_matches(path.name, [file.name for file in path.parent.glob("*.py")], n=2)
+    return f"Did you mean {' or '.join(str(path.with_name(name)) for name in likely)}?" if likely else ""
 
 
 def sentences(*parts: str) -> str:

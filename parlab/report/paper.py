@@ -17,21 +17,22 @@ from parlab.report.curves import doublings, interval
 from parlab.report.measures import busy_steps
 from parlab.report.scaling import Curve, Fit
 from parlab.results.record import MeasuredCase
+from parlab.terminal import states
 
 WIDTH, LEFT, RIGHT = 1000, 130, 20  # the width of a picture and its margins; in pixels, as are the next two lines
 TOP, AXIS, LINE = 26, 24, 14  # heights: the legend, the axis, and the most for a row
 MOST = 700  # height of all rows together, at most
 FILLS = {  # the colours of style.py; on paper there are no patterns, and shades distinguish the kinds
-    QUEUED: "#767676",
-    TRANSFER: "#56b4e9",
-    TASK: "#0072b2",
-    FAILED: "#d55e00",
+    QUEUED: states.GREY,
+    TRANSFER: states.SKY,
+    TASK: states.BLUE,
+    FAILED: states.VERMILION,
     ASLEEP: "#f3c566",
-    CONTENDED: "#d55e00",
-    PHASE: "#cc79a7",
-    LOCK_WAIT: "#e69f00",
-    LOCK_HELD: "#009e73",
-    MARK: "#000000",
+    CONTENDED: states.VERMILION,
+    PHASE: states.PURPLE,
+    LOCK_WAIT: states.ORANGE,
+    LOCK_HELD: states.GREEN,
+    MARK: states.BLACK,
 }
 PLACES = {QUEUED: (0.02, 0.2), TRANSFER: (0.02, 0.2), PHASE: (0.4, 0.4), LOCK_WAIT: (0.4, 0.4), LOCK_HELD: (0.4, 0.4)}
 WHOLE = (0.26, 0.68)  # the upper edge of a task in its row, and its height

@@ -20,7 +20,7 @@ from parlab.report.scaling import curves, fits, of_the_ideal, too_few
 from parlab.report.style import Chart
 from parlab.report.timelines import case_chart
 from parlab.results.record import Answer, MeasuredCase, Run
-from parlab.terminal.summary import ideal_in_words, in_short, remarks
+from parlab.terminal.summary import INVALID, ideal_in_words, in_short, remarks
 from parlab.thresholds import EVEN
 
 LARGE = 3  # metrics of a case in large type
@@ -265,7 +265,7 @@ class RunView:
         if not self.run.cases:
             found.append("No case was measured, so there is nothing to draw.")
         elif not self.run.verdict.is_measurement:
-            found.append("Invalid measurement: ignore these numbers. The verdict says why.")
+            found.append(f"{INVALID} The verdict says why.")
         found += [f"{remark[0].upper()}{remark[1:]}." for remark in remarks(self.run)]
         if self.run.backend == "embedded":
             found.append(

@@ -7,12 +7,12 @@ import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 
 from parlab.backend.base import Equipment
 from parlab.backend.folder import stays
 from parlab.errors import UsageError
+from parlab.model.advice import programs_like
 from parlab.model.case import FUTURES, MPI, PYTHON
 from parlab.model.job import Job
 from parlab.run.asked import Ask
@@ -143,7 +143,8 @@ def _program(words: Sequence[str], folder: Path) -> tuple[str, ...]:
         raise UsageError("run needs a PROGRAM, or -m MODULE")
     path = Path(words[0])
     if not path.is_file():
-        raise UsageError(f"No program {words[0]!r}{_near(path)}")
+        likely = programs_like(path)
+        raise UsageError(f"No program {words[0]!r}" + (f". {likely}" if likely else ""))
     try:
         below = _absolute(path).relative_to(folder)
     except ValueError:
@@ -155,16 +156,6 @@ def _program(words: Sequence[str], folder: Path) -> tuple[str, ...]:
             f"{words[0]} is of a folder that does not go to the nodes: .git, __pycache__, or an environment"
         )
     return (f"./{below}" if str(below).startswith("-") else str(below), *words[1:])
-
-
-def _near(path: Path) -> str:
-    """A question about programs beside that path that the user may have meant; '' if there are none."""
-    try:
-        names = [found.name for found in path.parent.iterdir() if found.suffix == ".py"]
-    except OSError:
-        return ""
-    likely = get_close_matches(path.name, names, n=2)
-    return f". Did you mean {' or '.join(str(path.with_name(name)) for name in likely)}?" if likely else ""
 
 
 def check_backend(request: JobRequest, backend: str) -> None:

@@ -19,6 +19,7 @@ CATEGORIES = {
     "idle_no_work": "idle as no work was there",
     "unexplained": "unexplained",
 }
+INVALID = "Invalid measurement: ignore these numbers."
 WITHIN_NOISE = "Launches of one case differ as much (95 %); --repeat 5 in both runs tells smaller differences."
 SHOWN_FROM = 0.0005  # of the time; less is displayed as 0.0 %
 

@@ -17,6 +17,7 @@ from parlab.results.record import Answer, MeasuredCase, Run
 from parlab.terminal.breakdowns import in_bars, in_columns
 from parlab.terminal.names import LEAST, broken, room, widest
 from parlab.terminal.summary import (
+    INVALID,
     WITHIN_NOISE,
     claim_in_words,
     comparison_rows,
@@ -32,7 +33,7 @@ from parlab.terminal.timeline import timeline
 
 WIDTH = 80  # columns, if the output is not a terminal
 LONG_PROGRAM = 24  # columns for a program with its arguments, in a list
-INVALID, LOUD = "Invalid measurement: ignore these numbers.", "bold #ffffff on #b00000"
+LOUD = "bold #ffffff on #b00000"
 SHORT = {
     Answer.YES: "yes",
     Answer.NO: "no",

@@ -15,8 +15,8 @@ from parlab.results.record import Answer, Claim, Finding, MeasuredCase, Run
 from parlab.run.observer import Observer, Started
 from parlab.terminal.live import Board, Brief, Lines, Silence, Watch, observing
 from parlab.terminal.states import STATES
-from parlab.terminal.summary import differences
-from parlab.terminal.tables import INVALID, list_of, make_console, show_comparison, show_run
+from parlab.terminal.summary import INVALID, differences
+from parlab.terminal.tables import list_of, make_console, show_comparison, show_run
 from tests.unit.samples import (
     ENVIRONMENT,
     SPEC,
