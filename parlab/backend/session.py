@@ -95,7 +95,7 @@ class Session:
             case Failed():
                 return replace(event, error=self._own(event.error), trace=self._own(event.trace))
             case Answered():
-                return replace(event, said=list(map(self._own, event.said)))
+                return replace(event, said=list(map(self._own, event.said)), stack=self._own(event.stack))
         return event
 
     def _own(self, text: str) -> str:

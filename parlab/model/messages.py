@@ -119,6 +119,7 @@ class Answered(Event, tag="answered", frozen=True):
     code: int | None
     text: str
     said: list[str]
+    stack: str = ""  # where it was shortly before its time was up, as faulthandler writes it
 
 
 class ClocksRead(Event, tag="clocks", frozen=True):

@@ -1,11 +1,15 @@
 """Asks a program of this package about a lab's file, beside the launches; ends the program if it takes too long."""
 
 import asyncio
+import faulthandler
 import os
 import signal
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from tempfile import TemporaryFile
+
+from msgspec.structs import replace
 
 from parlab.model.messages import Answered, Ask
 from parlab.node.processes import end_processes
@@ -14,7 +18,16 @@ ANSWER_BYTES = 64 * 1024 * 1024
 SAID_BYTES = 16 * 1024  # of the end of its standard error
 NOT_STARTED = 127  # a shell's exit code for that
 LOOK_SECONDS = 0.01
+STACK = "PARLAB_STACK"  # in the program's environment: a file descriptor, and after how many seconds it is written to
+WARNED = 0.9  # of its time
 HANGING_SECONDS = 1.0  # for the rest to arrive, once it has answered or ended
+
+
+def watch() -> None:
+    """In the program: its stack is reported if it takes too long."""
+    if told := os.environ.get(STACK):
+        stack, seconds = told.split()
+        faulthandler.dump_traceback_later(float(seconds), file=int(stack))
 
 
 async def ask(question: Ask) -> Answered:
@@ -23,10 +36,23 @@ async def ask(question: Ask) -> Answered:
     The processes that it starts have the mark of a launch's processes, PARLAB_RUN, and are ended with it.
     """
     run = question.env["PARLAB_RUN"].encode()
+    with TemporaryFile() as stack:
+        answered = await _answer_of(question, run, stack.fileno())
+        stack.seek(0)
+        return replace(answered, stack=stack.read().decode(errors="replace"))
+
+
+async def _answer_of(question: Ask, run: bytes, stack: int) -> Answered:
+    """The program's answer. It writes its stack to the file descriptor `stack` before its time is up.
+
+    Its standard error would not do: there, the processes that it has started may write any amount after the stack.
+    """
+    watch = {STACK: f"{stack} {WARNED * question.seconds}"}
     try:
         process = await asyncio.create_subprocess_exec(
             *question.argv,
-            env=os.environ | question.env,
+            env=os.environ | question.env | watch,
+            pass_fds=[stack],
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,

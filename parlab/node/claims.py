@@ -13,6 +13,7 @@ from parlab.judge.claims import Question, Tried, try_claims
 from parlab.judge.uncertainty import Known
 from parlab.lab import Lab
 from parlab.model.messages import from_line, to_line
+from parlab.node.ask import watch
 from parlab.node.declare import private_output, read_lab
 from parlab.results.record import MeasuredCase
 
@@ -26,6 +27,7 @@ def main() -> None:
     """Answer with the claims, each with its result."""
     question: Question = from_line(sys.stdin.buffer.read(), Question)
     answer = private_output()
+    watch()
     lab = read_lab(Path(sys.argv[1]))
     cases = [in_full(tried, lab) for tried in question.cases]
     known = Known(dict(question.spreads))

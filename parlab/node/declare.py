@@ -6,7 +6,6 @@ known only after the file has been read: then the program starts over with these
 """
 
 import ast
-import faulthandler
 import inspect
 import os
 import random
@@ -24,6 +23,7 @@ from parlab.model.case import cores_per_task
 from parlab.model.declaration import Declaration
 from parlab.model.job_events import Frame
 from parlab.model.messages import Read, to_line
+from parlab.node.ask import watch
 from parlab.node.traces import defined_at, line_at, lines_of, own_lines
 
 AGAIN = "PARLAB_DECLARED"  # in the environment of a process that knows the number of cores
@@ -154,8 +154,7 @@ def main() -> None:
     """Answer with the file's declarations, or with the reason why it cannot be read."""
     path = Path(sys.argv[1])
     answer = private_output()
-    if within := os.environ.get("PARLAB_WITHIN"):  # seconds, after which its current line is reported
-        faulthandler.dump_traceback_later(float(within))
+    watch()
     try:
         lab = read_lab(path)
     except BaseException as error:

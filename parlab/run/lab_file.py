@@ -50,7 +50,6 @@ class LabFile:
             "PARLAB_CORES": None if request.cores is None else str(request.cores),
         }
         env = {name: value for name, value in told.items() if value is not None}
-        env["PARLAB_WITHIN"] = str(0.9 * READ_SECONDS)
         text = self.ask("parlab.node.declare", env, "", READ_SECONDS, "did not get to lab.main()")
         read = self._decode(text, Read)
         if read.declaration is None:
@@ -94,7 +93,7 @@ class LabFile:
             return answer.text
         how = f"in {seconds:g} s" if answer.code is None else f"and ended {ending(answer.code)}"
         said = "\n".join(answer.said)
-        at = next((at for at in last_in(said) if Path(at.file).name == self.name), None)
+        at = next((at for at in last_in(answer.stack or said) if Path(at.file).name == self.name), None)
         cure = GUARD if re.search(BOOTSTRAPPING, said) else ""
         if at is not None and (cure or answer.code is None):
             source = linecache.getline(at.file, at.line).strip()

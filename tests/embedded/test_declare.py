@@ -1,5 +1,6 @@
 """Reading what a lab declares, in a process of its own: as a launch's processes will read it, or not at all."""
 
+import asyncio
 import json
 import os
 import subprocess
@@ -12,6 +13,10 @@ import pytest
 
 from parlab.course.catalog import lab_files, not_taken
 from parlab.errors import UsageError
+from parlab.judge.claims import Question
+from parlab.model.messages import Answered, Ask, to_line
+from parlab.node.ask import ask
+from parlab.node.traces import last_in
 from parlab.run.plan import SETTINGS, make_plan
 from parlab.run.request import Request
 from tests.conftest import ROOT, Invoke
@@ -422,3 +427,42 @@ def test_a_lab_that_is_run_by_python_becomes_the_run(lab_file: LabFile) -> None:
     assert shown.startswith(f"{process.pid} begun\n")
     assert "loop(size=1)" in shown
     assert "kept as" in shown
+
+
+# What takes too long is told with its line.
+
+SLEEPS = """
+import subprocess, sys, time
+words = "import traceback\\nwhile True: traceback.print_stack()"
+subprocess.Popen([sys.executable, "-c", words], stdout=2)
+time.sleep(1000)
+"""
+QUESTIONS = {
+    "parlab.node.declare": "",
+    "parlab.node.claims": to_line(Question([], [], overridden=False)).decode(),
+}
+
+
+def in_time(path: Path, module: str, seconds: float) -> Answered:
+    command = [sys.executable, "-m", module, str(path)]
+
+    async def asked() -> Answered:
+        answer = await ask(Ask(command, {"PARLAB_RUN": "asks-of-a-test"}, QUESTIONS[module], seconds))
+        await asyncio.sleep(0.5)  # the loop sees the process end
+        return answer
+
+    return asyncio.run(asked())
+
+
+@pytest.mark.parametrize("module", QUESTIONS)
+def test_a_file_that_takes_too_long_says_where_it_is_whatever_its_processes_write(
+    lab_file: LabFile, module: str
+) -> None:
+    answer = in_time(path := lab_file(SLEEPS), module, 2.0)
+    assert (answer.code, answer.text) == (None, "")
+    assert len(answer.said) > 100
+    assert next((at.file, at.line) for at in last_in(answer.stack)) == (str(path), 5)
+
+
+def test_a_file_that_answers_has_no_stack(lab_file: LabFile) -> None:
+    assert in_time(lab_file(LAB.format("SIZE = 1")), "parlab.node.declare", 60.0).stack == ""
