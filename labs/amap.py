@@ -19,12 +19,12 @@ What happens, and why
            three of them for three units. That makes 12. Chunks of one task are dealt out in ten full rounds: 10 units.
 
            `amap` returns at once. `ready` tells whether all results are there; `get` waits for them. Meanwhile the
-           program does other work, in pieces of a quarter of a unit, and asks again after each. A piece that only waits
-           costs the workers nothing. With pieces that compute, eleven processes share ten cores: 11 to 12 units, not
-           10.
+           program does other work, in pieces of a quarter of a unit, and asks again after each. A piece that only
+           waits costs the workers nothing. With pieces that compute (and chunks of one), eleven processes share ten
+           cores: 11 to 12 units, not 10.
 
-           The number of workers is SLURM_CPUS_PER_TASK. Slurm sets it to the cores that a program may use. Here parlab
-           sets it. Where it is not set, there are ten workers.
+           The number of workers is SLURM_CPUS_PER_TASK. It is the number of cores that you asked Slurm for. Here
+           parlab sets it. Where it is not set, there are ten workers.
 
 Traps      - pathos keeps every pool. Ask for ten workers again and you get the same ten. If they were closed, the first
              task raises "ValueError: Pool not running". So close, join and clear; `with` does none of these.

@@ -18,20 +18,20 @@ What happens, and why
            it. They do not sleep while they wait. They look again and again, to lose no time. That is quick with a core
            for each. Here they wait for a thread that has no core, and use up the CPU time that it needs. Even one
            process with 4 threads suffers.
-           Nobody asks for these threads. If their number is unset (None), BLAS starts one for each CPU that it sees. It
-           sees the machine's CPUs, not the limit of its container or job. A pool multiplies them by its workers. The
-           figures show how many threads threadpoolctl finds in a worker.
+           Nobody asks for these threads. If their number is unset (None), BLAS starts one for each CPU that it sees.
+           It sees a cpuset, but no quota: in a container it counts the machine's CPUs. A pool multiplies them by its
+           workers. The figures show how many threads threadpoolctl finds in a worker.
 
            OMP_NUM_THREADS=1 cures it if it is set before NumPy is loaded, since BLAS reads it once. `variable` sets it
            in a program that has NumPy already. Forked workers copy the loaded library: too late, nothing changes.
            Spawned workers load NumPy afresh, and find it. threadpoolctl, as in `in_pool`, works at any time.
 
-           So processes x threads = cores. Many small tasks: one thread each. One large product: one process with many
-           threads. The claim "one process gains from threads" needs two cores: here it cannot be shown.
+           The rule: processes x threads = cores. Many small tasks: one thread each. One large product: one process
+           with many threads. The claim "one process gains from threads" needs two cores: here it cannot be shown.
 
 Traps      - Lessons 001 and 003 set the variables in a notebook. If NumPy is loaded already, nothing happens, and
              nobody tells you.
-           - MKL_NUM_THREADS is for Intel's MKL alone. NumPy from PyPI has OpenBLAS, which reads OMP_NUM_THREADS.
+           - MKL_NUM_THREADS is for Intel's MKL alone. NumPy from PyPI mostly has OpenBLAS: OMP_NUM_THREADS.
            - Lesson 004 draws one process whose BLAS has 4 threads. It gains from them if it may use 4 cores.
 
 Exercise   Make the matrices 100 x 100 and TIMES 400. How does the loss change, and why? (One claim then says no.)

@@ -26,9 +26,10 @@ What happens, and why
            the case can look at the clock and raise TimeoutError. `Sendrecv` does both at once: `both_at_once`.
 
 Traps      - Short messages leave at once, received or not. Such a program runs on small data and hangs on large.
-           - If one rank leaves out a collective call, for example behind `if comm.rank == 0`, all others wait.
-           - `Recv` believes its array. Whole numbers received into an array of floats are nonsense, and nothing says
-             so.
+           - If one rank leaves out a collective call, for example behind `if comm.rank == 0`, others may wait for
+             ever.
+           - `Recv` does not check types. Whole numbers received into an array of floats are nonsense, without any
+             error.
            - Lessons 001 and 003: "a bit beyond the scope of this class". These few calls are most of it.
 
 Exercise   Make `both_send_first` right with Send and Recv alone: which rank must receive first? Then undo that and set

@@ -3,8 +3,8 @@
 Question   How many workers should a pool have, and which call tells you?
 
 Setup      One node with one virtual core, 1/2 of a core of your machine. A task computes for one unit, here 0.5 s. The
-           node has a quota of CPU time: in each tenth of a second the kernel lets it have half of that, on whichever
-           CPUs. In some cases the workers have a cpuset: a list of the CPUs that they may run on.
+           node has a quota of CPU time: in each tenth of a second the kernel lets it have half of that, on any CPUs.
+           In some cases the workers have a cpuset: a list of the CPUs that they may run on.
 
 Predict    Your machine has two cores or more, the node a quota of half of one. What will each of these say:
            os.cpu_count, os.process_cpu_count, os.sched_getaffinity, loky.cpu_count, SLURM_CPUS_PER_TASK? How long do 8
@@ -17,7 +17,7 @@ What happens, and why
            os.cpu_count tells the CPUs of the machine. No limit changes it. A pool of that size has more workers than
            the node has cores. Nothing is gained: 8 units of work on one core still take 8 units. And it costs: with 2
            workers each task takes 2 units, with 8 workers 8. Each worker needs memory, and all of them compete with
-           everybody else on the machine. (First comes "not as predicted": the ideal has 1 worker, not 2 or more.)
+           everybody else on the machine. (parlab says "not as predicted" of it, since the ideal has 1 worker.)
 
            os.process_cpu_count (since Python 3.13) and os.sched_getaffinity (Linux) count the CPUs that this process
            may run on. They are right under a cpuset, which batch systems often set. They are blind to a quota, which
@@ -25,8 +25,8 @@ What happens, and why
            1.5 are 2. It counts cores of your machine. Here that happens to be the number of virtual cores, one. But two
            virtual cores at a speed of 1/2 are one core to loky. Only at --speed 1 are the two numbers always the same.
 
-           SLURM_CPUS_PER_TASK is the number that you asked the batch system for. Use it wherever it is set, as it is
-           here. Your laptop does not set it, so give it a default: int(os.environ.get("SLURM_CPUS_PER_TASK", 1)).
+           SLURM_CPUS_PER_TASK is the number that you asked the batch system for. So start as many workers as you may
+           use cores: SLURM_CPUS_PER_TASK where it is set, as it is here; loky.cpu_count() elsewhere.
 
 Traps      - Lessons 002 and 004 size a pool by cpu_count(). On a shared node that is everybody's cores.
            - Lesson 000 takes SLURM_CPUS_PER_TASK, with a default of 10: ten workers on any laptop. Its comment says "a

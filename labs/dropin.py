@@ -5,8 +5,8 @@ Question   `multiprocess` has the same names as `multiprocessing`: change one im
 
 Setup      One node with 4 virtual cores, each 1/4 of a core of your machine. A task computes for one unit, here 0.5 s.
 
-Words      A lambda is a function without a name. A closure is a function that another function made; it remembers that
-           function's variables.
+Words      A lambda is a function that has no name by which it could be imported. A closure is a function that another
+           function made; it remembers that function's variables.
 
 Predict    16 tasks on four workers are four rounds: 2 s. Which cases take longer than that? Which fail?
 
@@ -15,9 +15,9 @@ Run        ./invoke lab.dropin
 
 What happens, and why
            pickle writes a function as two names, its module's and its own. The reader imports it by these names. A
-           lambda has no name, so `multiprocessing` refuses it. `multiprocess` uses dill, which writes the function
+           lambda has none, so `multiprocessing` refuses it. `multiprocess` uses dill, which writes the function
            itself, with all that it remembers. Otherwise the Pool is the same and takes the same time: compare `plain`
-           by fork with both libraries. Once the workers are there, all ways are equally fast. They differ at the start:
+           by fork with both libraries. Once workers are there, all ways are equally fast. They differ at the start:
            - fork copies the running program with its whole memory, but only the thread that forks. Work that another
              thread had begun is never finished in the copy, and the copy may wait for it for ever.
            - spawn starts a new Python for each worker. It imports the program's file. Everything that the program put

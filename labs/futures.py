@@ -6,7 +6,7 @@ Setup      One node with 16 virtual cores, each 1/16 of a core of your machine. 
            computes for two units. A unit is 1 s, so the seconds are the lesson's. CPU seconds are those of a virtual
            core.
 
-Predict    16 workers go in waves: 16 tasks, then the other 6. Of 32 workers, 22 start at once and share the cores
+Predict    16 workers go in rounds: 16 tasks, then the other 6. Of 32 workers, 22 start at once and share the cores
            evenly: 16/22 of a core each. How long does each way take? How many CPU seconds does each task use?
 
 Run        ./invoke lab.futures
@@ -16,8 +16,8 @@ Run        ./invoke lab.futures
 What happens, and why
            `submit` hands a task to the pool and returns at once, with a future. A core computes for one process at a
            time. If more processes want to compute, the system lets them take turns.
-           16 workers need two waves of 2 s, 4 s in all. In the second wave ten cores are idle. 32 workers need no
-           second wave. No core is idle until all tasks are done, after 22 x 2 / 16 = 2.75 s. Each task still uses its
+           16 workers need two rounds of 2 s, 4 s in all. In the second round ten cores are idle. 32 workers need no
+           second round. No core is idle until all tasks are done, after 22 x 2 / 16 = 2.75 s. Each task still uses its
            2.0 CPU seconds, as in the lesson: the time between its turns does not count.
            32 workers have their price. The first result comes after 2.4 to 2.75 s, not 2.0, since all tasks move on
            nearly together. And every worker needs memory and time to start, even the ten that never get a task.
@@ -26,11 +26,11 @@ What happens, and why
            workers started, at the first task. Here start-up is shown apart.
 
 Traps      - The lesson asks about too many workers, but times 32 only. Compared with 16, they win.
-           - It has 4 workers do 6 tasks: two waves, 4 s. Six workers would take 2 s.
+           - It has 4 workers do 6 tasks: two rounds, 4 s. Six workers would take 2 s.
            - It calls the output of `map` `the_futures`. `map` gives results; `submit` gives futures.
-           - Without `max_workers` their number follows the machine's cores. It ignores a quota: see lab cores.
+           - Without `max_workers` Python chooses their number. It ignores a quota: see lab cores.
            - Its tasks are in a file of their own, for a reason. Forked workers find a function that was typed into a
-             notebook. Workers that are started anew (Windows, macOS) do not.
+             notebook. Workers that are started anew (Windows, macOS, Python 3.14) do not.
 
 Exercise   Let there be 32 tasks in both cases with 22. Work out by hand how long 16 and 32 workers take, then run it.
            (The two claims that look for 22 tasks then "cannot be shown".)

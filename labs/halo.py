@@ -15,15 +15,15 @@ Run        ./invoke lab.halo
 
 What happens, and why
            To compute its outer rows a rank needs its neighbours' outer rows. It keeps copies of them around its own
-           rows: the halo. After each step the halo is out of date. A rank with 32 rows computes 160 ms a step, one with
-           8 rows 40 ms. But both exchange an outer row with each neighbour: the edges stay the same while the area
-           shrinks. So the loss (off by) grows: some 4, 5 and 8 %. (The 4 ms are rough: so are your 2.5, 5 and 10 %.)
-           The remedy is more rows for each rank: larger plates scale, small ones do not. `every=2` exchanges at every
-           other step. That hardly saves any time, and the plate comes out wrong, without any error.
+           rows: the halo. After each step the halo is out of date. A rank with 32 rows computes 160 ms a step, one
+           with 8 rows 40 ms. But both exchange an outer row with each neighbour: the edges stay the same while the
+           area shrinks. So the loss (off by) grows: some 4, 5 and 8 %. (The 4 ms are rough: so are your 2.5, 5 and 10
+           %.) The remedy is more rows for each rank: large plates gain from more ranks, small ones do not. `every=2`
+           exchanges at every other step. That hardly saves any time, and the plate comes out wrong, without any error.
 
            `Isend` and `Irecv` only start a message; `Testall` asks whether all are done. In between the rank sleeps a
            millisecond. A blocking call, `Recv` or `Waitall`, asks without a pause: it spins. Where the kernel limits
-           the node, spinning burns CPU time which the neighbour on the node needs. The two cases with paced=False show
+           the node, spinning burns CPU time that its neighbour on the node needs. The two cases with paced=False show
            it. The last rank has nearly all rows there, and may use the whole limit of its node. If its neighbour
            sleeps, it gets nearly all of that. If its neighbour spins, it gets little more than half, and takes nearly
            twice the time. (A rank with a real core to itself may spin: it then notices a message sooner.)

@@ -22,13 +22,13 @@ What happens, and why
            With shared memory, the caller writes the array into a block that both processes see: one plain copy. It
            sends only the word that the array is there. Threads share all memory, so a pool of threads copies nothing at
            all.
-           With 8 kB nearly all of the time goes into starting the worker and waking it up. Copies hardly matter then,
-           except with the manager. So the gain from sharing grows with the size. A process pays when it computes for
-           much longer than its data travel.
+           With 8 kB a hand-over takes some tenths of a millisecond, nearly all of it to wake the worker up. Copies
+           hardly matter then. The manager takes longer, since it has to be woken, too. So the gain from sharing grows
+           with the size. A process pays when it computes for much longer than its data travel.
 
 Traps      - Plain memory that is written after the fork: the worker has a copy of its own from before, and does not see
              it. The code is the same, but the totals are those of zeros. No error tells you.
-           - A SharedMemory block takes up memory until somebody calls `unlink`. Closing it is not enough.
+           - A SharedMemory block takes up memory until every process has closed it and somebody has called `unlink`.
            - Shared memory has no lock. Here the message says when to look. Lab `lock` shows the result without such a
              message.
            - Lesson 004: pickling "requires IO time". No disk is involved: it is CPU time, spent on copies.

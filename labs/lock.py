@@ -6,7 +6,7 @@ Question   A balance of 100 is shared. One process deposits ten thousand times, 
 Setup      One node with two virtual cores, each 1/2 of a core of your machine. A shared value lies in memory that
            several processes use. A barrier stops processes until the last one has come; then all go on at once.
 
-Predict    Each case makes ten runs. How many of the ten end with 100 without a lock, and how many with one?
+Predict    `ten_runs` repeats this ten times. How many of the ten end with 100 without a lock, and how many with one?
 
 Run        ./invoke lab.lock
 

@@ -17,11 +17,11 @@ What happens, and why
              map, starmap              4 units  4 units       that of the tasks
              map_async, starmap_async  at once  4 units       that of the tasks
              imap                      at once  3 units       that of the tasks
-             imap_unordered            at once  1 unit        that of ending
+             imap_unordered            at once  1 unit        as they end
              apply_async, once a task  at once  3 units       as you call get()
 
-           `map_async` returns a promise. Do other work, then call `get()` for all results. `imap` gives each result in
-           its turn, `imap_unordered` as soon as it is there. The starmaps pass several arguments to a task.
+           `map_async` returns an AsyncResult, a future. Do other work, then call `get()` for all results. `imap` gives
+           each result in its turn, `imap_unordered` as soon as it is there. `starmap` passes several arguments to a task.
 
            Two workers need 20 units with chunks of 1. With chunks of 2, the two tasks of 9 units are the last chunk:
            28. With all tasks in one chunk, one worker does everything: 40. Large chunks save messages. That pays for
@@ -30,7 +30,8 @@ What happens, and why
 Traps      - `imap_unordered` does not keep the order of tasks. Send the number along and sort, as here.
            - `map` has chunks of its own (tasks / (4 x workers), rounded up); `imap` has chunks of 1. Lesson 002: a
              process that is done is "provided the next input". It gets the next chunk.
-           - An error in a task is raised where you call `get()`. If you never call it, you never hear of the error.
+           - An error in a task is raised where you take its result: by `map`, `next()` or `get()`. If you never call
+             `get()`, you never hear of the error.
            - Lessons 001 and 002 lack a main guard: lab dropin shows the harm.
 
 Exercise   Reverse LENGTHS[4:]: `[9, 9, 2, 2, 2, 2, 2, 2]`. Predict the times with all three chunk sizes, then run it.

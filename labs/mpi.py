@@ -16,9 +16,9 @@ What happens, and why
            The processes of a `multiprocessing` pool all run on one machine. MPI lets processes on many machines send
            each other messages. `mpiexec` starts them and numbers them from 0. The number is a process's rank, and the
            process is called a rank, too. `MPIPoolExecutor` is used like `ProcessPoolExecutor`, but its workers are
-           ranks. Rank 0 runs the case, on a node of its own, the head, and hands out tasks. Every other rank does a
-           task, sends the result back and gets the next. Start a program of your own with one rank more than workers:
-           `mpiexec -n 9 python -m mpi4py.futures program.py`.
+           ranks. Rank 0 runs the case on the head, and hands out tasks. Every other rank does a task, sends the result
+           back and gets the next. Start a program of your own with one rank more than workers: `mpiexec -n 9 python -m
+           mpi4py.futures program.py`.
            Doubling the nodes halves the time, for two reasons: no task needs another's result, and a task computes far
            longer than its messages travel. The table's last column counts the tasks of each node.
 
@@ -26,7 +26,7 @@ What happens, and why
            gives the futures in the order in which they are done. That costs no time. `starmap` passes several
            arguments. `chunksize=4` sends four tasks to one worker in one message. Sixteen tasks are then four chunks,
            for eight workers: half of them idle, and it takes 4 units instead of 2. Chunks pay where tasks are as short
-           as their messages. With `unordered`, results come in the order of ending.
+           as their messages. With `unordered`, results come in the order in which the tasks end.
 
 Traps      - Lessons 001 and 003 do not mention `mpiexec`. Without `-m mpi4py.futures` this pool must start its workers
              itself, which many clusters forbid. Without the main guard each worker begins the program again.

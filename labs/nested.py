@@ -1,11 +1,11 @@
 """nested: a library that starts workers of its own, inside your pool
 
-Question   Four models of four steps each take 8 units on two cores. How long do they take if your pool has two workers,
-           and the library starts two more in each of them?
+Question   Four models have four steps each. On two cores they take 8 units. How long do they take if your pool has two
+           workers, and the library starts two more in each of them?
 
-Setup      One node with two virtual cores, each 3/8 of a core of your machine. A step computes for one unit, here 0.125
-           s. joblib is the library by which scikit-learn and others start workers: Parallel(2) uses two, from a pool of
-           its own, called loky. `fit` stands for a library that does so: to fit a model takes four steps.
+Setup      One node with two virtual cores, each 3/8 of a core of your machine. A step computes for one unit, here
+           0.125 s. joblib starts the workers of scikit-learn and others: Parallel(2) uses two, from a pool of its own,
+           called loky. `fit` stands for a library that does so: to fit a model takes four steps.
 
 Predict    How many processes compute at once? How long does a step take then, and how long do all?
 
@@ -16,7 +16,7 @@ What happens, and why
            The library alone needs 8 units. So does a pool around a library that uses one process (n_jobs=1). With both
            (workers=4), 2 x 2 processes compute on two cores. As soon as all are there, each step takes two units. The
            steps as a whole would still be done in 8. But the library's workers have to start first, and each loads
-           Python and joblib anew. That costs more than half as much again.
+           Python and joblib anew. That adds more than half: over 12 units.
 
            How to see it: count. `top` shows twice as many busy processes as cores. A step takes twice as long as alone.
            The figure "joblib workers in each" is joblib.effective_n_jobs, asked in one of your workers.
@@ -28,8 +28,9 @@ What happens, and why
 
 Traps      - The workers of multiprocessing.Pool are daemonic: they must not have children. A pool in a pool ends in
              AssertionError. joblib merely warns, and uses one process (daemonic=True).
-           - Lesson 000: it "may cause locking". `forked_too_late` shows how: it uses joblib and then forks. The child
-             believes that it has joblib's workers. They are its parent's, and the child waits for ever. Fork first.
+           - Lesson 000: conflicting libraries "may cause locking". `forked_too_late` shows how: it uses joblib and
+             then forks. The child believes that it has joblib's workers. They are its parent's, and the child waits
+             for ever. Fork first.
            - Before Python 3.13 a forked ProcessPoolExecutor whose workers have used joblib never ends, either. The pool
              here is joblib's own kind, which does end.
 

@@ -18,7 +18,7 @@ What happens, and why
            twice as much as for 4.
            Computing needs a core, and there are two. 70 units of work take at least 35, with 4 workers or with 8. (The
            ideal is 37.5 and 36.5, since one task runs alone at the end.) If tasks compute, use as many workers as
-           cores. If they wait, use as many as shall wait at the same time.
+           cores. If they wait, use a worker for each task that waits at the same time.
            CPU time in the program is user time; in the operating system, on its behalf, it is system time. Computing
            takes 3/8 of a core for 7 s, together some 2.6 s (see the figures), with 4 workers or with 8.
            Lesson 002 ran 12 jobs of 0.5 s in 2.095 s. It does not say with how many workers. Four rounds of three take
@@ -29,8 +29,7 @@ Traps      - `%%time` (lesson 001) counts the CPU time of the notebook's own pro
            - `with Pool()` ends in `terminate()`, which kills tasks that still run. Close and join first.
            - Prints of workers are jumbled: each prints when it gets there, even into another's line. Print the results
              of `map`: they are in order.
-           - Lesson 000 mixes `num_task` and `num_tasks`, and does not indent below `with`. It and 001 have no main
-             guard.
+           - Lesson 000 mixes `num_task` and `num_tasks`, and does not indent below `with`.
            - A CSV file gives text back: "4" is not 4, so convert it.
            - Lesson 002 has `cpu_count()` workers: one for each core of the machine, whatever the limit of this node.
 

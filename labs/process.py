@@ -13,17 +13,18 @@ Run        ./invoke lab.process
            ./invoke lab.process --cores 4     now four processes have a core each
 
 What happens, and why
-           `Process(target=task)` only makes an object. `start()` makes the process, here by fork: the child begins as a
-           copy of its parent. `start()` returns at once. The child's changes stay in the child, so results come back
-           through a queue. `join()` waits until the child ends.
+           `Process(target=task)` only makes an object. `start()` makes the process, here by fork: the child begins as
+           a copy of its parent. `start()` returns at once. The child's changes stay in the child, so it sends its
+           result through a queue. `join()` waits until the child ends.
            Four processes on two cores take turns. The work of two rounds takes 4 s. Where tasks compute, more processes
            than cores gain nothing. `run()` only calls the function, in the parent: 4 s, no gain at all.
-           With lengths (3, 1) the first process to start is the last to end. The queue holds results in the order of
-           ending: 1 before 9. The serial result is [9, 1], so its `outcome=` is "wrong".
+           With lengths (3, 1) the first process to start is the last to end. The queue holds results in the order in
+           which the tasks end: 1 before 9. The serial result is [9, 1], so its `outcome=` is "wrong".
            `join(timeout)` waits at most that many seconds, here 2 units. The process may still run then: see "alive" in
            the figures. It returns None either way, so ask `is_alive()`. The plain `join()` below waits for the end.
-           A process costs many times as much as a thread. To fork, the system copies the parent's page tables; at the
-           end it removes the copy. The figures (ms) are for start and join, on a whole core of your machine.
+           A process costs at least five times as much as a thread. To fork, the system copies the parent's page
+           tables; at the end it removes the copy. The figures (ms) are for start and join, on a whole core of your
+           machine.
 
 Traps      - Lesson 004 starts `calc`, but its function is `sum_up_to_n`: NameError. Then it calls `process.start()`,
              but no `process` is defined. It means the one just appended, `processes[-1]`.

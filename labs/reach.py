@@ -14,15 +14,15 @@ Run        ./invoke lab.reach
            ./invoke lab.reach --cores 4 --speed 1/16    twice the cores: which interface has workers for them?
 
 What happens, and why
-           Threads stop at one core. The GIL lets one thread of a process compute at a time, so eight threads that
-           compute take as long as one: 9.6 s. (Threads that wait do gain: lab threads.)
+           Threads stop at one core. The GIL lets one thread of a process run Python code at a time, so eight threads
+           that compute take as long as one: 9.6 s. (Threads that wait do gain: lab threads.)
            `multiprocessing.Pool`, `ProcessPoolExecutor` and pathos' `ProcessPool` start processes, each with a GIL of
            its own. They start them on the machine where the program runs. So they stop at one node's cores, here two:
            4.8 s. In the table's last column all tasks are on the first node; the others are idle.
            `pool_map` asks for eight processes and gets them. But the node has two cores. The eight take turns, each
            task takes four times as long, and all are done after the same 4.8 s. More workers are not more cores.
 
-           MPI starts its ranks on all nodes of the cluster, and they send their results through the network: eight
+           `mpiexec` starts ranks on all nodes of the cluster. They send their results through the network: eight
            cores, 1.2 s. The price is a second of start-up, and `mpiexec` in front of `python`.
            Choose the smallest interface that reaches far enough: threads where tasks wait; the executor or the pool
            where they compute and one machine will do; pathos where your functions cannot be sent (lab dropin); MPI

@@ -17,8 +17,8 @@ What happens, and why
            For 16 workers the lesson's `reshape` is (-1, 16): 125 000 rows of 16 numbers (-1 is as many as it takes).
            Every row is pickled as an array of its own. That costs 2 to 4 microseconds, however short the row is. One
            process, the sender, pays for all rows while 16 workers wait: about twice the time of one loop.
-           (16, -1) makes 16 rows of 125 000. The same bytes go in 16 pickles: about eight times as quick as the loop.
-           So nearly all of the loss was the shape.
+           (16, -1) makes 16 rows of 125 000. The same bytes are sent as 16 pickles: about eight times as quick as the
+           loop. So nearly all of the loss was the shape.
            Sending does have a price. With `shared=True` a task is only the number of a part: a forked worker has its
            parent's memory as it was at the fork. That is more than ten times as quick as the loop. The figure "CPU s of
            the sender" is the price, in seconds of a core of your machine: a virtual core needs 16 times that.

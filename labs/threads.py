@@ -28,7 +28,8 @@ What happens, and why
            turns and need four times as long. Hold a lock around the steps that must not be interrupted, and around
            nothing else.
 
-Traps      - Lesson 004: "in python multi-threading is not allowed". It is allowed, and for waiting it is all you need.
+Traps      - Lesson 004: "in python multi-threading is not allowed". It is allowed, and threads are enough for tasks
+             that wait.
            - Lesson 004: the GIL prevents such losses, and threads cause no bugs. Both are wrong. With no call between
              reading and writing, today's Python happens not to switch threads. Nothing promises that.
 
