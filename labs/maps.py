@@ -21,7 +21,7 @@ What happens, and why
              apply_async, once a task  at once  3 units       as you call get()
 
            `map_async` returns an AsyncResult, a future. Do other work, then call `get()` for all results. `imap` gives
-           each result in its turn, `imap_unordered` as soon as it is there. `starmap` passes several arguments to a task.
+           each result in its turn, `imap_unordered` as soon as it is there. `starmap` passes a task several arguments.
 
            Two workers need 20 units with chunks of 1. With chunks of 2, the two tasks of 9 units are the last chunk:
            28. With all tasks in one chunk, one worker does everything: 40. Large chunks save messages. That pays for

@@ -16,6 +16,7 @@ from parlab.backend.engine import connect
 from parlab.errors import UsageError
 from parlab.host import cluster_lock, detached, places, questions
 from parlab.report.export import find_browser
+from parlab.run import invocation
 
 pytest_plugins = ["pytester", "tests.measuring"]
 
@@ -23,6 +24,7 @@ ROOT = Path(__file__).resolve().parents[1]
 Invoke = Callable[..., subprocess.CompletedProcess[str]]
 PATIENCE = 4  # times the seconds that a thing takes on an idle host: a deadline ends a hang, it measures nothing
 FIRST, LAST = ("unit", "embedded"), ("browser", "cluster")  # folders: the quick and the telling first
+THIS_MACHINE = ("embedded", "install")  # folders: their runs have this machine for their node, and look at all of it
 
 
 # What some tests need, by their marker, which is their folder's name, too: the option that makes it a must, and how to
@@ -50,6 +52,12 @@ def pytest_configure(config: pytest.Config) -> None:
                 look()
             except UsageError as error:
                 raise pytest.UsageError(f"{option}: {error}") from error
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Name a group: `--dist loadgroup`, which reads it before tests are sorted, gives its tests to one process."""
+    if folder_of(item.path) in THIS_MACHINE:
+        item.add_marker(pytest.mark.xdist_group("this machine"))
 
 
 @pytest.hookimpl(trylast=True)  # after pytest's own order, which groups tests by their fixtures' parameters
@@ -80,13 +88,19 @@ def is_slow(item: pytest.Item) -> bool:
 def rank_of(path: Path) -> int:
     """The position of a file's folder in the order of tests; folders in neither FIRST nor LAST come in the middle."""
     order = (*FIRST, None, *LAST)
-    (folder, *_) = path.relative_to(ROOT / "tests").parts
+    folder = folder_of(path)
     return order.index(folder if folder in order else None)
+
+
+def folder_of(path: Path) -> str:
+    """The folder below tests/ in which a test's file is."""
+    return path.relative_to(ROOT / "tests").parts[0]
 
 
 @pytest.fixture(scope="session", autouse=True)
 def _what_tests_leave_is_kept_apart(tmp_path_factory: pytest.TempPathFactory) -> None:
-    os.environ["PARLAB_RESULTS"] = str(tmp_path_factory.mktemp("results"))
+    results = tmp_path_factory.mktemp("results")
+    os.environ["PARLAB_RESULTS"], invocation.RESULTS = str(results), results  # type: ignore[attr-defined]
     state = tmp_path_factory.mktemp("state")
     os.environ["XDG_STATE_HOME"] = str(state)
     for module in (places, cluster_lock, questions, detached, embedded):  # each has read it by now

@@ -1,10 +1,10 @@
 """A busy host fails no test: a claim spoiled by it is tried again, then counted as *not measured*.
 
-A test reports in one of two ways that it cannot measure. If the instrument has judged a run, the test passes the
-verdict to `measured`. If the test measures times itself, it has the mark `measures`: its assertions may fail in some
-tries, and in all tries while other programs use the CPU. In both cases, the whole test function runs again after a
-pause. Tests of the first kind check everything that needs no quiet host, such as the results, before that, in every
-try.
+A test reports in one of two ways that it cannot measure. If the instrument has judged a run, the test has the
+mark `judged`, and passes the verdict to `measured`. If the test measures times itself, it has the mark `measures`: its
+assertions may fail in some tries, and in all tries while other programs use the CPU. In both cases, the whole test
+function runs again after a pause. Tests of the first kind check everything that needs no quiet host, such as the
+results, before that, in every try. `./invoke test` runs tests of both kinds one after the other, beside no other test.
 
 With `--require-measurements`, a test that stays unmeasured is a failure.
 """
@@ -22,6 +22,7 @@ import pytest
 from parlab.results.record import Answer, Verdict
 from parlab.task.pace import Scale, VirtualCore
 
+SPREAD = "PYTEST_XDIST_WORKER"  # in the environment of a process that runs some of the tests
 OPTION = "--require-measurements"
 CATEGORY = "not measured"
 TRIES = 3  # of one test
@@ -46,6 +47,7 @@ def measured(verdict: Verdict) -> None:
     Limits that do not hold while the host is quiet are not noise. They may spoil some tries, e.g. by a burst during the
     unpaced burn; if they spoil all tries, the test fails.
     """
+    assert SPREAD not in os.environ, "a test that needs a quiet host has the mark `judged`: this one runs beside others"
     if not verdict.is_measurement:
         noisy = verdict.quiet.answer is Answer.NO
         raise NotMeasured((verdict.quiet if noisy else verdict.held).evidence, excusable=noisy)

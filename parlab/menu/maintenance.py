@@ -22,8 +22,8 @@ def check(
         develop.test([f"--{name}" for name, wanted in zip(TESTS, given, strict=True) if wanted])
 
 
-@task
-def pin(_: Context) -> None:
+@task(auto_shortflags=False, help={"upgrade": "take the newest versions, rather than keep those that still fit"})
+def pin(_: Context, upgrade: bool = False) -> None:
     """Rewrite the hashed locks in requirements/."""
     with exiting():
-        develop.write_locks()
+        develop.write_locks(upgrade)

@@ -12,7 +12,8 @@ from parlab.backend.cluster import Cluster
 from parlab.backend.compose import Container
 from parlab.backend.engine import connect
 
-NAME = os.environ.get("PARLAB_TEST_CLUSTER", "tests")  # another one where two suites run at once
+# Another one where two suites run at once, and for each of the processes over which pytest-xdist spreads the tests.
+NAME = "-".join(filter(None, (os.environ.get("PARLAB_TEST_CLUSTER", "tests"), os.environ.get("PYTEST_XDIST_WORKER"))))
 # Of the user's own: neither what a node itself runs, nor what looks, or is about to: that is `[sh]` for an instant.
 PROCESSES = "ps -u lab -o args= | grep -v -e init -e sshd -e '^ps ' -e '^sh ' -e '^[[]sh[]]$'"
 DAEMONS_SECONDS = 3.0

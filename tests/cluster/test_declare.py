@@ -57,6 +57,7 @@ def run(path: Path, observer: Silence | None = None) -> Run:
     return run_file(path, Request(cluster=NAME, backend="cluster"), observer or Silence())
 
 
+@pytest.mark.judged
 def test_a_lab_runs_with_what_lies_beside_it_and_only_in_nodes(four: Cluster, lab: Path) -> None:
     class Editor(Silence):
         """A user who goes on writing while the first case runs."""

@@ -15,6 +15,7 @@ from tests.conftest import PATIENCE, Invoke, start_invoke, within
 from tests.measuring import measured
 
 
+@pytest.mark.judged
 def test_as_many_containers_work_as_there_are_nodes(four: Cluster, invoke: Invoke, tmp_path: Path) -> None:
     record = tmp_path / "r.json"
     done = invoke("lab.mpi", "--cluster", NAME, "--unit", "0.1", "--json", str(record))

@@ -17,6 +17,7 @@ from tests.measuring import shown
 SHORT = ("cores", "lock", "process", "reduce")  # 9 to 15 s each; the others up to 40
 
 
+@pytest.mark.judged
 @pytest.mark.parametrize("lab", [lab if lab in SHORT else slow(lab) for lab in lab_files()])
 def test_a_lab_shows_what_it_must(lab: str, four: Cluster, invoke: Invoke, tmp_path: Path) -> None:
     record = tmp_path / "r.json"

@@ -82,6 +82,7 @@ def every_core_busy() -> Iterator[None]:
             spinner.wait()
 
 
+@pytest.mark.judged
 def test_a_run_on_a_quiet_host_is_judged_and_recorded(four: Cluster, invoke: Invoke, tmp_path: Path) -> None:
     record, report = tmp_path / "r.json", tmp_path / "r.xml"
     options = ["--nodes", "2", "--unit", "0.2", "--repeat", "3", "--json", str(record), "--junit", str(report)]
@@ -192,6 +193,7 @@ def test_a_limit_that_was_lifted_in_mid_run_is_noticed(four: Cluster, lab_file: 
     assert "node-1: its cgroup says no limit" in run.verdict.held.evidence
 
 
+@pytest.mark.judged
 def test_a_slow_dispatcher_is_no_noise_but_a_failed_claim(four: Cluster, lab_file: WriteLab) -> None:
     start = LAB.index("    with MPIPoolExecutor")
     run = judged(lab_file(LAB[:start] + SLOW_DISPATCH + LAB[LAB.index("@lab.expect") + len("@lab.expect") :]))
@@ -205,6 +207,7 @@ def test_a_slow_dispatcher_is_no_noise_but_a_failed_claim(four: Cluster, lab_fil
     assert spent.idle_queued > 0.5 * (spent.total - spent.computing)
 
 
+@pytest.mark.measures
 def test_an_orphan_that_burns_in_a_node_is_named(four: Cluster, lab_file: WriteLab) -> None:
     node = four.containers()[2].id
     subprocess.run(["docker", "exec", "--detach", node, "bash", "-c", "while :; do :; done"], check=True, timeout=60)

@@ -91,6 +91,7 @@ def test_a_lab_has_the_name_of_its_file_everywhere_and_dashes_are_understood(che
     assert 'classname="lab.two_words.' in (checkout / "answers.xml").read_text()
 
 
+@pytest.mark.judged
 def test_a_lab_that_is_added_runs_with_all_others_and_is_reported(checkout: Path) -> None:
     for path in (checkout / "labs").glob("*.py"):
         if path.stem != "added":

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
@@ -447,7 +448,7 @@ def in_time(path: Path, module: str, seconds: float) -> Answered:
     command = [sys.executable, "-m", module, str(path)]
 
     async def asked() -> Answered:
-        answer = await ask(Ask(command, {"PARLAB_RUN": "asks-of-a-test"}, QUESTIONS[module], seconds))
+        answer = await ask(Ask(command, {"PARLAB_RUN": f"asks-{uuid4()}"}, QUESTIONS[module], seconds))
         await asyncio.sleep(0.5)  # the loop sees the process end
         return answer
 

@@ -12,6 +12,7 @@ from tests.new_lab import see_that_a_new_lab_runs
 OF_LABS = ("tests/unit/test_catalog.py", "tests/unit/test_handout.py", "tests/embedded/test_declare.py")
 
 
+@pytest.mark.judged
 def test_a_new_lab_runs_and_its_claim_is_shown(tmp_path: Path) -> None:
     shutil.rmtree(tmp_path)  # of an earlier try
     tmp_path.mkdir()

@@ -29,6 +29,11 @@ def spoiled(count, **facts):
 BUSY, QUIET = 1.5, 0.05  # CPUs that others use
 
 
+@pytest.fixture(autouse=True)
+def _beside_no_other_test(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(measuring.SPREAD, raising=False)
+
+
 @pytest.fixture
 def tested(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Tested:
     """Run a test file with the mechanism, on a host of which others use so many CPUs."""
@@ -139,6 +144,12 @@ def test_a_claim_that_is_not_shown_may_spoil_one_try_but_not_all(reproduced: str
     with pytest.raises(NotMeasured, match="a claim") as caught:
         shown(verdict(Answer.YES, Answer.YES, Answer[reproduced]))
     assert caught.value.excusable is excusable
+
+
+def test_a_verdict_is_asked_for_only_where_no_other_test_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(measuring.SPREAD, "gw0")
+    with pytest.raises(AssertionError, match="the mark `judged`"):
+        measured(verdict(Answer.YES, Answer.YES))
 
 
 def test_a_lab_that_shows_its_claims_passes() -> None:
