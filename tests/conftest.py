@@ -18,13 +18,12 @@ from parlab.host import cluster_lock, detached, places, questions
 from parlab.report.export import find_browser
 from parlab.run import invocation
 
-pytest_plugins = ["pytester", "tests.measuring"]
+pytest_plugins = ["pytester", "tests.measuring", "tests.spreading"]
 
 ROOT = Path(__file__).resolve().parents[1]
 Invoke = Callable[..., subprocess.CompletedProcess[str]]
 PATIENCE = 4  # times the seconds that a thing takes on an idle host: a deadline ends a hang, it measures nothing
 FIRST, LAST = ("unit", "embedded"), ("browser", "cluster")  # folders: the quick and the telling first
-THIS_MACHINE = ("embedded", "install")  # folders: their runs have this machine for their node, and look at all of it
 
 
 # What some tests need, by their marker, which is their folder's name, too: the option that makes it a must, and how to
@@ -52,12 +51,6 @@ def pytest_configure(config: pytest.Config) -> None:
                 look()
             except UsageError as error:
                 raise pytest.UsageError(f"{option}: {error}") from error
-
-
-def pytest_itemcollected(item: pytest.Item) -> None:
-    """Name a group: `--dist loadgroup`, which reads it before tests are sorted, gives its tests to one process."""
-    if folder_of(item.path) in THIS_MACHINE:
-        item.add_marker(pytest.mark.xdist_group("this machine"))
 
 
 @pytest.hookimpl(trylast=True)  # after pytest's own order, which groups tests by their fixtures' parameters
@@ -88,13 +81,8 @@ def is_slow(item: pytest.Item) -> bool:
 def rank_of(path: Path) -> int:
     """The position of a file's folder in the order of tests; folders in neither FIRST nor LAST come in the middle."""
     order = (*FIRST, None, *LAST)
-    folder = folder_of(path)
+    (folder, *_) = path.relative_to(ROOT / "tests").parts
     return order.index(folder if folder in order else None)
-
-
-def folder_of(path: Path) -> str:
-    """The folder below tests/ in which a test's file is."""
-    return path.relative_to(ROOT / "tests").parts[0]
 
 
 @pytest.fixture(scope="session", autouse=True)
