@@ -13,12 +13,26 @@ from parlab.backend.base import Backend
 from parlab.backend.session import Session
 from parlab.formatting import Show, plural
 from parlab.host.questions import Questions
-from parlab.model.case import MPI, Case, Demand
+from parlab.model.case import MPI, PYTHON, Case, Demand
 from parlab.model.clocks import estimate
 from parlab.model.event import Event
-from parlab.model.messages import BOOT, END, START, ClocksRead, CompareClocks, Done, Exit, Hello, Launch, Plan, Ready
+from parlab.model.messages import (
+    BOOT,
+    END,
+    GO,
+    START,
+    ClocksRead,
+    CompareClocks,
+    Done,
+    Exit,
+    Hello,
+    Launch,
+    Plan,
+    Ready,
+)
 from parlab.model.reading import Busiest
 from parlab.model.spec import Spec
+from parlab.model.starting import Booted
 from parlab.model.workers import Workforce, workforce
 from parlab.results.record import Repeat
 from parlab.run.collector import Collector
@@ -160,6 +174,9 @@ def _boot(
     within = BOOT_SECONDS + BOOT_SECONDS_A_NODE * spec.nodes
     hellos = talk.gather(Hello, case.ranks(spec.virtual_cores), within, "starting the ranks")
     talk.say(BOOT)
+    if case.launch != PYTHON:
+        talk.gather(Booted, case.ranks(spec.virtual_cores), within, "starting MPI")
+        talk.say(GO)
     (plan,) = allowance.gather(Plan, 1, within, "the serial solution")
     talk.show_output()
     allowance.gather(Ready, _running(case, spec), within, "starting the case, up to its first task")

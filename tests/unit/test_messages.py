@@ -49,6 +49,7 @@ from parlab.model.messages import (
 )
 from parlab.model.reading import Host, Process, RawReading
 from parlab.model.span import Phase
+from parlab.model.starting import Booted
 from tests.conftest import ROOT
 from tests.unit.samples import span
 
@@ -73,6 +74,7 @@ EVENTS: list[AnyEvent] = [
     ClocksRead({3: [(1.0, 2.0, 3.0)]}),
     Answered(None, "text\n", ["its", "last words"]),
     Hello(0, "node-1", "boot", [17]),
+    Booted(3),
     Plan(0, [Demand(1.0, 0.5)], True, {"python": "3.13"}, "a CPU"),
     Ready(2),
     Checked(1, RAW),
