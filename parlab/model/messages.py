@@ -23,7 +23,7 @@ from parlab.model.event import Command, Event, RankEvent
 from parlab.model.job_events import Ended, Frame, Logged, Looked, Paused, Took, Wrote
 from parlab.model.reading import RawReading
 from parlab.model.span import Span
-from parlab.model.starting import Booted
+from parlab.model.starting import Booted, InQueue
 
 BOOT, GO, CHECK, BURN, CLOCK, START, END = "boot", "go", "check", "burn", "clock", "start", "end"  # words
 LOOK, STOP = "look", "stop"  # words to the supervisor of a program
@@ -222,7 +222,7 @@ class Read(msgspec.Struct, frozen=True):
 AnyCommand = Launch | Say | Feed | Probe | Look | CompareClocks | Ask
 OfPrograms = Wrote | Paused | Took | Looked | Logged | Ended
 FromRank = Hello | Booted | Plan | Ready | Checked | Burned | Sampled | Spans | Done | Failed | OfPrograms
-AnyEvent = Waiting | Listening | Output | Exit | Probed | AllLooked | ClocksRead | Answered | FromRank
+AnyEvent = Waiting | Listening | Output | Exit | InQueue | Probed | AllLooked | ClocksRead | Answered | FromRank
 
 Message = TypeVar("Message")
 SHOWN = 200  # characters of a message, in an error

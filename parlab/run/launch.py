@@ -125,6 +125,7 @@ def launch(
         lambda: backend.diagnosis(session, spec),
         collected.node_of.get,
         backend.remedy(),
+        backend.placement(spec.nodes).starter,
         Looking(backend, spec, case, session.labs, collected),
         questions,
     )
@@ -147,7 +148,7 @@ def launch(
     limits.end()
     busiest = others.busiest()  # after the last reading: looking through all processes takes CPU time, too
     ending = time.monotonic()
-    _end(talk)
+    _end(talk, backend.placement(spec.nodes).starter)
     return Result(
         tasks,
         force,
@@ -206,11 +207,11 @@ def _run(case: Case, spec: Spec, ideal: float | None, talk: Conversation, allowa
     return min(done, key=lambda event: event.rank)
 
 
-def _end(talk: Conversation) -> None:
+def _end(talk: Conversation, starter: str) -> None:
     talk.say(END)
-    (end,) = talk.gather(Exit, 1, STEP_SECONDS, "ending mpiexec")
+    (end,) = talk.gather(Exit, 1, STEP_SECONDS, f"ending {starter}")
     if end.code != 0:
-        raise talk.failed(f"the case was done, but mpiexec ended with exit code {end.code}")
+        raise talk.failed(f"the case was done, but {starter} ended with exit code {end.code}")
 
 
 def _repeat(
