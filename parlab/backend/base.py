@@ -18,11 +18,20 @@ from parlab.model.spec import Spec
 
 @dataclass(frozen=True)
 class Placement:
-    """Where mpiexec starts ranks: `hosts`, the head's first; the Python and the environment of each rank."""
+    """Where ranks start: `hosts`, the head's first; the Python and the environment of each rank.
+
+    With `batch` they start as a job of Slurm (parlab/node/batch.py), else mpiexec starts them.
+    """
 
     hosts: tuple[str, ...]
     python: str
     env: Mapping[str, str]
+    batch: bool = False
+
+    @property
+    def starter(self) -> str:
+        """The program that starts the ranks, for errors."""
+        return "srun" if self.batch else "mpiexec"
 
 
 @dataclass(frozen=True)
@@ -113,5 +122,5 @@ class Kind:
     """One kind of backend: each backend module of this package must have one, named KIND."""
 
     name: str
-    rank: int  # if the user names no backend, the available one with the lowest rank is taken
+    rank: int  # if the user names no backend, the available one with the lowest rank is taken; embedded always is
     open: Callable[[str, Show], Backend]  # takes the name of the cluster. Raises Unavailable

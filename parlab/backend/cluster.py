@@ -51,6 +51,7 @@ class Cluster:
     """One head and its nodes, on the engine of `client`, as the Compose project `parlab` or `parlab-NAME`."""
 
     name = "cluster"
+    beside = ""  # what runs on it beside the nodes, for the user
 
     def __init__(self, client: DockerClient, cluster: str = "default") -> None:
         self.client = client
@@ -72,6 +73,10 @@ class Cluster:
         """All existing nodes, in any state: the head first, then the others in the order of their numbers."""
         return containers(self.client, self.project)
 
+    def machine(self, show: Show) -> Machine:
+        """The ingredients of the nodes, without a program's extras; its image is built if it does not exist."""
+        return plain(self.client)
+
     def up(self, nodes: int, show: Show, *, at_least: bool = False, ours: bool = False) -> None:
         """Bring the cluster to `nodes` nodes, or to `at_least` that many; recreate only nodes that are out of date.
 
@@ -80,7 +85,7 @@ class Cluster:
         Raises ParlabError, too, when the cluster does not come up; then nothing of it is left. An existing cluster
         stays if the image cannot be built, or if this command is interrupted.
         """
-        machine = self._machine or plain(self.client)
+        machine = self._machine or self.machine(show)
         before = self.containers()
         known = [node.index for node in before if node.state != FOREIGN]
         count = max([nodes, *known]) if at_least else nodes
@@ -175,7 +180,7 @@ class Cluster:
     @contextmanager
     def ready(self, show: Show, wanted: Equipment | None = None) -> Iterator[None]:
         """Bring up the head and any existing nodes. If the block fails early, a cluster started here is removed."""
-        self._machine = None if wanted is None else equipped(self.client, wanted, show)
+        self._machine = None if wanted is None else equipped(self.client, wanted, show, self.machine(show))
         self._is_new = not self.containers()
         self.up(0, show, at_least=True)
         try:

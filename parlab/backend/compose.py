@@ -4,18 +4,23 @@ import json
 import re
 import time
 from contextlib import suppress
+from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
 
 from docker.client import DockerClient
 
 from parlab.backend.engine import FAILURES, compose
-from parlab.backend.machine import Machine
+from parlab.backend.machine import JOBS, Machine
 from parlab.errors import ParlabError, RunError
 from parlab.formatting import Show
 from parlab.model.node import HEAD, node_name
 from parlab.node.folder import INPUT
 
+# Volumes that only some machines' nodes have; `down` removes them from every cluster. In memory, like `cluster`.
+MORE_VOLUMES = {
+    JOBS: {"driver_opts": {"type": "tmpfs", "device": "tmpfs", "o": "size=64m,uid=1000,gid=1000,mode=0700"}}
+}
 IN_FILE = 4  # nodes that compose.yaml itself has
 READS = "parlab.reads"  # label: the folder that a node can read, at INPUT
 LABEL = "parlab.node"  # label: the number of a node; the engine's own numbers may have gaps
@@ -142,22 +147,28 @@ def _taken_down(client: DockerClient, project: str, said: str) -> bool:
 
 
 def more_nodes(nodes: int, machine: Machine) -> str | None:
-    """Additions to compose.yaml: nodes beyond its own, and a folder that all nodes can read. JSON is YAML."""
+    """Additions to compose.yaml: nodes beyond its own, and what else a machine's nodes have. JSON is YAML."""
     base = {"file": "compose.yaml", "service": node_name(1)}
     services: dict[str, dict[str, Any]] = {
         node_name(index): {"extends": base, "hostname": node_name(index), "labels": {LABEL: str(index)}}
         for index in range(IN_FILE + 1, nodes + 1)
     }
+    for index in range(nodes + 1 if machine.service else 0):
+        services.setdefault(node_name(index), {}).update(deepcopy(machine.service))
     if machine.reads:
         source, mark = (text.replace("$", "$$") for text in (machine.reads, machine.mark))  # Compose's escape
         bind = {"type": "bind", "source": source, "target": INPUT, "read_only": True}
         for index in range(nodes + 1):
             service = services.setdefault(node_name(index), {})
-            service["volumes"] = [bind | {"bind": {"create_host_path": False}}]
+            service.setdefault("volumes", []).append(bind | {"bind": {"create_host_path": False}})
             service["labels"] = service.get("labels", {}) | {READS: mark}
-    return json.dumps({"services": services}) if services else None
+    volumes = {"volumes": MORE_VOLUMES} if machine.service else {}
+    return json.dumps({"services": services} | volumes) if services else None
 
 
 def take_down(project: str) -> None:
-    """Remove containers, network and volume. Raises ParlabError."""
-    compose(project, "down", "--volumes", "--remove-orphans", "--timeout", "2", deadline=DOWN_SECONDS)
+    """Remove containers, network and volumes. Raises ParlabError."""
+    words = ("down", "--volumes", "--remove-orphans", "--timeout", "2")
+    mounts = [f"{name}:/{name}" for name in MORE_VOLUMES]  # Compose forgets volumes that no service has
+    more = {"services": {node_name(HEAD): {"volumes": mounts}}, "volumes": MORE_VOLUMES}
+    compose(project, *words, deadline=DOWN_SECONDS, more=json.dumps(more))

@@ -5,7 +5,7 @@ import json
 import os
 import re
 import tempfile
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -22,7 +22,11 @@ IMAGE = "parlab"
 LABEL = "parlab.checkout"
 INPUTS_LABEL = "parlab.inputs"  # the digest of its inputs: images built on it have this label, too
 WITH_PACKAGES = "parlab-packages"
-OURS = re.compile(r"(parlab|parlab-packages):[0-9a-f]{16}")  # users' own images have the same labels, but other tags
+WITH_SLURM = "parlab-slurm"
+SLURM_LABEL = "parlab.slurm"
+OURS = re.compile(
+    r"(parlab|parlab-packages|parlab-slurm):[0-9a-f]{16}"
+)  # users' own images have the same labels, but other tags
 STEP = re.compile(r"^#\d+ \d+\.\d+ (.*)$", re.MULTILINE)  # an output line of a build step
 BUILD_SECONDS = 3600  # some 70 MB of downloads, on bad Wi-Fi
 INPUTS = (  # keep with .dockerignore
@@ -35,6 +39,7 @@ INPUTS = (  # keep with .dockerignore
     "docker/waiting.h",
     "requirements/node.txt",
 )
+OF_SLURM = ("slurm.Dockerfile", "slurm.conf", "slurm.sh", "slurm-sized.sh", "slurm-epilog.sh")  # in docker/
 BUNDLES = ("PARLAB_CA", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "PIP_CERT")
 
 
@@ -82,6 +87,50 @@ def _bundle() -> str:
     return str(Path(bundle).resolve())
 
 
+def slurm_image(base_id: str) -> str:
+    """The name of the image with Slurm on the image with this id."""
+    digest = hashlib.sha256(base_id.encode())
+    for name in OF_SLURM:
+        digest.update(name.encode() + (ROOT / "docker" / name).read_bytes())
+    return f"{WITH_SLURM}:{digest.hexdigest()[:16]}"
+
+
+def with_slurm(client: DockerClient, base: str, base_id: str, show: Show) -> tuple[str, str]:
+    """The name and id of an image with Slurm on `base`, built once. Raises ParlabError if that fails."""
+    name = slurm_image(base_id)
+    with suppress(ImageNotFound):
+        return name, str(client.images.get(name).id)
+    show("installing Slurm into an image of the nodes, once")
+    try:
+        image_id = _build_on(client, name, "slurm.Dockerfile", ROOT / "docker", base, {})
+    except ComposeFailed as error:
+        said = STEP.findall(error.output)[-LAST_LINES:] or [str(error)]
+        raise ParlabError("\n".join(("cannot install Slurm into an image of the nodes:", *said))) from error
+    remove_own(client, WITH_SLURM, (image_id,))
+    return name, image_id
+
+
+def _build_on(
+    client: DockerClient, name: str, dockerfile: str, folder: Path, base: str, secrets: Mapping[str, str]
+) -> str:
+    """Build an image on `base` with a file of docker/ and return its id; secrets are named after their variables.
+
+    Raises ComposeFailed, with everything that the build wrote.
+    """
+    build = {
+        "context": str(folder),
+        "dockerfile": str(ROOT / "docker" / dockerfile),
+        "args": {"IMAGE": base},
+        "secrets": ["ca", *secrets],
+        "labels": {LABEL: checkout()},
+    }
+    services = {"more": {"image": name, "build": build}}
+    more = {"services": services, "secrets": {secret: {"environment": of} for secret, of in secrets.items()}}
+    env = {"PARLAB_CA": _bundle(), "PARLAB_INDEX": os.environ.get("PIP_INDEX_URL", "")}
+    compose(IMAGE, "build", "more", deadline=BUILD_SECONDS, env=env, more=json.dumps(more))
+    return str(client.images.get(name).id)
+
+
 def with_packages(client: DockerClient, base: str, base_id: str, packages: Packages, show: Show) -> tuple[str, str]:
     """The name and id of an image with these packages on `base`, built once. Raises ParlabError if that fails."""
     dockerfile = ROOT / "docker" / "packages.Dockerfile"
@@ -91,22 +140,12 @@ def with_packages(client: DockerClient, base: str, base_id: str, packages: Packa
     show(f"installing the packages of {packages.source} into an image of the nodes, once")
     with tempfile.TemporaryDirectory(prefix="parlab-packages-") as folder:
         packages.write(Path(folder))
-        build = {
-            "context": folder,
-            "dockerfile": str(dockerfile),
-            "args": {"IMAGE": base},
-            "secrets": ["ca", "index"],
-            "labels": {LABEL: checkout()},
-        }
-        services = {"packages": {"image": name, "build": build}}
-        more = {"services": services, "secrets": {"index": {"environment": "PARLAB_INDEX"}}}
-        env = {"PARLAB_CA": _bundle(), "PARLAB_INDEX": os.environ.get("PIP_INDEX_URL", "")}
         try:
-            compose(IMAGE, "build", "packages", deadline=BUILD_SECONDS, env=env, more=json.dumps(more))
+            image_id = _build_on(client, name, dockerfile.name, Path(folder), base, {"index": "PARLAB_INDEX"})
         except ComposeFailed as error:
             said = STEP.findall(error.output)[-LAST_LINES:] or [str(error)]
             raise ParlabError("\n".join((f"cannot install the packages of {packages.source}:", *said))) from error
-    return name, str(client.images.get(name).id)
+    return name, image_id
 
 
 def checkout() -> str:

@@ -1,15 +1,26 @@
 """The ingredients of a cluster's containers: an image, and a folder of the user's that they can read."""
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from docker.client import DockerClient
 from docker.errors import ImageNotFound
 
 from parlab.backend.base import Equipment
 from parlab.backend.folder import too_large_to_copy
-from parlab.backend.image import INPUTS_LABEL, build_image, current_image, image_name, inputs_digest, with_packages
+from parlab.backend.image import (
+    INPUTS_LABEL,
+    SLURM_LABEL,
+    build_image,
+    current_image,
+    image_name,
+    inputs_digest,
+    with_packages,
+    with_slurm,
+)
 from parlab.errors import UsageError
 from parlab.formatting import Show
 from parlab.host.places import COMMAND
@@ -21,12 +32,15 @@ LOCAL = re.compile(r"http\+docker://localhost|unix:|http://127\.0\.0\.1")  # a s
 class Machine:
     """`image` is a name and `image_id` its id; `reads` is the readable folder on the engine's machine, or ''.
 
+    `service` has additions to each node in compose.yaml.
+
     A node keeps the folder itself, even if its path later leads elsewhere: `mark` distinguishes folders.
     """
 
     image: str
     image_id: str
     reads: str = ""
+    service: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def mark(self) -> str:
@@ -42,22 +56,34 @@ def plain(client: DockerClient) -> Machine:
     return Machine(image_name(), current_image(client) or build_image(client))
 
 
-def equipped(client: DockerClient, wanted: Equipment, show: Show) -> Machine:
-    """The machine with a program's extras; missing images are built. Raises UsageError, ParlabError."""
-    machine = plain(client) if wanted.image is None else _others(client, wanted.image)
+JOBS = "jobs"  # a volume: the output of Slurm's jobs comes through a folder of all nodes (parlab/node/batch.py)
+# Slurm's daemons write to /run, and execute batch scripts there.
+OF_SLURM = {"tmpfs": ["/run:size=64m,uid=1000,gid=1000,mode=0755,exec"], "volumes": [f"{JOBS}:/{JOBS}"]}
+
+
+def slurm(client: DockerClient, show: Show) -> Machine:
+    """The image of this version with Slurm on top, built if it does not exist. Raises ParlabError."""
+    machine = plain(client)
+    image, image_id = with_slurm(client, machine.image, machine.image_id, show)
+    return Machine(image, image_id, service=OF_SLURM)
+
+
+def equipped(client: DockerClient, wanted: Equipment, show: Show, base: Machine) -> Machine:
+    """The machine `base` with a program's extras; missing images are built. Raises UsageError, ParlabError."""
+    machine = base if wanted.image is None else _others(client, wanted.image, base)
     image, image_id = machine.image, machine.image_id
     if wanted.packages is not None:
         image, image_id = with_packages(client, image, image_id, wanted.packages, show)
     folder = wanted.folder
     if folder is None or not too_large_to_copy(folder):
-        return Machine(image, image_id)
+        return replace(base, image=image, image_id=image_id)
     if not LOCAL.match(client.api.base_url):
         raise UsageError(f"{folder} is too large to be copied, and the engine, on another machine, cannot read it here")
-    return Machine(image, image_id, str(folder.resolve()))
+    return replace(base, image=image, image_id=image_id, reads=str(folder.resolve()))
 
 
-def _others(client: DockerClient, name: str) -> Machine:
-    """An image that a user has built on ours. Raises UsageError."""
+def _others(client: DockerClient, name: str, base: Machine) -> Machine:
+    """An image that a user has built on that of `base`. Raises UsageError."""
     try:
         image = client.images.get(name)
     except ImageNotFound:
@@ -70,7 +96,9 @@ def _others(client: DockerClient, name: str) -> Machine:
     config = image.attrs["Config"]
     if config.get("User") != "lab" or config.get("Entrypoint") != ["node"]:
         raise UsageError(f"--image: {name} has another user or entry point than parlab's: end with USER lab ({_HOW})")
-    return Machine(name, str(image.id))
+    if base.service and SLURM_LABEL not in image.labels:
+        raise UsageError(f"--image: {name} has no Slurm: build it FROM {base.image} for --backend slurm ({_HOW})")
+    return replace(base, image=name, image_id=str(image.id))
 
 
 _HOW = "docs/own-programs.md"

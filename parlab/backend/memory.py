@@ -15,9 +15,14 @@ from parlab.formatting import size
 DEFAULT = "1g"  # in compose.yaml, too
 
 
+def default_memory() -> int:
+    """The bytes of memory that a node has unless a run asks for another amount."""
+    return int(parse_bytes(os.environ.get("PARLAB_MEMORY", DEFAULT)))
+
+
 def set_memory(client: DockerClient, nodes: Sequence[Container], wanted: int | None) -> None:
     """Give each node `wanted` bytes, and no swap; None is the default. Raises RunError."""
-    limit = int(parse_bytes(os.environ.get("PARLAB_MEMORY", DEFAULT))) if wanted is None else wanted
+    limit = default_memory() if wanted is None else wanted
 
     def update(node: Container) -> None:
         if client.api.inspect_container(node.id)["HostConfig"]["Memory"] == limit:

@@ -5,14 +5,15 @@ from collections.abc import Iterator
 from contextlib import suppress
 
 from docker.client import DockerClient
-from docker.errors import APIError
+from docker.errors import APIError, ImageNotFound
 from filelock import FileLock, Timeout
 
-from parlab.backend.image import IMAGE, WITH_PACKAGES, remove_own
+from parlab.backend.image import IMAGE, WITH_PACKAGES, WITH_SLURM, current_image, remove_own, slurm_image
+from parlab.backend.machine import JOBS
 from parlab.host.cluster_lock import lock_path
 
 PROJECT = "com.docker.compose.project"
-OF_A_CLUSTER = ("cluster", "work")  # compose.yaml's volumes, and its network
+OF_A_CLUSTER = ("cluster", "work", JOBS)  # compose.yaml's volumes, and its network; a Slurm cluster's volume
 CLUSTER = re.compile(r"parlab(-.+)?")  # the Compose project of a cluster
 
 
@@ -24,7 +25,11 @@ def prune(client: DockerClient) -> list[str]:
 def unused_images(client: DockerClient) -> list[str]:
     """Remove images with packages, and of older versions, that no container uses; name each."""
     used = {container["ImageID"] for container in client.api.containers(all=True)}
-    return [f"image {tag}" for repository in (WITH_PACKAGES, IMAGE) for tag in remove_own(client, repository, used)]
+    if current := current_image(client):
+        with suppress(ImageNotFound):
+            used.add(str(client.images.get(slurm_image(current)).id))
+    repositories = (WITH_PACKAGES, WITH_SLURM, IMAGE)
+    return [f"image {tag}" for repository in repositories for tag in remove_own(client, repository, used)]
 
 
 def _of_clusters(client: DockerClient) -> Iterator[str]:

@@ -6,9 +6,9 @@ import sys
 from parlab.backend.cluster import Cluster
 from parlab.backend.cpu_limits import limits_of
 from parlab.backend.engine import NoEngine, connect
-from parlab.backend.image import build_image, current_image, image_name
 from parlab.backend.packages import forget_embedded
 from parlab.backend.prune import prune as remove_unused
+from parlab.backend.slurm import Slurm
 from parlab.errors import ParlabError, UsageError
 from parlab.formatting import decimal, plural
 from parlab.host.places import COMMAND
@@ -16,14 +16,24 @@ from parlab.host.signals import leaves
 from parlab.model.spec import Spec
 from parlab.terminal.tables import make_console, plain_table
 
+OF_CONTAINERS = {kind.name: kind for kind in (Cluster, Slurm)}
 
-def up(spec: Spec, cluster: str) -> None:
+
+def read_kind(text: str) -> str:
+    """Read the name of a backend with nodes to bring up. Raises UsageError."""
+    if text not in OF_CONTAINERS:
+        raise UsageError(f"--backend takes {' or '.join(OF_CONTAINERS)} here, not {text!r}")
+    return text
+
+
+def up(spec: Spec, cluster: str, kind: str) -> None:
     """Start the cluster, or change its size. Raises ParlabError."""
-    backend = Cluster(connect(), cluster)
+    backend = OF_CONTAINERS[kind](connect(), cluster)
     backend.check_fits(spec)
     with backend.hold("up", print):
         backend.up_with_limits(spec, print)
-    print(f"cluster {cluster} is up: head and {plural(spec.nodes, 'node')}, {decimal(spec.node_cpus)} CPU each")
+    size = f"head and {plural(spec.nodes, 'node')}, {decimal(spec.node_cpus)} CPU each"
+    print(f"cluster {cluster} is up: {size}{backend.beside}")
 
 
 def down(cluster: str) -> None:
@@ -67,12 +77,12 @@ def shell(node: str, cluster: str) -> None:
         raise ParlabError("there is no `docker` command, which opens the shell") from error
 
 
-def image() -> None:
+def image(kind: str) -> None:
     """Build the image unless it is up to date."""
     client = connect()
-    built = current_image(client) or build_image(client)
-    size = client.images.get(built).attrs["Size"]
-    print(f"image {image_name()}: {built.removeprefix('sha256:')[:12]}, {size / 1e6:.0f} MB")
+    made = OF_CONTAINERS[kind](client).machine(print)
+    size = client.images.get(made.image_id).attrs["Size"]
+    print(f"image {made.image}: {made.image_id.removeprefix('sha256:')[:12]}, {size / 1e6:.0f} MB")
 
 
 def prune() -> None:

@@ -1,6 +1,7 @@
 """Help texts of the commands' options, as `--help` prints them."""
 
 CLUSTER = {"cluster": "Cluster name; another name is a second cluster beside the first"}
+KIND = {"backend": "cluster or slurm: plain nodes, or the same nodes under Slurm"}
 SIZE = {
     "nodes": "Number of nodes",
     "cores": "Virtual cores per node",
@@ -17,7 +18,7 @@ LAB = {
     "explain": "Print the lab's handout and run nothing",
 }
 RUN = CLUSTER | {
-    "backend": "cluster or embedded; default: cluster, if a container engine answers",
+    "backend": "cluster, embedded or slurm; default: cluster, if a container engine answers",
     "repeat": "Launches per case; tables show the median",
     "timeout": "Seconds per launch; a longer one is ended, and parlab shows where each rank was",
     "junit": "File for the verdict as JUnit XML",

@@ -5,15 +5,22 @@ from invoke.tasks import task
 
 from parlab.commands import cluster as clusters
 from parlab.commands.labs import exiting
-from parlab.commands.options import CLUSTER, SIZE
+from parlab.commands.options import CLUSTER, KIND, SIZE
 from parlab.run.request import read_cluster, read_cluster_spec
 
 
-@task(auto_shortflags=False, help=SIZE | CLUSTER)
-def up(_: Context, nodes: str = "4", cores: str = "2", speed: str = "1/8", cluster: str = "default") -> None:
+@task(auto_shortflags=False, help=SIZE | CLUSTER | KIND)
+def up(
+    _: Context,
+    nodes: str = "4",
+    cores: str = "2",
+    speed: str = "1/8",
+    cluster: str = "default",
+    backend: str = "cluster",
+) -> None:
     """Start the cluster, or change its size."""
     with exiting():
-        clusters.up(read_cluster_spec(nodes, cores, speed), read_cluster(cluster))
+        clusters.up(read_cluster_spec(nodes, cores, speed), read_cluster(cluster), clusters.read_kind(backend))
 
 
 @task(auto_shortflags=False, help=CLUSTER)
@@ -37,11 +44,11 @@ def shell(_: Context, node: str = "head", cluster: str = "default") -> None:
         clusters.shell(node, read_cluster(cluster))
 
 
-@task
-def image(_: Context) -> None:
+@task(auto_shortflags=False, help=KIND)
+def image(_: Context, backend: str = "cluster") -> None:
     """Build the nodes' image if it is out of date."""
     with exiting():
-        clusters.image()
+        clusters.image(clusters.read_kind(backend))
 
 
 @task

@@ -7,7 +7,7 @@ A message is a JSON object on a line of its own. Three conversations use them:
     rank -> launcher    Join first, then Events, over TCP; the launcher answers with words
 
 Words to the ranks are lines of text. `check`, `burn` and `clock` are answered at once. Ranks that run the case wait
-for `start` and `end`: one rank, or with plain MPI all. All ranks wait for `boot` before they start MPI.
+for `start` and `end`: one rank, or with plain MPI all. All wait for `boot` to start MPI, and for `go` to use it.
 """
 
 from fractions import Fraction
@@ -23,8 +23,9 @@ from parlab.model.event import Command, Event, RankEvent
 from parlab.model.job_events import Ended, Frame, Logged, Looked, Paused, Took, Wrote
 from parlab.model.reading import RawReading
 from parlab.model.span import Span
+from parlab.model.starting import Booted, InQueue
 
-BOOT, CHECK, BURN, CLOCK, START, END = "boot", "check", "burn", "clock", "start", "end"  # words
+BOOT, GO, CHECK, BURN, CLOCK, START, END = "boot", "go", "check", "burn", "clock", "start", "end"  # words
 LOOK, STOP = "look", "stop"  # words to the supervisor of a program
 FEED, SIZE = "feed", "size"  # words followed by data: standard input; columns and lines of the user's terminal
 
@@ -220,8 +221,8 @@ class Read(msgspec.Struct, frozen=True):
 
 AnyCommand = Launch | Say | Feed | Probe | Look | CompareClocks | Ask
 OfPrograms = Wrote | Paused | Took | Looked | Logged | Ended
-FromRank = Hello | Plan | Ready | Checked | Burned | Sampled | Spans | Done | Failed | OfPrograms
-AnyEvent = Waiting | Listening | Output | Exit | Probed | AllLooked | ClocksRead | Answered | FromRank
+FromRank = Hello | Booted | Plan | Ready | Checked | Burned | Sampled | Spans | Done | Failed | OfPrograms
+AnyEvent = Waiting | Listening | Output | Exit | InQueue | Probed | AllLooked | ClocksRead | Answered | FromRank
 
 Message = TypeVar("Message")
 SHOWN = 200  # characters of a message, in an error

@@ -13,7 +13,9 @@ from parlab.model.messages import AnyEvent, Checked, Hello, Sampled, Spans
 from parlab.model.reading import NodeReading, RawReading
 from parlab.model.span import Span
 from parlab.model.spec import Spec
+from parlab.model.starting import InQueue
 from parlab.run.observer import Observer
+from parlab.run.queue import told
 
 
 class Collector:
@@ -29,7 +31,10 @@ class Collector:
         self.readings: dict[str, list[NodeReading]] = defaultdict(list)
 
     def hear(self, event: AnyEvent) -> None:
-        """Take one event, if it is about spans or nodes. Raises RunError for readings in no kernel's format."""
+        """Take one event, if it is about spans, nodes or the job.
+
+        Raises RunError for readings in no kernel's format, and for a job that Slurm has refused or ended.
+        """
         match event:
             case Hello():
                 self._greet(event)
@@ -39,6 +44,8 @@ class Collector:
                 self._observer.reading(self.node_of[rank], self._read(rank, raw))
             case Checked(rank, raw) if not self._closed:
                 self._read(rank, raw)
+            case InQueue():
+                self._observer.say(told(event))
 
     def close(self) -> None:
         """Take no more readings from here on: the limits are off."""

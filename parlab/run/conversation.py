@@ -59,11 +59,12 @@ class Conversation:
         diagnose: Callable[[], str],
         node_of: Callable[[int], str | None],
         remedy: str,
+        starter: str = "mpiexec",
         looking: Looking | None = None,
         questions: Questions | None = None,
     ) -> None:
         self._session, self._what, self._hear, self._say, self._diagnose = session, what, hear, say, diagnose
-        self._node_of, self._remedy = node_of, remedy
+        self._node_of, self._remedy, self._starter = node_of, remedy, starter
         self._looking, self._questions = looking, questions
         self._come: dict[type[Event], list[Any]] = defaultdict(list)
         self._last_lines: deque[str] = deque(maxlen=KEPT_LINES)
@@ -108,7 +109,7 @@ class Conversation:
                 raise self.failed(f"{progress} when {error}") from error
             if kind is not Exit and (exits := self._come[Exit]):
                 end = exits[0]
-                raise self.failed(f"{progress} when mpiexec ended with exit code {end.code}{_hint(end, kind)}")
+                raise self.failed(f"{progress} when {self._starter} ended with exit code {end.code}{_hint(end, kind)}")
         return self._come.pop(kind)
 
     def _answer_questions(self) -> None:

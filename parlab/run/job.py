@@ -188,7 +188,9 @@ class _Run:
             if event is None and talk.exit is not None:
                 talk.await_ends(STOP_SECONDS)
                 if len(talk.ended) < talk.ranks and not self._failed():
-                    raise talk.failed(f"mpiexec ended with exit code {talk.exit}, not all ranks have told of theirs")
+                    raise talk.failed(
+                        f"{talk.starter} ended with exit code {talk.exit}, not all ranks have told of theirs"
+                    )
         if self._output.closed:
             self._stop()
             self._finish()

@@ -28,6 +28,7 @@ class JobTalk:
     def __init__(self, backend: Backend, session: Session, spec: Spec, case: Case, observer: Observer) -> None:
         self._backend, self._session, self._spec, self._case = backend, session, spec, case
         self.ranks = case.ranks(spec.virtual_cores)
+        self.starter = backend.placement(spec.nodes).starter
         self.collected = Collector(backend, spec, case, observer)
         self.ended: dict[int, Ended] = {}  # by rank
         self.logs: dict[int, bytes] = defaultdict(bytes)  # of tasks, by rank
@@ -57,7 +58,7 @@ class JobTalk:
         """The next `count` events of one kind. Raises RunError if they have not come in `seconds`."""
         found = self.gather_or_go_on(kind, count, seconds)
         if len(found) < count:
-            over = "when mpiexec had ended" if self.exit is not None else f"after {seconds:g} s"
+            over = f"when {self.starter} had ended" if self.exit is not None else f"after {seconds:g} s"
             raise self.failed(f"{doing}: {len(found)} of {count} done {over}")
         return found
 
@@ -116,7 +117,7 @@ class JobTalk:
         with suppress(ProtocolError):
             parts.append(self._backend.diagnosis(self._session, self._spec))
         if said := [line for line in self._mpiexec if line.strip()]:
-            parts.append("The last lines of mpiexec:\n  " + "\n  ".join(said[-KEPT_LINES:]))
+            parts.append(f"The last lines of {self.starter}:\n  " + "\n  ".join(said[-KEPT_LINES:]))
         return RunError("\n".join(filter(None, (*parts, self._backend.remedy()))))
 
     def _pass_on(self, rank: int, stream: str, data: bytes) -> None:

@@ -20,7 +20,10 @@ OURS = re.compile(
     r'\s*File "(<frozen \S+>|\S*/parlab/(node/\w+|task/\w+|lab)\.py|\S*/mpi4py/\S+\.py)", line \d+ in '
     r"|Extension modules: "
 )
-NOTICES = re.compile(r"plm:ssh: Warning: setpgid|This error may be ignored|\[\S+:\d+\] \d+ more process")
+NOTICES = re.compile(
+    r"plm:ssh: Warning: setpgid|This error may be ignored|\[\S+:\d+\] \d+ more process|^(srun|slurmstepd\S*|sbatch): "
+)
+BY_SRUN = re.compile(r"srun: error: \S+: tasks? (?P<rank>\d+)[\d,-]*: (?P<how>.*\S)\s*")
 
 
 @dataclass(frozen=True)
@@ -45,7 +48,7 @@ def of_the_program(lines: Sequence[str]) -> list[str]:
 
 
 def first_end(lines: Sequence[str]) -> End | None:
-    """The rank that ended first, according to Open MPI; None if Open MPI does not say."""
+    """The rank that ended first, according to Open MPI or Slurm; None if they do not say."""
     text = " ".join(" ".join(lines).split())
     if found := BY_SIGNAL.search(text):
         return End(int(found["rank"]), f"by signal {found['signal']}, {found['name'].lower()}")
@@ -53,7 +56,15 @@ def first_end(lines: Sequence[str]) -> End | None:
         return End(int(found["rank"]), f"with exit code {found['code']}")
     if found := BY_ABORT.search(text):
         return End(int(found["rank"]), "by MPI_Abort")
+    if found := next(filter(None, map(BY_SRUN.fullmatch, lines)), None):
+        return End(int(found["rank"]), _in_words(found["how"]))
     return None
+
+
+def _in_words(how: str) -> str:
+    """How a task ended, from srun's words: `Exited with exit code 3`, or a signal's name such as `Killed`."""
+    code = how.removeprefix("Exited ")
+    return code if code != how else f"by a signal, {how.lower()}"
 
 
 def _outside(lines: Sequence[str]) -> Iterator[str]:

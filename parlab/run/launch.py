@@ -13,12 +13,26 @@ from parlab.backend.base import Backend
 from parlab.backend.session import Session
 from parlab.formatting import Show, plural
 from parlab.host.questions import Questions
-from parlab.model.case import MPI, Case, Demand
+from parlab.model.case import MPI, PYTHON, Case, Demand
 from parlab.model.clocks import estimate
 from parlab.model.event import Event
-from parlab.model.messages import BOOT, END, START, ClocksRead, CompareClocks, Done, Exit, Hello, Launch, Plan, Ready
+from parlab.model.messages import (
+    BOOT,
+    END,
+    GO,
+    START,
+    ClocksRead,
+    CompareClocks,
+    Done,
+    Exit,
+    Hello,
+    Launch,
+    Plan,
+    Ready,
+)
 from parlab.model.reading import Busiest
 from parlab.model.spec import Spec
+from parlab.model.starting import Booted
 from parlab.model.workers import Workforce, workforce
 from parlab.results.record import Repeat
 from parlab.run.collector import Collector
@@ -111,6 +125,7 @@ def launch(
         lambda: backend.diagnosis(session, spec),
         collected.node_of.get,
         backend.remedy(),
+        backend.placement(spec.nodes).starter,
         Looking(backend, spec, case, session.labs, collected),
         questions,
     )
@@ -133,7 +148,7 @@ def launch(
     limits.end()
     busiest = others.busiest()  # after the last reading: looking through all processes takes CPU time, too
     ending = time.monotonic()
-    _end(talk)
+    _end(talk, backend.placement(spec.nodes).starter)
     return Result(
         tasks,
         force,
@@ -160,6 +175,9 @@ def _boot(
     within = BOOT_SECONDS + BOOT_SECONDS_A_NODE * spec.nodes
     hellos = talk.gather(Hello, case.ranks(spec.virtual_cores), within, "starting the ranks")
     talk.say(BOOT)
+    if case.launch != PYTHON:
+        talk.gather(Booted, case.ranks(spec.virtual_cores), within, "starting MPI")
+        talk.say(GO)
     (plan,) = allowance.gather(Plan, 1, within, "the serial solution")
     talk.show_output()
     allowance.gather(Ready, _running(case, spec), within, "starting the case, up to its first task")
@@ -189,11 +207,11 @@ def _run(case: Case, spec: Spec, ideal: float | None, talk: Conversation, allowa
     return min(done, key=lambda event: event.rank)
 
 
-def _end(talk: Conversation) -> None:
+def _end(talk: Conversation, starter: str) -> None:
     talk.say(END)
-    (end,) = talk.gather(Exit, 1, STEP_SECONDS, "ending mpiexec")
+    (end,) = talk.gather(Exit, 1, STEP_SECONDS, f"ending {starter}")
     if end.code != 0:
-        raise talk.failed(f"the case was done, but mpiexec ended with exit code {end.code}")
+        raise talk.failed(f"the case was done, but {starter} ended with exit code {end.code}")
 
 
 def _repeat(

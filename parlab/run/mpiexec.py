@@ -20,13 +20,17 @@ OPEN_MPI = {
 
 
 def mpiexec(placement: Placement, spec: Spec, case: Case, exported: Iterable[str], program: Iterable[str]) -> list[str]:
-    """Build the command that makes each rank's Python run `program`.
+    """Build the command that makes each rank's Python run `program`; a job of Slurm gets all variables anyway.
 
     Rank 0 is on the head if the case asks for it; the other ranks are distributed over the nodes. Ranks are not bound
     to cores, and there may be more ranks than cores: the kernel sets the limits, not Open MPI.
     """
     ranks = case.ranks(spec.virtual_cores)
     hosts = [placement.hosts[case.node_of(rank, spec)] for rank in range(ranks)]
+    if placement.batch:
+        cores = cores_per_task([case], spec.cores)["SLURM_CPUS_PER_TASK"]
+        job = (placement.python, "-m", "parlab.node.batch", ",".join(hosts), cores, str(spec.cores), "--")
+        return [*job, placement.python, *program]
     slots = ",".join(f"{host}:{len(list(group))}" for host, group in groupby(hosts))
     placing = ["--host", slots, "--map-by", "slot:OVERSUBSCRIBE", "--bind-to", "none", "-n", str(ranks)]
     exports = [word for name in exported for word in ("-x", name)]

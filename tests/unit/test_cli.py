@@ -74,7 +74,7 @@ def test_the_menu_has_the_labs_in_teaching_order_and_all_tasks_in_groups(invoke:
         ("--speed", "1/0", "from 1/64 to 1"),
         ("--unit", "nan", "from 0.001 to 60"),
         ("--cluster", "a b", "1 to 30 characters"),
-        ("--backend", "cloud", "cluster or embedded"),
+        ("--backend", "cloud", "cluster or embedded or slurm"),
         ("--speed", "1e-99999999", "from 1/64 to 1"),
         ("--json", "/nowhere/r.json", "a folder that can be written to"),
         ("--json", "/dev/null", "a folder that can be written to"),

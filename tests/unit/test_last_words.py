@@ -70,3 +70,21 @@ def test_the_programs_own_words_come_first(lines: list[str], words: list[str], e
 
 def test_of_many_lines_the_last_are_told() -> None:
     assert last_words([str(number) for number in range(100)]) == [str(number) for number in range(88, 100)]
+
+
+BY_SRUN = [
+    "srun: error: node-1: task 3: Exited with exit code 7",
+    "srun: Terminating StepId=4.0",
+    "slurmstepd-node-2: error: *** STEP 4.0 ON head CANCELLED AT 2026-01-01T00:00:00 ***",
+    "srun: error: node-2: tasks 4-5: Terminated",
+]
+
+
+def test_the_first_end_that_slurm_tells_counts() -> None:
+    assert first_end(["its own line", *BY_SRUN]) == End(3, "with exit code 7")
+    killed = ["srun: error: head: task 0: Segmentation fault", *BY_SRUN]
+    assert first_end(killed) == End(0, "by a signal, segmentation fault")
+
+
+def test_what_slurm_says_is_not_the_programs() -> None:
+    assert last_words(["its own line", *BY_SRUN]) == ["its own line"]

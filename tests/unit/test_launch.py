@@ -1,6 +1,7 @@
 """The command that starts a launch: which rank goes where, and what it is told."""
 
 from collections import Counter
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
@@ -87,6 +88,14 @@ def test_every_rank_is_run_by_the_python_beside_mpiexec(launch: str) -> None:
     words = command(launch)
     assert words[0] == "/venv/bin/mpiexec"
     assert words[-3:] == ["/venv/bin/python", "-m", "some.rank"]
+
+
+def test_a_job_of_slurm_gets_the_host_of_each_rank_and_the_cores_of_each() -> None:
+    batch = replace(placement(TWO), batch=True)
+    words = [mpiexec(batch, TWO, Case("print", launch), ["LANG"], ["-m", "some.rank"]) for launch in (FUTURES, PYTHON)]
+    job, rank = ["/venv/bin/python", "-m", "parlab.node.batch"], ["--", "/venv/bin/python", "-m", "some.rank"]
+    assert words == [[*job, "head,w1,w1,w2,w2", "1", "2", *rank], [*job, "w1", "2", "2", *rank]]
+    assert (placement(TWO).starter, batch.starter) == ("mpiexec", "srun")
 
 
 def test_what_is_exported_is_named_once_each() -> None:

@@ -49,6 +49,7 @@ from parlab.model.messages import (
 )
 from parlab.model.reading import Host, Process, RawReading
 from parlab.model.span import Phase
+from parlab.model.starting import Booted, InQueue
 from tests.conftest import ROOT
 from tests.unit.samples import span
 
@@ -69,10 +70,12 @@ EVENTS: list[AnyEvent] = [
     Listening("boot"),
     Output("stdout", 'a line\nof {"event": "done"}'),
     Exit(-9),
+    InQueue(7, "PENDING", "Resources"),
     Probed({"node-1": "", "node-2": "no answer"}),
     ClocksRead({3: [(1.0, 2.0, 3.0)]}),
     Answered(None, "text\n", ["its", "last words"]),
     Hello(0, "node-1", "boot", [17]),
+    Booted(3),
     Plan(0, [Demand(1.0, 0.5)], True, {"python": "3.13"}, "a CPU"),
     Ready(2),
     Checked(1, RAW),

@@ -36,7 +36,7 @@ def third(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def test_the_cluster_is_tried_first() -> None:
-    assert backend_names() == ("cluster", "embedded")
+    assert backend_names() == ("cluster", "embedded", "slurm")
 
 
 def test_where_no_engine_answers_it_is_said_and_the_next_one_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -57,7 +57,7 @@ def test_a_backend_that_is_asked_for_and_not_there_is_bad_usage(monkeypatch: pyt
 
 @pytest.mark.usefixtures("third")
 def test_a_third_backend_is_one_new_file() -> None:
-    assert backend_names() == ("third", "cluster", "embedded")
+    assert backend_names() == ("third", "cluster", "embedded", "slurm")
     assert read_backend("third") == "third"
     found: object = open_backend("third", "here", print)
     assert found == ("third", "here")
