@@ -6,6 +6,7 @@ import pytest
 from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
 THIS_MACHINE = ("embedded", "install")  # folders: their runs have this machine for their node, and look at all of it
+WHOLE = ("tests/cluster/test_slurm.py",)  # files with a cluster of their own, which takes a while to get up
 
 
 class Spread(LoadScopeScheduling):  # type: ignore[misc]
@@ -17,7 +18,10 @@ class Spread(LoadScopeScheduling):  # type: ignore[misc]
 
 def scope_of(test: str) -> str:
     """The scope of a test, given its id: its own, if it may run beside any other."""
-    _, folder, *_ = test.split("/")
+    file, *_ = test.split("::")
+    _, folder, *_ = file.split("/")
+    if file in WHOLE:
+        return file
     return "this machine" if folder in THIS_MACHINE else test
 
 

@@ -12,6 +12,10 @@ def test_those_that_look_at_this_machine_go_to_one_process(folder: str) -> None:
     assert scope_of(f"tests/{folder}/test_a.py::test_b[c/d]") == scope_of(f"tests/{folder}/test_e.py::test_f")
 
 
+def test_a_file_with_a_cluster_of_its_own_is_not_taken_apart() -> None:
+    assert scope_of("tests/cluster/test_slurm.py::test_a") == scope_of("tests/cluster/test_slurm.py::test_b[c]")
+
+
 @pytest.mark.parametrize("folder", ["unit", "browser", "cluster"])
 def test_each_of_the_others_goes_to_any_process(folder: str) -> None:
     test = f"tests/{folder}/test_a.py::test_b[tests/embedded]"
