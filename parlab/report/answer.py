@@ -4,6 +4,7 @@ The bars are plain boxes of the page, not charts: they appear at once, follow th
 """
 
 import math
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -16,8 +17,9 @@ from parlab.terminal.breakdowns import IN_SHORT
 from parlab.terminal.summary import CATEGORIES, SHOWN_FROM, by_name, ideal_in_words
 from parlab.thresholds import EVEN
 
-MOST_METRICS = 3  # of the cases' own, as columns
+MOST_METRICS = 3  # of the cases' own, as columns; one less beside ideals
 OUTCOME = "outcome"
+ACRONYMS = re.compile(r"\b(cpu|gil|io|mpi|csv)\b")
 
 
 @dataclass(frozen=True)
@@ -74,7 +76,7 @@ def _columns(run: Run, cases: Sequence[MeasuredCase]) -> list[list[tuple[str, st
     """The cells of each case, all with the same headings; a column that would say nothing is left out."""
     repeated = any(len(case.times) > 1 for case in cases)
     ideals = any(case.ideal_s is not None for case in cases)
-    metrics = [] if run.command else _telling_metrics(cases)
+    metrics = [] if run.command else _telling_metrics(cases)[: MOST_METRICS - ideals]
     outcomes = any(case.median_repeat.outcome != RIGHT for case in cases)  # else the verdict says so once
     rows = []
     for case in cases:
@@ -100,10 +102,10 @@ def _ran_as(case: MeasuredCase) -> str:
 
 
 def _telling_metrics(cases: Sequence[MeasuredCase]) -> list[str]:
-    """The cases' own metrics that differ between cases, at most MOST_METRICS."""
+    """The cases' own metrics that differ between cases."""
     names = dict.fromkeys(name for case in cases for name in case.metrics)
     shown = {name: {number(case.metrics[name]) for case in cases if name in case.metrics} for name in names}
-    return [name for name, values in shown.items() if len(values) > 1 or len(cases) == 1][:MOST_METRICS]
+    return [name for name, values in shown.items() if len(values) > 1 or len(cases) == 1]
 
 
 def outcome(case: MeasuredCase) -> str:
@@ -147,7 +149,9 @@ def sentence(run: Run) -> str:
 
 
 def _as_sentence(claim: str) -> str:
-    return f"{claim[:1].upper()}{claim[1:]}."
+    """A claim's name, which is that of a function, as a sentence: with capitals where these belong."""
+    said = ACRONYMS.sub(lambda found: found[0].upper(), claim)
+    return f"{said[:1].upper()}{said[1:]}."
 
 
 def _of_sizes(run: Run) -> str:

@@ -50,6 +50,8 @@ ABOUT_PROGRAMS = ABOUT | {"correct": "Did the program end with exit code 0?"}
 WORDS = {"about": ABOUT, "about_programs": ABOUT_PROGRAMS}
 # A value and its unit are kept on one line, and so are the parts of a word with a hyphen.
 KEPT = re.compile(r"[-+]?\d[\d.,]*(?: (?:%|s|ms|MB|x|units?|workers?|tasks?|CPUs?)(?![\w-]))+|\b\w{2,12}-\w{2,12}\b")
+LONG_NAME = 24  # characters of a function
+SHORT_NAME, FAIR_NAME = 26, 40  # characters that stay on one line: always, or on a wide page
 TITLE_PIXELS = 24  # height of a line above a chart
 BOKEH = Resources(mode="inline", components=["bokeh"])  # no widgets, tables or formulas
 
@@ -190,6 +192,7 @@ def _page(template: str, title: str, charts: Sequence[Chart], **content: Any) ->
     environment.filters["claim"] = claim_in_words
     environment.filters["kept"] = _kept
     environment.filters["call"] = _call
+    environment.filters["room"] = _room
     environment.globals["command"] = COMMAND
     return environment.get_template(template).render(
         title=title,
@@ -212,8 +215,15 @@ def _kept(text: str) -> Markup:
 
 
 def _call(name: str) -> Markup:
-    """A case's name; a long one may be broken behind its bracket, and between its settings."""
-    return Markup(str(escape(name)).replace("(", "(<wbr>").replace("_", "_<wbr>"))
+    """A case's name; it may be broken behind its bracket or, if its function has a long name, within that."""
+    function, bracket, settings = name.partition("(")
+    parts = escape(function).replace("_", Markup("_<wbr>")) if len(function) > LONG_NAME else escape(function)
+    return parts + bracket + Markup("<wbr>" * bool(bracket)) + settings
+
+
+def _room(name: str) -> str:
+    """Classes by the width that a name in a table needs to stay on one line."""
+    return "short" if len(name) <= SHORT_NAME else "fair" if len(name) < FAIR_NAME else ""
 
 
 def _as_script(chart: Chart) -> Markup:

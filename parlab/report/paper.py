@@ -92,14 +92,14 @@ def case_on_paper(case: MeasuredCase, ideal: Sequence[Span], beside: Sequence[Me
         for left, anchor, name, lane in words:
             parts.append(text_at(left, tops[row] - LANE * lane - 1, name, anchor))
     parts += _busy(repeat.spans, x, bottom + 8, case.seen_workers)
-    below = bottom + 8 + BUSY
+    below = ideal_to = bottom + 8 + BUSY
     if use := list(_cpu(repeat, x, end, below + 14)):
         parts += use
         below += 14 + BUSY
     parts += _axis(end, x, below)
     if ideal and case.ideal_s is not None:
         at_x = LEFT + x * case.ideal_s
-        parts.append(f'<path d="M{at_x:.1f} {TOP}V{below}" stroke="#000" stroke-dasharray="5 3"/>')
+        parts.append(f'<path d="M{at_x:.1f} {TOP}V{ideal_to}" stroke="#000" stroke-dasharray="5 3"/>')
         parts.append(text_at(WIDTH - RIGHT, 12, f"dashed: the ideal ends, {seconds(case.ideal_s)}", "end"))
     return picture(parts, below + AXIS, f"{case.name}, on an axis of seconds")
 

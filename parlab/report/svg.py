@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from markupsafe import Markup, escape
 
 WIDTH, LEFT, RIGHT = 1000, 130, 20  # the width of a picture and its margins; in pixels
-LETTER = 6.6  # pixels of a letter, at most
+LETTER = 7.2  # pixels of a letter, at most
 
 
 def text_at(x: float, y: float, text: str, anchor: str = "start") -> str:

@@ -141,6 +141,8 @@ class RunView:
         count = plural(len(claims), "claim")
         if all(claim.answer is Answer.CANNOT for claim in claims):
             return f"The lab makes {count}; none is judged here"
+        if self.shown == len(claims):
+            return f"All {count} of the lab hold" if self.shown > 1 else "The lab's claim holds"
         return f"{self.shown} of the lab's {count} hold{'s' * (self.shown == 1)}"
 
     @property

@@ -42,6 +42,7 @@ RANKS = [
     replace(sized(ranks, s, ideal_s=None, serial_s=1.74), name=f"solver(ranks={ranks})", settings={"ranks": ranks})
     for ranks, s in ((2, 1.74), (4, 0.95), (8, 1.26))
 ]
+GIL = "CPU bound threads wait for a GIL."
 HOLDS = verdict(Claim("time is whole rounds", Answer.YES), Claim("more is less", Answer.NO), Claim("b", Answer.YES))
 
 
@@ -49,6 +50,7 @@ HOLDS = verdict(Claim("time is whole rounds", Answer.YES), Claim("more is less",
     ("made", "said"),
     [
         (run(sized(1, 8.0), sized(2, 4.0), verdict=HOLDS), "Time is whole rounds. B."),
+        (run(case(), verdict=verdict(Claim("cpu bound threads wait for a gil", Answer.YES))), GIL),
         (
             run(sized(1, 8.0), sized(2, 4.0)),
             "pool(tasks=4): fastest with 2 workers, 4.00 s, 2 times as fast as with 1 (8.00 s), ideally 2 times.",

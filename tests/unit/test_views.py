@@ -148,6 +148,7 @@ def test_cases_of_very_different_lengths_start_with_an_axis_each() -> None:
 def test_claims_that_were_not_judged_are_not_told_as_none_shown() -> None:
     held = verdict(Claim("a", Answer.YES), Claim("b", Answer.NO))
     assert RunView(run(case(), verdict=held)).claims == "1 of the lab's 2 claims holds"
+    assert RunView(run(case(), verdict=verdict(Claim("a", Answer.YES)))).claims == "The lab's claim holds"
     unjudged = verdict(Claim("a", Answer.CANNOT), quiet=Answer.NO)
     assert RunView(run(case(), verdict=unjudged)).claims == "The lab makes 1 claim; none is judged here"
 
