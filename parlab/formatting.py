@@ -64,10 +64,15 @@ def number(value: float) -> str:
 
 
 def seconds(value: float | None) -> str:
-    """In hundredths of a second; below a tenth, e.g. for unpaced work, in milliseconds; `-` for None."""
+    """In hundredths of a second; below a tenth, e.g. for unpaced work, in milliseconds; `-` for None.
+
+    Milliseconds have three digits, also if the last are zeros: 9.80 ms.
+    """
     if value is None or math.isnan(value):
         return "-"
-    return f"{value:.2f} s" if value >= 0.1 else f"{1000 * value:.3g} ms"
+    if value >= 0.1 or not value:
+        return f"{value:.2f} s" if value else "0 ms"
+    return f"{1000 * value:#.3g}".rstrip(".") + " ms"
 
 
 def at_most(limit: float) -> str:

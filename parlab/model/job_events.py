@@ -97,6 +97,9 @@ class Logged(RankEvent, tag="logged", frozen=True):
     data: bytes
 
 
+PEAK = "MB of memory at the peak of "  # and the node: a metric of a launch, from `Ended.peak`
+
+
 class Ended(RankEvent, tag="ended", frozen=True):
     """A program's rank has ended, and all its output was sent; `code` below 0 is a signal.
 

@@ -1,48 +1,60 @@
-"""The first screen: the result of a run in one sentence, and a table with bars for every case.
+"""The first screen: the result of a run in a few words, and a table with bars for every case.
 
 The bars are plain boxes of the page, not charts: they appear at once, follow the window's width, and can be printed.
 """
 
 import math
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
-from parlab.formatting import number, percent, seconds, share, signed_percent, times
+from parlab.formatting import number, percent, plural, seconds, share, signed_percent, times
 from parlab.model.case import RIGHT
-from parlab.report.scaling import curves
-from parlab.results.record import MeasuredCase, Run
-from parlab.terminal.summary import CATEGORIES, SHOWN_FROM, by_name, ideal_in_words, measured_in_words
+from parlab.report.names import short_names
+from parlab.report.scaling import Curve, curves
+from parlab.results.record import Answer, MeasuredCase, Run
+from parlab.terminal.breakdowns import IN_SHORT
+from parlab.terminal.summary import CATEGORIES, SHOWN_FROM, by_name, ideal_in_words
 from parlab.thresholds import EVEN
+
+MOST_METRICS = 3  # of the cases' own, as columns; one less beside ideals
+OUTCOME = "outcome"
+ACRONYMS = re.compile(r"\b(cpu|gil|io|mpi|csv)\b")
 
 
 @dataclass(frozen=True)
 class TimeBar:
     """Ideal beside measured, in percent of the longest time of the run."""
 
-    name: str
+    group: str  # the function; cases of one function follow each other below it
+    name: str  # in the group
+    full: str
     measured: float
     ideal: float | None
-    lost: float  # the part of `measured` beyond the ideal; 0 if labs allow that much
+    behind: float  # the part of `measured` beyond the ideal
+    lost: bool  # whether that is more than labs allow
     cells: tuple[tuple[str, str], ...]  # the other columns: each a heading and its text
 
 
 @dataclass(frozen=True)
 class Account:
-    """The breakdown of a case's time: the percentage of each category."""
+    """The breakdown of a case's time: the percentage of each category, by its name in short."""
 
+    group: str
     name: str
-    parts: tuple[tuple[str, float], ...]
+    full: str
+    parts: tuple[tuple[str, str, float], ...]  # category, its name, percent
 
 
 def time_bars(run: Run) -> list[TimeBar]:
     """A bar per case, all on one scale."""
     cases = by_name(run)
-    has_ideals = any(case.ideal_s is not None for case in run.cases)
     longest = max((s for case in cases.values() for s in _known(case)), default=1.0) or 1.0
-    bars = [_time_bar(name, case, longest, has_ideals=has_ideals) for name, case in cases.items()]
-    if all(dict(bar.cells)["outcome"] == RIGHT for bar in bars):  # the verdict says so once
-        return [replace(bar, cells=bar.cells[:-1]) for bar in bars]
-    return bars
+    rows = _columns(run, list(cases.values()))
+    return [
+        _time_bar(case, longest, group=name.group, name=name.own, full=full, cells=tuple(cells))
+        for name, (full, case), cells in zip(short_names(cases), cases.items(), rows, strict=True)
+    ]
 
 
 def _known(case: MeasuredCase) -> Iterator[float]:
@@ -53,63 +65,129 @@ def _known(case: MeasuredCase) -> Iterator[float]:
         yield case.ideal_s
 
 
-def _time_bar(name: str, case: MeasuredCase, longest: float, *, has_ideals: bool) -> TimeBar:
+def _time_bar(case: MeasuredCase, longest: float, **words: object) -> TimeBar:
     measured = 100 * case.measured_s / longest if case.times else 0.0
     ideal = 100 * case.ideal_s / longest if case.ideal_s is not None and case.completed else None
-    lost = measured - ideal if ideal is not None and case.off_by > EVEN else 0.0
-    cells = [("workers", str(case.seen_workers)), ("measured", measured_in_words(case) or "-")]
-    if has_ideals:
-        efficiency = share(case.speedup / case.seen_workers)
-        cells += [("ideal", ideal_in_words(case)), ("off by", signed_percent(case.off_by))]
-        cells += [("speed-up", times(case.speedup)), ("efficiency", efficiency)]
-    return TimeBar(name, measured, ideal, lost, (*cells, ("outcome", _outcome(case))))
+    behind = max(0.0, measured - ideal) if ideal is not None else 0.0
+    return TimeBar(measured=measured, ideal=ideal, behind=behind, lost=case.off_by > EVEN, **words)  # type: ignore[arg-type]
 
 
-def _outcome(case: MeasuredCase) -> str:
+def _columns(run: Run, cases: Sequence[MeasuredCase]) -> list[list[tuple[str, str]]]:
+    """The cells of each case, all with the same headings; a column that would say nothing is left out."""
+    repeated = any(len(case.times) > 1 for case in cases)
+    ideals = any(case.ideal_s is not None for case in cases)
+    metrics = [] if run.command else _telling_metrics(cases)[: MOST_METRICS - ideals]
+    outcomes = any(case.median_repeat.outcome != RIGHT for case in cases)  # else the verdict says so once
+    rows = []
+    for case in cases:
+        row = [("ran as", _ran_as(case)) if run.command else ("workers", str(case.seen_workers))]
+        row.append(("measured", seconds(case.measured_s)))
+        if repeated:
+            row.append(("spread", percent(case.spread) if case.times else "-"))
+        if ideals:
+            row += [("ideal", ideal_in_words(case)), ("off by", signed_percent(case.off_by))]
+            row.append(("speed-up", times(case.speedup)))
+            if not metrics:  # else there is no room; the case's figures have it
+                row.append(("efficiency", share(case.speedup / case.seen_workers)))
+        row += [(name, number(case.metrics[name]) if name in case.metrics else "-") for name in metrics]
+        rows.append([*row, (OUTCOME, outcome(case))] if outcomes else row)
+    return rows
+
+
+def _ran_as(case: MeasuredCase) -> str:
+    """Of a program's case: its ranks or, if it was traced, the workers that it started itself."""
+    if not case.tasks:
+        return plural(case.seen_workers, "worker")
+    return plural(case.workers, "rank") if "ranks" in case.settings else plural(case.workers, "process")
+
+
+def _telling_metrics(cases: Sequence[MeasuredCase]) -> list[str]:
+    """The cases' own metrics that differ between cases."""
+    names = dict.fromkeys(name for case in cases for name in case.metrics)
+    shown = {name: {number(case.metrics[name]) for case in cases if name in case.metrics} for name in names}
+    return [name for name, values in shown.items() if len(values) > 1 or len(cases) == 1]
+
+
+def outcome(case: MeasuredCase) -> str:
     """The outcome; unless it is `right`, as declared, with a note whether it is as the lab declares."""
-    outcome = case.median_repeat.outcome
+    found = case.median_repeat.outcome
     if case.complaint is not None:
-        return f"{outcome}, not as declared: {case.complaint}"
-    return outcome if outcome == RIGHT else f"{outcome}, as declared"
+        return f"{found}, not as declared: {case.complaint}"
+    return found if found == RIGHT else f"{found}, as declared"
 
 
 def accounts_of(run: Run) -> list[Account]:
-    """The breakdown of the time of each case's last-finishing worker, without categories that no case has."""
-    timed = {name: case.breakdown().shares() for name, case in by_name(run).items() if case.times and case.measured_s}
+    """The breakdown of the time of each case's last-finishing worker, without categories that no case has.
+
+    Empty for a program: its spans do not tell when it waited, nor when it was ready and did not run.
+    """
+    cases = by_name(run)
+    if run.command:
+        return []
+    timed = {name: case.breakdown().shares() for name, case in cases.items() if case.times and case.measured_s}
     shown = [kind for kind in CATEGORIES if any(shares[kind] > SHOWN_FROM for shares in timed.values())]
-    return [Account(name, tuple((kind, 100 * shares[kind]) for kind in shown)) for name, shares in timed.items()]
+    names = dict(zip(cases, short_names(cases), strict=True))
+    return [
+        Account(names[full].group, names[full].own, full, tuple((k, IN_SHORT[k], 100 * shares[k]) for k in shown))
+        for full, shares in timed.items()
+    ]
 
 
 def sentence(run: Run) -> str:
-    """The times summed up in one sentence; '' if there are none."""
-    timed = {name: case for name, case in by_name(run).items() if case.times and case.completed}
-    if not timed:
-        return ""
-    return _of_sizes(run) or _of_ideals(timed) or _of_times(timed)
+    """What the run shows, in a few words: the claims that hold; without any, what its times say.
+
+    Cases are compared only if their work is the same and their results are right; '' if nothing can be said.
+    """
+    if held := [claim.name for claim in run.verdict.claims if claim.answer is Answer.YES]:
+        return " ".join(map(_as_sentence, held))
+    right = {
+        name: case
+        for name, case in by_name(run).items()
+        if case.times and case.tasks and case.median_repeat.outcome == RIGHT
+    }
+    return _of_sizes(run) or _of_ideals(right) or _of_one(right)
+
+
+def _as_sentence(claim: str) -> str:
+    """A claim's name, which is that of a function, as a sentence: with capitals where these belong."""
+    said = ACRONYMS.sub(lambda found: found[0].upper(), claim)
+    return f"{said[:1].upper()}{said[1:]}."
 
 
 def _of_sizes(run: Run) -> str:
-    for curve in curves(run):
-        few, many = curve.cases[0], curve.cases[-1]
-        if few.seen_workers < many.seen_workers and few.completed and many.completed:
-            gain = number(many.speedup / few.speedup)
-            ideally = ""
-            if few.ideal_s and many.ideal_s and few.serial_s and many.serial_s:
-                best = (many.serial_s / many.ideal_s) / (few.serial_s / few.ideal_s)
-                ideally = f", ideally {number(best)} times" if number(best) != "1" else ", ideally as before"
-            verb, comparison = (
-                ("are", "as fast") if few.serial_s == many.serial_s else ("do", "as much in the same time")
-            )
-            return (
-                f"{curve.name}: {many.seen_workers} workers instead of {few.seen_workers} {verb} "
-                f"{comparison if gain == '1' else f'{gain} times {comparison}'}{ideally} "
-                f"({seconds(many.measured_s)} instead of {seconds(few.measured_s)})."
-            )
-    return ""
+    """The best size of the curve with the most work, and whether more workers lose."""
+    alike = [curve for curve in curves(run) if _comparable(curve)]
+    if not alike:
+        return ""
+    curve = max(alike, key=lambda curve: curve.reference_s(curve.cases[0]))
+    few, quickest = curve.cases[0], min(case.measured_s for case in curve.cases)
+    best = next(case for case in curve.cases if case.measured_s <= (1 + EVEN) * quickest)
+    noun = "worker" if curve.baseline is None else "rank"
+    if best.seen_workers == few.seen_workers:
+        said = f"{curve.name}: fastest with {plural(few.seen_workers, noun)}, {seconds(few.measured_s)}"
+    else:
+        gain = f"{number(few.measured_s / best.measured_s)} times as fast as with {few.seen_workers}"
+        ideally = f", ideally {number(few.ideal_s / best.ideal_s)} times" if few.ideal_s and best.ideal_s else ""
+        said = (
+            f"{curve.name}: fastest with {plural(best.seen_workers, noun)}, {seconds(best.measured_s)}, "
+            f"{gain} ({seconds(few.measured_s)}){ideally}"
+        )
+    more = [case for case in curve.cases if case.seen_workers > best.seen_workers]
+    slower = [case for case in more if case.measured_s > (1 + EVEN) * best.measured_s]
+    if slower:
+        told = ", ".join(f"{case.seen_workers} take {seconds(case.measured_s)}" for case in slower)
+        return f"{said}; more {noun}s are slower: {told}."
+    return f"{said}; more {noun}s gain nothing." if more else f"{said}."
 
 
-def _of_ideals(timed: dict[str, MeasuredCase]) -> str:
-    off = {name: case for name, case in timed.items() if not math.isnan(case.off_by)}
+def _comparable(curve: Curve) -> bool:
+    """Whether all of its cases did the same work, and rightly."""
+    work = {(case.serial_s, case.spec.unit) for case in curve.cases}
+    return len(work) == 1 and all(case.median_repeat.outcome == RIGHT for case in curve.cases)
+
+
+def _of_ideals(right: dict[str, MeasuredCase]) -> str:
+    off = {name: case for name, case in right.items() if not math.isnan(case.off_by)}
     if not off:
         return ""
     name, case = max(off.items(), key=lambda item: abs(item[1].off_by))
@@ -118,12 +196,8 @@ def _of_ideals(timed: dict[str, MeasuredCase]) -> str:
     return f"{said}." if len(off) == 1 else f"{said}: of {len(off)} cases the farthest off."
 
 
-def _of_times(timed: dict[str, MeasuredCase]) -> str:
-    quick, slow = (choose(timed, key=lambda name: timed[name].measured_s) for choose in (min, max))
-    if quick == slow:
-        return f"{quick} took {seconds(timed[quick].measured_s)}."
-    gain = timed[slow].measured_s / timed[quick].measured_s
+def _of_one(right: dict[str, MeasuredCase]) -> str:
+    """The time of the only case; the times of several, whose work is not known to be the same, say nothing."""
     return (
-        f"Fastest is {quick} with {seconds(timed[quick].measured_s)}, slowest {slow} with "
-        f"{seconds(timed[slow].measured_s)}: {number(gain)} times as long."
+        "".join(f"{name} took {seconds(case.measured_s)}." for name, case in right.items()) if len(right) == 1 else ""
     )

@@ -10,8 +10,8 @@ from parlab.model.workers import Worker, by_node, by_worker, first_submission, i
 
 QUEUED, TRANSFER = "queued", "transfer"
 TASK, FAILED, PHASE, MARK, START_UP, SHUT_DOWN = "task", "failed", "other phase", "mark", "start-up", "shut-down"
-ASLEEP, CONTENDED = "waiting", "contended"
-SEEN_FROM = 0.03  # of a task's time; a smaller share is not drawn
+ASLEEP, CONTENDED, UNEXPLAINED = "waiting", "contended", "unexplained"
+SEEN_FROM = 0.08  # of a task's time; a smaller share would be less than a pixel high
 
 
 @dataclass(frozen=True)
@@ -25,13 +25,14 @@ class Bar:
     task: int
     name: str = ""
     share: float = 1.0  # of the bar's height: the fraction of the task's time in this state
+    above: float = 0.0  # of the bar's height: the fraction above it
 
 
 def bars(spans: Sequence[Span], speed: float | None = None) -> Iterator[Bar]:
     """One bar for each span and each of its phases; bars for queueing and transfer, too, if these took time.
 
-    With the `speed` of a virtual core, two more bars per span: for the share of its time in which it waited, and for
-    the share in which it was ready but did not run.
+    With the `speed` of a virtual core, up to three more bars per span: for the share of its time in which it waited,
+    for the share in which it was ready but did not run, and for the share that nothing explains. The rest is computing.
     """
     origin = first_submission(spans)
     numbers = {id(span): number for number, span in enumerate(spans)}
@@ -42,8 +43,8 @@ def bars(spans: Sequence[Span], speed: float | None = None) -> Iterator[Bar]:
             free = max(free, span.finished)
             kind = TASK if span.outcome == OK else FAILED
             yield Bar(kind, worker, span.started - origin, span.finished - origin, task)
-            for part, share in () if speed is None else _parts(span, speed):
-                yield Bar(part, worker, span.started - origin, span.finished - origin, task, share=share)
+            for part, share, above in () if speed is None else _parts(span, speed):
+                yield Bar(part, worker, span.started - origin, span.finished - origin, task, share=share, above=above)
             for phase in span.phases:
                 yield Bar(_kind(phase), worker, phase.started - origin, phase.finished - origin, task, phase.name)
             ways = (
@@ -54,13 +55,15 @@ def bars(spans: Sequence[Span], speed: float | None = None) -> Iterator[Bar]:
             yield from (Bar(kind, worker, a - origin, b - origin, task) for kind, a, b in ways if a < b)
 
 
-def _parts(span: Span, speed: float) -> Iterator[tuple[str, float]]:
+def _parts(span: Span, speed: float) -> Iterator[tuple[str, float, float]]:
+    """From the top: contended, unexplained; at the bottom: waiting. Each with its share, and the share above it."""
     length = span.finished - span.started
     if length <= 0:
         return
-    asleep = min(1.0, span.waited_s / length)
-    lost = min(1.0 - asleep, breakdown([span], [span], speed).contended / length)
-    yield from ((part, share) for part, share in ((ASLEEP, asleep), (CONTENDED, lost)) if share > SEEN_FROM)
+    found = breakdown([span], [span], speed)
+    asleep, lost, unknown = (seconds / length for seconds in (found.waiting, found.contended, found.unexplained))
+    parts = ((ASLEEP, asleep, 1.0 - asleep), (CONTENDED, lost, 0.0), (UNEXPLAINED, unknown, lost))
+    yield from (part for part in parts if part[1] > SEEN_FROM)
 
 
 def _kind(phase: Phase) -> str:
@@ -100,15 +103,18 @@ def rows(spans: Sequence[Span], limits: Mapping[str, float | None], idle: Mappin
 
 
 def _labels(workers: Sequence[Span], threads: Mapping[Worker, int]) -> Iterator[str]:
-    """Labels that distinguish the workers of a node: by their ranks, else their processes, else their threads."""
-    processes = {one.pid for one in workers}
+    """Labels that distinguish the workers of a node: by their ranks, else their processes, else their threads.
+
+    Processes are numbered in the order of their ids; pointing at a task shows the id.
+    """
+    processes = {pid: number for number, pid in enumerate(sorted({one.pid for one in workers}), 1)}
     for one in workers:
         if len({other.rank for other in workers}) == len(workers) and one.rank >= 0:
             yield f"rank {one.rank}"
         elif len(processes) == len(workers):
-            yield f"process {one.pid}"
+            yield f"worker {processes[one.pid]}"
         else:
-            of = f"process {one.pid}, " if len(processes) > 1 else ""
+            of = f"worker {processes[one.pid]}, " if len(processes) > 1 else ""
             yield f"{of}thread {threads[worker_of(one)]}"
 
 

@@ -124,9 +124,9 @@ def _tell(plot: figure, x: float, y: float, text: str) -> None:
 
 
 def accounts(run: Run) -> Chart | None:
-    """The breakdown of the time of each case's last-finishing worker, one stacked bar per case."""
+    """The breakdown of the time of each case's last-finishing worker, one stacked bar per case; None for a program."""
     timed = _timed(run)
-    if not timed:
+    if not timed or run.command:  # a program's spans do not tell
         return None
     labels, shares = list(timed), [case.breakdown().shares() for case in timed.values()]
     names = [field.name for field in fields(Breakdown) if any(share[field.name] > SHOWN_FROM for share in shares)]

@@ -28,11 +28,12 @@ from parlab.report.style import (
     make_figure,
     tip,
 )
+from parlab.report.tables import Table, useful
 from parlab.results.record import MeasuredCase
 
 FIT_LINES = ((VERMILION, "solid"), (PURPLE, "dotdash"))
 FINE = 200  # points of a fitted curve
-HEIGHT, LEFT = 300, 60  # pixels
+HEIGHT, LEFT = 270, 64  # pixels
 ROOM = 1.15  # factor by which the axes extend beyond the first and the last point
 HEADINGS = ("workers", "measured", "speed-up", "95 % interval", "ideal", "efficiency")
 
@@ -40,8 +41,8 @@ HEADINGS = ("workers", "measured", "speed-up", "95 % interval", "ideal", "effici
 def curve_chart(curve: Curve, found: Sequence[Fit], name: str) -> Chart:
     """Speed-up over the number of workers: a point per launch, the intervals, the ideal, and the fitted laws."""
     words = "; ".join(
-        f"{plural(case.seen_workers, 'worker')}: speed-up {number(case.speedup)}, "
-        f"efficiency {percent(case.speedup / case.seen_workers)}"
+        f"{plural(case.seen_workers, 'worker')}: speed-up {number(curve.speedup(case))}, "
+        f"efficiency {percent(curve.efficiency(case))}"
         for case in curve.cases
     )
     plot = _scaling_figure(curve, found)
@@ -51,27 +52,32 @@ def curve_chart(curve: Curve, found: Sequence[Fit], name: str) -> Chart:
 def curve_rows(curve: Curve) -> Iterator[tuple[str, ...]]:
     """The same as a table, a row per size; see HEADINGS."""
     for case in curve.cases:
-        low, high = interval(case)
+        low, high = interval(curve, case)
         ideal = case.serial_s / case.ideal_s if case.serial_s and case.ideal_s else math.nan
         yield (
-            *(str(case.seen_workers), seconds(case.measured_s), times(case.speedup)),
-            *(f"{low:.2f} to {high:.2f}", times(ideal), share(case.speedup / case.seen_workers)),
+            *(str(case.seen_workers), seconds(case.measured_s), times(curve.speedup(case))),
+            *(f"{low:.2f} to {high:.2f}", times(ideal), share(curve.efficiency(case))),
         )
 
 
-def interval(case: MeasuredCase) -> tuple[float, float]:
+def curve_table(curve: Curve) -> Table:
+    """The same, without a column of ideals if there are none."""
+    return useful(HEADINGS, list(curve_rows(curve)), numbers=HEADINGS)
+
+
+def interval(curve: Curve, case: MeasuredCase) -> tuple[float, float]:
     """The 95 % interval of a case's speed-up: from its launches or, if they are too few, from the stated spread."""
     low_s, high_s = NOTHING_KNOWN.estimates(case)[TIME].interval
-    return (case.serial_s or math.nan) / high_s, (case.serial_s or math.nan) / low_s
+    return curve.reference_s(case) / high_s, curve.reference_s(case) / low_s
 
 
 def _scaling_figure(curve: Curve, found: Sequence[Fit]) -> figure:
     workers, speedups = (np.array(values, float) for values in curve.points())
     p, s = (np.array(values, float) for values in curve.ideal_points())
     few, most = min(curve.sizes), max(curve.sizes)
-    intervals = [(case.seen_workers, *interval(case)) for case in curve.cases]
+    intervals = [(case.seen_workers, *interval(curve, case)) for case in curve.cases]
     seen = [*speedups, *s, *(low for _, low, _ in intervals), *(high for *_, high in intervals)]
-    least, top = min(seen), max(*seen, float(most))
+    least, top = min(seen), max(*seen, most / curve.least)
     plot = make_figure(
         HEIGHT,
         left=LEFT,
@@ -80,9 +86,9 @@ def _scaling_figure(curve: Curve, found: Sequence[Fit]) -> figure:
         x_range=Range1d(start=few / ROOM, end=most * ROOM),
         y_range=Range1d(start=least / ROOM, end=top * ROOM),
     )
-    ends = np.array([max(few, least / ROOM), most], float)
+    ends = np.array([max(few, curve.least * least / ROOM), most], float)
     drawn: dict[str, list[Any]] = {
-        "nothing lost": [plot.line(ends, ends, line_color=GREY, line_dash="dotted", line_width=2)]
+        "nothing lost": [plot.line(ends, ends / curve.least, line_color=GREY, line_dash="dotted", line_width=2)]
     }
     if len(p):
         ideal = plot.line(p, s, line_color=BLACK, line_dash="dashed", line_width=1.5)
@@ -91,7 +97,9 @@ def _scaling_figure(curve: Curve, found: Sequence[Fit]) -> figure:
         ideal.tags = points.tags = [INK]
     for fit, (colour, dash) in zip((fit for fit in found if fit.describes), FIT_LINES, strict=False):
         fitted = np.geomspace(few, fit.most, FINE)
-        drawn[fit.law] = [plot.line(fitted, fit.speedup(fitted), line_color=colour, line_dash=dash, line_width=2)]
+        drawn[fit.law.removeprefix("the ")] = [
+            plot.line(fitted, fit.speedup(fitted), line_color=colour, line_dash=dash, line_width=2)
+        ]
     at, low, high = (np.array(values, float) for values in zip(*intervals, strict=True))
     whiskers = plot.segment(at, low, at, high, line_color=COMPUTING.colour, line_width=3, line_alpha=0.6)
     points = plot.scatter(workers, speedups, size=9, fill_color=COMPUTING.colour, line_color="white", name="measured")

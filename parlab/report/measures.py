@@ -85,7 +85,10 @@ class CpuUse:
 
 
 def cpu_use(repeat: Repeat) -> list[CpuUse]:
-    """CPU use of the worker nodes, in order of time; [] if it was not counted, such as for simulated nodes."""
+    """CPU use of the worker nodes, in order of time, while all of them were read.
+
+    [] if it was not counted, such as for simulated nodes.
+    """
     if not repeat.spans:
         return []
     origin = first_submission(repeat.spans)
@@ -96,7 +99,11 @@ def cpu_use(repeat: Repeat) -> list[CpuUse]:
         nodes.append((at, np.array(counters, float).T))
     if not nodes:
         return []
-    edges = apart(np.unique(np.concatenate([at for at, _ in nodes])), PERIOD)
+    first, last = max(at[0] for at, _ in nodes), min(at[-1] for at, _ in nodes)
+    if first >= last:
+        return []
+    stamps = np.unique(np.concatenate([at for at, _ in nodes]))
+    edges = apart(stamps[(first <= stamps) & (stamps <= last)], PERIOD)
     # Between two readings, a counter is assumed to grow at a constant rate.
     each = [np.stack([np.diff(np.interp(edges, at, counter)) for counter in counters]) for at, counters in nodes]
     used_s, throttled, periods = np.sum(each, axis=0)
@@ -121,6 +128,13 @@ def cpu_limit(repeat: Repeat) -> float | None:
     """The limit, in host CPUs, of all worker nodes with counted CPU use together; None if there is no limit."""
     wanted = [repeat.nodes[node].wanted for node in _counted(repeat)]
     return None if not wanted or None in wanted else sum(limit for limit in wanted if limit is not None)
+
+
+def throttled_share(repeat: Repeat) -> float:
+    """The fraction of all worker nodes' quota periods with throttling; 0 if that is not counted."""
+    ends = [(readings[0], readings[-1]) for readings in _counted(repeat).values()]
+    periods = sum((last.periods or 0) - (first.periods or 0) for first, last in ends)
+    return sum((last.throttled or 0) - (first.throttled or 0) for first, last in ends) / periods if periods else 0.0
 
 
 def _counted(repeat: Repeat) -> dict[str, list[NodeReading]]:

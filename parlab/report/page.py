@@ -23,13 +23,11 @@ from parlab.errors import UsageError
 from parlab.formatting import plural, signed_percent
 from parlab.host.places import COMMAND
 from parlab.report.charts import side_by_side
-from parlab.report.curves import HEADINGS
 from parlab.report.style import Chart
 from parlab.report.timelines import case_chart
-from parlab.report.views import UNFOLDED, RunView
+from parlab.report.views import RunView
 from parlab.results.record import Run
 from parlab.terminal.summary import (
-    CATEGORIES,
     WITHIN_NOISE,
     by_name,
     claim_in_words,
@@ -48,7 +46,12 @@ ABOUT = {  # the verdict's questions
     "quiet": "Did the host have the CPU to give, or did something else use it?",
     "reproduced": "Do the lab's claims hold in what was measured?",
 }
-WORDS = {"unfolded": UNFOLDED, "categories": CATEGORIES, "about": ABOUT, "sizes": HEADINGS}
+ABOUT_PROGRAMS = ABOUT | {"correct": "Did the program end with exit code 0?"}
+WORDS = {"about": ABOUT, "about_programs": ABOUT_PROGRAMS}
+# A value and its unit are kept on one line, and so are the parts of a word with a hyphen.
+KEPT = re.compile(r"[-+]?\d[\d.,]*(?: (?:%|s|ms|MB|x|units?|workers?|tasks?|CPUs?)(?![\w-]))+|\b\w{2,12}-\w{2,12}\b")
+LONG_NAME = 24  # characters of a function
+SHORT_NAME, FAIR_NAME = 26, 40  # characters that stay on one line: always, or on a wide page
 TITLE_PIXELS = 24  # height of a line above a chart
 BOKEH = Resources(mode="inline", components=["bokeh"])  # no widgets, tables or formulas
 
@@ -187,6 +190,9 @@ def _page(template: str, title: str, charts: Sequence[Chart], **content: Any) ->
     )
     environment.filters["code"] = _code
     environment.filters["claim"] = claim_in_words
+    environment.filters["kept"] = _kept
+    environment.filters["call"] = _call
+    environment.filters["room"] = _room
     environment.globals["command"] = COMMAND
     return environment.get_template(template).render(
         title=title,
@@ -201,6 +207,23 @@ def _page(template: str, title: str, charts: Sequence[Chart], **content: Any) ->
 def _code(text: str) -> Markup:
     """A handout's text; text in backticks becomes code."""
     return Markup(re.sub(r"`([^`\n]+)`", r"<code>\1</code>", str(escape(text))))
+
+
+def _kept(text: str) -> Markup:
+    """Text whose numbers stay with their units, and whose words with a hyphen stay whole."""
+    return Markup(KEPT.sub(r'<span class="kept">\g<0></span>', str(escape(text))))
+
+
+def _call(name: str) -> Markup:
+    """A case's name; it may be broken behind its bracket or, if its function has a long name, within that."""
+    function, bracket, settings = name.partition("(")
+    parts = escape(function).replace("_", Markup("_<wbr>")) if len(function) > LONG_NAME else escape(function)
+    return parts + bracket + Markup("<wbr>" * bool(bracket)) + settings
+
+
+def _room(name: str) -> str:
+    """Classes by the width that a name in a table needs to stay on one line."""
+    return "short" if len(name) <= SHORT_NAME else "fair" if len(name) < FAIR_NAME else ""
 
 
 def _as_script(chart: Chart) -> Markup:

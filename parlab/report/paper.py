@@ -1,25 +1,38 @@
-"""The same charts as plain SVG, for paper: they are a part of the page, so that printing waits for nothing.
+"""The chart of a case as plain SVG, for paper: it is a part of the page, so that printing waits for nothing.
 
-Their width is WIDTH. They are dark on white, with the same colours as on the screen; see gantt.py and curves.py.
+It is dark on white, with the same colours as on the screen; see gantt.py and timelines.py. Nobody can point at paper:
+so the words of all marks are written, in lanes above their row.
 """
 
 import math
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
-import numpy as np
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
-from parlab.formatting import number, seconds
+from parlab.formatting import decimal, number, percent, seconds
 from parlab.model.span import LOCK_HELD, LOCK_WAIT, Span
-from parlab.report.bars import ASLEEP, CONTENDED, FAILED, MARK, PHASE, QUEUED, TASK, TRANSFER, Bar, bars, rows
-from parlab.report.curves import doublings, interval
-from parlab.report.measures import busy_steps
-from parlab.report.scaling import Curve, Fit
-from parlab.results.record import MeasuredCase
+from parlab.report.bars import (
+    ASLEEP,
+    CONTENDED,
+    FAILED,
+    MARK,
+    PHASE,
+    QUEUED,
+    TASK,
+    TRANSFER,
+    UNEXPLAINED,
+    Bar,
+    Rows,
+    bars,
+    rows,
+)
+from parlab.report.gantt import explained, legend_of
+from parlab.report.measures import busy_steps, cpu_limit, cpu_use, throttled_share
+from parlab.report.svg import LEFT, LETTER, RIGHT, WIDTH, picture, text_at
+from parlab.results.record import MeasuredCase, Repeat
 from parlab.terminal import states
 
-WIDTH, LEFT, RIGHT = 1000, 130, 20  # the width of a picture and its margins; in pixels, as are the next two lines
 TOP, AXIS, LINE = 26, 24, 14  # heights: the legend, the axis, and the most for a row
 MOST = 700  # height of all rows together, at most
 FILLS = {  # the colours of style.py; on paper there are no patterns, and shades distinguish the kinds
@@ -29,6 +42,7 @@ FILLS = {  # the colours of style.py; on paper there are no patterns, and shades
     FAILED: states.VERMILION,
     ASLEEP: "#f3c566",
     CONTENDED: states.VERMILION,
+    UNEXPLAINED: states.YELLOW,
     PHASE: states.PURPLE,
     LOCK_WAIT: states.ORANGE,
     LOCK_HELD: states.GREEN,
@@ -37,7 +51,9 @@ FILLS = {  # the colours of style.py; on paper there are no patterns, and shades
 PLACES = {QUEUED: (0.02, 0.2), TRANSFER: (0.02, 0.2), PHASE: (0.4, 0.4), LOCK_WAIT: (0.4, 0.4), LOCK_HELD: (0.4, 0.4)}
 WHOLE = (0.26, 0.68)  # the upper edge of a task in its row, and its height
 TICKS = 8  # of an axis, about
-BUSY = 40  # height of the curve of busy workers, in pixels
+BUSY = 40  # height of the curve of busy workers, and of the CPU use, in pixels
+LANE = 12  # height of a line of marks' words, in pixels
+MOST_LANES = 6
 SEEN = 0.25  # pixels; a narrower step is left out
 
 
@@ -50,28 +66,82 @@ def case_on_paper(case: MeasuredCase, ideal: Sequence[Span], beside: Sequence[Me
     ends += [one.ideal_s for one in (case, *beside) if one.completed]
     end = 1.01 * max(value or 0.0 for value in ends)
     x = (WIDTH - LEFT - RIGHT) / (end or 1.0)
-    row = min(LINE, MOST / len(at.labels))
-    bottom = TOP + row * len(at.labels)
+    known = explained(repeat.spans)
     drawn: defaultdict[str, list[Bar]] = defaultdict(list)
-    for bar in bars(repeat.spans, float(case.spec.speed)):
+    for bar in bars(repeat.spans, float(case.spec.speed) if known else None):
         drawn[bar.kind].append(bar)
-    kinds = [kind for kind in FILLS if kind in drawn]
-    parts = [*_legend(kinds)]
-    if row >= LINE:
-        parts += [_text(LEFT - 6, TOP + row * (n + 0.8), label, "end") for n, label in enumerate(at.labels) if label]
-        parts += [_text(LEFT + 2, TOP + row * (n + 0.8), label) for n, label in at.headings.items()]
+    lanes = _lanes(drawn[MARK], at, x)
+    height = min(LINE, MOST / len(at.labels))
+    tops, bottom = [], float(TOP)  # of each row, without the lanes above it
+    for row in range(len(at.labels)):
+        tops.append(bottom + LANE * (1 + max((lane for *_, lane in lanes[row]), default=-1)))
+        bottom = tops[-1] + height
+    kinds = [kind for kind in FILLS if drawn[kind]]
+    fills = FILLS | ({} if known else {TASK: states.SLATE})
+    parts = [
+        *_legend({legend_of(kind, known=known, ranks=bool(case.tasks) and not known): fills[kind] for kind in kinds})
+    ]
+    if height >= LINE:
+        parts += [text_at(LEFT - 6, tops[n] + height * 0.8, label, "end") for n, label in enumerate(at.labels) if label]
+        parts += [text_at(LEFT + 2, tops[n] + height * 0.8, label) for n, label in at.headings.items()]
     for kind in kinds:
-        boxes = "".join(_box(bar, x, TOP + row * at.of_worker[bar.worker], row) for bar in drawn[kind])
+        boxes = "".join(_box(bar, x, tops[at.of_worker[bar.worker]], height) for bar in drawn[kind])
         edge = ' stroke="#fff" stroke-width="0.7"' if kind == TASK and len(repeat.spans) < WIDTH else ""
-        parts.append(f'<path d="{boxes}" fill="{FILLS[kind]}"{edge}/>')
+        parts.append(f'<path d="{boxes}" fill="{fills[kind]}"{edge}/>')
+    for row, words in lanes.items():
+        for left, anchor, name, lane in words:
+            parts.append(text_at(left, tops[row] - LANE * lane - 1, name, anchor))
     parts += _busy(repeat.spans, x, bottom + 8, case.seen_workers)
-    below = bottom + 8 + BUSY
+    below = ideal_to = bottom + 8 + BUSY
+    if use := list(_cpu(repeat, x, end, below + 14)):
+        parts += use
+        below += 14 + BUSY
     parts += _axis(end, x, below)
     if ideal and case.ideal_s is not None:
         at_x = LEFT + x * case.ideal_s
-        parts.append(f'<path d="M{at_x:.1f} {TOP}V{below}" stroke="#000" stroke-dasharray="5 3"/>')
-        parts.append(_text(WIDTH - RIGHT, 12, f"dashed: the ideal ends, {seconds(case.ideal_s)}", "end"))
-    return _picture(parts, below + AXIS, f"{case.name}, on an axis of seconds")
+        parts.append(f'<path d="M{at_x:.1f} {TOP}V{ideal_to}" stroke="#000" stroke-dasharray="5 3"/>')
+        parts.append(text_at(WIDTH - RIGHT, 12, f"dashed: the ideal ends, {seconds(case.ideal_s)}", "end"))
+    return picture(parts, below + AXIS, f"{case.name}, on an axis of seconds")
+
+
+def _lanes(marks: Sequence[Bar], at: Rows, x: float) -> defaultdict[int, list[tuple[float, str, str, int]]]:
+    """The words of marks by row: their place, the side of it, the words, and the lane above the row, from 0."""
+    found: defaultdict[int, list[tuple[float, str, str, int]]] = defaultdict(list)
+    ends: defaultdict[int, list[float]] = defaultdict(lambda: [0.0] * MOST_LANES)  # where a lane is free
+    for mark in sorted(marks, key=lambda mark: mark.began):
+        row, place, wide = at.of_worker[mark.worker], LEFT + x * mark.began, LETTER * len(mark.name)
+        over = place + wide > WIDTH
+        left = place - wide if over else place
+        lane = next((lane for lane, free in enumerate(ends[row]) if free <= left), None)
+        if lane is not None:
+            ends[row][lane] = left + wide + LETTER
+            found[row].append((place, "end" if over else "start", mark.name, lane))
+    return found
+
+
+def _cpu(repeat: Repeat, x: float, end: float, top: float) -> Iterator[str]:
+    """The CPU that the worker nodes used, with their limit, and grey above where they were throttled."""
+    use, limit = cpu_use(repeat), cpu_limit(repeat)
+    if not use:
+        return
+    most = 1.25 * max(limit or 0.0, *(one.used for one in use))
+    boxes, grey = "", ""
+    for one in use:
+        left, right = max(0.0, one.began), min(end, one.ended)
+        if right > left and most:
+            high, wide = BUSY * one.used / most, x * (right - left)
+            boxes += f"M{LEFT + x * left:.1f} {top + BUSY:.1f}v{-high:.1f}h{wide:.1f}v{high:.1f}z"
+            strip = f"M{LEFT + x * left:.1f} {top:.1f}h{wide:.1f}v6h{-wide:.1f}z"
+            grey += f'<path d="{strip}" fill="{states.GREY}" fill-opacity="{one.throttled:.2f}"/>'
+    yield f'<path d="{boxes}" fill="#8fd0bc"/>{grey}'
+    said = "host CPUs used"
+    if limit is not None and most:
+        at = top + BUSY * (1 - limit / most)
+        dashes = f'stroke="{states.ORANGE}" stroke-width="1.5" stroke-dasharray="6 3"'
+        yield f'<path d="M{LEFT} {at:.1f}H{WIDTH - RIGHT}" {dashes}/>'
+        yield text_at(LEFT - 6, at + 4, decimal(limit), "end")
+        said += f"; dashed: the limit; grey: throttled, in {percent(throttled_share(repeat), 0)} of periods"
+    yield text_at(LEFT, top - 2, said)
 
 
 def _box(bar: Bar, x: float, top: float, row: float) -> str:
@@ -82,17 +152,16 @@ def _box(bar: Bar, x: float, top: float, row: float) -> str:
     if width < SEEN:
         return ""
     upper, height = PLACES.get(bar.kind, WHOLE)
-    if bar.kind == ASLEEP:
-        upper += height * (1 - bar.share)
+    upper += height * bar.above
     return (
         f"M{LEFT + x * bar.began:.1f} {top + row * upper:.1f}h{width:.1f}v{row * height * bar.share:.1f}h{-width:.1f}z"
     )
 
 
-def _legend(kinds: Sequence[str]) -> Iterator[str]:
+def _legend(fills: Mapping[str, str]) -> Iterator[str]:
     left = LEFT
-    for kind in kinds:
-        yield f'<path d="M{left} 4h14v9h-14z" fill="{FILLS[kind]}"/>{_text(left + 18, 12, kind)}'
+    for kind, fill in fills.items():
+        yield f'<path d="M{left} 4h14v9h-14z" fill="{fill}"/>{text_at(left + 18, 12, kind)}'
         left += 34 + 7 * len(kind)
 
 
@@ -109,7 +178,7 @@ def _busy(spans: Sequence[Span], x: float, top: float, workers: int) -> Iterator
         f"H{here:.1f}V{top + BUSY * (1 - count / most):.1f}" for here, count in seen
     )
     yield f'<path d="{path}V{top + BUSY:.1f}z" fill="#a5cde6"/>'
-    yield _text(LEFT - 6, top + 10, f"{most} busy", "end")
+    yield text_at(LEFT - 6, top + 10, f"{most} busy", "end")
 
 
 def _axis(end: float, x: float, y: float) -> Iterator[str]:
@@ -119,54 +188,4 @@ def _axis(end: float, x: float, y: float) -> Iterator[str]:
     for tick in range(math.floor(end / step + 1e-9) + 1):
         at = tick * step
         unit = " s" if tick == 0 else ""
-        yield _text(LEFT + x * at, y + 15, f"{number(at)}{unit}", "middle")
-
-
-def curve_on_paper(curve: Curve, found: Sequence[Fit]) -> Markup:
-    """Speed-up over workers; both axes are logarithmic, to the base two."""
-    few, most = min(curve.sizes), max(curve.sizes)
-    sizes, speedups = (np.array(values, float) for values in curve.points())
-    ends = [value for case in curve.cases for value in interval(case)]
-    least, top = min([*ends, *speedups]) / 1.2, max([*ends, *speedups, most]) * 1.2
-    height, span = 320, math.log(most * 1.2) - math.log(few / 1.2)
-
-    def x(workers: float) -> float:
-        return LEFT + (math.log(workers) - math.log(few / 1.2)) / span * (WIDTH - LEFT - RIGHT)
-
-    def y(speedup: float) -> float:
-        return 20 + (math.log(top) - math.log(speedup)) / (math.log(top) - math.log(least)) * (height - 60)
-
-    def line(points: Sequence[tuple[float, float]], look: str) -> str:
-        path = "L".join(f"{x(p):.1f} {y(s):.1f}" for p, s in points)
-        return f'<path d="M{path}" fill="none" {look}/>'
-
-    start = max(few, least)
-    parts = [line([(start, start), (most, most)], 'stroke="#767676" stroke-dasharray="2 3"')]
-    parts += [_text(x(size), height - 22, str(size), "middle") for size in curve.sizes]
-    parts += [_text(LEFT - 8, y(tick) + 4, f"{tick:g}", "end") for tick in doublings(least, top)]
-    if ideal := list(zip(*curve.ideal_points(), strict=True)):
-        parts.append(line(ideal, 'stroke="#000" stroke-dasharray="6 3"'))
-    for fit in found:
-        if fit.describes:
-            fine = np.geomspace(few, fit.most, 60)
-            parts.append(line(list(zip(fine, fit.speedup(fine), strict=True)), 'stroke="#d55e00"'))
-    for case in curve.cases:
-        low, high = interval(case)
-        parts.append(line([(case.seen_workers, low), (case.seen_workers, high)], 'stroke="#0072b2" stroke-width="3"'))
-    parts += [
-        f'<circle cx="{x(p):.1f}" cy="{y(s):.1f}" r="4" fill="#0072b2"/>' for p, s in zip(sizes, speedups, strict=True)
-    ]
-    parts.append(_text(WIDTH - RIGHT, height - 6, "workers", "end"))
-    parts.append(_text(LEFT, 12, "speed-up: dots measured, dashed ideal, dotted nothing lost, red a fitted law"))
-    return _picture(parts, height, f"{curve.name}: speed-up over workers")
-
-
-def _text(x: float, y: float, text: str, anchor: str = "start") -> str:
-    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{escape(text)}</text>'
-
-
-def _picture(parts: Sequence[str], height: float, title: str) -> Markup:
-    body = "".join(parts)
-    return Markup(  # all text in it is escaped
-        f'<svg class="on-paper" viewBox="0 0 {WIDTH} {height:.0f}" role="img" aria-label="{escape(title)}">{body}</svg>'
-    )
+        yield text_at(LEFT + x * at, y + 15, f"{number(at)}{unit}", "middle")

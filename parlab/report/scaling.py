@@ -12,11 +12,14 @@ and every pair of workers must agree, at a cost of `coherency` each time. So too
 Launches of one size are not independent: each size has its own deviation from the curve, and further launches do not
 average it out. So a law is fitted to one mean per size, and the intervals have the degrees of freedom of the sizes, not
 of the launches. Ten launches per size make each mean more certain; they do not replace more sizes.
+
+The speed-ups of a program's sweep are against its smallest size, as nobody measured it on one worker. Then the law is
+fitted to its speed-up over the law's own at that size: a perfect start is not assumed.
 """
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -28,7 +31,7 @@ from parlab.formatting import number, percent
 from parlab.results.record import MeasuredCase, Run
 from parlab.thresholds import MISFIT, UNEVEN
 
-AMDAHL, USL = "Amdahl's law", "Universal Scalability Law"
+AMDAHL, USL = "Amdahl's law", "the Universal Scalability Law"
 AMDAHL_FROM, USL_FROM = 3, 5  # sizes; with no more sizes than parameters, any curve fits
 CONFIDENCE = 0.95
 SIZES = ("workers", "ranks", "nodes", "cores")  # settings for the number of workers; the last three are for programs
@@ -41,10 +44,38 @@ Law = Callable[..., Any]
 
 @dataclass(frozen=True)
 class Curve:
-    """Cases of a run that differ only in the number of workers, in ascending order of it."""
+    """Cases of a run that differ only in the number of workers, in ascending order of it.
+
+    Speed-ups are against all tasks one after another on one virtual core or, in a program's sweep, its smallest size.
+    """
 
     name: str
     cases: tuple[MeasuredCase, ...]
+    baseline: MeasuredCase | None = None  # the smallest size of a sweep
+
+    @property
+    def least(self) -> int:
+        """The number of workers with a speed-up of 1, by definition."""
+        return 1 if self.baseline is None else self.baseline.seen_workers
+
+    @property
+    def against(self) -> str:
+        """The baseline in words."""
+        if self.baseline is None:
+            return "all tasks one after another on one virtual core"
+        return f"the smallest size, {self.baseline.name}"
+
+    def reference_s(self, case: MeasuredCase) -> float:
+        """The time that has a speed-up of 1."""
+        return (case.serial_s or math.nan) if self.baseline is None else self.baseline.measured_s
+
+    def speedup(self, case: MeasuredCase) -> float:
+        """The speed-up of one of the cases."""
+        return self.reference_s(case) / case.measured_s if case.completed else math.nan
+
+    def efficiency(self, case: MeasuredCase) -> float:
+        """Its speed-up over the ratio of the workers."""
+        return self.speedup(case) * self.least / case.seen_workers
 
     @property
     def sizes(self) -> list[int]:
@@ -54,11 +85,11 @@ class Curve:
     @property
     def fitting(self) -> "Curve":
         """The cases to which a law of speed-up applies: each worker has a core of its own, or needs none."""
-        return Curve(self.name, tuple(case for case in self.cases if _has_cores(case)))
+        return replace(self, cases=tuple(case for case in self.cases if _has_cores(case)))
 
     def points(self) -> tuple[list[int], list[float]]:
         """The numbers of workers and the speed-ups of all launches."""
-        found = [(c.seen_workers, c.serial_s / wall_s) for c in self.cases if c.serial_s for wall_s in c.times]
+        found = [(c.seen_workers, self.reference_s(c) / wall_s) for c in self.cases for wall_s in c.times]
         return [workers for workers, _ in found], [speedup for _, speedup in found]
 
     def ideal_points(self) -> tuple[list[int], list[float]]:
@@ -88,7 +119,8 @@ def curves(run: Run) -> list[Curve]:
             if "workers" in case.settings and "nodes=" in case.name:  # else the nodes' cores determine the workers
                 rest.append(f"nodes={case.spec.nodes}")
             found.setdefault(f"{function}({', '.join(rest)})" if rest else function, []).append(case)
-    made = (Curve(name, tuple(sorted(cases, key=lambda case: case.seen_workers))) for name, cases in found.items())
+    sorted_by_size = {name: tuple(sorted(cases, key=lambda case: case.seen_workers)) for name, cases in found.items()}
+    made = (Curve(name, cases, cases[0] if run.command else None) for name, cases in sorted_by_size.items())
     return [curve for curve in made if len(curve.sizes) > 1]
 
 
@@ -125,11 +157,11 @@ class Fit:
         where = f"Fitted to {self.launches} launches with {self.fewest} to {self.most} workers"
         if not self.describes:
             return (
-                f"{self.law} does not describe these launches: it is up to {off} off, and {allowed} is the most "
-                f"for a law to be drawn. {where}."
+                f"{_capital(self.law)} does not describe these launches: it is up to {off} off, and {allowed} is the "
+                f"most for a law to be drawn. {where}."
             )
         said = f"of which none is more than {off} off the curve; a law is drawn up to {allowed}"
-        return f"{self.law}: {' '.join(self._says())} {where}, {said}."
+        return f"{_capital(self.law)}: {' '.join(self._says())} {where}, {said}."
 
     @property
     def describes(self) -> bool:
@@ -146,7 +178,7 @@ class Fit:
                 yield "If so, more workers make it no faster."
             else:
                 gain = _range(1 / first.high, 1 / first.low)
-                yield f"If so, no number of workers makes it more than {gain} times faster."
+                yield f"If so, no number of workers makes it more than {gain} times faster than one."
             return
         (coherency,) = rest
         yield f"{first} of the work waits its turn."
@@ -159,6 +191,10 @@ class Fit:
                 yield "If so, more than one worker makes it slower."
         else:
             yield "That may be nothing: these sizes do not tell from how many workers on more are slower."
+
+
+def _capital(text: str) -> str:
+    return text[0].upper() + text[1:]
 
 
 def _range(low: float, high: float) -> str:
@@ -182,11 +218,19 @@ LAWS: tuple[tuple[str, Law, tuple[str, ...], int], ...] = (
 )
 
 
-def fits(workers: Sequence[int], speedups: Sequence[float]) -> list[Fit]:
-    """Fit each law for which there are enough sizes; `workers` and `speedups` have an entry per launch."""
+def fits(workers: Sequence[int], speedups: Sequence[float], least: int = 1) -> list[Fit]:
+    """Fit each law for which there are enough sizes; `workers` and `speedups` have an entry per launch.
+
+    `least` is the number of workers with a speed-up of 1.
+    """
     sizes = len(set(workers))
-    found = (_fit(name, law, names, workers, speedups) for name, law, names, least in LAWS if sizes >= least)
+    found = (_fit(name, _from(law, least), names, workers, speedups) for name, law, names, few in LAWS if sizes >= few)
     return [fit for fit in found if fit is not None]
+
+
+def _from(law: Law, least: int) -> Law:
+    """The law's speed-up over its own with `least` workers."""
+    return lambda p, *values: law(p, *values) / law(float(least), *values)
 
 
 def of_the_ideal(curve: Curve) -> str:
@@ -199,7 +243,7 @@ def of_the_ideal(curve: Curve) -> str:
         serial = fit.parameters[0].value
         if fit.law == AMDAHL and fit.describes and serial > UNEVEN:
             return (
-                f"The ideal itself has {percent(serial)} by {AMDAHL}: so many tasks, so long and in such chunks, "
+                f"The ideal itself has {percent(serial, 2)} by {AMDAHL}: so many tasks, so long and in such chunks, "
                 "cannot be shared out better."
             )
     return ""
@@ -207,8 +251,7 @@ def of_the_ideal(curve: Curve) -> str:
 
 def too_few(sizes: int) -> str:
     """The laws that need more sizes than these, in words; '' if there are enough for all laws."""
-    articles = {AMDAHL: "", USL: "the "}
-    missing = [f"{articles[name]}{name} needs {least}" for name, _, _, least in LAWS if sizes < least]
+    missing = [f"{name} needs {least}" for name, _, _, least in LAWS if sizes < least]
     return f"Too few sizes, {sizes}: {', '.join(missing)}." if missing else ""
 
 

@@ -8,10 +8,10 @@ page from light to dark.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from bokeh.models import BasicTickFormatter, PanTool, Plot, Range, WheelZoomTool
-from bokeh.models.annotations import Legend, LegendItem
+from bokeh.models.annotations import Legend, LegendItem, Title
 from bokeh.models.layouts import Column, Row
 from bokeh.plotting import figure
 
@@ -21,13 +21,14 @@ BLACK, GREY, ORANGE, GREEN = states.BLACK, states.GREY, states.ORANGE, states.GR
 YELLOW, VERMILION, PURPLE = states.YELLOW, states.VERMILION, states.PURPLE
 EDGED, INK = "edged", "ink"  # tags of glyphs: their lines take the page's background colour, or its text colour
 LEFT = 120  # pixels for the labels of rows; the same in all figures that stand above each other
-LETTER_PIXELS = 7  # width of a letter of 12 px, at most
+TEXT = "14px"  # of all texts in charts, to be read from the last row
+LETTER_PIXELS = 8  # width of a letter of TEXT, at most
 AXIS_PIXELS = 700  # width of a chart's axis, at least; in a narrower window, text may overlap
 
 
 TIP_STYLE = (
     ":host { --tooltip-color: var(--paper); --tooltip-text: var(--ink); --tooltip-border: var(--faint); opacity: 1; }"
-    ".tip { display: grid; grid-template-columns: auto auto; gap: 0 8px; font-size: 12px; }"
+    ".tip { display: grid; grid-template-columns: auto auto; gap: 0 8px; font-size: 14px; }"
     ".tip .bk-tooltip-row-label { color: var(--faint); } .tip .bk-tooltip-row-value { font-weight: 600; }"
 )
 
@@ -52,7 +53,10 @@ class Look:
 
 
 LOOKS = {name: Look(state.colour, state.pattern) for name, state in states.STATES.items()}
-COMPUTING, WAITING, CONTENDED, TRANSFER = (LOOKS[name] for name in ("computing", "waiting", "contended", "transfer"))
+COMPUTING, WAITING, CONTENDED, TRANSFER, UNEXPLAINED = (
+    LOOKS[name] for name in ("computing", "waiting", "contended", "transfer", "unexplained")
+)
+LIFE = Look(states.SLATE, "blank")  # a stretch of which nobody knows what it was: not the colour of computing
 QUEUED = Look(GREY, "dot")
 
 
@@ -84,7 +88,8 @@ def make_figure(height: int, x_range: Range | None = None, *, left: int = LEFT, 
     )
     plot.toolbar.logo = None
     plot.xaxis.formatter = BasicTickFormatter(use_scientific=False)
-    plot.axis.major_label_text_font_size = plot.axis.axis_label_text_font_size = "12px"
+    plot.axis.major_label_text_font_size = plot.axis.axis_label_text_font_size = TEXT
+    cast(Title, plot.title).text_font_size = TEXT
     plot.axis.axis_label_text_font_style = "normal"
     return plot
 
@@ -126,7 +131,7 @@ def add_legend(plot: Any, drawn: Mapping[str, Sequence[Any]], *, columns: int, p
             location="left",
             margin=4,
             spacing=14,
-            label_text_font_size="12px",
+            label_text_font_size=TEXT,
             glyph_width=26,
             stylesheets=[".bk-item .bk-label { color: var(--ink) !important }"],  # else it would keep its first colour
         ),

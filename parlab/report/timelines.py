@@ -1,6 +1,7 @@
 """The chart of a case over time: its tasks; beneath them, the number of busy workers and the CPU use."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from bokeh.layouts import column
@@ -12,14 +13,28 @@ from parlab.formatting import decimal, number, percent, plural
 from parlab.model.span import Span
 from parlab.model.workers import first_submission
 from parlab.report.gantt import MARK_PIXELS, measured_gantt
-from parlab.report.measures import CpuUse, busy_steps, cpu_limit, cpu_use, measure
-from parlab.report.style import COMPUTING, GREEN, GREY, ORANGE, Chart, make_figure, share_of_axis, tip, zoomable
+from parlab.report.measures import CpuUse, busy_steps, cpu_limit, cpu_use, measure, throttled_share
+from parlab.report.style import (
+    BLACK,
+    COMPUTING,
+    GREEN,
+    GREY,
+    INK,
+    ORANGE,
+    Chart,
+    make_figure,
+    share_of_axis,
+    tip,
+    zoomable,
+)
 from parlab.results.record import MeasuredCase, Repeat
 from parlab.terminal.summary import times_in_words
 
 MARGIN = 0.01  # of the time axis, on either side
-BELOW, AXIS = 78, 44  # pixels of a figure below the tasks, and of the axis below the last figure
-HEADROOM = 1.2  # end of the CPU axis, as a multiple of the limit
+BELOW, AXIS = 74, 44  # pixels of a figure below the tasks, and of the axis below the last figure
+HEADROOM = 1.45  # end of the CPU axis, as a multiple of the limit; above it is the strip of throttling
+STRIP = 0.2  # of the CPU axis
+DIP = 0.01  # of the measured time: a shorter pause between two tasks is no idle worker
 SOME_CPU = 0.1  # least range of the CPU axis, in host CPUs
 
 
@@ -87,7 +102,8 @@ def _told(case: MeasuredCase, repeat: Repeat) -> str:
 def busy_workers(case: MeasuredCase, repeat: Repeat, planned: Sequence[Span], x_range: Range1d) -> figure:
     """The number of tasks in progress over time; also the ideal number, if there is a plan."""
     origin = first_submission(repeat.spans)
-    measured = [(at - origin, count) for at, count in busy_steps(repeat.spans)]
+    steps = [(at - origin, count) for at, count in busy_steps(repeat.spans)]
+    measured = without_dips(steps, DIP * (repeat.measured_s or 0.0))
     ideal = [(at, float(count)) for at, count in busy_steps(planned)]
     top = max([case.seen_workers] + [int(count) for _, count in [*measured, *ideal]])
     plot = make_figure(
@@ -99,16 +115,27 @@ def busy_workers(case: MeasuredCase, repeat: Repeat, planned: Sequence[Span], x_
     zoomable(plot)
     at, count = _staircase(measured)
     plot.varea(at, np.zeros_like(count), count, fill_color=COMPUTING.colour, fill_alpha=0.35)
-    line = plot.line(at, count, line_color=COMPUTING.colour, line_width=1.5, name="busy")
+    line = plot.line(at, count, line_color=COMPUTING.colour, line_width=1, name="busy")
     plot.add_tools(
         HoverTool(
             renderers=[line], mode="vline", line_policy="prev", tooltips=tip([("at", "@x{0.000} s"), ("busy", "@y{0}")])
         )
     )
     if ideal:
-        plot.line(*_staircase(ideal), line_color=GREY, line_dash="dashed", line_width=2)
+        ideally = plot.line(*_staircase(ideal), line_color=BLACK, line_dash=[8, 6], line_width=2)
+        ideally.tags = [INK]
     plot.yaxis.ticker = FixedTicker(ticks=sorted({0, top // 2, top}))
     return plot
+
+
+def without_dips(steps: Sequence[tuple[float, int]], least: float) -> list[tuple[float, int]]:
+    """The steps without dips shorter than `least`: a worker that takes its next task is not idle meanwhile."""
+    found: list[tuple[float, int]] = []
+    for at, count in steps:
+        while len(found) > 1 and found[-1][1] < min(found[-2][1], count) and at - found[-1][0] < least:
+            found.pop()
+        found.append((at, count))
+    return found
 
 
 def _staircase(steps: Sequence[tuple[float, float]]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -131,20 +158,30 @@ def cpu_used(repeat: Repeat, use: Sequence[CpuUse], x_range: Range1d) -> figure:
             "throttled": np.array([one.throttled for one in use], np.float32),
         }
     )
-    told = "" if limit is None else f", of {decimal(limit)}; dashed: their limit; grey above: throttled"
+    told = "" if limit is None else f", of {decimal(limit)}; {_throttled(repeat)}"
+    unread = _unread(use, repeat.measured_s or 0.0)
+    if unread:
+        told += "; hatched: not read"
     plot = make_figure(
         BELOW,
         x_range,
-        title=f"host CPUs that the worker nodes used{told}",
+        title=f"host CPUs that the nodes used{told}",
         y_range=Range1d(start=0, end=top),
     )
     zoomable(plot)
     used = plot.quad(
         "left", "right", "used", 0, source=source, fill_color=GREEN, fill_alpha=0.45, line_color=GREEN, name="used"
     )
+    if unread:
+        left, right = (np.array(ends, np.float32) for ends in zip(*unread, strict=True))
+        hatch: dict[str, Any] = {"hatch_pattern": "right_diagonal_line", "hatch_color": GREY, "hatch_scale": 10}
+        bare = plot.quad(
+            left, right, top, 0, fill_color=None, line_color=None, name="not read", **hatch, hatch_alpha=0.5
+        )
+        bare.tags = [INK]
     # Throttling at full speed loses nothing, so it is shown at the upper edge, and in grey.
     plot.quad(
-        *("left", "right", top, 0.94 * top),
+        *("left", "right", top, (1 - STRIP) * top),
         source=source,
         fill_color=GREY,
         fill_alpha="throttled",
@@ -170,3 +207,13 @@ def cpu_used(repeat: Repeat, use: Sequence[CpuUse], x_range: Range1d) -> figure:
     plot.yaxis.ticker = FixedTicker(ticks=[0, full])
     plot.yaxis.formatter = NumeralTickFormatter(format="0.[000]")
     return plot
+
+
+def _throttled(repeat: Repeat) -> str:
+    return f"dashed: limit; grey: throttled, in {percent(throttled_share(repeat), 0)} of periods"
+
+
+def _unread(use: Sequence[CpuUse], measured_s: float) -> list[tuple[float, float]]:
+    """The stretches of the tasks' time before the first reading, and after the last."""
+    ends = ((0.0, min(use[0].began, measured_s)), (max(use[-1].ended, 0.0), measured_s))
+    return [(began, ended) for began, ended in ends if ended - began > MARGIN * measured_s]

@@ -1,154 +1,37 @@
 """The content of a run's page, in text and charts; `pages/report.html` arranges it."""
 
-from collections.abc import Iterator
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 from markupsafe import Markup
 
 from parlab.course.handout import Handout, parse_handout
-from parlab.formatting import number, percent, seconds, share, signed_percent, times
-from parlab.model.span import Span
-from parlab.model.workers import by_worker, first_submission, thread_numbers, worker_of
+from parlab.formatting import plural
+from parlab.model.case import RIGHT
 from parlab.report.answer import Account, TimeBar, accounts_of, sentence, time_bars
-from parlab.report.bars import chunks, rows
+from parlab.report.case_view import CaseView
 from parlab.report.charts import accounts, overview
-from parlab.report.curves import curve_chart, curve_rows
-from parlab.report.measures import Measures, measure
-from parlab.report.paper import case_on_paper, curve_on_paper
-from parlab.report.scaling import curves, fits, of_the_ideal, too_few
+from parlab.report.curve_paper import curve_on_paper
+from parlab.report.curves import curve_chart, curve_table
+from parlab.report.machine import facts
+from parlab.report.scaling import Curve, curves, fits, of_the_ideal, too_few
 from parlab.report.style import Chart
-from parlab.report.timelines import case_chart
-from parlab.results.record import Answer, MeasuredCase, Run
-from parlab.terminal.summary import INVALID, ideal_in_words, in_short, remarks
-from parlab.thresholds import EVEN
+from parlab.report.tables import Table
+from parlab.results.record import Answer, Finding, MeasuredCase, Run
+from parlab.terminal.summary import INVALID, in_short, remarks
+from parlab.thresholds import EVEN, OWN_FREEDOM
 
-LARGE = 3  # metrics of a case in large type
-UNFOLDED = 3  # the first cases are open, this many; the reader opens the others
+UNFOLDED = 3  # so many cases are open; the reader opens the others
+UNLIKE = 10  # times as long as the shortest: on one axis the shortest would be a line
 NOT_FITTED = "No law is fitted: what was measured here does not stand, see the verdict."
-MOST_LISTED = 300  # tasks of a case in the table below its chart; the record has all tasks
-
-
-@dataclass(frozen=True)
-class CaseView:
-    """A case on the page; `name` is the name of its chart."""
-
-    case: MeasuredCase
-    name: str
-    beside: tuple[MeasuredCase, ...] = ()
-
-    @cached_property
-    def chart(self) -> Chart | None:
-        return case_chart(self.case, self.name, beside=self.beside)
-
-    @property
-    def by_itself(self) -> Chart | None:
-        """The chart on an axis of its own: an exported picture has no other case beside it."""
-        return case_chart(self.case, self.name)
-
-    @property
-    def on_paper(self) -> Markup:
-        """The chart for paper."""
-        return case_on_paper(self.case, self.case.ideal() if self.case.completed else [], self.beside)
-
-    @property
-    def name_of_fold(self) -> str:
-        """The anchor of the case in the page."""
-        return f"{self.name}-fold"
-
-    def headline(self) -> list[tuple[str, str]]:
-        """The most important metrics, at most three; without an ideal, the case's own metrics are among them."""
-        case = self.case
-        found = [("measured", seconds(case.measured_s))]
-        if case.ideal_s is not None:
-            return [*found, ("ideal", ideal_in_words(case)), ("off by", signed_percent(case.off_by))]
-        return (found + [(name, number(value)) for name, value in case.metrics.items()])[:LARGE]
-
-    @property
-    def lost(self) -> bool:
-        """Whether the case took so much longer than its ideal that the reader should notice."""
-        return self.case.off_by > EVEN
-
-    def groups(self) -> dict[str, list[tuple[str, str]]]:
-        """All other metrics, in groups."""
-        case, repeat = self.case, self.case.median_repeat
-        found = self._of_spans() if repeat.spans else {}
-        found["around it"] = [("start-up", seconds(repeat.startup_s)), ("shut-down", seconds(repeat.shutdown_s))]
-        if case.lesson_s is not None:
-            found["around it"].append(("the lesson printed", seconds(case.lesson_s)))
-        if len(case.times) > 1:
-            found["around it"].append(("spread", f"{percent(case.spread)} of {len(case.times)} launches"))
-        told = dict(self.headline())
-        if own := [(name, number(value)) for name, value in case.metrics.items() if name not in told]:
-            found["measured by the case itself"] = own
-        return found
-
-    def figures(self) -> Iterator[tuple[str, str]]:
-        """All metrics of the case, by name."""
-        yield from self.headline()
-        for group in self.groups().values():
-            yield from group
-
-    def _of_spans(self) -> dict[str, list[tuple[str, str]]]:
-        case, workers = self.case, self.case.seen_workers
-        measures = measure(case.median_repeat.spans, workers)
-        work = [("time in tasks", seconds(measures.work_s))]
-        if case.serial_s is not None:
-            work.insert(0, ("total work", seconds(case.serial_s)))
-            work += [("speed-up", times(case.speedup)), ("efficiency", share(case.speedup / workers))]
-        busy = [
-            ("busy on average", f"{number(measures.busy)} of {workers}"),
-            ("two or more busy", seconds(measures.overlap_s)),
-            ("idle, all workers", seconds(measures.idle_s)),
-            ("load balance", percent(measures.balance)),
-            ("straggler", self._straggler(measures)),
-        ]
-        return {"the work": work, "the workers": busy}
-
-    def _straggler(self, measures: Measures) -> str:
-        if measures.straggler is None or measures.straggled_s <= EVEN * measures.wall_s:
-            return "none"
-        placed = rows(self.case.median_repeat.spans, {})
-        who = placed.labels[placed.of_worker[measures.straggler]]
-        return f"{who} on {measures.straggler[0]}, by {seconds(measures.straggled_s)}"
-
-    def workers(self) -> Iterator[tuple[str, ...]]:
-        """A row for each worker: its place, and its tasks and times, as text."""
-        spans = self.case.median_repeat.spans
-        origin, threads = first_submission(spans), thread_numbers(spans)
-        for worker, own in by_worker(spans).items():
-            work = sum(span.finished - span.started for span in own)
-            first, last = own[0].started - origin, max(span.finished for span in own) - origin
-            cpu_s = sum(span.cpu_s for span in own)
-            yield (
-                own[0].node,
-                _rank(own[0]),
-                str(own[0].pid),
-                str(threads[worker]),
-                str(len(own)),
-                f"{work:.3f}",
-                f"{cpu_s:.3f}",
-                f"{first:.3f}",
-                f"{last:.3f}",
-            )
-
-    def tasks(self) -> Iterator[tuple[str, ...]]:
-        """A row for each task, unless there are too many to list."""
-        spans = self.case.median_repeat.spans
-        origin, threads, chunk = first_submission(spans), thread_numbers(spans), chunks(spans)
-        for index, span in enumerate(spans if len(spans) <= MOST_LISTED else (), 1):
-            stamps = (span.submitted, span.started, span.finished, span.received)
-            phases = ", ".join(f"{p.name} {p.started - origin:.4f} to {p.finished - origin:.4f}" for p in span.phases)
-            yield (
-                *(str(index), str(chunk[index - 1]), span.node, _rank(span), str(span.pid)),
-                str(threads[worker_of(span)]),
-                *(f"{at - origin:.4f}" for at in stamps),
-                *(f"{span.cpu_s:.4f}", span.outcome, phases),
-            )
-
-
-def _rank(span: Span) -> str:
-    return str(span.rank) if span.rank >= 0 else "-"
+INVALID_PROGRAM = "The program itself ended well, but its times are not a measurement: ignore these numbers."
+NO_MEASUREMENT = "not a measurement"
+ASSUMED = (
+    f"95 % interval: from fewer than {OWN_FREEDOM + 1} launches of a size, so it rests on a spread that parlab "
+    "assumes; --repeat 5 measures it."
+)
 
 
 @dataclass(frozen=True)
@@ -157,8 +40,42 @@ class CurveView:
 
     chart: Chart
     on_paper: Markup
-    rows: tuple[tuple[str, ...], ...]
+    table: Table
+    against: str
     says: tuple[str, ...]
+    assumed: str
+
+
+def _unfolded(cases: Sequence[MeasuredCase]) -> set[int]:
+    """The cases that are open at first, by their index: those that a reader should look into.
+
+    First a result that is not as declared; then cases with marks, those declared to go wrong, and those farthest off
+    their ideal. If that leaves room, others follow in their order; last come those whose charts would be empty on a
+    common axis.
+    """
+    longest = max((case.measured_s for case in cases if case.times), default=0.0)
+
+    def rank(index: int) -> tuple[float, ...]:
+        case = cases[index]
+        off = 0.0 if math.isnan(case.off_by) else abs(case.off_by)
+        marked = any(phase.instant for span in case.median_repeat.spans for phase in span.phases)
+        wrong = case.median_repeat.outcome != RIGHT
+        short = not case.times or case.measured_s * UNLIKE < longest
+        return (
+            case.complaint is None,
+            not marked,
+            not (wrong and case.times),
+            -off if off > EVEN else 0.0,
+            short,
+            index,
+        )
+
+    return set(sorted(range(len(cases)), key=rank)[:UNFOLDED])
+
+
+def _assumed(curve: Curve) -> str:
+    """A note that an interval rests on an assumed spread; '' if none does."""
+    return ASSUMED if any(len(case.times) <= OWN_FREEDOM for case in curve.cases) else ""
 
 
 @dataclass(frozen=True)
@@ -189,18 +106,75 @@ class RunView:
     def answer(self) -> str:
         """The rating of the verdict, which is a class in the style sheet: yes, no, undecided or cannot."""
         if self.run.exit_code == 0 and self.run.failure is None:  # a program that claims nothing
-            return "yes" if self.run.stands else "undecided"
+            return "yes"
         return self.run.verdict.reproduced.answer.name.lower() if self.run.stands else "no"
+
+    @property
+    def badges(self) -> list[tuple[str, str]]:
+        """The rating in words, with its class; for a program, its exit code and, apart from it, the measurement."""
+        found = [(self.in_short, self.answer)]
+        if self.run.exit_code is not None and self.run.failure is None and self.run.cases:
+            measured = self.run.verdict.is_measurement
+            found.append(("a measurement", "yes") if measured else (NO_MEASUREMENT, "undecided"))
+        return found
+
+    @property
+    def about(self) -> str:
+        """Where and how it ran, on one line; a program has no units."""
+        units = "" if self.run.command else f" · units of {self.run.spec.unit} s"
+        return (
+            f"{self.run.started[:16].replace('T', ' ')} · {self.run.backend} · {self.run.spec}{units} · {self.run.id}"
+        )
+
+    @property
+    def findings(self) -> dict[str, Finding]:
+        """The verdict's answers; a program claims nothing, so nothing can be reproduced."""
+        found = self.run.verdict.findings()
+        if self.run.command:
+            del found["reproduced"]
+        return found
+
+    @property
+    def claims(self) -> str:
+        """How many of the lab's claims hold."""
+        claims = self.run.verdict.claims
+        count = plural(len(claims), "claim")
+        if all(claim.answer is Answer.CANNOT for claim in claims):
+            return f"The lab makes {count}; none is judged here"
+        if self.shown == len(claims):
+            return f"All {count} of the lab hold" if self.shown > 1 else "The lab's claim holds"
+        return f"{self.shown} of the lab's {count} hold{'s' * (self.shown == 1)}"
 
     @property
     def shown(self) -> int:
         """The number of the lab's claims that are shown."""
         return sum(claim.answer is Answer.YES for claim in self.run.verdict.claims)
 
+    @property
+    def apart(self) -> bool:
+        """Whether the cases' times differ so much that each starts with an axis of its own."""
+        times = [case.measured_s for case in self.run.cases if case.times and case.measured_s > 0]
+        return bool(times) and max(times) > UNLIKE * min(times)
+
     @cached_property
     def cases(self) -> list[CaseView]:
-        cases = self.run.cases
-        return [CaseView(case, f"{self.prefix}case-{index}", cases) for index, case in enumerate(cases, 1)]
+        cases, is_open = self.run.cases, _unfolded(self.run.cases)
+        return [
+            CaseView(
+                case,
+                f"{self.prefix}case-{index}",
+                cases,
+                program=bool(self.run.command),
+                is_open=index - 1 in is_open,
+                apart=self.apart,
+            )
+            for index, case in enumerate(cases, 1)
+        ]
+
+    @property
+    def machine(self) -> list[tuple[str, str]]:
+        """What is known of the machine."""
+        return list(facts(self.run.environment))
 
     @cached_property
     def overview(self) -> Chart | None:
@@ -214,14 +188,18 @@ class RunView:
     def curves(self) -> list[CurveView]:
         found = []
         for index, curve in enumerate(curves(self.run), 1):
-            fitted = fits(*curve.fitting.points()) if self.run.stands else []
+            fitted = fits(*curve.fitting.points(), curve.least) if self.run.stands else []
             few = too_few(len(curve.fitting.sizes))
             words = [fit.words() for fit in fitted] + [of_the_ideal(curve), few, curve.left_out()]
             if not self.run.stands:
                 words = [NOT_FITTED]
             chart = curve_chart(curve, fitted, f"{self.prefix}scaling-{index}")
             on_paper = curve_on_paper(curve, fitted)
-            found.append(CurveView(chart, on_paper, tuple(curve_rows(curve)), tuple(filter(None, words))))
+            found.append(
+                CurveView(
+                    chart, on_paper, curve_table(curve), curve.against, tuple(filter(None, words)), _assumed(curve)
+                )
+            )
         return found
 
     def _named(self, chart: Chart | None) -> Chart | None:
@@ -265,7 +243,7 @@ class RunView:
         if not self.run.cases:
             found.append("No case was measured, so there is nothing to draw.")
         elif not self.run.verdict.is_measurement:
-            found.append(f"{INVALID} The verdict says why.")
+            found.append(f"{INVALID_PROGRAM if self.run.exit_code == 0 else INVALID} The verdict says why.")
         found += [f"{remark[0].upper()}{remark[1:]}." for remark in remarks(self.run)]
         if self.run.backend == "embedded":
             found.append(

@@ -3,7 +3,8 @@
     schema, id, started (local time), lab, handout, backend, spec of the largest cluster, environment,
     failure   {text, exit_code}, or null; command[], exit_code of a program of the user's own, else [], null
     cases[]   {name, settings, launch, spec, nodes[], workforce {workers, nodes, cores, chunk}, declared, ideal_s,
-              serial_s, lesson_s, tasks [[burned, waited], ...] in units, repeats[]}; no units, no ideal: null
+              serial_s (of a sweep: the time of its smallest size), lesson_s, tasks [[burned, waited], ...] in units,
+              repeats[]}; no units, no ideal: null
     repeats[] {startup_s, shutdown_s, outcome, complaint, metrics{}, spans[], nodes{}, clocks{}, busiest}
     spans[]   one per task (parlab/task/recorder.py); a phase that ends when it begins is a mark
     nodes{}   {wanted, engine[], burned, readings[]} by name; clocks{} {offset_s, uncertainty_s}, too
@@ -137,7 +138,7 @@ class MeasuredCase:
     tasks: tuple[Demand, ...]
     workforce: Workforce
     ideal_s: float | None
-    serial_s: float | None  # all tasks one after another on one virtual core
+    serial_s: float | None  # all tasks one after another on one virtual core; of a sweep, its smallest size's time
     repeats: tuple[Repeat, ...]
     declared: str = RIGHT  # the declared outcome
     launch: str = PYTHON

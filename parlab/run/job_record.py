@@ -13,7 +13,7 @@ from typing import Any
 from parlab.backend.base import Backend
 from parlab.judge.verdict import judge
 from parlab.model.case import PYTHON, RIGHT, Demand
-from parlab.model.job_events import Ended
+from parlab.model.job_events import PEAK, Ended
 from parlab.model.span import OK, Span
 from parlab.model.workers import Workforce, first_submission, most_at_once
 from parlab.results.record import Answer, Finding, MeasuredCase, Repeat, Run, Verdict
@@ -28,8 +28,7 @@ def record(ran: Sequence[tuple[Ask, Sequence[Outcome]]], sweep: Sweep | None, ba
     ask, last = ran[0][0], ran[-1][1][-1]
     cases = [_case(asked, outcomes, sweep, backend) for asked, outcomes in ran]
     if sweep is not None and sweep.weak is None and cases[0].completed:
-        alone_s = cases[0].measured_s * cases[0].workers  # as if the smallest size lost nothing
-        cases = [replace(case, serial_s=alone_s) for case in cases]
+        cases = [replace(case, serial_s=cases[0].measured_s) for case in cases]  # the baseline of a sweep's speed-ups
     tasks = [_tasks_case(asked, outcomes, case) for (asked, outcomes), case in zip(ran, cases, strict=True)]
     environment: dict[str, Any] = {**backend.environment(), "git": git_state()}
     name = in_id(PurePath(ask.job.name).name)
@@ -50,6 +49,8 @@ def record(ran: Sequence[tuple[Ask, Sequence[Outcome]]], sweep: Sweep | None, ba
 def _of_a_program(verdict: Verdict, ask: Ask, backend: Backend) -> Verdict:
     """The verdict on a program, which claims nothing. Without a limit nothing slows it down: it is not paced."""
     verdict = replace(verdict, reproduced=Finding(Answer.NO_CLAIMS, "a program makes none"))
+    if verdict.correct.answer is Answer.YES:
+        verdict = replace(verdict, correct=Finding(Answer.YES, "it ended with exit code 0, each time it ran"))
     if ask.limits and any(node.limit is not None for node in backend.nodes(ask.spec)):
         return verdict
     why = "--no-limits" if not ask.limits else f"{backend.name}, nodes have no limits"
@@ -64,7 +65,17 @@ def _repeat(outcome: Outcome) -> Repeat:
         complaint=f"exit code {outcome.code} is {outcome.whose}" if outcome.code else None,
         startup_s=outcome.startup_s,
         nodes=outcome.limits.records() if outcome.limits is not None else {},
+        metrics=_peaks(outcome),
     )
+
+
+def _peaks(outcome: Outcome) -> dict[str, float]:
+    """A node's peak is the sum of its ranks' peaks."""
+    found: dict[str, float] = {}
+    for end in outcome.ended:
+        name = f"{PEAK}{outcome.nodes.get(end.rank, '?')}"
+        found[name] = found.get(name, 0.0) + end.peak / 1e6
+    return found
 
 
 def _case(ask: Ask, outcomes: Sequence[Outcome], sweep: Sweep | None, backend: Backend) -> MeasuredCase:

@@ -12,7 +12,7 @@ from parlab.terminal.states import STATES
 from parlab.terminal.summary import CATEGORIES, SHOWN_FROM
 
 TITLE = "where the time went"
-IN_SHORT = CATEGORIES | {"idle_queued": "idle, work queued", "idle_no_work": "idle, no work"}
+IN_SHORT = CATEGORIES | {"idle_queued": "idle, work queued", "idle_no_work": "idle, no task"}
 USEFUL = ("computing", "waiting")  # the parts of a task; all other time is lost
 LEAST_CELLS, MOST_CELLS = 10, 50  # of a bar
 GAP = 2  # columns between two parts of a line

@@ -3,20 +3,19 @@
 For a traced program, a summary of its tasks follows.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from statistics import mean, median
+from statistics import median
 
-from parlab.formatting import decimal, percent, plural, seconds, size
+from parlab.formatting import percent, plural, seconds, size
 from parlab.model.span import OK
-from parlab.model.workers import in_order, most_at_once
+from parlab.model.workers import most_at_once
 from parlab.results.record import Answer, Run
 from parlab.run.asked import Ask, Outcome
 from parlab.run.sweep import Sweep
 from parlab.terminal.timeline import timeline
-from parlab.thresholds import IMBALANCE
+from parlab.terminal.usage import usage
 
-MOST_NODES = 4  # up to this many are listed one by one; for more, the range is given
 BAR = 20  # characters, for an efficiency of 100 %
 
 
@@ -41,6 +40,8 @@ def in_a_table(run: Run, ran: Sequence[tuple[Ask, Sequence[Outcome]]], sweep: Sw
         speedup = "" if sweep.weak else f"{gain:>10.2f}"
         bar = "█" * round(BAR * min(efficiency, 1.0))
         yield f"{number:>8}{seconds(case.measured_s):>10}{speedup}{percent(efficiency, 0):>12}  {bar}"
+    if rows and not sweep.weak:
+        yield f"speed-up    against {sweep.key}={rows[0][0]}, the smallest size"
     yield _limits(run)
 
 
@@ -53,18 +54,11 @@ def in_six_lines(run: Run, outcomes: Sequence[Outcome]) -> Iterator[str]:
     walls = sorted(each.wall_s for each in outcomes)
     of_several = f" to {seconds(walls[-1])} in {len(walls)} runs" if len(walls) > 1 else ""
     yield f"wall        {seconds(walls[0])}{of_several}, and {seconds(outcome.startup_s)} to start"
-    cpu: dict[str, float] = {}
-    peak: dict[str, float] = {}
-    for end in outcome.ended:
-        node = outcome.nodes.get(end.rank, "?")
-        cpu[node] = cpu.get(node, 0.0) + end.cpu_s
-        peak[node] = peak.get(node, 0.0) + end.peak
-    yield f"CPU         {_by_node(cpu, lambda value: seconds(value) if value else '0 s')}"
     has = run.cases[0].settings.get("memory")
-    of = f" of {size(int(has))}" if has is not None else ""
-    yield f"peak memory {_by_node(peak, lambda value: f'{value / 1e6:.0f} MB')}{of}"
-    yield f"throttled   {_throttled(run)}"
-    yield f"imbalance   {_imbalance(outcome)}"
+    of = {"peak memory": f" of {size(int(has))}"} if has is not None else {}
+    for name, told in usage(run.cases[0]):
+        if name != "start-up":
+            yield f"{name:<11} {told}{of.get(name, '')}"
     yield _limits(run)
 
 
@@ -100,35 +94,3 @@ def of_tasks(run: Run, outcomes: Sequence[Outcome], width: int, *, plain: bool) 
     if any(told):
         yield f"            {'; '.join(filter(None, told))}"
     yield from (line.plain for line in timeline(replace(run, cases=(case,)), width, plain=plain))
-
-
-def _by_node(values: Mapping[str, float], say: Callable[[float], str]) -> str:
-    names = in_order(values)
-    if len(names) <= MOST_NODES:
-        return ", ".join(f"{name} {say(values[name])}" for name in names) or "-"
-    found = sorted(values.values())
-    return f"{say(found[0])} to {say(found[-1])} a node, {say(sum(found))} in all"
-
-
-def _throttled(run: Run) -> str:
-    shares = {}
-    for name, use in run.cases[0].repeats[-1].nodes.items():
-        if use.wanted is not None and len(use.readings) > 1:
-            first, last = use.readings[0], use.readings[-1]
-            periods = (last.periods or 0) - (first.periods or 0)
-            shares[name] = ((last.throttled or 0) - (first.throttled or 0)) / periods if periods > 0 else 0.0
-    if not shares:
-        return "no node has a limit"
-    limit = next(use.wanted for use in run.cases[0].repeats[-1].nodes.values() if use.wanted is not None)
-    return f"{_by_node(shares, lambda share: percent(share, 0))} of periods, at {decimal(limit)} CPU"
-
-
-def _imbalance(outcome: Outcome) -> str:
-    if len(outcome.ended) < 2:
-        return "one process"
-    average = mean(end.cpu_s for end in outcome.ended)
-    most = max(outcome.ended, key=lambda end: end.cpu_s)
-    if average == 0 or most.cpu_s <= (1 + IMBALANCE) * average:
-        return f"none: no rank used {percent(IMBALANCE, 0)} more CPU than the mean, {seconds(average)}"
-    where = outcome.nodes.get(most.rank, "?")
-    return f"rank {most.rank} on {where} used {seconds(most.cpu_s)} of CPU, {most.cpu_s / average:.1f} times the mean"

@@ -11,7 +11,7 @@ from rich.style import Style
 
 BLACK, GREY = "#000000", "#767676"
 ORANGE, SKY, GREEN, YELLOW = "#e69f00", "#56b4e9", "#009e73", "#f0e442"
-BLUE, VERMILION, PURPLE = "#0072b2", "#d55e00", "#cc79a7"
+BLUE, VERMILION, PURPLE, SLATE = "#0072b2", "#d55e00", "#cc79a7", "#7a93ac"
 
 
 @dataclass(frozen=True)

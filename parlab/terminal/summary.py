@@ -16,7 +16,7 @@ CATEGORIES = {
     "contended": "contended",
     "transfer": "transfer",
     "idle_queued": "idle though work was queued",
-    "idle_no_work": "idle as no work was there",
+    "idle_no_work": "idle as no task was there",
     "unexplained": "unexplained",
 }
 INVALID = "Invalid measurement: ignore these numbers."

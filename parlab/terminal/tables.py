@@ -100,7 +100,9 @@ def _pictures(console: Console, run: Run, *, verbose: bool) -> Iterator[Renderab
     plain = console.options.ascii_only
     if bars := list(timeline(run, console.width, plain=plain, verbose=verbose)):
         yield Text("\n", no_wrap=True, overflow="ignore").join(bars)
-    if verbose:
+    if run.command:  # the spans of a program do not tell when it waited, nor when it was ready and did not run
+        pass
+    elif verbose:
         yield from in_columns(run, console.width)
     elif stacks := list(in_bars(run, console.width, plain=plain)):
         yield Text("\n", no_wrap=True, overflow="ignore").join(stacks)

@@ -52,7 +52,7 @@ def open_page(browser: Browser, tmp_path: Path) -> Iterator[Open]:
     def open_it(text: str, *, name: str = "page with a blank.html", drawn: bool = True, **context: Any) -> Opened:
         file = tmp_path / name
         file.write_text(text, encoding="utf-8")
-        size: Any = {"width": WIDTH, "height": HEIGHT}
+        size: Any = context.pop("size", {"width": WIDTH, "height": HEIGHT})
         made = browser.new_context(offline=True, viewport=size, **context)
         found = Opened(made.new_page())
         opened.append(found)

@@ -124,6 +124,7 @@ def test_the_gantt_has_exactly_one_bar_a_span_and_phase(open_page: Open) -> None
         LOCK_WAIT: 1,
         LOCK_HELD: 1,
         "mark": 1,
+        "mark words": 1,
         "start-up": 1,
         "shut-down": 1,
         "ideal end": 1,
@@ -201,6 +202,17 @@ def test_the_keyboard_reaches_a_chart_and_moves_in_time(open_page: Open) -> None
     assert page.evaluate("document.activeElement.tagName") == "SUMMARY"  # a chart is one stop
 
 
+def test_charts_of_one_axis_move_together(open_page: Open) -> None:
+    page = open_page(report([run(case(), case())])).page
+    page.locator("#case-1").focus()
+    page.keyboard.press("+")
+    assert page.evaluate(TIME, "case-2") == page.evaluate(TIME, "case-1")
+    page.get_by_label("each case its own").check()
+    page.locator("#case-1").focus()
+    page.keyboard.press("+")
+    assert page.evaluate(TIME, "case-2") != page.evaluate(TIME, "case-1")
+
+
 def test_all_cases_have_one_axis_of_time_or_each_its_own(open_page: Open) -> None:
     short = case(repeat([span(seconds=1.0)]), ideal_s=1.0)
     page = open_page(report([run(case(), short)])).page
@@ -258,7 +270,7 @@ def test_the_first_screen_answers_the_question(open_page: Open) -> None:
         case_on(1), case_on(2), case_on(4), handout=handout, verdict=verdict(Claim("four are faster", Answer.YES))
     )
     page = open_page(report([made])).page
-    for words in ("How long on one node", "8 workers instead of 2 do 4 times as much", "what shows held", "reproduced"):
+    for words in ("How long on one node", "Four are faster.", "what shows held", "reproduced"):
         box = page.get_by_text(words).first.bounding_box()
         assert box is not None
         assert box["y"] + box["height"] < HEIGHT, words
@@ -270,7 +282,8 @@ def test_the_contents_stay_and_lead_into_what_is_folded(open_page: Open) -> None
     folds = page.locator("details.case")
     assert [fold.get_attribute("open") is not None for fold in folds.all()] == [True, True, True, False, False]
     page.evaluate("scrollTo(0, document.body.scrollHeight)")
-    page.get_by_role("navigation", name="contents").get_by_role("link", name="pool(nodes=1)").nth(4).click()
+    page.get_by_role("navigation", name="contents").get_by_role("link", name="Measured").click()
+    page.get_by_role("link", name="pool(nodes=1)").nth(4).click()
     expect(folds.nth(4)).to_have_attribute("open", "")  # the browser tells of a new hash a little later
     page.wait_for_function("document.getElementById('case-5').dataset.drawn === 'yes'")
     assert counts(page, "case-5", "measured")["task"] == 8
@@ -281,7 +294,9 @@ def test_every_chart_has_its_words_and_its_tables(open_page: Open) -> None:
     charts = page.locator(".chart[role=figure]")
     assert charts.count() == 4  # three cases, more workers
     for words in ("Ideal and measured", "Where the time went"):  # bars in a table
-        assert page.locator("section", has=page.get_by_role("heading", name=words)).get_by_role("row").count() == 4
+        rows = page.locator("section", has=page.get_by_role("heading", name=words)).get_by_role("row")
+        assert rows.all_inner_texts()[1] == "pool"  # the function, above its cases
+        assert rows.count() == 5
     for chart in charts.all():
         assert len(chart.get_attribute("aria-label") or "") > 40
         assert chart.get_attribute("tabindex") == "0"

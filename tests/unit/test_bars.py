@@ -7,7 +7,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from parlab.model.span import LOCK_HELD, LOCK_WAIT, Phase, Span
-from parlab.report.bars import FAILED, MARK, PHASE, QUEUED, TASK, TRANSFER, Bar, bars, chunks, rows
+from parlab.report.bars import (
+    ASLEEP,
+    CONTENDED,
+    FAILED,
+    MARK,
+    PHASE,
+    QUEUED,
+    TASK,
+    TRANSFER,
+    UNEXPLAINED,
+    Bar,
+    bars,
+    chunks,
+    rows,
+)
 from parlab.report.gantt import row_pixels
 from tests.unit.samples import span, spans
 
@@ -94,12 +108,12 @@ def test_rows_are_grouped_by_node_in_the_order_of_their_numbers_each_with_its_li
 def test_workers_are_told_apart_by_rank_else_by_process_else_by_thread() -> None:
     same_rank = [replace(span(pid=pid), rank=-1) for pid in (7, 8)]
     same_process = [replace(span(start=at, pid=7), rank=-1, thread=thread) for at, thread in ((1.0, 72), (2.0, 71))]
-    assert rows(same_rank, {}).labels == ("", "process 7", "process 8")
+    assert rows(same_rank, {}).labels == ("", "worker 1", "worker 2")
     threads = rows(same_process, {})
     assert threads.labels == ("", "thread 1", "thread 2")
     assert threads.of_worker["node-1", 7, 72] == 1  # it began first, though its number is the larger
     mixed = rows([*same_process, replace(span(pid=8), rank=-1)], {})
-    assert mixed.labels[1:] == ("process 7, thread 1", "process 7, thread 2", "process 8, thread 1")
+    assert mixed.labels[1:] == ("worker 1, thread 1", "worker 1, thread 2", "worker 2, thread 1")
 
 
 @given(st.integers(0, 2000))
@@ -117,3 +131,14 @@ def test_a_worker_without_a_task_has_a_row_and_a_node_without_one_a_heading() ->
     found = rows([span(pid=1), span(pid=2)], {"node-2": 0.25}, {"node-1": 1, "node-2": 2})
     assert found.labels == ("", "rank 1", "rank 2", "no task", "", "no task", "no task")
     assert found.headings == {0: "node-1", 4: "node-2: at most 0.25 host CPUs"}
+
+
+def test_the_parts_of_a_task_are_those_of_its_account_so_that_the_rest_is_computing() -> None:
+    made = span(seconds=4.0, cpu_s=0.125, waited_s=1.0, run_delay_s=0.5)  # a second computes, 1.5 s nothing explains
+    parts = {bar.kind: (bar.share, bar.above) for bar in bars([made], 0.125)}
+    assert parts == {TASK: (1.0, 0.0), ASLEEP: (0.25, 0.75), CONTENDED: (0.125, 0.0), UNEXPLAINED: (0.375, 0.125)}
+
+
+def test_a_wait_for_a_lock_is_no_computing() -> None:
+    made = span(seconds=4.0, cpu_s=0.0, phases=(Phase(LOCK_WAIT, 10.0, 14.0),))
+    assert next(bar.share for bar in bars([made], 0.125) if bar.kind == ASLEEP) == 1.0

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from parlab.model.case import Demand
 from parlab.model.workers import Workforce
+from parlab.report.curves import curve_rows
 from parlab.report.scaling import Fit, amdahl, curves, fits, of_the_ideal, too_few, usl
-from parlab.results.record import MeasuredCase
+from parlab.results.record import MeasuredCase, Run
 from tests.unit.samples import case, raised, repeat, run, span, took
 
 SIZES = [1, 2, 4, 8, 16, 32]
@@ -76,7 +77,7 @@ def test_where_nothing_is_lost_no_limit_is_made_up(speedups: list[float]) -> Non
     ("serial", "told"),
     [
         (1e-5, "these sizes do not tell how much more workers could gain"),
-        (0.02, "If so, no number of workers makes it more than 50 times faster."),
+        (0.02, "If so, no number of workers makes it more than 50 times faster than one."),
         (1.0, "If so, more workers make it no faster."),
     ],
 )
@@ -100,7 +101,9 @@ def test_what_the_ideal_lacks_by_itself_is_not_told_as_lost() -> None:
 def test_a_law_that_does_not_describe_what_was_measured_says_so_and_nothing_else() -> None:
     (fit,) = fits([2, 3, 4], [2.0, 2.0, 4.0])
     assert not fit.describes
-    assert "does not describe these launches: it is up to" in fit.words()
+    assert fit.words().startswith("Amdahl's law does not describe these launches: it is up to")
+    *_, second = fits(SIZES[:5], [1.0, 3.0, 1.0, 3.0, 1.0])
+    assert second.words().startswith("The Universal Scalability Law does not describe")
     assert "shared out" not in fit.words()
     (fit,) = fits([1, 2, 4], [0.9, 0.5, 0.4])  # slower than one
     assert not fit.describes
@@ -153,3 +156,31 @@ def test_a_curve_has_the_cases_that_differ_in_their_workers_alone() -> None:
 def test_what_has_no_speedup_makes_no_curve() -> None:
     assert curves(run(sized(1, 8.0, serial_s=None), sized(2, 4.0, serial_s=None))) == []
     assert curves(run(case(raised(complaint="no")), case(repeat([span()])))) == []
+
+
+def sweep(*times: tuple[int, float]) -> Run:
+    """A program's run at these numbers of ranks; a record of an older version names another serial time."""
+    sizes = [
+        replace(
+            sized(ranks, seconds, ideal_s=None, serial_s=99.0), name=f"solver(ranks={ranks})", settings={"ranks": ranks}
+        )
+        for ranks, seconds in times
+    ]
+    return run(*sizes, lab="solver", command=("python", "solver.py"), exit_code=0)
+
+
+def test_the_speed_ups_of_a_sweep_are_against_its_smallest_size_as_on_the_terminal() -> None:
+    (curve,) = curves(sweep((2, 1.74), (4, 0.95), (8, 1.26)))
+    assert [f"{curve.speedup(case):.2f}" for case in curve.cases] == ["1.00", "1.83", "1.38"]
+    assert [f"{curve.efficiency(case):.2f}" for case in curve.cases] == ["1.00", "0.92", "0.35"]
+    assert curve.against == "the smallest size, solver(ranks=2)"
+    assert curve.points()[1] == pytest.approx([1.0, 1.74 / 0.95, 1.74 / 1.26])
+    assert [row[2] for row in curve_rows(curve)] == ["1.00 x", "1.83 x", "1.38 x"]
+    (of_a_lab,) = curves(run(sized(1, 8.0), sized(2, 4.0)))
+    assert of_a_lab.against == "all tasks one after another on one virtual core"
+
+
+def test_a_law_is_found_again_in_speed_ups_against_two_workers() -> None:
+    p = np.array(SIZES[1:], float)
+    (fit, *_) = fits(SIZES[1:], (amdahl(p, 0.1) / amdahl(np.array(2.0), 0.1)).tolist(), least=2)
+    assert fit.parameters[0].value == pytest.approx(0.1, abs=1e-3)

@@ -111,7 +111,14 @@ def test_in_a_list_a_run_is_off_by_what_its_cases_with_an_ideal_are() -> None:
 
 
 @pytest.mark.parametrize(
-    ("seconds", "words"), [(12.0, "12.00 s"), (0.5, "0.50 s"), (0.0625, "62.5 ms"), (0.0078125, "7.81 ms")]
+    ("seconds", "words"),
+    [
+        (12.0, "12.00 s"),
+        (0.5, "0.50 s"),
+        (0.0625, "62.5 ms"),
+        (0.0078125, "7.81 ms"),
+        (0.0098, "9.80 ms"),
+    ],
 )
 def test_what_is_over_in_less_than_a_tenth_of_a_second_is_told_in_milliseconds(seconds: float, words: str) -> None:
     assert table(case(repeat([span(start=0.0, seconds=seconds)])))[1].startswith(f"pool(nodes=1) 4.00 s {words} ")

@@ -7,15 +7,17 @@ import pytest
 from bokeh.models import Range1d
 
 from parlab.errors import UsageError
+from parlab.model.job_events import PEAK
 from parlab.model.span import Phase
+from parlab.report.case_view import CaseView
 from parlab.report.charts import overview, side_by_side
 from parlab.report.gantt import MARK_PIXELS
 from parlab.report.measures import cpu_use
 from parlab.report.page import chart_of
 from parlab.report.style import share_of_axis
-from parlab.report.timelines import case_chart, cpu_used
-from parlab.report.views import CaseView, RunView
-from parlab.results.record import Answer, MeasuredCase, NodeRecord
+from parlab.report.timelines import case_chart, cpu_used, without_dips
+from parlab.report.views import RunView
+from parlab.results.record import Answer, Claim, MeasuredCase, NodeRecord
 from tests.unit.samples import (
     case,
     case_on,
@@ -27,6 +29,7 @@ from tests.unit.samples import (
     run,
     span,
     spans,
+    took,
     verdict,
 )
 
@@ -86,8 +89,8 @@ def test_processes_that_follow_each_other_are_not_so_many_workers() -> None:
 
 def test_of_a_case_of_which_nothing_came_back_nothing_is_made_up() -> None:
     found = figures(case(raised(), raised(), declared="ValueError"))
-    assert found.keys() == {"measured", "ideal", "off by", "start-up", "shut-down"}
-    assert {found["measured"], found["ideal"], found["off by"]} == {"-"}
+    assert found.keys() == {"outcome", "start-up", "shut-down"}
+    assert found["outcome"] == "ValueError"
     assert case_chart(case(raised()), "case-1") is None
 
 
@@ -124,24 +127,78 @@ def test_charts_of_cases_without_an_ideal_do_not_speak_of_one() -> None:
     assert titles == ["Measured", "Ideal and measured", "A and B", "A and B"]
 
 
-def words_drawn(made: MeasuredCase) -> dict[str, list[str]]:
-    """The words of marks that are drawn, by the side of the mark on which they are."""
+def test_what_matters_is_open_at_first() -> None:
+    good, late = (case(took(seconds), ideal_s=4.0) for seconds in (4.0, 6.0))
+    marked = case(repeat([span(phases=(Phase("reads", 10.5, 10.5),))]), ideal_s=None)
+    wrong = case(repeat(outcome="wrong"), declared="wrong")
+    view = RunView(run(good, good, good, late, wrong, marked))
+    assert [one.is_open for one in view.cases] == [False, False, False, True, True, True]
+    view = RunView(run(*[good] * 5))
+    assert [one.is_open for one in view.cases] == [True, True, True, False, False]
+    short, raising = case(took(0.01), ideal_s=None), case(raised(), declared="ValueError")
+    view = RunView(run(raising, short, short, good, good, good))
+    assert [one.is_open for one in view.cases] == [False, False, False, True, True, True]
+
+
+def test_cases_of_very_different_lengths_start_with_an_axis_each() -> None:
+    assert not RunView(run(case(took(4.0)), case(took(1.0)))).apart
+    assert RunView(run(case(took(4.0)), case(took(0.1)))).apart
+
+
+def test_claims_that_were_not_judged_are_not_told_as_none_shown() -> None:
+    held = verdict(Claim("a", Answer.YES), Claim("b", Answer.NO))
+    assert RunView(run(case(), verdict=held)).claims == "1 of the lab's 2 claims holds"
+    assert RunView(run(case(), verdict=verdict(Claim("a", Answer.YES)))).claims == "The lab's claim holds"
+    unjudged = verdict(Claim("a", Answer.CANNOT), quiet=Answer.NO)
+    assert RunView(run(case(), verdict=unjudged)).claims == "The lab makes 1 claim; none is judged here"
+
+
+def test_columns_that_say_nothing_are_left_out() -> None:
+    view = CaseView(case(repeat([replace(span(start=10.0 + at), rank=-1) for at in range(3)])), "case-1")
+    assert view.tasks().headings[:4] == ("task", "node", "process", "thread")  # each task is its own chunk, no rank
+    assert view.tasks().headings[-1] == "outcome"  # no phases
+    assert len(view.tasks().rows[0]) == len(view.tasks().headings)
+
+
+def test_the_machine_is_told_in_words() -> None:
+    view = RunView(run(case(), environment={"gil": True, "cpus": 2, "image": "sha256:" + "ab" * 32, "odd": "x"}))
+    assert view.machine == [
+        ("GIL", "yes"),
+        ("CPUs", "2"),
+        ("image of the nodes (digest)", "abababababab"),
+        ("odd", "x"),
+    ]
+
+
+def test_a_program_has_the_facts_of_its_end() -> None:
+    ranks = [span(seconds=4.0, cpu_s=cpu_s, pid=rank) for rank, cpu_s in enumerate((0.1, 0.5))]
+    made = case(repeat(ranks, metrics={f"{PEAK}node-1": 34.0}), ideal_s=None, serial_s=None)
+    view = RunView(run(made, command=("python", "solver.py"), exit_code=0)).cases[0]
+    found = dict(view.groups()["the program"])
+    assert (found["CPU"], found["peak memory"]) == ("node-1 0.60 s", "node-1 34 MB")
+    assert found["imbalance"] == "rank 1 on node-1 used 0.50 s of CPU, 1.7 times the mean"
+    assert view.headline() == [("measured", "4.00 s")]
+
+
+def test_a_program_s_tasks_do_not_look_like_computing() -> None:
+    made = case(repeat([span(run_delay_s=None)]), ideal_s=None, serial_s=None)
     chart = case_chart(made, "case-1")
     assert chart is not None
     drawn: Any = chart.model.select_one({"name": "measured"})
-    texts = [one for one in drawn.renderers if one.glyph.__class__.__name__ == "Text"]
-    return {one.glyph.text_align: list(one.data_source.data["t"]) for one in texts}
+    assert [item.label.value for item in drawn.legend[0].items] == ["a process"]
 
 
-def test_words_of_marks_stand_where_there_is_room_for_them() -> None:
-    def marked(*at: float) -> MeasuredCase:
-        marks = tuple(Phase(f"reads the balance {number}", 10 + s, 10 + s) for number, s in enumerate(at, 1))
-        return case(repeat([span(seconds=4.0, phases=marks)], startup_s=0.0))
+def test_a_short_pause_between_two_tasks_is_no_idle_worker() -> None:
+    steps = [(0.0, 1), (0.0, 2), (1.0, 1), (1.001, 2), (2.0, 1), (2.5, 2), (3.0, 0)]
+    assert without_dips(steps, 0.01) == [(0.0, 1), (0.0, 2), (1.001, 2), (2.0, 1), (2.5, 2), (3.0, 0)]
 
-    first, second = "reads the balance 1", "reads the balance 2"
-    assert words_drawn(marked(0.1, 2.0)) == {"left": [first, second], "right": []}
-    assert words_drawn(marked(2.0, 2.1)) == {"left": [second], "right": [first]}
-    assert words_drawn(marked(0.1, 0.2)) == {"left": [second], "right": []}  # hovering tells the first
+
+def test_time_without_a_reading_is_not_told_as_no_use() -> None:
+    late = tuple(replace(one, at=one.at - 89) for one in readings(used_s=1.0))  # from a second after the first task on
+    launch = repeat([span(seconds=5.0)], nodes={"node-1": NodeRecord(0.25, readings=late)})
+    plot = cpu_used(launch, cpu_use(launch), Range1d(start=0, end=5))
+    unread: Any = next(one for one in plot.renderers if one.name == "not read")
+    assert (unread.data_source.data["left"], unread.data_source.data["right"]) == ([0.0], [1.0])
 
 
 @pytest.mark.parametrize("chart", ["overview", "case-1", "account", "scaling-1"])

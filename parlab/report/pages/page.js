@@ -17,8 +17,10 @@ async function draw() {
       views.set(name, drawn.roots[0])
       for (const plot of figures(drawn.roots[0])) plot.canvas_view.events_el.tabIndex = -1 // the chart is one stop
       tint(drawn.roots[0])
-      fit(drawn.roots[0])
+      fit(drawn.roots[0], place.clientWidth)
       scale(name)
+      await painted(views.get(name).model.document)
+      follow(name, views.get(name))
       await painted(views.get(name).model.document)
     } catch (error) {
       place.textContent = `This chart could not be drawn: ${error}`
@@ -65,10 +67,11 @@ function tint(view) {
       label.background_fill_color = page.getPropertyValue("--paper").trim() // what crosses it does not strike it out
     }
     for (const drawn of model.renderers) {
-      if ("hatch_color" in drawn.glyph) drawn.glyph.hatch_color = page.getPropertyValue("--paper").trim()
+      if ("hatch_color" in drawn.glyph && !drawn.tags.includes("ink")) drawn.glyph.hatch_color = page.getPropertyValue("--paper").trim()
       if (drawn.tags.includes("edged")) drawn.glyph.line_color = page.getPropertyValue("--paper").trim()
       if (!drawn.tags.includes("ink")) continue
-      drawn.glyph["text_color" in drawn.glyph ? "text_color" : "line_color"] = page.getPropertyValue("--ink").trim()
+      const inked = ["text_color", "hatch_color", "line_color"].find((one) => one in drawn.glyph)
+      drawn.glyph[inked] = page.getPropertyValue("--ink").trim()
     }
   }
 }
@@ -109,27 +112,104 @@ addEventListener("afterprint", () => {
   }
 })
 
-// A narrow page has its charts drawn for it: less room beside them, shorter lines above them.
+// Charts get their room from the page, as only it knows their width: the lines of a title, the columns of a legend, the
+// words of marks. A narrow page leaves less beside them, too.
 const NARROW = 600
-function fit(view) {
-  if (innerWidth > NARROW) return
-  for (const { model } of figures(view)) {
-    model.min_border_left = 64
-    model.min_border_right = 10
-    let lines = 0
+const ruler = document.createElement("canvas").getContext("2d")
+
+function widthOf(words, size = "14px", weight = "") {
+  ruler.font = `${weight} ${size} sans-serif`
+  return ruler.measureText(words).width
+}
+
+function fit(view, wide) {
+  const narrow = innerWidth <= NARROW
+  for (const plot of figures(view)) {
+    const { model } = plot
+    if (narrow) {
+      model.min_border_left = 76
+      model.min_border_right = 10
+    }
+    const room = wide - model.min_border_left - model.min_border_right
+    let more = 0
     if (model.title?.text) {
-      model.title.text = model.title.text.split("; ")[0]
-      model.title.text_font_size = "11px"
+      const lines = wrapped(model.title.text, room, "bold")
+      model.title.text = lines.join("\n")
+      more += 18 * (lines.length - 1)
     }
-    for (const axis of [...model.left, ...model.below]) axis.major_label_text_font_size = "10px"
-    for (const legend of [...model.above, ...model.below].filter((one) => one.type === "Legend")) {
-      const before = Math.ceil(legend.items.length / legend.ncols)
-      legend.ncols = 2
-      legend.spacing = 6
-      lines += 1.6 * (Math.ceil(legend.items.length / 2) - before)
+    for (const legend of model.above.filter((one) => one.type === "Legend")) {
+      const wide = legend.items.map(({ label }) => widthOf(label.value) + legend.glyph_width + legend.label_standoff)
+      const before = Math.ceil(wide.length / legend.ncols)
+      while (legend.ncols > 1 && total(wide, legend.ncols, legend.spacing) > room) legend.ncols--
+      more += 26 * (Math.ceil(wide.length / legend.ncols) - before)
     }
-    model.height += 16 * lines
+    if (more) model.height += more
+    plot.invalidate_layout()
   }
+}
+
+// The lines of these words in so much room: broken between their parts, or else between words.
+function wrapped(text, room, weight) {
+  const lines = [""]
+  for (const word of text.split(" ")) {
+    const longer = lines.at(-1) ? `${lines.at(-1)} ${word}` : word
+    if (widthOf(longer, "14px", weight) <= room || !lines.at(-1)) lines[lines.length - 1] = longer
+    else lines.push(word)
+  }
+  return lines
+}
+
+// The width of entries in so many columns, each as wide as its widest entry.
+function total(wide, columns, spacing) {
+  let sum = spacing * (columns + 1)
+  for (let column = 0; column < columns; column++) {
+    sum += Math.max(...wide.filter((_, index) => index % columns === column))
+  }
+  return sum
+}
+
+// The words of a mark stand to its right or, if there is no room before the next, to its left; pointing tells the rest.
+function nameMarks(view) {
+  for (const plot of figures(view)) {
+    const words = plot.model.renderers.find(({ name }) => name === "mark words")
+    if (!words) continue
+    const { x, row, name } = words.data_source.data
+    const at = Array.from(x, (value) => plot.frame.x_scale.compute(value))
+    const { left, right } = plot.frame.bbox
+    const found = { shown: [], align: [], offset: [] }
+    let taken = left
+    for (let mark = 0; mark < at.length; mark++) {
+      if (row[mark] !== row[mark - 1]) taken = left // the row has words up to here
+      const wide = widthOf(name[mark]) + 9 // pixels from the middle of a mark
+      const next = row[mark + 1] === row[mark] ? at[mark + 1] : right
+      const seen = left <= at[mark] && at[mark] <= right
+      const after = seen && at[mark] >= taken && at[mark] + wide <= next
+      const before = seen && !after && at[mark] - wide >= taken
+      if (after) taken = at[mark] + wide
+      else if (before) taken = at[mark]
+      found.shown.push(after || before ? name[mark] : "")
+      found.align.push(before ? "right" : "left")
+      found.offset.push(before ? -9 : 9)
+    }
+    if (String(found.shown) !== String(words.data_source.data.shown) || String(found.align) !== String(words.data_source.data.align)) {
+      words.data_source.data = { ...words.data_source.data, ...found }
+    }
+  }
+}
+
+const later = (view) => requestAnimationFrame(() => requestAnimationFrame(() => nameMarks(view)))
+
+function follow(name, view) {
+  nameMarks(view)
+  const time = timeOf(name)
+  if (!time) return
+  for (const end of [time.properties.start, time.properties.end]) {
+    end.change.connect(() => {
+      later(view)
+      together(name, time)
+    })
+  }
+  new ResizeObserver(() => later(view)).observe(view.el)
 }
 
 // Time: the range that the figures of a chart share.
@@ -148,6 +228,17 @@ function scale(name) {
   if (!time?.tags.length) return
   const [start, end] = atFirst(name)
   time.setv({ start, end })
+}
+
+// All cases of a run that share one axis move together.
+function together(name, { start, end }) {
+  const run = document.getElementById(name).closest(".run")
+  if (!run?.querySelector(".scale") || run.querySelector(".alone:checked")) return
+  for (const other of views.keys()) {
+    const time = timeOf(other)
+    if (other === name || !time?.tags.length || document.getElementById(other).closest(".run") !== run) continue
+    if (time.start !== start || time.end !== end) time.setv({ start, end })
+  }
 }
 
 for (const choice of document.querySelectorAll(".scale input")) {
