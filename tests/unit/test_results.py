@@ -42,7 +42,7 @@ from tests.unit.samples import (
 )
 
 # Kept records, each of its very schema; none is ever written anew.
-KEPT = {schema: Path(__file__).with_name(f"run-schema-{schema}.json") for schema in (3, 4, 5, 6)}
+KEPT = {schema: Path(__file__).with_name(f"run-schema-{schema}.json") for schema in (3, 4, 5, 6, 7)}
 SCHEMA_3, SCHEMA_4 = KEPT[3], KEPT[4]
 
 
@@ -214,6 +214,12 @@ def test_a_lab_without_claims_is_told_as_such_in_an_older_record_too() -> None:
     assert read_json(KEPT[6]).verdict.reproduced.answer is Answer.NO_CLAIMS
 
 
+def test_a_sweeps_speed_ups_are_over_its_smallest_size_in_an_earlier_record_too() -> None:
+    smallest, largest = read_json(KEPT[7]).cases
+    assert smallest.speedup == 1.0
+    assert largest.speedup == pytest.approx(smallest.measured_s / largest.measured_s)
+
+
 @pytest.mark.parametrize("fixture", KEPT.values(), ids=map(str, KEPT))
 def test_what_is_worked_out_anew_is_what_stands_in_the_fixture(fixture: Path) -> None:
     written = json.loads(fixture.read_text())
@@ -349,10 +355,10 @@ def test_a_field_that_is_missing_is_told(field: str, tmp_path: Path) -> None:
     assert text.startswith(f"required a field {field}, found none")
 
 
-@pytest.mark.parametrize(("schema", "newer"), [(99, True), (8, True), (2, False), (0, False)])
+@pytest.mark.parametrize(("schema", "newer"), [(99, True), (9, True), (2, False), (0, False)])
 def test_a_record_of_another_schema_is_refused(schema: int, newer: bool, tmp_path: Path) -> None:
     text = refusal(changed(lambda record: record.update(schema=schema), tmp_path / "run.json"))
-    assert text.startswith(f"required schema 3 to 7, found {schema}.")
+    assert text.startswith(f"required schema 3 to 8, found {schema}.")
     assert ("written by a newer" in text) is newer
 
 
