@@ -330,14 +330,21 @@ def shared_memory() -> set[str]:
 
 
 def in_use(name: str) -> bool:
-    """Whether a process has that shared memory: it is another run's, then, since ours has ended."""
-    for maps in Path("/proc").glob("[0-9]*/maps"):
+    """Whether a process has that memory, or knows its folder: it is another run's, then, since ours has ended."""
+    for facts in (*Path("/proc").glob("[0-9]*/maps"), *Path("/proc").glob("[0-9]*/environ")):
         with suppress(OSError):  # it has ended meanwhile, or is another user's
-            if f"/dev/shm/{name}" in maps.read_text():
+            if f"/dev/shm/{name}".encode() in facts.read_bytes():
                 return True
     return False
 
 
 def ranks() -> list[str]:
-    listed = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout.splitlines()
-    return [line for line in listed if "parlab.node.rank" in line and "mpiexec" not in line and str(ROOT) in line]
+    """The command lines of ranks that runs of this process's tests have started: other tests may run meanwhile."""
+    ours, found = f"XDG_STATE_HOME={os.environ['XDG_STATE_HOME']}".encode(), []
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):  # it has ended meanwhile
+            command = (process / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+            is_rank = "parlab.node.rank" in command and "mpiexec" not in command
+            if is_rank and ours in (process / "environ").read_bytes().split(b"\0"):
+                found.append(command)
+    return found
