@@ -17,7 +17,7 @@ from parlab.terminal.breakdowns import IN_SHORT
 from parlab.terminal.summary import CATEGORIES, SHOWN_FROM, by_name, ideal_in_words
 from parlab.thresholds import EVEN
 
-MOST_METRICS = 3  # of the cases' own, as columns; one less beside ideals
+MOST_METRICS = 3  # of the cases' own, as columns; one less beside ideals, and beside spreads
 OUTCOME = "outcome"
 ACRONYMS = re.compile(r"\b(cpu|gil|io|mpi|csv)\b")
 
@@ -76,7 +76,7 @@ def _columns(run: Run, cases: Sequence[MeasuredCase]) -> list[list[tuple[str, st
     """The cells of each case, all with the same headings; a column that would say nothing is left out."""
     repeated = any(len(case.times) > 1 for case in cases)
     ideals = any(case.ideal_s is not None for case in cases)
-    metrics = [] if run.command else _telling_metrics(cases)[: MOST_METRICS - ideals]
+    metrics = [] if run.command else _telling_metrics(cases)[: MOST_METRICS - ideals - repeated]
     outcomes = any(case.median_repeat.outcome != RIGHT for case in cases)  # else the verdict says so once
     rows = []
     for case in cases:

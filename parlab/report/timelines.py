@@ -124,7 +124,7 @@ def busy_workers(case: MeasuredCase, repeat: Repeat, planned: Sequence[Span], x_
     if ideal:
         ideally = plot.line(*_staircase(ideal), line_color=BLACK, line_dash=[8, 6], line_width=2)
         ideally.tags = [INK]
-    plot.yaxis.ticker = FixedTicker(ticks=sorted({0, top // 2, top}))
+    plot.yaxis.ticker = FixedTicker(ticks=sorted({max(1, top // 2), top}))  # a 0 would be cut by the figure below
     return plot
 
 

@@ -92,6 +92,16 @@ def test_titles_and_legends_fit_a_narrow_page(open_page: Open) -> None:
             assert max(words) <= room + 1
 
 
+def test_a_title_of_several_lines_is_not_cut(open_page: Open) -> None:
+    page = open_page(report([run(case_on(2))]), size=NARROW).page
+    lines = """[...figures(views.get("case-1"))].map(plot => [
+        plot.frame.bbox.top, plot.model.title.text.split("\\n").length
+    ])"""
+    found = page.evaluate(lines)
+    assert max(count for _, count in found) > 1
+    assert all(top >= 16 * count for top, count in found)
+
+
 @pytest.mark.parametrize("width", [1280, 1024, 400])
 def test_no_word_is_broken_inside(width: int, open_page: Open) -> None:
     cases = [setting(jobs="computing", workers=workers, convert=True) for workers in (4, 8)]

@@ -13,11 +13,12 @@ async function draw() {
     if (place.dataset.drawn || folded(place)) continue
     place.dataset.drawn = "begun"
     try {
-      const drawn = await Bokeh.embed.embed_item(JSON.parse(script.textContent), name)
+      const item = JSON.parse(script.textContent)
+      fit(item, place.clientWidth)
+      const drawn = await Bokeh.embed.embed_item(item, name)
       views.set(name, drawn.roots[0])
       for (const plot of figures(drawn.roots[0])) plot.canvas_view.events_el.tabIndex = -1 // the chart is one stop
       tint(drawn.roots[0])
-      fit(drawn.roots[0], place.clientWidth)
       scale(name)
       await painted(views.get(name).model.document)
       follow(name, views.get(name))
@@ -115,6 +116,7 @@ addEventListener("afterprint", () => {
 // Charts get their room from the page, as only it knows their width: the lines of a title, the columns of a legend, the
 // words of marks. A narrow page leaves less beside them, too.
 const NARROW = 600
+const STANDOFF = 5 // pixels between a legend's picture and its words
 const ruler = document.createElement("canvas").getContext("2d")
 
 function widthOf(words, size = "14px", weight = "") {
@@ -122,30 +124,36 @@ function widthOf(words, size = "14px", weight = "") {
   return ruler.measureText(words).width
 }
 
-function fit(view, wide) {
+// Fits the figures of a chart, before it is drawn, into a place so many pixels wide.
+function fit(item, wide) {
   const narrow = innerWidth <= NARROW
-  for (const plot of figures(view)) {
-    const { model } = plot
+  for (const { attributes } of parts(item, "Figure")) {
     if (narrow) {
-      model.min_border_left = 76
-      model.min_border_right = 10
+      attributes.min_border_left = 76
+      attributes.min_border_right = 10
     }
-    const room = wide - model.min_border_left - model.min_border_right
-    let more = 0
-    if (model.title?.text) {
-      const lines = wrapped(model.title.text, room, "bold")
-      model.title.text = lines.join("\n")
-      more += 18 * (lines.length - 1)
+    const room = wide - attributes.min_border_left - attributes.min_border_right
+    const title = attributes.title?.attributes
+    if (title?.text) {
+      const lines = wrapped(title.text, room, "bold")
+      title.text = lines.join("\n")
+      attributes.height += 18 * (lines.length - 1)
     }
-    for (const legend of model.above.filter((one) => one.type === "Legend")) {
-      const wide = legend.items.map(({ label }) => widthOf(label.value) + legend.glyph_width + legend.label_standoff)
-      const before = Math.ceil(wide.length / legend.ncols)
-      while (legend.ncols > 1 && total(wide, legend.ncols, legend.spacing) > room) legend.ncols--
-      more += 26 * (Math.ceil(wide.length / legend.ncols) - before)
+    for (const { attributes: legend } of parts(attributes.above ?? [], "Legend")) {
+      const entries = [...parts(legend.items, "LegendItem")].map((entry) => entry.attributes.label.value)
+      const widths = entries.map((words) => widthOf(words) + legend.glyph_width + STANDOFF)
+      legend.ncols = widths.length
+      while (legend.ncols > 1 && total(widths, legend.ncols, legend.spacing) > room) legend.ncols--
+      attributes.height += 30 * (Math.ceil(widths.length / legend.ncols) - 1)
     }
-    if (more) model.height += more
-    plot.invalidate_layout()
   }
+}
+
+// The parts of a chart of one kind, wherever in its JSON.
+function* parts(item, kind) {
+  if (item === null || typeof item !== "object") return
+  if (item.name === kind && item.attributes) yield item
+  for (const part of Object.values(item)) yield* parts(part, kind)
 }
 
 // The lines of these words in so much room: broken between their parts, or else between words.
