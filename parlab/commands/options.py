@@ -53,6 +53,14 @@ PROGRAM = {
 }
 A_JOB = "Job number from `jobs`"
 A_RUN = "Run number from `results`, a run's id, or a file"
+PREDICTION = {
+    "run": f"{A_RUN}; or a lab's name, for its kept runs",
+    "nodes": "Cluster sizes to predict, up to 16384 nodes",
+    "case": "Case to predict; default: the first that has a prediction",
+    "tasks": "Number of tasks in place of the record's, e.g. 1000000",
+    "chunk": "Tasks per chunk; default: 1",
+    "json": "File for the prediction",
+}
 
 TESTS = {
     "all": "Run the slow tests too, like CI",

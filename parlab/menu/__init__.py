@@ -8,10 +8,10 @@ from parlab.menu.clusters import down, image, prune, shell, status, up
 from parlab.menu.labs import all_labs, glossary_task, lab_task, labs, new_task
 from parlab.menu.maintenance import check, pin
 from parlab.menu.programs import cancel, list_jobs, logs_task, run, why
-from parlab.menu.results import compare, export, report_task, results_task
+from parlab.menu.results import compare, export, predict, report_task, results_task
 from parlab.menu.words import names_a_run, words_after
 
-PROGRAMS, RESULTS = (run, why, list_jobs, cancel), (compare, export)
+PROGRAMS, RESULTS = (run, why, list_jobs, cancel), (compare, export, predict)
 CLUSTERS = (up, down, status, shell, image, prune)
 namespace = Collection(labs, *PROGRAMS, *RESULTS, *CLUSTERS, auto_dash_names=False)
 namespace.add_task(glossary_task(words_after("glossary")))

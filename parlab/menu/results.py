@@ -9,7 +9,8 @@ from invoke.tasks import Task, task
 from parlab.commands import report as reports
 from parlab.commands.labs import compare as compare_runs
 from parlab.commands.labs import exiting, list_results, show_result
-from parlab.commands.options import A_RUN, RUN
+from parlab.commands.options import A_RUN, PREDICTION, RUN
+from parlab.commands.predict import predict_and_show
 from parlab.menu.words import taking_a_word, taking_words
 
 
@@ -68,3 +69,18 @@ def export(_: Context, chart: str, out: str, run: str = "1", against: str | None
     """Export one chart of a report as SVG or PNG, for slides."""
     with exiting():
         reports.export_chart(chart, out, run, against)
+
+
+@task(auto_shortflags=False, help=PREDICTION)
+def predict(
+    _: Context,
+    run: str,
+    nodes: str = "1,4,16,64,256,1024,4096",
+    case: str | None = None,
+    tasks: str | None = None,
+    chunk: str | None = None,
+    json: str | None = None,
+) -> None:
+    """Predict a case on more nodes than there are, e.g. predict mpi."""
+    with exiting():
+        predict_and_show(run, nodes, case=case, tasks=tasks, chunk=chunk, file=json)

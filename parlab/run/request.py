@@ -18,6 +18,7 @@ from parlab.model.spec import Spec
 
 MOST_NODES = 64
 MOST_CORES = 64
+MOST_PREDICTED = 16_384  # nodes
 MOST_REPEATS = 100
 SLOWEST = Fraction(1, 64)
 UNIT_SECONDS = (0.001, 60.0)
@@ -116,6 +117,11 @@ def read_cluster_spec(nodes: str, cores: str, speed: str) -> Spec:
 def read_sizes(text: str) -> tuple[int, ...]:
     """Read `1,2,4`."""
     return _read_wholes("--nodes", text, 1, MOST_NODES)
+
+
+def read_predicted_sizes(text: str) -> tuple[int, ...]:
+    """Read `1,16,4096`: sizes that need not exist."""
+    return _read_wholes("--nodes", text, 1, MOST_PREDICTED)
 
 
 def read_cores(text: str) -> int:

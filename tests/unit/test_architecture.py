@@ -17,7 +17,7 @@ FLOORS = (  # from the ground up; a room is a module or a package of parlab
     {"model", "host"},
     {"task", "analysis"},
     {"lab", "results"},
-    {"course", "judge"},
+    {"course", "judge", "predict"},
     {"node"},
     {"backend"},
     {"run"},

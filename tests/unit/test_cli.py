@@ -40,6 +40,7 @@ COMMANDS = {
     "compare",
     "report",
     "export",
+    "predict",
     "image",
     "prune",
     "test",

@@ -1,0 +1,93 @@
+"""`predict`: its table and its answer, the file for programs, and bad input in one line."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from parlab.predict.evidence import evidence
+from parlab.predict.prediction import predict
+from parlab.results.record import Answer
+from parlab.results.store import keep
+from parlab.terminal.predictions import show_prediction
+from tests.conftest import Invoke
+from tests.unit.planted import farm_run, stencil_run
+from tests.unit.samples import in_a_line, shown, verdict
+
+
+def test_the_table_has_ideal_predicted_and_measured_by_size_and_the_answer_below() -> None:
+    text = shown(show_prediction, predict(evidence([farm_run((1, 2, 4, 8), seed=1)]), [1, 8, 16, 4096]))
+    lines = text.splitlines()
+    assert lines[0] == "pool: 2 x 1/8 a node; costs from 1, 2, 4 nodes"
+    assert lines[2].split() == ["nodes", "ideal", "predicted", "95", "%", "measured", "off", "by"]
+    one, eight, sixteen, most = lines[3:7]
+    assert one.split()[:3] == ["1", "1.60", "s"]
+    assert " * " in one
+    assert "*" not in eight
+    assert eight.endswith("%")
+    assert sixteen.endswith("-")
+    assert most.startswith("4096 ")
+    told = in_a_line(text)
+    assert "On 4096 nodes it takes " in told
+    assert "From 16 to 4096 nodes it gets " in told
+    assert " tasks a second at most" in told
+    assert "There are 64 tasks for 8192 workers" in told
+
+
+def test_chunks_and_sub_masters_are_told_where_they_help() -> None:
+    told = in_a_line(shown(show_prediction, predict(evidence([farm_run()]), [1, 4096], many=1_000_000)))
+    assert "With chunksize=" in told
+    assert "With a sub-master for every " in told
+    assert "chunksize" not in shown(show_prediction, predict(evidence([farm_run()]), [1, 2]))
+
+
+def test_a_stencil_has_no_master() -> None:
+    text = shown(show_prediction, predict(evidence([stencil_run()]), [1, 2, 8]))
+    assert text.startswith("heat(every=1): ")
+    assert "master" not in text
+
+
+def test_a_kept_record_or_all_of_a_lab_are_predicted_and_written_for_programs(invoke: Invoke, tmp_path: Path) -> None:
+    kept = keep(replace(farm_run(), lab="mpi", id="20260102T030405-mpi-abc123"), tmp_path)
+    where = {"PARLAB_RESULTS": str(tmp_path)}
+    file = tmp_path / "p.json"
+    done = invoke("predict", "1", "--nodes", "4,8", "--json", str(file), **where)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert f"written: {file}" in done.stdout.replace("\n", "")
+    made = json.loads(file.read_text())
+    assert made["schema"] == 1
+    assert [size["nodes"] for size in made["sizes"]] == [4, 8]
+    assert {"ideal_s", "predicted_s", "low_s", "high_s", "measured_s", "off_by"} <= made["sizes"][0].keys()
+    table = done.stdout.partition("written")[0]
+    for name in ("mpi", "lab.mpi", str(kept)):
+        assert invoke("predict", name, "--nodes", "4,8", **where).stdout == table
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["nothing"], "No run and no lab 'nothing'"),
+        (["9"], "No run '9'"),
+        (["halo"], "no record of halo is kept"),
+        (["1", "--nodes", "0"], "--nodes takes "),
+        (["1", "--nodes", "1,x"], "--nodes takes "),
+        (["1", "--nodes", "999999"], "from 1 to 16384"),
+        (["1", "--tasks", "0"], "--tasks takes "),
+        (["1", "--chunk", "many"], "--chunk takes "),
+        (["1", "--case", "other"], "has no case 'other', only pool"),
+        (["1", "--json", "/nowhere/p.json"], "--json takes a file"),
+        (["2"], "it is not a measurement"),
+        (["3", "--tasks", "100"], "--tasks and --chunk are for farms of tasks"),
+    ],
+)
+def test_bad_input_is_one_line(invoke: Invoke, arguments: list[str], told: str, tmp_path: Path) -> None:
+    keep(replace(farm_run(), id="20260103T000000-sample-000003"), tmp_path)
+    busy = replace(farm_run(), id="20260102T000000-sample-000002", verdict=verdict(quiet=Answer.NO))
+    keep(busy, tmp_path)
+    keep(replace(stencil_run(), id="20260101T000000-sample-000001"), tmp_path)
+    done = invoke("predict", *arguments, PARLAB_RESULTS=str(tmp_path))
+    assert (done.returncode, done.stdout) == (2, "")
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("usage: ")
+    assert told in line

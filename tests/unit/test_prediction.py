@@ -1,0 +1,138 @@
+"""The prediction: its interval, what it compares with, and the records that cannot give one."""
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from itertools import pairwise
+from random import Random
+
+import pytest
+
+from parlab.errors import UsageError
+from parlab.model.case import PYTHON
+from parlab.model.workers import Workforce
+from parlab.predict.evidence import evidence
+from parlab.predict.prediction import predict
+from parlab.results.record import Answer, Run
+from tests.unit import planted
+from tests.unit.planted import farm_run, farm_spans, stencil_run, took_s
+from tests.unit.samples import failed_run, run, verdict
+
+Truth = Callable[[Random], float]
+
+
+@pytest.mark.parametrize(
+    ("make", "truth"),
+    [
+        pytest.param(
+            lambda seed: farm_run(seed=seed), lambda draw: took_s(farm_spans(16, [0.05] * 64, draw)), id="farm"
+        ),
+        pytest.param(
+            lambda seed: farm_run(task_s=0.002, seed=seed),
+            lambda draw: took_s(farm_spans(16, [0.002] * 64, draw)),
+            id="busy master",
+        ),
+        pytest.param(
+            lambda seed: stencil_run(seed=seed),
+            lambda draw: took_s(planted.stencil_spans(16, 30, 0.4, draw)),
+            id="stencil",
+        ),
+    ],
+)
+def test_the_interval_holds_what_comes_out_in_90_to_99_percent(make: Callable[[int], Run], truth: Truth) -> None:
+    held, tries = 0, 100
+    for seed in range(tries):
+        (size,) = predict(evidence([make(seed)]), [16], seed=seed).sizes
+        held += size.low_s <= truth(Random(f"truth {seed}")) <= size.high_s
+    assert 0.90 <= held / tries <= 0.99, held
+
+
+@pytest.mark.measures
+def test_a_million_tasks_on_4096_nodes_in_bounded_work() -> None:
+    made = evidence([farm_run(seed=1)])
+    began = time.thread_time()
+    found = predict(made, [1, 4, 16, 64, 256, 1024, 4096], many=1_000_000)
+    assert time.thread_time() - began < 10
+    assert found.tasks == 1_000_000
+
+
+def test_chunks_and_sub_masters_help_where_one_master_is_too_slow() -> None:
+    made = predict(evidence([farm_run()]), [1, 4096], many=1_000_000)
+    assert made.master is not None
+    alone = made.sizes[-1].predicted_s
+    assert made.master.busy_at < 100
+    assert made.master.chunk > 1
+    assert made.master.chunk_s < 0.2 * alone
+    assert made.master.group is not None
+    assert made.master.group_s is not None
+    assert made.master.group_s < 0.2 * alone
+    few = predict(evidence([farm_run()]), [1, 2]).master
+    assert few is not None
+    assert few.group is None
+
+
+def test_a_larger_size_in_the_records_is_compared_and_not_fitted() -> None:
+    whole = farm_run((1, 2, 4, 16), seed=3)
+    known = evidence([whole])
+    assert known.fitted == (1, 2, 4)
+    assert known.costs == evidence([replace(whole, cases=whole.cases[:3])]).costs
+    four, sixteen = predict(known, [4, 16]).sizes
+    assert four.fitted
+    assert not sixteen.fitted
+    assert sixteen.off_by == pytest.approx(0, abs=0.02)
+    assert all(size.off_by is None for size in predict(known, [4, 16], many=65).sizes)
+
+
+def test_sizes_may_come_from_several_records() -> None:
+    one, two, sixteen = (replace(farm_run([size], seed=5), id=f"2026-{size}") for size in (1, 2, 16))
+    known = evidence([sixteen, two, one])
+    assert known.fitted == (1, 2)
+    assert list(known.measured_s) == [1, 2, 16]
+    assert known.runs == ("2026-16", "2026-2", "2026-1")
+
+
+def test_the_same_seed_gives_the_same_prediction() -> None:
+    known = evidence([farm_run(seed=1)])
+    assert predict(known, [8], seed=7) == predict(known, [8], seed=7) != predict(known, [8], seed=8)
+
+
+def test_predictions_fall_until_the_tasks_are_used_up() -> None:
+    sizes = predict(evidence([farm_run(seed=2)]), [1, 2, 4, 8, 16]).sizes
+    assert all(small.predicted_s > 1.5 * large.predicted_s for small, large in pairwise(sizes))
+
+
+def others(made: Run, **facts: object) -> Run:
+    return replace(made, cases=tuple(replace(case, **facts) for case in made.cases))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("made", "why"),
+    [
+        (failed_run(), "it broke off"),
+        (replace(farm_run(), verdict=verdict(quiet=Answer.NO)), "it is not a measurement"),
+        (farm_run([4]), "it needs two of the sizes 1, 2 and 4 nodes, and has 4"),
+        (farm_run([1, 8, 16]), "it needs two of the sizes 1, 2 and 4 nodes, and has 1, 8, 16"),
+        (others(farm_run(), ideal_s=None), "it has no ideal"),
+        (others(farm_run(), launch=PYTHON), "its workers are on one node"),
+        (others(farm_run(), workforce=Workforce(2, 1, 2, 4)), "it has 2 workers, not one a core"),
+        (others(farm_run(), launch="mpi"), "it is no stencil: its ranks do not all do the same number of steps"),
+        (run(), "has no case None, only none at all"),
+    ],
+)
+def test_a_record_that_cannot_give_a_prediction_says_why(made: Run, why: str) -> None:
+    with pytest.raises(UsageError, match=why):
+        evidence([made])
+
+
+def test_ranks_that_do_not_wait_for_each_other_are_no_stencil() -> None:
+    made = stencil_run()
+    cases = []
+    for case in made.cases:
+        (repeat,) = case.repeats
+        alone = [
+            replace(s, started=s.started + 0.1 * (s.rank % 2), finished=s.finished + 0.1 * (s.rank % 2))
+            for s in repeat.spans
+        ]
+        cases.append(replace(case, repeats=(replace(repeat, spans=tuple(alone)),)))
+    with pytest.raises(UsageError, match="its ranks do not wait for their neighbours"):
+        evidence([replace(made, cases=tuple(cases))])
