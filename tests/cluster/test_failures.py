@@ -171,6 +171,7 @@ class Tampered(Cluster):
 def test_an_interrupted_run_leaves_the_cluster_up_and_no_rank_in_it(
     four: Cluster, number: signal.Signals, phase: str
 ) -> None:
+    four.up_with_limits(SPEC, print)  # another test's would stay if the run were ended before it sets its own
     before = four.containers()
     process = start_invoke("lab.mpi", "--cluster", NAME, "--nodes", "4", "--speed", "1/8", "--unit", "2")
     within(20, lambda: strays(four) != {})

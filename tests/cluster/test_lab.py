@@ -63,7 +63,7 @@ def test_a_second_run_waits_for_the_first(four: Cluster, invoke: Invoke) -> None
 
 @pytest.mark.slow
 def test_another_users_run_is_waited_for_and_not_touched(four: Cluster, invoke: Invoke, tmp_path: Path) -> None:
-    with start_invoke("lab.mpi", "--cluster", NAME, "--nodes", "4", "--unit", "3") as first:
+    with start_invoke("lab.mpi", "--cluster", NAME, "--nodes", "4", "--unit", "1.5") as first:
         within(20, lambda: "parlab.node.launcher" in str(four.client.api.top(four.containers()[0].id)))
         hurried = start_invoke("lab.mpi", "--cluster", NAME, "--nodes", "2", XDG_STATE_HOME=str(tmp_path))
         time.sleep(2)  # long enough for it to stand at the head's lock

@@ -62,6 +62,7 @@ def test_ranks_that_are_spawned_wait_so_too(how: str, cluster: Cluster, tmp_path
     assert done.stdout == b"rank 0: every call\n"
 
 
+@pytest.mark.measures
 def test_who_waits_uses_little_cpu(cluster: Cluster, tmp_path: Path) -> None:
     cluster.up(1, print, at_least=True)
     (tmp_path / "share.py").write_text(SHARE)
