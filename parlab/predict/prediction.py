@@ -9,6 +9,7 @@ covers the spread within the records' launches, and not what differs between two
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from math import ceil
 from random import Random
 
@@ -64,7 +65,7 @@ class Prediction:
     tasks: int  # of a stencil, its steps
     chunk: int  # tasks that the master hands out at once
     sizes: tuple[Size, ...]
-    costs_s: dict[str, float]  # the median of each cost in seconds, by its name
+    costs_s: dict[str, float]  # each cost by its name in seconds, of several the median
     master: Master | None = None  # None: there is none, or it costs nothing
 
 
@@ -137,10 +138,13 @@ def _farm_costs_s(costs: FarmCosts) -> dict[str, float]:
 
 
 def _stencil_costs_s(costs: StencilCosts) -> dict[str, float]:
+    inner, outer = (list(chain.from_iterable(ranks)) for ranks in (costs.inner, costs.outer))
     return {
-        "inner_exchange_s": statistics.median(step.exchange_s for step in costs.inner),
-        "outer_exchange_s": statistics.median(step.exchange_s for step in costs.outer),
-        "extra_s": statistics.median(step.extra_s for step in (*costs.inner, *costs.outer)),
+        "inner_exchange_s": statistics.median(step.exchange_s for step in inner),
+        "outer_exchange_s": statistics.median(step.exchange_s for step in outer),
+        "extra_s": statistics.median(step.extra_s for step in (*inner, *outer)),
+        "extra_per_s": costs.extra_per_s,
+        "variance_per_s": costs.variance_per_s,
     }
 
 

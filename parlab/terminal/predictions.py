@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from itertools import pairwise
+from math import ceil
 
 from rich.console import Console
 from rich.text import Text
@@ -38,15 +39,15 @@ def in_words(made: Prediction) -> Iterator[str]:
     last = made.sizes[-1]
     yield (
         f"On {plural(last.nodes, 'node')} it takes {seconds(last.predicted_s)} "
-        f"({seconds(last.low_s)} to {seconds(last.high_s)}); ideal are {seconds(last.ideal_s)}. {_worth(made.sizes)}"
+        f"({seconds(last.low_s)} to {seconds(last.high_s)}); the ideal is {seconds(last.ideal_s)}. {_worth(made.sizes)}"
     )
     master = made.master
     if master is None:
         return
     what = "tasks" if made.chunk == 1 else "chunks"
     yield (
-        f"One master hands out {number(master.chunks_a_second)} {what} a second at most. "
-        f"{number(master.busy_at)} nodes ask for that many; more gain nothing."
+        f"One master hands out {number(master.chunks_a_second)} {what} a second at most: "
+        f"{plural(ceil(master.busy_at), 'node')} would ask for that many, and more gain nothing."
     )
     if not master.receipts_seen:
         yield "That is rough: no result had to wait, so the cost of taking one is taken to be that of a submission."
