@@ -12,5 +12,4 @@ COPY --chmod=755 slurm-sized.sh /usr/local/bin/slurm-sized
 COPY --chmod=755 slurm-epilog.sh /usr/local/bin/slurm-epilog
 # Written by slurm-sized. The folder is in memory, and all nodes see it: so each daemon and command reads one file.
 ENV SLURM_CONF=/cluster/slurm/slurm.conf
-LABEL parlab.slurm=yes
 USER lab

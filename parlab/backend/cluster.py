@@ -2,11 +2,12 @@
 
 import platform
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from fractions import Fraction
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from docker.client import DockerClient
@@ -52,6 +53,7 @@ class Cluster:
 
     name = "cluster"
     beside = ""  # what runs on it beside the nodes, for the user
+    service: Mapping[str, Any] = MappingProxyType({})  # additions to each node in compose.yaml
 
     def __init__(self, client: DockerClient, cluster: str = "default") -> None:
         self.client = client
@@ -180,7 +182,8 @@ class Cluster:
     @contextmanager
     def ready(self, show: Show, wanted: Equipment | None = None) -> Iterator[None]:
         """Bring up the head and any existing nodes. If the block fails early, a cluster started here is removed."""
-        self._machine = None if wanted is None else equipped(self.client, wanted, show, self.machine(show))
+        base = partial(self.machine, show)  # built only if the program brings no image
+        self._machine = None if wanted is None else equipped(self.client, wanted, show, base, self.service)
         self._is_new = not self.containers()
         self.up(0, show, at_least=True)
         try:

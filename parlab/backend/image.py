@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Collection, Mapping
 from contextlib import suppress
 from pathlib import Path
+from types import MappingProxyType
 
 from docker.client import DockerClient
 from docker.errors import APIError, ImageNotFound
@@ -23,10 +24,9 @@ LABEL = "parlab.checkout"
 INPUTS_LABEL = "parlab.inputs"  # the digest of its inputs: images built on it have this label, too
 WITH_PACKAGES = "parlab-packages"
 WITH_SLURM = "parlab-slurm"
-SLURM_LABEL = "parlab.slurm"
-OURS = re.compile(
-    r"(parlab|parlab-packages|parlab-slurm):[0-9a-f]{16}"
-)  # users' own images have the same labels, but other tags
+SLURM_LABEL = "parlab.slurm"  # the digest of that layer's inputs
+# Users' own images have the same labels, but other tags.
+OURS = re.compile(r"(parlab|parlab-packages|parlab-slurm):[0-9a-f]{16}")
 STEP = re.compile(r"^#\d+ \d+\.\d+ (.*)$", re.MULTILINE)  # an output line of a build step
 BUILD_SECONDS = 3600  # some 70 MB of downloads, on bad Wi-Fi
 INPUTS = (  # keep with .dockerignore
@@ -40,6 +40,7 @@ INPUTS = (  # keep with .dockerignore
     "requirements/node.txt",
 )
 OF_SLURM = ("slurm.Dockerfile", "slurm.conf", "slurm.sh", "slurm-sized.sh", "slurm-epilog.sh")  # in docker/
+NONE: Mapping[str, str] = MappingProxyType({})
 BUNDLES = ("PARLAB_CA", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "PIP_CERT")
 
 
@@ -89,10 +90,15 @@ def _bundle() -> str:
 
 def slurm_image(base_id: str) -> str:
     """The name of the image with Slurm on the image with this id."""
-    digest = hashlib.sha256(base_id.encode())
+    return f"{WITH_SLURM}:{hashlib.sha256((base_id + slurm_digest()).encode()).hexdigest()[:16]}"
+
+
+def slurm_digest() -> str:
+    """A digest of the inputs of the layer with Slurm."""
+    digest = hashlib.sha256()
     for name in OF_SLURM:
         digest.update(name.encode() + (ROOT / "docker" / name).read_bytes())
-    return f"{WITH_SLURM}:{digest.hexdigest()[:16]}"
+    return digest.hexdigest()[:16]
 
 
 def with_slurm(client: DockerClient, base: str, base_id: str, show: Show) -> tuple[str, str]:
@@ -102,7 +108,8 @@ def with_slurm(client: DockerClient, base: str, base_id: str, show: Show) -> tup
         return name, str(client.images.get(name).id)
     show("installing Slurm into an image of the nodes, once")
     try:
-        image_id = _build_on(client, name, "slurm.Dockerfile", ROOT / "docker", base, {})
+        labels = {SLURM_LABEL: slurm_digest()}
+        image_id = _build_on(client, name, "slurm.Dockerfile", ROOT / "docker", base, labels=labels)
     except ComposeFailed as error:
         said = STEP.findall(error.output)[-LAST_LINES:] or [str(error)]
         raise ParlabError("\n".join(("cannot install Slurm into an image of the nodes:", *said))) from error
@@ -111,7 +118,14 @@ def with_slurm(client: DockerClient, base: str, base_id: str, show: Show) -> tup
 
 
 def _build_on(
-    client: DockerClient, name: str, dockerfile: str, folder: Path, base: str, secrets: Mapping[str, str]
+    client: DockerClient,
+    name: str,
+    dockerfile: str,
+    folder: Path,
+    base: str,
+    *,
+    secrets: Mapping[str, str] = NONE,
+    labels: Mapping[str, str] = NONE,
 ) -> str:
     """Build an image on `base` with a file of docker/ and return its id; secrets are named after their variables.
 
@@ -122,7 +136,7 @@ def _build_on(
         "dockerfile": str(ROOT / "docker" / dockerfile),
         "args": {"IMAGE": base},
         "secrets": ["ca", *secrets],
-        "labels": {LABEL: checkout()},
+        "labels": {LABEL: checkout(), **labels},
     }
     services = {"more": {"image": name, "build": build}}
     more = {"services": services, "secrets": {secret: {"environment": of} for secret, of in secrets.items()}}
@@ -140,8 +154,9 @@ def with_packages(client: DockerClient, base: str, base_id: str, packages: Packa
     show(f"installing the packages of {packages.source} into an image of the nodes, once")
     with tempfile.TemporaryDirectory(prefix="parlab-packages-") as folder:
         packages.write(Path(folder))
+        index = {"index": "PARLAB_INDEX"}
         try:
-            image_id = _build_on(client, name, dockerfile.name, Path(folder), base, {"index": "PARLAB_INDEX"})
+            image_id = _build_on(client, name, dockerfile.name, Path(folder), base, secrets=index)
         except ComposeFailed as error:
             said = STEP.findall(error.output)[-LAST_LINES:] or [str(error)]
             raise ParlabError("\n".join((f"cannot install the packages of {packages.source}:", *said))) from error

@@ -1,7 +1,7 @@
 """The ingredients of a cluster's containers: an image, and a folder of the user's that they can read."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from parlab.backend.image import (
     current_image,
     image_name,
     inputs_digest,
+    slurm_digest,
     with_packages,
     with_slurm,
 )
@@ -68,22 +69,24 @@ def slurm(client: DockerClient, show: Show) -> Machine:
     return Machine(image, image_id, service=OF_SLURM)
 
 
-def equipped(client: DockerClient, wanted: Equipment, show: Show, base: Machine) -> Machine:
+def equipped(
+    client: DockerClient, wanted: Equipment, show: Show, base: Callable[[], Machine], service: Mapping[str, Any]
+) -> Machine:
     """The machine `base` with a program's extras; missing images are built. Raises UsageError, ParlabError."""
-    machine = base if wanted.image is None else _others(client, wanted.image, base)
-    image, image_id = machine.image, machine.image_id
+    machine = base() if wanted.image is None else _others(client, wanted.image, service)
     if wanted.packages is not None:
-        image, image_id = with_packages(client, image, image_id, wanted.packages, show)
+        image, image_id = with_packages(client, machine.image, machine.image_id, wanted.packages, show)
+        machine = replace(machine, image=image, image_id=image_id)
     folder = wanted.folder
     if folder is None or not too_large_to_copy(folder):
-        return replace(base, image=image, image_id=image_id)
+        return machine
     if not LOCAL.match(client.api.base_url):
         raise UsageError(f"{folder} is too large to be copied, and the engine, on another machine, cannot read it here")
-    return replace(base, image=image, image_id=image_id, reads=str(folder.resolve()))
+    return replace(machine, reads=str(folder.resolve()))
 
 
-def _others(client: DockerClient, name: str, base: Machine) -> Machine:
-    """An image that a user has built on that of `base`. Raises UsageError."""
+def _others(client: DockerClient, name: str, service: Mapping[str, Any]) -> Machine:
+    """An image that a user has built on ours, for nodes with these additions. Raises UsageError."""
     try:
         image = client.images.get(name)
     except ImageNotFound:
@@ -96,9 +99,13 @@ def _others(client: DockerClient, name: str, base: Machine) -> Machine:
     config = image.attrs["Config"]
     if config.get("User") != "lab" or config.get("Entrypoint") != ["node"]:
         raise UsageError(f"--image: {name} has another user or entry point than parlab's: end with USER lab ({_HOW})")
-    if base.service and SLURM_LABEL not in image.labels:
-        raise UsageError(f"--image: {name} has no Slurm: build it FROM {base.image} for --backend slurm ({_HOW})")
-    return replace(base, image=name, image_id=str(image.id))
+    if service and image.labels.get(SLURM_LABEL) != slurm_digest():
+        has = "another version of Slurm's layer" if SLURM_LABEL in image.labels else "no Slurm"
+        made = f"build it FROM the image that {COMMAND} image --backend slurm makes"
+        raise UsageError(f"--image: {name} has {has}: {made} ({_HOW})")
+    if not service and SLURM_LABEL in image.labels:  # its main process needs what only those nodes have
+        raise UsageError(f"--image: {name} has Slurm: --backend slurm runs it ({_HOW})")
+    return Machine(name, str(image.id), service=service)
 
 
 _HOW = "docs/own-programs.md"
