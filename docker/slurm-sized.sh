@@ -1,6 +1,7 @@
 #!/bin/sh
 # slurm-sized NODES CORES MEGABYTES SECONDS: tell Slurm, on the head, which nodes there are, and wait until all are up.
-# Jobs that a killed run has left are cancelled. It prints Slurm's version. Exit code 1: some node is not up after SECONDS; it says which, and why.
+# What a killed run has left is removed. It prints Slurm's version. Exit code 1: some node is not up after SECONDS; it
+# says which, and why.
 set -eu
 nodes=$1 cores=$2 memory=$3 seconds=$4
 
@@ -10,24 +11,41 @@ nodes=$1 cores=$2 memory=$3 seconds=$4
     echo "PartitionName=lab Nodes=node-[1-$nodes] Default=YES MaxTime=INFINITE State=UP"
     echo "PartitionName=whole Nodes=ALL MaxTime=INFINITE State=UP"  # for a pool of ranks, whose rank 0 is on the head
 } >"$SLURM_CONF.new"
-if ! cmp -s "$SLURM_CONF.new" "$SLURM_CONF"; then
-    mv "$SLURM_CONF.new" "$SLURM_CONF"
-    timeout 5 scontrol reconfigure >/dev/null 2>&1 || :  # slurmctld may be about to start: then it reads the new file
-fi
+read=$SLURM_CONF.read  # what slurmctld has read: it starts when there is a first file
+[ -e "$SLURM_CONF" ] || cp "$SLURM_CONF.new" "$read"
+mv "$SLURM_CONF.new" "$SLURM_CONF"
 
-# A node whose processes could not be ended in time was drained by Slurm. parlab has ended them since.
-timeout 5 scontrol update nodename=ALL state=resume >/dev/null 2>&1 || :
+# It may have read the last file, and not listen yet: so it is told until it has heard.
+known() {
+    cmp -s "$SLURM_CONF" "$read" && return
+    timeout 5 scontrol reconfigure >/dev/null 2>&1 && cp "$SLURM_CONF" "$read"
+}
 
-# Allocated nodes are up, too: a job of the user's own may run on them.
-up() { timeout 5 sinfo -h -N -r -p whole -t idle,allocated,mixed,completing -o %n 2>/dev/null | wc -l; }
+# Slurm takes a node out of use if a job's processes do not end in time, and if a controller that was killed has given a
+# number twice. parlab has ended such jobs since. A node that the user has drained stays so.
+resume() {
+    timeout 5 sinfo -h -N -p whole -t drain -o '%n %E' 2>/dev/null | sort -u | while read -r node reason; do
+        case $reason in
+            *"Kill task failed"* | *"Duplicate jobid"*) timeout 5 scontrol update "nodename=$node" state=resume >/dev/null 2>&1 || : ;;
+        esac
+    done
+}
+
+# Nodes with jobs of the user's own, or with plans for one, are up, too.
+up() {
+    timeout 5 sinfo -h -N -p whole -o '%n %T' 2>/dev/null | grep -v -c -E 'down|drain|fail|unk|inval|no_respond|[*]$'
+}
+
 until=$(($(date +%s) + seconds))
-until [ "$(up)" -gt "$nodes" ]; do
+until known && [ "$(up)" -gt "$nodes" ]; do
     if [ "$(date +%s)" -ge "$until" ]; then
         timeout 5 sinfo -h -N -p whole -t down,drain,drained,draining,fail,no_respond,unk -o '%n is %T: %E' 2>&1 ||
             tail -n 3 /run/slurmctld.log
         exit 1
     fi
+    resume
     sleep 0.1
 done
 timeout 5 scancel --name=parlab || :
+rm -rf /jobs/.parlab-*
 sinfo --version

@@ -1,21 +1,23 @@
 """The Slurm backend: the cluster's nodes under a real Slurm, which starts the ranks of each launch as a job."""
 
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import replace
 from typing import Any
 
 from parlab.backend.base import Kind, Placement
 from parlab.backend.cluster import GRACE_SECONDS, Cluster
+from parlab.backend.compose import Container
 from parlab.backend.engine import FAILURES, connect
 from parlab.backend.exec import Exec, run_in
-from parlab.backend.machine import Machine, slurm
+from parlab.backend.machine import OF_SLURM, Machine, slurm
 from parlab.backend.memory import default_memory
 from parlab.errors import ParlabError
 from parlab.formatting import Show, plural
 from parlab.model.spec import Spec
 
 UP_SECONDS, UP_SECONDS_A_NODE = 20, 1
-CANCEL = "scancel --name=parlab; rm -rf /jobs/job-* /tmp/spmix_*"  # files of jobs, and of Slurm's MPI
+# It is ended in time: a late one would hit the next run's job. Files are those of jobs, and of Slurm's MPI.
+CANCEL = "timeout 5 scancel --name=parlab; rm -rf /jobs/.parlab-* /tmp/spmix_*"
 
 
 class Slurm(Cluster):
@@ -23,6 +25,7 @@ class Slurm(Cluster):
 
     name = "slurm"
     beside = ", under Slurm"
+    service = OF_SLURM
     _version = ""
 
     def machine(self, show: Show) -> Machine:
@@ -30,16 +33,23 @@ class Slurm(Cluster):
 
     def up_with_limits(self, spec: Spec, show: Show) -> None:
         """Bring the cluster to this spec, with Slurm. Raises ParlabError if any step fails."""
+        before = self.containers()
         super().up_with_limits(spec, show)
-        self._size(spec)
+        self._size(spec, before, show)
 
     def start(self, spec: Spec, show: Show) -> None:
         """Bring up at least the spec's nodes, with its number of cores. Raises ParlabError if Slurm does not get up."""
+        before = [] if self._is_new else self.containers()
         super().start(spec, show)
-        self._size(spec)
+        self._size(spec, before, show)
 
-    def _size(self, spec: Spec) -> None:
-        """Tell Slurm its nodes and their cores, and wait until all are up (docker/slurm-sized.sh)."""
+    def _size(self, spec: Spec, before: list[Container], show: Show) -> None:
+        """Tell Slurm its nodes and their cores, and wait until all are up; a cluster that was there `before` stays."""
+        with nullcontext() if before else self._none_left_of_a_failure([], show):
+            self._tell_slurm(spec)
+
+    def _tell_slurm(self, spec: Spec) -> None:
+        """Run docker/slurm-sized.sh on the head. Raises ParlabError if a node is not up in time."""
         nodes = len(self.containers()) - 1
         seconds = UP_SECONDS + UP_SECONDS_A_NODE * nodes
         words = [str(number) for number in (nodes, spec.cores, default_memory() >> 20, seconds)]
@@ -53,6 +63,9 @@ class Slurm(Cluster):
 
     def placement(self, nodes: int) -> Placement:
         return replace(super().placement(nodes), batch=True)
+
+    def remedy(self) -> str:
+        return f"Retry. `squeue` and `sinfo`, in a shell on the head, show jobs and nodes; {self._down()} removes all."
 
     def stop(self) -> None:
         """Cancel the job of a launch, and end what it has left in the nodes."""

@@ -27,14 +27,18 @@ from parlab.model.messages import Join, to_line
 from parlab.model.starting import InQueue
 
 SHARED = "/jobs"
+PREFIX = ".parlab-"  # of our folders there: a user's own output may lie beside them
 NAME = "parlab"  # of each job; docker/slurm-sized.sh and parlab/backend/slurm.py cancel by it
 TICK_SECONDS = 0.1  # between two looks whether the script has ended
 FIRST_LOOK_SECONDS = 0.5  # until the queue is asked for the first time: nearly every job runs by then
 PENDING_SECONDS, RUNNING_SECONDS = 0.5, 3.0  # between two questions to the queue: one costs 10 ms of CPU
-COMMAND_SECONDS = 10.0  # for a command of Slurm
+COMMAND_SECONDS = 10.0  # for sbatch
+QUESTION_SECONDS = 2.0  # for other commands: the job's output waits meanwhile
 CANCEL_SECONDS = 1.5  # for a cancelled job to end; the launcher waits 2 s
 PIECE = 1 << 16
 ALIVE = ("PENDING", "CONFIGURING", "RUNNING", "COMPLETING", "SUSPENDED")
+UNKNOWN = "UNKNOWN"
+GONE = "Invalid job id"  # from squeue; any other failure says nothing of the job
 BY_REASON = {"TimeLimit": "TIMEOUT", "NodeDown": "NODE_FAIL"}
 # Its ranks know themselves by Open MPI's variables, which mpiexec sets before MPI is started and srun does not.
 AS_RANK = (
@@ -91,7 +95,7 @@ class BatchJob:
         """Submit this script and follow the job; return its exit code, or 1 if Slurm has refused or ended it."""
         path = self._folder / "job.sh"
         path.write_text(text)
-        done = _slurm("sbatch", "--parsable", str(path))
+        done = _slurm("sbatch", "--parsable", str(path), seconds=COMMAND_SECONDS)
         if done.returncode:
             self._tell("REFUSED", done.stderr.strip().removeprefix("sbatch: error: "))
             return 1
@@ -105,17 +109,23 @@ class BatchJob:
                 raise SystemExit(1)  # the launcher is gone
             if time.monotonic() >= due:
                 state, reason = self._state()
-                if state not in ALIVE:
+                if state not in ALIVE and state != UNKNOWN:
                     if self._code() is not None:  # it has ended between the two looks
                         continue
+                    self._drain()
                     self._tell(state, reason)
                     return 1
-                if (state == "PENDING" and reason != "None") or self._told:  # None: Slurm is about to look at it
+                waits = state == "PENDING" and reason != "None"  # None: Slurm is about to look at it
+                if waits or (self._told and state != UNKNOWN):
                     self._tell(state, reason)
                 due = time.monotonic() + (PENDING_SECONDS if state == "PENDING" else RUNNING_SECONDS)
-        while self._pipes and self._pass_on(TICK_SECONDS) and self._any:  # what is still in the pipes
-            pass
+        self._drain()
         return code
+
+    def _drain(self) -> None:
+        """Pass on what is still in the pipes."""
+        while self._pipes and self._pass_on(TICK_SECONDS) and self._any:
+            pass
 
     def _code(self) -> int | None:
         """The exit code of srun; None before its end."""
@@ -143,8 +153,10 @@ class BatchJob:
         return True
 
     def _state(self) -> tuple[str, str]:
-        """The job's state and the reason for it, in Slurm's words."""
+        """The job's state and the reason for it, in Slurm's words; UNKNOWN if Slurm does not answer."""
         done = _slurm("squeue", "--noheader", "--states=all", f"--jobs={self._number}", "--format=%T %r")
+        if done.returncode and GONE not in done.stderr:  # its controller may be about to start again; the job goes on
+            return UNKNOWN, ""
         state, _, reason = done.stdout.strip().partition(" ")
         if state == "COMPLETING" and self._code() is None:  # without an exit code: Slurm has ended it; ranks may remain
             state = BY_REASON.get(reason, "CANCELLED")
@@ -161,19 +173,21 @@ class BatchJob:
         """Cancel the job if it has not ended, and wait a moment for its end."""
         if self._number and self._code() is not None:
             return
-        _slurm("scancel", f"--name={NAME}")  # by its name: sbatch may have been ended before it told the number
         until = time.monotonic() + CANCEL_SECONDS
+        _slurm("scancel", f"--name={NAME}")  # by its name: sbatch may have been ended before it told the number
         while time.monotonic() < until and _slurm("squeue", "--noheader", f"--name={NAME}").stdout.strip():
             for pipe in select.select(list(self._pipes), [], [], TICK_SECONDS)[0]:
-                os.read(pipe, PIECE)  # a job that cannot write would not end
+                if not os.read(pipe, PIECE):  # a job that cannot write would not end
+                    del self._pipes[pipe]
+            _slurm("scancel", f"--name={NAME}")  # sbatch may have got through only now
 
 
-def _slurm(*words: str) -> subprocess.CompletedProcess[str]:
+def _slurm(*words: str, seconds: float = QUESTION_SECONDS) -> subprocess.CompletedProcess[str]:
     """Run a command of Slurm; one that does not answer has failed."""
     try:
-        return subprocess.run(words, capture_output=True, text=True, timeout=COMMAND_SECONDS, check=False)
+        return subprocess.run(words, capture_output=True, text=True, timeout=seconds, check=False)
     except subprocess.TimeoutExpired:
-        return subprocess.CompletedProcess(words, 1, "", f"{words[0]} has not answered in {COMMAND_SECONDS:g} s")
+        return subprocess.CompletedProcess(words, 1, "", f"{words[0]} has not answered in {seconds:g} s")
 
 
 def _write(stream: int, data: bytes) -> None:
@@ -196,7 +210,7 @@ def main() -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     os.environ.pop("SLURM_CPUS_PER_TASK", None)  # srun sets it
     line = _connect()
-    folder = Path(tempfile.mkdtemp(prefix="job-", dir=SHARED))
+    folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=SHARED))
     try:
         job = BatchJob(folder, line)
         try:

@@ -29,6 +29,7 @@ class Collector:
         self.hosts: dict[int, str] = {}  # the host name of each rank's machine
         self.spans: list[Span] = []
         self.readings: dict[str, list[NodeReading]] = defaultdict(list)
+        self.queued = ""  # why the ranks' job waits, as long as it does
 
     def hear(self, event: AnyEvent) -> None:
         """Take one event, if it is about spans, nodes or the job.
@@ -45,7 +46,9 @@ class Collector:
             case Checked(rank, raw) if not self._closed:
                 self._read(rank, raw)
             case InQueue():
-                self._observer.say(told(event))
+                text = told(event)
+                self.queued = f"{text}." if event.state == "PENDING" else ""
+                self._observer.say(text)
 
     def close(self) -> None:
         """Take no more readings from here on: the limits are off."""

@@ -30,6 +30,7 @@ from parlab.model.messages import (
     Say,
     Spans,
 )
+from parlab.model.starting import Booted
 from parlab.node.traces import last_in, own_lines
 from parlab.run.last_words import first_end, last_words, of_the_program
 from parlab.run.looking import Found, Looking
@@ -224,7 +225,7 @@ def _kind(error: str) -> str:
 
 def _hint(event: Exit, awaited: type[Event]) -> str:
     """A hint about the lab, from the way in which mpiexec ended; '' if there is none."""
-    if event.code > 128 and awaited is not Hello:
+    if event.code > 128 and awaited not in (Hello, Booted):  # before them, no line of the lab has run
         return f": signal {event.code - 128}. If the lab's own code ended its process, look there first"
     silent = event.code == 0 and awaited is Plan
     return ": does the lab end with a main guard and `lab.main()`?" if silent else ""

@@ -115,7 +115,7 @@ class JobTalk:
         """The error to raise for a run that cannot go on because of parlab or the cluster."""
         parts = [f"{self._case.name}: {reason}."]
         with suppress(ProtocolError):
-            parts.append(self._backend.diagnosis(self._session, self._spec))
+            parts.append(self.collected.queued or self._backend.diagnosis(self._session, self._spec))
         if said := [line for line in self._mpiexec if line.strip()]:
             parts.append(f"The last lines of {self.starter}:\n  " + "\n  ".join(said[-KEPT_LINES:]))
         return RunError("\n".join(filter(None, (*parts, self._backend.remedy()))))

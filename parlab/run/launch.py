@@ -122,7 +122,7 @@ def launch(
         order.what,
         collected.hear,
         printed,
-        lambda: backend.diagnosis(session, spec),
+        lambda: collected.queued or backend.diagnosis(session, spec),
         collected.node_of.get,
         backend.remedy(),
         backend.placement(spec.nodes).starter,

@@ -15,7 +15,7 @@ ENDED = {
     "CANCELLED": "was cancelled (scancel)",
     "TIMEOUT": "has reached its time limit in Slurm, and was ended",
     "NODE_FAIL": "has lost a node, and was ended",
-    "OUT_OF_MEMORY": "has run out of the memory that it asked for, and was ended",
+    "OUT_OF_MEMORY": "has run out of memory, and was ended",
     "LOST": "is gone",
 }
 RUNS = ("RUNNING", "COMPLETING", "CONFIGURING", "SUSPENDED")

@@ -36,6 +36,7 @@ if MPI.COMM_WORLD.rank == 1:
     raise SystemExit(7)
 MPI.COMM_WORLD.Barrier()
 """
+WORKS = "import time; [print(second, flush=True) or time.sleep(1) for second in range(10)]"
 WAITING = "import time; print('here', flush=True); time.sleep(300)"
 
 
@@ -200,6 +201,17 @@ def test_the_job_of_a_command_that_was_killed_is_cancelled(two: Slurm, waiting: 
     assert left(two) == []
 
 
+def until(words: str, process: subprocess.Popen[str]) -> str:
+    """What the process writes to standard error, up to the line with these words."""
+    said = ""
+    assert process.stderr is not None
+    for line in process.stderr:
+        said += line
+        if words in line:
+            return said
+    raise AssertionError(f"no {words!r} in:\n{said}")
+
+
 def test_a_job_that_waits_says_why_and_runs_when_its_nodes_are_free(two: Slurm, tmp_path: Path) -> None:
     (tmp_path / "each.py").write_text(EACH)
     other = on_head(
@@ -209,14 +221,66 @@ def test_a_job_that_waits_says_why_and_runs_when_its_nodes_are_free(two: Slurm, 
         process = start_invoke(
             "run", *SLURM, "--mpi", "--nodes", "2", "--dir", str(tmp_path), str(tmp_path / "each.py")
         )
-        within(30, lambda: any("PENDING" in job for job in jobs(two)))
-        time.sleep(1.5)  # until parlab has asked
+        before = until("is queued (", process)
     finally:
         on_head(two, "scancel", other.strip())
     _, said = process.communicate(timeout=PATIENCE * 40)
-    assert process.returncode == 0, said
-    assert "is queued (" in said
+    assert process.returncode == 0, before + said
     assert "is running" in said
+
+
+def test_a_job_that_waits_for_ever_is_given_up_and_its_nodes_are_named(two: Slurm, tmp_path: Path) -> None:
+    (tmp_path / "each.py").write_text(EACH)
+    wrap = ("sbatch", "--parsable", "--exclusive", "--nodelist=node-1", "--output=/jobs/job-%j.out", "--wrap=sleep 300")
+    other = on_head(two, *wrap).strip()
+    try:
+        done = start(tmp_path, "run", *SLURM, "--mpi", "--nodes", "2", "each.py")
+        assert done.returncode == 125
+        assert "is queued (Resources): its nodes are in use, squeue shows by which jobs." in done.stderr.decode()
+        assert [job.split()[0] for job in jobs(two)] == [other], "the user's own job stays, and no other"
+        on_head(two, "test", "-e", f"/jobs/job-{other}.out")
+    finally:
+        on_head(two, "sh", "-c", f"scancel {other}; rm -f /jobs/job-*.out")
+
+
+@pytest.mark.parametrize("what", ["does not answer for a while", "ends and starts again"])
+def test_a_controller_in_trouble_ends_no_job(two: Slurm, what: str, tmp_path: Path) -> None:
+    (tmp_path / "works.py").write_text(WORKS)
+    command = ("run", *SLURM, "--nodes", "1", "--dir", str(tmp_path), str(tmp_path / "works.py"))
+    process = start_invoke(*command)
+    within(30, lambda: any("RUNNING" in job for job in jobs(two)))
+    if what == "ends and starts again":
+        on_head(two, "pkill", "-TERM", "-x", "slurmctld")
+    else:
+        on_head(two, "sh", "-c", "pkill -STOP -x slurmctld; sleep 6; pkill -CONT -x slurmctld")
+    _, said = process.communicate(timeout=PATIENCE * 40)
+    assert process.returncode == 0, said
+    assert left(two) == []
+
+
+def test_after_a_controller_was_killed_in_mid_job_the_next_run_works(
+    two: Slurm, waiting: subprocess.Popen[str], tmp_path: Path
+) -> None:
+    on_head(two, "pkill", "-KILL", "-x", "slurmctld")
+    within(20, lambda: "slurmctld" in on_head(two, "ps", "-eo", "comm="))
+    waiting.send_signal(signal.SIGINT)
+    waiting.communicate(timeout=PATIENCE * 20)
+    (tmp_path / "each.py").write_text(EACH)
+    done = start(tmp_path, "run", *SLURM, "--mpi", "--nodes", "2", "each.py")
+    assert done.returncode == 0, done.stderr.decode()
+    assert left(two) == []
+
+
+def test_a_node_that_the_user_has_drained_stays_so_and_is_named(two: Slurm, tmp_path: Path) -> None:
+    (tmp_path / "works.py").write_text(WORKS)
+    on_head(two, "scontrol", "update", "nodename=node-2", "state=drain", "reason=mine")
+    try:
+        done = start(tmp_path, "run", *SLURM, "--nodes", "1", "works.py")
+        assert done.returncode == 125
+        assert "node-2 is drained: mine" in done.stderr.decode()
+        assert len(two.containers()) > 2, "the cluster stays"
+    finally:
+        on_head(two, "scontrol", "update", "nodename=node-2", "state=resume")
 
 
 def test_more_ranks_than_cores_are_no_refusal(two: Slurm, tmp_path: Path) -> None:
