@@ -38,10 +38,19 @@ def program(*cases: MeasuredCase) -> Run:
     return run(*cases, lab="solver", command=("python", "solver.py"), exit_code=0)
 
 
-RANKS = [
-    replace(sized(ranks, s, ideal_s=None, serial_s=1.74), name=f"solver(ranks={ranks})", settings={"ranks": ranks})
-    for ranks, s in ((2, 1.74), (4, 0.95), (8, 1.26))
-]
+def ranks(*measured: tuple[int, float]) -> list[MeasuredCase]:
+    """The cases of a sweep: numbers of ranks with their times."""
+    return [
+        replace(
+            sized(number, took_s, ideal_s=None, serial_s=measured[0][1]),
+            name=f"solver(ranks={number})",
+            settings={"ranks": number},
+        )
+        for number, took_s in measured
+    ]
+
+
+RANKS = ranks((2, 1.74), (4, 0.95), (8, 1.26))
 GIL = "CPU bound threads wait for a GIL."
 HOLDS = verdict(Claim("time is whole rounds", Answer.YES), Claim("more is less", Answer.NO), Claim("b", Answer.YES))
 
@@ -63,6 +72,16 @@ HOLDS = verdict(Claim("time is whole rounds", Answer.YES), Claim("more is less",
             program(*RANKS),
             "solver: fastest with 4 ranks, 0.95 s, 1.83 times as fast as with 2 (1.74 s); more ranks are slower: "
             "8 take 1.26 s.",
+        ),
+        (program(*ranks((2, 10.0), (4, 9.6))), "solver: with 2 ranks as fast as with any (within 5 %), 10.00 s."),
+        (
+            program(*ranks((2, 2.0), (4, 1.0), (8, 0.98), (16, 1.3))),
+            "solver: with 4 ranks as fast as with any (within 5 %), 1.00 s, 2 times as fast as with 2 (2.00 s); "
+            "slower: 16 take 1.30 s.",
+        ),
+        (
+            program(*ranks((2, 1.0), (4, 1.02), (8, 1.3))),
+            "solver: fastest with 2 ranks, 1.00 s; slower: 8 take 1.30 s.",
         ),
         (
             run(*(sized(workers, s, ideal_s=None) for workers, s in ((1, 2.0), (2, 2.01)))),
