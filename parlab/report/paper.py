@@ -25,6 +25,7 @@ from parlab.report.bars import (
     Bar,
     Rows,
     bars,
+    merged,
     rows,
 )
 from parlab.report.gantt import explained, legend_of
@@ -54,7 +55,8 @@ TICKS = 8  # of an axis, about
 BUSY = 40  # height of the curve of busy workers, and of the CPU use, in pixels
 LANE = 12  # height of a line of marks' words, in pixels
 MOST_LANES = 6
-SEEN = 0.25  # pixels; a narrower step is left out
+SEEN = 0.25  # pixels; a narrower step is left out, and a narrower bar is drawn with this width
+EDGED_FROM = 2  # pixels; the white edge of a task would hide a narrower one
 
 
 def case_on_paper(case: MeasuredCase, ideal: Sequence[Span], beside: Sequence[MeasuredCase] = ()) -> Markup:
@@ -85,9 +87,13 @@ def case_on_paper(case: MeasuredCase, ideal: Sequence[Span], beside: Sequence[Me
         parts += [text_at(LEFT - 6, tops[n] + height * 0.8, label, "end") for n, label in enumerate(at.labels) if label]
         parts += [text_at(LEFT + 2, tops[n] + height * 0.8, label) for n, label in at.headings.items()]
     for kind in kinds:
-        boxes = "".join(_box(bar, x, tops[at.of_worker[bar.worker]], height) for bar in drawn[kind])
-        edge = ' stroke="#fff" stroke-width="0.7"' if kind == TASK and len(repeat.spans) < WIDTH else ""
-        parts.append(f'<path d="{boxes}" fill="{fills[kind]}"{edge}/>')
+        boxes = {True: "", False: ""}  # with an edge, and without
+        for bar in drawn[kind] if kind == MARK else merged(drawn[kind], SEEN / x):
+            edged = kind == TASK and x * (bar.ended - bar.began) >= EDGED_FROM
+            boxes[edged] += _box(bar, x, tops[at.of_worker[bar.worker]], height)
+        for edged, path in boxes.items():
+            edge = ' stroke="#fff" stroke-width="0.7"' if edged else ""
+            parts += [f'<path d="{path}" fill="{fills[kind]}"{edge}/>'] if path else []
     for row, words in lanes.items():
         for left, anchor, name, lane in words:
             parts.append(text_at(left, tops[row] - LANE * lane - 1, name, anchor))
@@ -145,12 +151,10 @@ def _cpu(repeat: Repeat, x: float, end: float, top: float) -> Iterator[str]:
 
 
 def _box(bar: Bar, x: float, top: float, row: float) -> str:
-    """A rectangle as a part of a path; '' if it is too narrow to be seen and is not a mark."""
-    width = x * (bar.ended - bar.began)
+    """A rectangle as a part of a path."""
+    width = max(SEEN, x * (bar.ended - bar.began))
     if bar.kind == MARK:
         return f"M{LEFT + x * bar.began - 1:.1f} {top + 0.2 * row:.1f}h2v{0.75 * row:.1f}h-2z"
-    if width < SEEN:
-        return ""
     upper, height = PLACES.get(bar.kind, WHOLE)
     upper += height * bar.above
     return (

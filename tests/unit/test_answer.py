@@ -12,9 +12,10 @@ from parlab.model.workers import Workforce
 from parlab.report.answer import accounts_of, sentence, time_bars
 from parlab.report.page import report
 from parlab.report.paper import case_on_paper
-from parlab.report.svg import WIDTH
+from parlab.report.svg import LEFT, RIGHT, WIDTH
 from parlab.report.views import RunView
 from parlab.results.record import Answer, Claim, MeasuredCase, Run
+from parlab.terminal import states
 from tests.unit.samples import case, case_on, many_spans, raised, repeat, run, span, spans, took, verdict
 
 LATE = [replace(one, finished=one.finished + 1, received=one.received + 1) for one in spans()]
@@ -185,6 +186,35 @@ def test_on_paper_every_task_has_its_box_and_none_is_cut() -> None:
     assert max(x + wide for x, wide in found) <= WIDTH
     assert len({wide for _, wide in found}) == 1  # all take a second
     assert len(boxes(case(repeat(many_spans(32, 10))))) == 320
+
+
+def boxes_of(made: MeasuredCase, colour: str) -> list[tuple[float, float, bool]]:
+    """Each box of that colour in the picture: where it begins, how wide it is, and whether it has a white edge."""
+    root = ElementTree.fromstring(case_on_paper(made, []))
+    return [
+        (float(x), float(wide), "stroke" in path.attrib)
+        for path in root.iter("path")
+        if path.get("fill") == colour
+        for x, wide in re.findall(r"M([\d.]+) [\d.]+h([\d.]+)v", path.attrib["d"])
+        if float(x) > LEFT or float(wide) != 14  # not the legend's
+    ]
+
+
+@pytest.mark.parametrize(("tasks", "every_s"), [(4000, 0.0025), (4000, 0.00251), (40000, 0.00025)])
+def test_on_paper_a_worker_with_many_short_tasks_is_busy(tasks: int, every_s: float) -> None:
+    short = [span(start=10.0 + number * every_s, seconds=every_s) for number in range(tasks)]
+    ((left, wide, _),) = boxes_of(case(repeat(short), ideal_s=None), states.BLUE)
+    assert left == LEFT
+    assert wide == pytest.approx((WIDTH - LEFT - RIGHT) / 1.01, abs=1)
+
+
+def test_on_paper_a_short_task_among_long_ones_is_seen() -> None:
+    own = [span(start=10.0, seconds=4.0), span(start=15.0, seconds=0.001), span(start=16.0, seconds=4.0)]
+    (first, short, last) = sorted(boxes_of(case(repeat(own), ideal_s=None), states.BLUE))
+    assert first[2]
+    assert last[2]
+    assert short[1] == pytest.approx(0.25, abs=0.06)
+    assert not short[2], "an edge would hide it"
 
 
 def test_a_program_of_the_user_s_own_is_no_lab() -> None:
