@@ -97,13 +97,15 @@ class CaseView:
         """All other metrics, in groups."""
         case, repeat = self.case, self.case.median_repeat
         found = self._of_spans() if repeat.spans else {}
-        if self.program and case.tasks:  # its ranks; the tasks of its pools have none of these
-            found = {"the program": usage(case)}
-        found["around it"] = [("start-up", seconds(repeat.startup_s)), ("shut-down", seconds(repeat.shutdown_s))]
+        around = [("start-up", seconds(repeat.startup_s)), ("shut-down", seconds(repeat.shutdown_s))]
+        if self.program and case.tasks:  # its ranks: their start-up is a fact of the program, nobody times their end
+            found, around = {"the program": usage(repeat)}, []
         if case.lesson_s is not None:
-            found["around it"].append(("the lesson printed", seconds(case.lesson_s)))
+            around.append(("the lesson printed", seconds(case.lesson_s)))
         if len(case.times) > 1:
-            found["around it"].append(("spread", f"{percent(case.spread)} of {len(case.times)} launches"))
+            around.append(("spread", f"{percent(case.spread)} of {len(case.times)} launches"))
+        if around:
+            found["around it"] = around
         told = dict(self.headline())
         own = [] if self.program else [(name, number(v)) for name, v in case.metrics.items() if name not in told]
         if own:
