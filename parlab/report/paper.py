@@ -1,16 +1,16 @@
 """The chart of a case as plain SVG, for paper: it is a part of the page, so that printing waits for nothing.
 
 It is dark on white, with the same colours as on the screen; see gantt.py and timelines.py. Nobody can point at paper:
-so the words of all marks are written, in lanes above their row.
+so the words of marks are written, in lanes above their row; a line above these counts the marks whose words do not fit.
 """
 
 import math
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 
 from markupsafe import Markup
 
-from parlab.formatting import decimal, number, percent, seconds
+from parlab.formatting import decimal, number, percent, plural, seconds
 from parlab.model.span import LOCK_HELD, LOCK_WAIT, Span
 from parlab.report.bars import (
     ASLEEP,
@@ -112,7 +112,8 @@ def case_on_paper(case: MeasuredCase, ideal: Sequence[Span], beside: Sequence[Me
 
 def _lanes(marks: Sequence[Bar], at: Rows, x: float) -> defaultdict[int, list[tuple[float, str, str, int]]]:
     """The words of marks by row: their place, the side of it, the words, and the lane above the row, from 0."""
-    found: defaultdict[int, list[tuple[float, str, str, int]]] = defaultdict(list)
+    lanes: defaultdict[int, list[tuple[float, str, str, int]]] = defaultdict(list)
+    wordless = Counter[int]()  # marks by row
     ends: defaultdict[int, list[float]] = defaultdict(lambda: [0.0] * MOST_LANES)  # where a lane is free
     for mark in sorted(marks, key=lambda mark: mark.began):
         row, place, wide = at.of_worker[mark.worker], LEFT + x * mark.began, LETTER * len(mark.name)
@@ -121,8 +122,12 @@ def _lanes(marks: Sequence[Bar], at: Rows, x: float) -> defaultdict[int, list[tu
         lane = next((lane for lane, free in enumerate(ends[row]) if free <= left), None)
         if lane is not None:
             ends[row][lane] = left + wide + LETTER
-            found[row].append((place, "end" if over else "start", mark.name, lane))
-    return found
+            lanes[row].append((place, "end" if over else "start", mark.name, lane))
+        else:
+            wordless[row] += 1
+    for row, count in wordless.items():
+        lanes[row].append((LEFT, "start", f"{plural(count, 'mark')} without words", MOST_LANES))
+    return lanes
 
 
 def _cpu(repeat: Repeat, x: float, end: float, top: float) -> Iterator[str]:

@@ -241,3 +241,12 @@ def test_on_paper_all_words_of_marks_and_the_cpu_are_there() -> None:
     places = [texts[mark.name] for mark in marks]
     assert len(set(places)) == len(marks)  # each on a line of its own
     assert any("throttled, in 0 % of periods" in str(text) for text in texts)
+    assert not any("without words" in str(text) for text in texts)
+
+
+def test_on_paper_marks_whose_words_do_not_fit_are_counted() -> None:
+    marks = tuple(Phase(f"reads the balance {number}", 10.1, 10.1) for number in range(9))
+    root = ElementTree.fromstring(case_on_paper(case(repeat([span(seconds=4.0, phases=marks)])), []))
+    heights = {one.text: float(one.attrib["y"]) for one in root.iter("text")}
+    assert sum("reads the balance" in str(text) for text in heights) == 6
+    assert heights["3 marks without words"] < min(heights[mark.name] for mark in marks[:6]), "on a line of their own"
