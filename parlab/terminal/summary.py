@@ -4,9 +4,11 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from parlab.analysis.breakdown import breakdown
 from parlab.analysis.spread import Estimate
 from parlab.formatting import percent, seconds, signed_percent
 from parlab.judge.uncertainty import HOST, NOTHING_KNOWN, time_ratio
+from parlab.model.workers import by_worker
 from parlab.results.record import Answer, Claim, MeasuredCase, Run
 from parlab.thresholds import UNEXPLAINED, UNEXPLAINED_S
 
@@ -51,12 +53,20 @@ def remarks(run: Run) -> Iterator[str]:
     for case in run.cases:
         for surprise in case.surprises():
             yield f"not as predicted: {case.name}: {surprise}"
-        node, share = case.most_unexplained()
+        node, share = _most_unexplained(case)
         if share > UNEXPLAINED and share * case.measured_s > UNEXPLAINED_S and case.ideal_s is not None:
             what = f"a worker on {node} was neither running, runnable, nor in wait()"
             if any(span.run_delay_s is None for span in case.median_repeat.spans):
                 what = f"nothing tells what a worker of {node} did: this kernel does not say when one is ready"
             yield f"unexplained: {case.name}: in {percent(share)} of the time {what}"
+
+
+def _most_unexplained(case: MeasuredCase) -> tuple[str, float]:
+    """The worker of the median repeat with the largest unexplained share: its node, and the share."""
+    spans, speed, name = case.median_repeat.spans, float(case.spec.speed), "unexplained"
+    shares = {worker: breakdown(own, spans, speed).shares()[name] for worker, own in by_worker(spans).items()}
+    (node, *_), share = max(shares.items(), key=lambda item: item[1], default=(("",), 0.0))
+    return node, share
 
 
 def claim_in_words(claim: Claim) -> str:
