@@ -50,10 +50,10 @@ def time_bars(run: Run) -> list[TimeBar]:
     """A bar per case, all on one scale."""
     cases = by_name(run)
     longest = max((s for case in cases.values() for s in _known(case)), default=1.0) or 1.0
-    rows = _columns(run, list(cases.values()))
+    names, rows = short_names(cases), _columns(run, list(cases.values()))
     return [
-        _time_bar(case, longest, group=name.group, name=name.own, full=full, cells=tuple(cells))
-        for name, (full, case), cells in zip(short_names(cases), cases.items(), rows, strict=True)
+        _time_bar(case, longest, group=names[full].group, name=names[full].own, full=full, cells=tuple(cells))
+        for (full, case), cells in zip(cases.items(), rows, strict=True)
     ]
 
 
@@ -126,7 +126,7 @@ def accounts_of(run: Run) -> list[Account]:
         return []
     timed = {name: case.breakdown().shares() for name, case in cases.items() if case.times and case.measured_s}
     shown = [kind for kind in CATEGORIES if any(shares[kind] > SHOWN_FROM for shares in timed.values())]
-    names = dict(zip(cases, short_names(cases), strict=True))
+    names = short_names(cases)
     return [
         Account(names[full].group, names[full].own, full, tuple((k, IN_SHORT[k], 100 * shares[k]) for k in shown))
         for full, shares in timed.items()

@@ -117,6 +117,11 @@ class Repeat:
             return None
         return max(span.received for span in self.spans) - first_submission(self.spans)
 
+    @cached_property
+    def marks(self) -> frozenset[str]:
+        """The words of its marks."""
+        return frozenset(phase.name for span in self.spans for phase in span.phases if phase.instant)
+
     def by_the_head(self, node: str, at: float) -> float:
         """A time of a node's clock, converted to the head's clock, which the spans use."""
         return at - self.clocks.get(node, Clock()).offset_s

@@ -1,6 +1,7 @@
 """Summaries of runs, in a line or a table, for the terminal and for pages alike."""
 
 import math
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -94,11 +95,12 @@ def sizes(run: Run) -> str:
 
 def by_name(run: Run) -> dict[str, MeasuredCase]:
     """The cases by name; if several share a name, a number is added to the later ones: `pool, 2`."""
-    found: dict[str, MeasuredCase] = {}
+    cases: dict[str, MeasuredCase] = {}
+    counts = Counter[str]()
     for case in run.cases:
-        taken = sum(other.name == case.name for other in found.values())
-        found[f"{case.name}, {taken + 1}" if taken else case.name] = case
-    return found
+        counts[case.name] += 1
+        cases[case.name if counts[case.name] == 1 else f"{case.name}, {counts[case.name]}"] = case
+    return cases
 
 
 def comparison_rows(first: Run, second: Run) -> Iterator[tuple[str, ...]]:
