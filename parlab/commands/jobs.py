@@ -17,7 +17,7 @@ from parlab.host.places import COMMAND, RESULTS, shown
 from parlab.host.questions import ask, heard
 from parlab.host.signals import deferred, was_put_off
 from parlab.results.junit import to_junit
-from parlab.results.record import Run
+from parlab.results.record import Failure, Run
 from parlab.results.store import as_text, keep
 from parlab.run.asked import EXIT_OURS, Ask, Outcome
 from parlab.run.job import run_job
@@ -81,12 +81,15 @@ def run_program(request: JobRequest, turn: Turn) -> None:
     """
     observer, now = Silence() if request.quiet else Told(), datetime.now().astimezone()
     ran: list[tuple[Ask, list[Outcome]]] = []
-    failure = ""
+    failure: Failure | None = None
     try:
         backend = open_for(request, observer)
         turn.wait(backend.name, observer.say)
         with heard(request.cluster, tell_lines) as questions:
             for asked, number in product(request.asks, range(request.repeat)):
+                if ran and was_put_off():
+                    failure = Failure("interrupted: no further run was started", Interrupted.exit_code)
+                    break
                 if number == 0 and request.sweep is not None:
                     observer.say(f"{request.sweep.key}={size_of(asked, request.sweep)}")
                 outcome = run_job(asked, backend, observer, questions, turn)
@@ -94,7 +97,7 @@ def run_program(request: JobRequest, turn: Turn) -> None:
                     ran.append((asked, []))
                 ran[-1][1].append(outcome)
                 tell_lines("\n".join(outcome.said))
-                if outcome.code or was_put_off():
+                if outcome.code:
                     break
     except Interrupted as error:
         tell(f"exit code {error.exit_code} is parlab's: {error}")
@@ -102,17 +105,17 @@ def run_program(request: JobRequest, turn: Turn) -> None:
     except ParlabError as error:
         if isinstance(error, UsageError) and not ran:
             raise
-        failure = str(error)
+        failure = Failure(str(error), EXIT_OURS)
     except FAILURES as error:
-        failure = describe(error)
+        failure = Failure(describe(error), EXIT_OURS)
     if not ran:
-        _exit_as_ours(failure)
+        _exit_as_ours(failure.text if failure is not None else "")
     try:
-        run = record(ran, request.sweep, backend, now)  # if a sweep failed: the runs before the failure
+        run = record(ran, request.sweep, backend, now, failure)  # the runs before the failure, if there was one
     except ParlabError as error:
-        _exit_as_ours(failure or str(error))
+        _exit_as_ours(str(error) if failure is None else failure.text)
     except FAILURES as error:
-        _exit_as_ours(failure or describe(error))
+        _exit_as_ours(describe(error) if failure is None else failure.text)
     with deferred():
         told = in_six_lines(run, ran[-1][1]) if request.sweep is None else in_a_table(run, ran, request.sweep)
         for line in () if request.quiet else told:
@@ -122,8 +125,8 @@ def run_program(request: JobRequest, turn: Turn) -> None:
             for line in of_tasks(run, ran[-1][1], width, plain=plain):
                 tell(line)
         unwritten = _keep(run, request)
-    if failure:
-        _exit_as_ours(failure)
+    if failure is not None:
+        _exit_as_ours(failure.text)
     if outcome.code:
         tell(f"exit code {outcome.code} is {outcome.whose}")
         sys.exit(outcome.code)

@@ -50,10 +50,10 @@ def time_bars(run: Run) -> list[TimeBar]:
     """A bar per case, all on one scale."""
     cases = by_name(run)
     longest = max((s for case in cases.values() for s in _known(case)), default=1.0) or 1.0
-    rows = _columns(run, list(cases.values()))
+    names, rows = short_names(cases), _columns(run, list(cases.values()))
     return [
-        _time_bar(case, longest, group=name.group, name=name.own, full=full, cells=tuple(cells))
-        for name, (full, case), cells in zip(short_names(cases), cases.items(), rows, strict=True)
+        _time_bar(case, longest, group=names[full].group, name=names[full].own, full=full, cells=tuple(cells))
+        for (full, case), cells in zip(cases.items(), rows, strict=True)
     ]
 
 
@@ -126,7 +126,7 @@ def accounts_of(run: Run) -> list[Account]:
         return []
     timed = {name: case.breakdown().shares() for name, case in cases.items() if case.times and case.measured_s}
     shown = [kind for kind in CATEGORIES if any(shares[kind] > SHOWN_FROM for shares in timed.values())]
-    names = dict(zip(cases, short_names(cases), strict=True))
+    names = short_names(cases)
     return [
         Account(names[full].group, names[full].own, full, tuple((k, IN_SHORT[k], 100 * shares[k]) for k in shown))
         for full, shares in timed.items()
@@ -163,21 +163,26 @@ def _of_sizes(run: Run) -> str:
     few, quickest = curve.cases[0], min(case.measured_s for case in curve.cases)
     best = next(case for case in curve.cases if case.measured_s <= (1 + EVEN) * quickest)
     noun = "worker" if curve.baseline is None else "rank"
-    if best.seen_workers == few.seen_workers:
-        said = f"{curve.name}: fastest with {plural(few.seen_workers, noun)}, {seconds(few.measured_s)}"
-    else:
-        gain = f"{number(few.measured_s / best.measured_s)} times as fast as with {few.seen_workers}"
-        ideally = f", ideally {number(few.ideal_s / best.ideal_s)} times" if few.ideal_s and best.ideal_s else ""
-        said = (
-            f"{curve.name}: fastest with {plural(best.seen_workers, noun)}, {seconds(best.measured_s)}, "
-            f"{gain} ({seconds(few.measured_s)}){ideally}"
-        )
+    size = plural(best.seen_workers, noun)
+    level = best.measured_s > quickest  # more workers are quicker, but too little for that to tell
+    rating = f"with {size} as fast as with any (within {percent(EVEN, 0)})" if level else f"fastest with {size}"
+    clause = f"{curve.name}: {rating}, {seconds(best.measured_s)}"
+    if best.seen_workers != few.seen_workers:
+        clause += f", {number(few.measured_s / best.measured_s)} times as fast as with {few.seen_workers}"
+        clause += f" ({seconds(few.measured_s)})"
+        if few.ideal_s and best.ideal_s:
+            clause += f", ideally {number(few.ideal_s / best.ideal_s)} times"
+    return f"{clause}{_of_more(curve, best, noun, level=level)}."
+
+
+def _of_more(curve: Curve, best: MeasuredCase, noun: str, *, level: bool) -> str:
+    """What more workers than the best number do: those that are slower, each with its time."""
     more = [case for case in curve.cases if case.seen_workers > best.seen_workers]
     slower = [case for case in more if case.measured_s > (1 + EVEN) * best.measured_s]
-    if slower:
-        told = ", ".join(f"{case.seen_workers} take {seconds(case.measured_s)}" for case in slower)
-        return f"{said}; more {noun}s are slower: {told}."
-    return f"{said}; more {noun}s gain nothing." if more else f"{said}."
+    if not slower:
+        return f"; more {noun}s gain nothing" if more and not level else ""
+    times_of = ", ".join(f"{case.seen_workers} take {seconds(case.measured_s)}" for case in slower)
+    return f"; {f'more {noun}s are slower' if slower == more else 'slower'}: {times_of}"
 
 
 def _comparable(curve: Curve) -> bool:

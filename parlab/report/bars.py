@@ -1,7 +1,7 @@
 """The parts of a Gantt chart, from spans alone: bars, in seconds from the first submission, and their rows."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from parlab.analysis.breakdown import breakdown
 from parlab.formatting import NO_TASK, decimal
@@ -53,6 +53,38 @@ def bars(spans: Sequence[Span], speed: float | None = None) -> Iterator[Bar]:
                 (TRANSFER, span.finished, span.received),
             )
             yield from (Bar(kind, worker, a - origin, b - origin, task) for kind, a, b in ways if a < b)
+
+
+def merged(drawn: Iterable[Bar], least: float) -> list[Bar]:
+    """Bars of one kind, in which bars too short to be drawn are one with their neighbours in the row.
+
+    Two bars become one if less than `least` seconds lie between them, and one of the two is shorter than that: so many
+    short tasks look like one busy worker, not like none. The share of the height is the mean of both.
+    """
+    rows: dict[Worker, list[Bar]] = {}
+    for bar in sorted(drawn, key=lambda bar: bar.began):
+        row = rows.setdefault(bar.worker, [])
+        near = bool(row) and bar.began - row[-1].ended < least
+        if near and min(_length(row[-1]), _length(bar)) < least:
+            row.append(_joined(row.pop(), bar))
+        else:
+            row.append(bar)
+    return [bar for row in rows.values() for bar in row]
+
+
+def _length(bar: Bar) -> float:
+    return bar.ended - bar.began
+
+
+def _joined(one: Bar, other: Bar) -> Bar:
+    whole = _length(one) + _length(other)
+    part = _length(other) / whole if whole else 0.5
+    return replace(
+        one,
+        ended=max(one.ended, other.ended),
+        share=one.share + part * (other.share - one.share),
+        above=one.above + part * (other.above - one.above),
+    )
 
 
 def _parts(span: Span, speed: float) -> Iterator[tuple[str, float, float]]:

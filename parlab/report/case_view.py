@@ -6,7 +6,7 @@ from functools import cached_property
 
 from markupsafe import Markup
 
-from parlab.formatting import number, percent, seconds, share, signed_percent, times
+from parlab.formatting import number, percent, plural, seconds, share, signed_percent, times
 from parlab.model.span import Span
 from parlab.model.workers import by_worker, first_submission, thread_numbers, worker_of
 from parlab.report.answer import OUTCOME
@@ -22,7 +22,7 @@ from parlab.terminal.usage import usage
 from parlab.thresholds import EVEN
 
 LARGE = 3  # metrics of a case in large type
-MOST_LISTED = 300  # tasks of a case in the table below its chart; the record has all tasks
+MOST_LISTED = 300  # workers, and tasks, of a case in the tables below its chart; the record has all
 WORKERS = (
     "worker",
     "node",
@@ -97,13 +97,15 @@ class CaseView:
         """All other metrics, in groups."""
         case, repeat = self.case, self.case.median_repeat
         found = self._of_spans() if repeat.spans else {}
-        if self.program and case.tasks:  # its ranks; the tasks of its pools have none of these
-            found = {"the program": usage(case)}
-        found["around it"] = [("start-up", seconds(repeat.startup_s)), ("shut-down", seconds(repeat.shutdown_s))]
+        around = [("start-up", seconds(repeat.startup_s)), ("shut-down", seconds(repeat.shutdown_s))]
+        if self.program and case.tasks:  # its ranks: their start-up is a fact of the program, nobody times their end
+            found, around = {"the program": usage(repeat)}, []
         if case.lesson_s is not None:
-            found["around it"].append(("the lesson printed", seconds(case.lesson_s)))
+            around.append(("the lesson printed", seconds(case.lesson_s)))
         if len(case.times) > 1:
-            found["around it"].append(("spread", f"{percent(case.spread)} of {len(case.times)} launches"))
+            around.append(("spread", f"{percent(case.spread)} of {len(case.times)} launches"))
+        if around:
+            found["around it"] = around
         told = dict(self.headline())
         own = [] if self.program else [(name, number(v)) for name, v in case.metrics.items() if name not in told]
         if own:
@@ -139,14 +141,23 @@ class CaseView:
         who = placed.labels[placed.of_worker[measures.straggler]]
         return f"{who} on {measures.straggler[0]}, by {seconds(measures.straggled_s)}"
 
+    def tables(self) -> list[tuple[Table, str]]:
+        """The tables below the chart, each with the number of its rows in words; one that is too long has no rows."""
+        spans = self.case.median_repeat.spans
+        return [
+            (self.workers(), plural(len(by_worker(spans)), "worker")),
+            (self.tasks(), plural(len(spans), "task")),
+        ]
+
     def workers(self) -> Table:
-        """A row for each worker: its place, and its tasks and times, as text."""
+        """A row for each worker: its place, and its tasks and times, as text; unless there are too many to list."""
         return useful(WORKERS, list(self._workers()), numbers=NUMBERS)
 
     def _workers(self) -> Iterator[tuple[str, ...]]:
         spans = self.case.median_repeat.spans
         origin, threads, placed = first_submission(spans), thread_numbers(spans), rows(spans, {})
-        for worker, own in by_worker(spans).items():
+        workers = by_worker(spans)
+        for worker, own in workers.items() if len(workers) <= MOST_LISTED else ():
             work = sum(span.finished - span.started for span in own)
             first, last = own[0].started - origin, max(span.finished for span in own) - origin
             cpu_s = sum(span.cpu_s for span in own)

@@ -35,6 +35,7 @@ FIT_LINES = ((VERMILION, "solid"), (PURPLE, "dotdash"))
 FINE = 200  # points of a fitted curve
 HEIGHT, LEFT = 270, 64  # pixels
 ROOM = 1.15  # factor by which the axes extend beyond the first and the last point
+FEW_TICKS = 3  # of an axis, at least
 HEADINGS = ("workers", "measured", "speed-up", "95 % interval", "ideal", "efficiency")
 
 
@@ -116,5 +117,10 @@ def _scaling_figure(curve: Curve, found: Sequence[Fit]) -> figure:
 
 
 def doublings(least: float, most: float) -> list[float]:
-    """The powers of two between `least` and `most`."""
-    return [2.0**power for power in range(math.ceil(math.log2(least)), math.floor(math.log2(most)) + 1)]
+    """Ticks: the powers of two between `least` and `most`; if these are fewer than two, round numbers."""
+    powers = [2.0**power for power in range(math.ceil(math.log2(least)), math.floor(math.log2(most)) + 1)]
+    if len(powers) > 1:
+        return powers
+    step = 10.0 ** math.floor(math.log10(most - least))
+    step *= next(part for part in (2, 1, 0.5, 0.2) if (most - least) / (step * part) >= FEW_TICKS)
+    return [round(step * count, 9) for count in range(math.ceil(least / step), math.floor(most / step) + 1)]

@@ -1,9 +1,10 @@
 """The machine of a run, in words that a reader knows; the record has the raw names and the full digests."""
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-DIGEST = 12  # characters of a digest that are shown; the record has all
+DIGEST = re.compile(r"\b([0-9a-f]{12})[0-9a-f]+")  # the part of a digest that is shown; the record has all of it
 NAMES = {
     "platform": "system",
     "cpu": "CPU",
@@ -26,11 +27,12 @@ DIGESTS = ("image", "git", "lab_file")
 
 
 def facts(environment: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Each known fact of the machine with its name; a list of names is in NAMES, others keep their own."""
+    """Each fact of the machine that is known, with its name: as in NAMES, or that of the record."""
     for name, value in environment.items():
-        said = str(value)
+        words = str(value)
         if isinstance(value, bool):
-            said = "yes" if value else "no"
-        elif name in DIGESTS:
-            said = said.removeprefix("sha256:")[:DIGEST]
-        yield NAMES.get(name, name), said
+            words = "yes" if value else "no"
+        elif name in DIGESTS:  # what follows a digest stays: `-dirty` tells of changes since the commit
+            words = DIGEST.sub(r"\1", words.removeprefix("sha256:"))
+        if value is not None:
+            yield NAMES.get(name, name), words

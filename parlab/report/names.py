@@ -1,6 +1,6 @@
 """Short names of cases, for tables: the function, and only the settings in which its cases differ."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,30 +16,28 @@ class Name:
     group: str
     own: str
 
-    @property
-    def whole(self) -> str:
-        """Both, for a place outside the group."""
-        return self.own if self.own.startswith(self.group) else f"{self.group}: {self.own}"
+
+def short_names(cases: Mapping[str, MeasuredCase]) -> dict[str, Name]:
+    """A name for each case, by its full name. A function with one case is its own name."""
+    groups: dict[str, dict[str, MeasuredCase]] = {}
+    for full, case in cases.items():
+        groups.setdefault(full.partition("(")[0], {})[full] = case
+    names = {full: Name(group, own) for group, members in groups.items() for full, own in _in_group(group, members)}
+    return {full: names[full] for full in cases}
 
 
-def short_names(cases: Mapping[str, MeasuredCase]) -> list[Name]:
-    """A name for each case, given by its full name. A function with one case is its own name."""
-    found = []
-    groups = [name.partition("(")[0] for name in cases]
-    for group, (full, _) in zip(groups, cases.items(), strict=True):
-        among = {name: case for name, case in cases.items() if name.partition("(")[0] == group}
-        told = {name: _told(case, list(among.values())) for name, case in among.items()}
-        distinct = len(set(told.values())) == len(told)
-        own = group if len(among) == 1 else (told[full] if distinct and all(told.values()) else full)
-        found.append(Name(group, own))
-    return found
-
-
-def _told(case: MeasuredCase, among: Sequence[MeasuredCase]) -> str:
-    """The settings of this case that not all of these cases share."""
-    mine, all_settings = _settings(case), [_settings(other) for other in among]
-    differing = (key for key in mine if any(other.get(key, ...) != mine[key] for other in all_settings))
-    return BETWEEN.join(_setting(key, mine[key]) for key in differing)
+def _in_group(group: str, members: Mapping[str, MeasuredCase]) -> Iterator[tuple[str, str]]:
+    """What tells each case of a function apart: the settings that not all share or, if these do not, the full name."""
+    if len(members) == 1:
+        yield from ((full, group) for full in members)
+        return
+    settings = [_settings(case) for case in members.values()]
+    first = settings[0]
+    keys = dict.fromkeys(key for own in settings for key in own)
+    differing = {key for key in keys if any(own.get(key, ...) != first.get(key, ...) for own in settings)}
+    texts = [BETWEEN.join(_setting(key, own[key]) for key in own if key in differing) for own in settings]
+    distinct = all(texts) and len(set(texts)) == len(texts)
+    yield from zip(members, texts if distinct else members, strict=True)
 
 
 def _settings(case: MeasuredCase) -> dict[str, Any]:

@@ -1,16 +1,16 @@
 """The chart of a case as plain SVG, for paper: it is a part of the page, so that printing waits for nothing.
 
 It is dark on white, with the same colours as on the screen; see gantt.py and timelines.py. Nobody can point at paper:
-so the words of all marks are written, in lanes above their row.
+so the words of marks are written, in lanes above their row; a line above these counts the marks whose words do not fit.
 """
 
 import math
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 
 from markupsafe import Markup
 
-from parlab.formatting import decimal, number, percent, seconds
+from parlab.formatting import decimal, number, percent, plural, seconds
 from parlab.model.span import LOCK_HELD, LOCK_WAIT, Span
 from parlab.report.bars import (
     ASLEEP,
@@ -25,6 +25,7 @@ from parlab.report.bars import (
     Bar,
     Rows,
     bars,
+    merged,
     rows,
 )
 from parlab.report.gantt import explained, legend_of
@@ -54,7 +55,8 @@ TICKS = 8  # of an axis, about
 BUSY = 40  # height of the curve of busy workers, and of the CPU use, in pixels
 LANE = 12  # height of a line of marks' words, in pixels
 MOST_LANES = 6
-SEEN = 0.25  # pixels; a narrower step is left out
+SEEN = 0.25  # pixels; a narrower step is left out, and a narrower bar is drawn with this width
+EDGED_FROM = 2  # pixels; the white edge of a task would hide a narrower one
 
 
 def case_on_paper(case: MeasuredCase, ideal: Sequence[Span], beside: Sequence[MeasuredCase] = ()) -> Markup:
@@ -85,9 +87,13 @@ def case_on_paper(case: MeasuredCase, ideal: Sequence[Span], beside: Sequence[Me
         parts += [text_at(LEFT - 6, tops[n] + height * 0.8, label, "end") for n, label in enumerate(at.labels) if label]
         parts += [text_at(LEFT + 2, tops[n] + height * 0.8, label) for n, label in at.headings.items()]
     for kind in kinds:
-        boxes = "".join(_box(bar, x, tops[at.of_worker[bar.worker]], height) for bar in drawn[kind])
-        edge = ' stroke="#fff" stroke-width="0.7"' if kind == TASK and len(repeat.spans) < WIDTH else ""
-        parts.append(f'<path d="{boxes}" fill="{fills[kind]}"{edge}/>')
+        boxes = {True: "", False: ""}  # with an edge, and without
+        for bar in drawn[kind] if kind == MARK else merged(drawn[kind], SEEN / x):
+            edged = kind == TASK and x * (bar.ended - bar.began) >= EDGED_FROM
+            boxes[edged] += _box(bar, x, tops[at.of_worker[bar.worker]], height)
+        for edged, path in boxes.items():
+            edge = ' stroke="#fff" stroke-width="0.7"' if edged else ""
+            parts += [f'<path d="{path}" fill="{fills[kind]}"{edge}/>'] if path else []
     for row, words in lanes.items():
         for left, anchor, name, lane in words:
             parts.append(text_at(left, tops[row] - LANE * lane - 1, name, anchor))
@@ -106,7 +112,8 @@ def case_on_paper(case: MeasuredCase, ideal: Sequence[Span], beside: Sequence[Me
 
 def _lanes(marks: Sequence[Bar], at: Rows, x: float) -> defaultdict[int, list[tuple[float, str, str, int]]]:
     """The words of marks by row: their place, the side of it, the words, and the lane above the row, from 0."""
-    found: defaultdict[int, list[tuple[float, str, str, int]]] = defaultdict(list)
+    lanes: defaultdict[int, list[tuple[float, str, str, int]]] = defaultdict(list)
+    wordless = Counter[int]()  # marks by row
     ends: defaultdict[int, list[float]] = defaultdict(lambda: [0.0] * MOST_LANES)  # where a lane is free
     for mark in sorted(marks, key=lambda mark: mark.began):
         row, place, wide = at.of_worker[mark.worker], LEFT + x * mark.began, LETTER * len(mark.name)
@@ -115,8 +122,12 @@ def _lanes(marks: Sequence[Bar], at: Rows, x: float) -> defaultdict[int, list[tu
         lane = next((lane for lane, free in enumerate(ends[row]) if free <= left), None)
         if lane is not None:
             ends[row][lane] = left + wide + LETTER
-            found[row].append((place, "end" if over else "start", mark.name, lane))
-    return found
+            lanes[row].append((place, "end" if over else "start", mark.name, lane))
+        else:
+            wordless[row] += 1
+    for row, count in wordless.items():
+        lanes[row].append((LEFT, "start", f"{plural(count, 'mark')} without words", MOST_LANES))
+    return lanes
 
 
 def _cpu(repeat: Repeat, x: float, end: float, top: float) -> Iterator[str]:
@@ -145,12 +156,10 @@ def _cpu(repeat: Repeat, x: float, end: float, top: float) -> Iterator[str]:
 
 
 def _box(bar: Bar, x: float, top: float, row: float) -> str:
-    """A rectangle as a part of a path; '' if it is too narrow to be seen and is not a mark."""
-    width = x * (bar.ended - bar.began)
+    """A rectangle as a part of a path."""
+    width = max(SEEN, x * (bar.ended - bar.began))
     if bar.kind == MARK:
         return f"M{LEFT + x * bar.began - 1:.1f} {top + 0.2 * row:.1f}h2v{0.75 * row:.1f}h-2z"
-    if width < SEEN:
-        return ""
     upper, height = PLACES.get(bar.kind, WHOLE)
     upper += height * bar.above
     return (

@@ -83,7 +83,7 @@ def _end(cases: Sequence[MeasuredCase]) -> float:
     launches = [case.median_repeat for case in cases]
     times = [launch.measured_s or 0.0 for launch in launches]
     end = max(times + [case.ideal_s or 0.0 for case in cases if case.completed])
-    marks = {phase.name for launch in launches for span in launch.spans for phase in span.phases if phase.instant}
+    marks = frozenset[str]().union(*(launch.marks for launch in launches))
     words = min(0.5, max((share_of_axis(mark, MARK_PIXELS) for mark in marks), default=0.0))
     share = (1 + 2 * MARGIN) * words  # one margin lies before 0, one after the text
     return end + max(MARGIN * end, end * share / (1 - share))

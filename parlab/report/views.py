@@ -58,12 +58,11 @@ def _unfolded(cases: Sequence[MeasuredCase]) -> set[int]:
     def rank(index: int) -> tuple[float, ...]:
         case = cases[index]
         off = 0.0 if math.isnan(case.off_by) else abs(case.off_by)
-        marked = any(phase.instant for span in case.median_repeat.spans for phase in span.phases)
         wrong = case.median_repeat.outcome != RIGHT
         short = not case.times or case.measured_s * UNLIKE < longest
         return (
             case.complaint is None,
-            not marked,
+            not case.median_repeat.marks,
             not (wrong and case.times),
             -off if off > EVEN else 0.0,
             short,

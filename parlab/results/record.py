@@ -31,7 +31,7 @@ from parlab.model.clocks import Clock
 from parlab.model.reading import Busiest, NodeReading
 from parlab.model.span import Span
 from parlab.model.spec import Spec
-from parlab.model.workers import Workforce, by_worker, first_submission, in_order, last_to_finish, most_at_once
+from parlab.model.workers import Workforce, first_submission, in_order, last_to_finish, most_at_once
 
 
 class Answer(Enum):
@@ -116,6 +116,11 @@ class Repeat:
         if not self.spans:
             return None
         return max(span.received for span in self.spans) - first_submission(self.spans)
+
+    @cached_property
+    def marks(self) -> frozenset[str]:
+        """The words of its marks."""
+        return frozenset(phase.name for span in self.spans for phase in span.phases if phase.instant)
 
     def by_the_head(self, node: str, at: float) -> float:
         """A time of a node's clock, converted to the head's clock, which the spans use."""
@@ -245,13 +250,6 @@ class MeasuredCase:
         """The number of workers on each node without a span in `spans`, by default in the median repeat."""
         found = self.median_repeat.spans if spans is None else spans
         return self.workforce.without_task(found, self.nodes) if self.tasks else {}  # no tasks, no demand for workers
-
-    def most_unexplained(self) -> tuple[str, float]:
-        """The worker of the median repeat with the largest unexplained share: its node, and the share."""
-        spans, speed, name = self.median_repeat.spans, float(self.spec.speed), "unexplained"
-        shares = {worker: breakdown(own, spans, speed).shares()[name] for worker, own in by_worker(spans).items()}
-        (node, *_), share = max(shares.items(), key=lambda item: item[1], default=(("",), 0.0))
-        return node, share
 
     def breakdown(self, repeat: Repeat | None = None) -> Breakdown:
         """Where the time of the last-finishing worker went; by default in the median repeat."""

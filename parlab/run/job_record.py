@@ -16,15 +16,25 @@ from parlab.model.case import PYTHON, RIGHT, Demand
 from parlab.model.job_events import PEAK, Ended
 from parlab.model.span import OK, Span
 from parlab.model.workers import Workforce, first_submission, most_at_once
-from parlab.results.record import Answer, Finding, MeasuredCase, Repeat, Run, Verdict
+from parlab.results.record import Answer, Failure, Finding, MeasuredCase, Repeat, Run, Verdict
 from parlab.results.store import in_id
 from parlab.run.asked import Ask, Outcome
 from parlab.run.invocation import git_state
 from parlab.run.sweep import Sweep
 
 
-def record(ran: Sequence[tuple[Ask, Sequence[Outcome]]], sweep: Sweep | None, backend: Backend, now: datetime) -> Run:
-    """The record of a run, with one case per size. It has the command, never the values of variables."""
+def record(
+    ran: Sequence[tuple[Ask, Sequence[Outcome]]],
+    sweep: Sweep | None,
+    backend: Backend,
+    now: datetime,
+    failure: Failure | None = None,
+) -> Run:
+    """The record of a run, with one case per size. It has the command, never the values of variables.
+
+    `failure` is the reason why parlab did not start or finish the remaining launches; the program's own failure is an
+    outcome.
+    """
     ask, last = ran[0][0], ran[-1][1][-1]
     cases = [_case(asked, outcomes, sweep, backend) for asked, outcomes in ran]
     if sweep is not None and sweep.weak is None and cases[0].completed:
@@ -39,18 +49,25 @@ def record(ran: Sequence[tuple[Ask, Sequence[Outcome]]], sweep: Sweep | None, ba
         backend=backend.name,
         spec=max((asked.spec for asked, _ in ran), key=lambda spec: spec.virtual_cores),
         cases=(*cases, *(case for case in tasks if case is not None)),
-        verdict=_of_a_program(judge((), cases, environment, tuple), ask, backend),
+        verdict=_of_a_program(
+            judge((), cases, environment, tuple, broke_off=failure is not None),
+            ask,
+            backend,
+            broke_off=failure is not None,
+        ),
         environment=environment,
+        failure=failure,
         command=("python", *ask.job.command),
         exit_code=last.code,
     )
 
 
-def _of_a_program(verdict: Verdict, ask: Ask, backend: Backend) -> Verdict:
+def _of_a_program(verdict: Verdict, ask: Ask, backend: Backend, *, broke_off: bool) -> Verdict:
     """The verdict on a program, which claims nothing. Without a limit nothing slows it down: it is not paced."""
     verdict = replace(verdict, reproduced=Finding(Answer.NO_CLAIMS, "a program makes none"))
     if verdict.correct.answer is Answer.YES:
-        verdict = replace(verdict, correct=Finding(Answer.YES, "it ended with exit code 0, each time it ran"))
+        each_time = "each time before this run broke off" if broke_off else "each time it ran"
+        verdict = replace(verdict, correct=Finding(Answer.YES, f"it ended with exit code 0, {each_time}"))
     if ask.limits and any(node.limit is not None for node in backend.nodes(ask.spec)):
         return verdict
     why = "--no-limits" if not ask.limits else f"{backend.name}, nodes have no limits"

@@ -56,7 +56,7 @@ def in_six_lines(run: Run, outcomes: Sequence[Outcome]) -> Iterator[str]:
     yield f"wall        {seconds(walls[0])}{of_several}, and {seconds(outcome.startup_s)} to start"
     has = run.cases[0].settings.get("memory")
     of = {"peak memory": f" of {size(int(has))}"} if has is not None else {}
-    for name, told in usage(run.cases[0]):
+    for name, told in usage(run.cases[0].repeats[-1]):
         if name != "start-up":
             yield f"{name:<11} {told}{of.get(name, '')}"
     yield _limits(run)

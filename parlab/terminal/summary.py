@@ -1,12 +1,15 @@
 """Summaries of runs, in a line or a table, for the terminal and for pages alike."""
 
 import math
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from parlab.analysis.breakdown import breakdown
 from parlab.analysis.spread import Estimate
 from parlab.formatting import percent, seconds, signed_percent
 from parlab.judge.uncertainty import HOST, NOTHING_KNOWN, time_ratio
+from parlab.model.workers import by_worker
 from parlab.results.record import Answer, Claim, MeasuredCase, Run
 from parlab.thresholds import UNEXPLAINED, UNEXPLAINED_S
 
@@ -51,12 +54,20 @@ def remarks(run: Run) -> Iterator[str]:
     for case in run.cases:
         for surprise in case.surprises():
             yield f"not as predicted: {case.name}: {surprise}"
-        node, share = case.most_unexplained()
+        node, share = _most_unexplained(case)
         if share > UNEXPLAINED and share * case.measured_s > UNEXPLAINED_S and case.ideal_s is not None:
             what = f"a worker on {node} was neither running, runnable, nor in wait()"
             if any(span.run_delay_s is None for span in case.median_repeat.spans):
                 what = f"nothing tells what a worker of {node} did: this kernel does not say when one is ready"
             yield f"unexplained: {case.name}: in {percent(share)} of the time {what}"
+
+
+def _most_unexplained(case: MeasuredCase) -> tuple[str, float]:
+    """The worker of the median repeat with the largest unexplained share: its node, and the share."""
+    spans, speed, name = case.median_repeat.spans, float(case.spec.speed), "unexplained"
+    shares = {worker: breakdown(own, spans, speed).shares()[name] for worker, own in by_worker(spans).items()}
+    (node, *_), share = max(shares.items(), key=lambda item: item[1], default=(("",), 0.0))
+    return node, share
 
 
 def claim_in_words(claim: Claim) -> str:
@@ -84,11 +95,12 @@ def sizes(run: Run) -> str:
 
 def by_name(run: Run) -> dict[str, MeasuredCase]:
     """The cases by name; if several share a name, a number is added to the later ones: `pool, 2`."""
-    found: dict[str, MeasuredCase] = {}
+    cases: dict[str, MeasuredCase] = {}
+    counts = Counter[str]()
     for case in run.cases:
-        taken = sum(other.name == case.name for other in found.values())
-        found[f"{case.name}, {taken + 1}" if taken else case.name] = case
-    return found
+        counts[case.name] += 1
+        cases[case.name if counts[case.name] == 1 else f"{case.name}, {counts[case.name]}"] = case
+    return cases
 
 
 def comparison_rows(first: Run, second: Run) -> Iterator[tuple[str, ...]]:

@@ -6,15 +6,14 @@ from statistics import mean
 from parlab.formatting import decimal, percent, seconds
 from parlab.model.job_events import PEAK
 from parlab.model.workers import in_order
-from parlab.results.record import MeasuredCase, Repeat
+from parlab.results.record import Repeat
 from parlab.thresholds import IMBALANCE
 
 MOST_NODES = 4  # up to this many are listed one by one; for more, the range is given
 
 
-def usage(case: MeasuredCase) -> list[tuple[str, str]]:
-    """The facts of a program's last launch, each with its name; see docs/own-programs.md."""
-    repeat = case.repeats[-1]
+def usage(repeat: Repeat) -> list[tuple[str, str]]:
+    """The facts of one launch of a program, each with its name; see docs/own-programs.md."""
     cpu = by_node(cpu_by_node(repeat), lambda value: seconds(value) if value else "0 s")
     found = [("start-up", seconds(repeat.startup_s)), ("CPU", cpu)]
     peaks = {name.removeprefix(PEAK): mb for name, mb in repeat.metrics.items() if name.startswith(PEAK)}

@@ -12,9 +12,10 @@ from parlab.model.workers import Workforce
 from parlab.report.answer import accounts_of, sentence, time_bars
 from parlab.report.page import report
 from parlab.report.paper import case_on_paper
-from parlab.report.svg import WIDTH
+from parlab.report.svg import LEFT, RIGHT, WIDTH
 from parlab.report.views import RunView
 from parlab.results.record import Answer, Claim, MeasuredCase, Run
+from parlab.terminal import states
 from tests.unit.samples import case, case_on, many_spans, raised, repeat, run, span, spans, took, verdict
 
 LATE = [replace(one, finished=one.finished + 1, received=one.received + 1) for one in spans()]
@@ -38,10 +39,19 @@ def program(*cases: MeasuredCase) -> Run:
     return run(*cases, lab="solver", command=("python", "solver.py"), exit_code=0)
 
 
-RANKS = [
-    replace(sized(ranks, s, ideal_s=None, serial_s=1.74), name=f"solver(ranks={ranks})", settings={"ranks": ranks})
-    for ranks, s in ((2, 1.74), (4, 0.95), (8, 1.26))
-]
+def ranks(*measured: tuple[int, float]) -> list[MeasuredCase]:
+    """The cases of a sweep: numbers of ranks with their times."""
+    return [
+        replace(
+            sized(number, took_s, ideal_s=None, serial_s=measured[0][1]),
+            name=f"solver(ranks={number})",
+            settings={"ranks": number},
+        )
+        for number, took_s in measured
+    ]
+
+
+RANKS = ranks((2, 1.74), (4, 0.95), (8, 1.26))
 GIL = "CPU bound threads wait for a GIL."
 HOLDS = verdict(Claim("time is whole rounds", Answer.YES), Claim("more is less", Answer.NO), Claim("b", Answer.YES))
 
@@ -63,6 +73,16 @@ HOLDS = verdict(Claim("time is whole rounds", Answer.YES), Claim("more is less",
             program(*RANKS),
             "solver: fastest with 4 ranks, 0.95 s, 1.83 times as fast as with 2 (1.74 s); more ranks are slower: "
             "8 take 1.26 s.",
+        ),
+        (program(*ranks((2, 10.0), (4, 9.6))), "solver: with 2 ranks as fast as with any (within 5 %), 10.00 s."),
+        (
+            program(*ranks((2, 2.0), (4, 1.0), (8, 0.98), (16, 1.3))),
+            "solver: with 4 ranks as fast as with any (within 5 %), 1.00 s, 2 times as fast as with 2 (2.00 s); "
+            "slower: 16 take 1.30 s.",
+        ),
+        (
+            program(*ranks((2, 1.0), (4, 1.02), (8, 1.3))),
+            "solver: fastest with 2 ranks, 1.00 s; slower: 8 take 1.30 s.",
         ),
         (
             run(*(sized(workers, s, ideal_s=None) for workers, s in ((1, 2.0), (2, 2.01)))),
@@ -168,6 +188,35 @@ def test_on_paper_every_task_has_its_box_and_none_is_cut() -> None:
     assert len(boxes(case(repeat(many_spans(32, 10))))) == 320
 
 
+def boxes_of(made: MeasuredCase, colour: str) -> list[tuple[float, float, bool]]:
+    """Each box of that colour in the picture: where it begins, how wide it is, and whether it has a white edge."""
+    root = ElementTree.fromstring(case_on_paper(made, []))
+    return [
+        (float(x), float(wide), "stroke" in path.attrib)
+        for path in root.iter("path")
+        if path.get("fill") == colour
+        for x, wide in re.findall(r"M([\d.]+) [\d.]+h([\d.]+)v", path.attrib["d"])
+        if float(x) > LEFT or float(wide) != 14  # not the legend's
+    ]
+
+
+@pytest.mark.parametrize(("tasks", "every_s"), [(4000, 0.0025), (4000, 0.00251), (40000, 0.00025)])
+def test_on_paper_a_worker_with_many_short_tasks_is_busy(tasks: int, every_s: float) -> None:
+    short = [span(start=10.0 + number * every_s, seconds=every_s) for number in range(tasks)]
+    ((left, wide, _),) = boxes_of(case(repeat(short), ideal_s=None), states.BLUE)
+    assert left == LEFT
+    assert wide == pytest.approx((WIDTH - LEFT - RIGHT) / 1.01, abs=1)
+
+
+def test_on_paper_a_short_task_among_long_ones_is_seen() -> None:
+    own = [span(start=10.0, seconds=4.0), span(start=15.0, seconds=0.001), span(start=16.0, seconds=4.0)]
+    (first, short, last) = sorted(boxes_of(case(repeat(own), ideal_s=None), states.BLUE))
+    assert first[2]
+    assert last[2]
+    assert short[1] == pytest.approx(0.25, abs=0.06)
+    assert not short[2], "an edge would hide it"
+
+
 def test_a_program_of_the_user_s_own_is_no_lab() -> None:
     made = run(UNKNOWN, lab="prog", command=("prog.py",), exit_code=0)
     view = RunView(made)
@@ -192,3 +241,12 @@ def test_on_paper_all_words_of_marks_and_the_cpu_are_there() -> None:
     places = [texts[mark.name] for mark in marks]
     assert len(set(places)) == len(marks)  # each on a line of its own
     assert any("throttled, in 0 % of periods" in str(text) for text in texts)
+    assert not any("without words" in str(text) for text in texts)
+
+
+def test_on_paper_marks_whose_words_do_not_fit_are_counted() -> None:
+    marks = tuple(Phase(f"reads the balance {number}", 10.1, 10.1) for number in range(9))
+    root = ElementTree.fromstring(case_on_paper(case(repeat([span(seconds=4.0, phases=marks)])), []))
+    heights = {one.text: float(one.attrib["y"]) for one in root.iter("text")}
+    assert sum("reads the balance" in str(text) for text in heights) == 6
+    assert heights["3 marks without words"] < min(heights[mark.name] for mark in marks[:6]), "on a line of their own"

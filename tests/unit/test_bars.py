@@ -3,10 +3,12 @@
 from collections import Counter
 from dataclasses import replace
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from parlab.model.span import LOCK_HELD, LOCK_WAIT, Phase, Span
+from parlab.model.workers import Worker
 from parlab.report.bars import (
     ASLEEP,
     CONTENDED,
@@ -20,6 +22,7 @@ from parlab.report.bars import (
     Bar,
     bars,
     chunks,
+    merged,
     rows,
 )
 from parlab.report.gantt import row_pixels
@@ -142,3 +145,19 @@ def test_the_parts_of_a_task_are_those_of_its_account_so_that_the_rest_is_comput
 def test_a_wait_for_a_lock_is_no_computing() -> None:
     made = span(seconds=4.0, cpu_s=0.0, phases=(Phase(LOCK_WAIT, 10.0, 14.0),))
     assert next(bar.share for bar in bars([made], 0.125) if bar.kind == ASLEEP) == 1.0
+
+
+def test_short_bars_of_a_row_become_one_and_long_ones_stay() -> None:
+    one, other = ("node-1", 1, 1), ("node-1", 2, 1)
+
+    def bar(began: float, ended: float, worker: Worker = one, share: float = 1.0, above: float = 0.0) -> Bar:
+        return Bar(ASLEEP, worker, began, ended, 0, share=share, above=above)
+
+    short = [bar(0.0, 0.1, share=0.2, above=0.8), bar(0.1, 0.4, share=0.6, above=0.4), bar(0.5, 0.6, other)]
+    (first, apart) = merged(short, 0.2)
+    assert (first.began, first.ended) == (0.0, 0.4)
+    assert [first.share, first.above] == pytest.approx([0.5, 0.5])
+    assert apart == short[2], "another worker's"
+    long = [bar(0.0, 1.0), bar(1.0, 2.0), bar(2.5, 2.6)]
+    assert merged(long, 0.2) == long
+    assert merged([bar(1.0, 1.0), bar(1.0, 1.0)], 0.2) == [bar(1.0, 1.0)], "no time at all"

@@ -13,11 +13,11 @@ from parlab.terminal.usage import usage
 from tests.unit.samples import SPEC, case, readings, repeat, run, shown, span, took
 
 
-def test_the_facts_of_a_program_are_those_of_its_last_launch() -> None:
+def test_a_launch_of_a_program_has_its_facts() -> None:
     ranks = [span(seconds=4.0, cpu_s=cpu_s, pid=rank) for rank, cpu_s in enumerate((0.1, 0.5))]
     throttled = tuple(replace(one, throttled=one.periods) for one in readings())
-    last = repeat(ranks, nodes={"node-1": NodeRecord(0.25, readings=throttled)}, metrics={f"{PEAK}node-1": 34.0})
-    assert usage(case(took(1.0), last)) == [
+    launch = repeat(ranks, nodes={"node-1": NodeRecord(0.25, readings=throttled)}, metrics={f"{PEAK}node-1": 34.0})
+    assert usage(launch) == [
         ("start-up", "0.40 s"),
         ("CPU", "node-1 0.60 s"),
         ("peak memory", "node-1 34 MB"),
