@@ -75,12 +75,12 @@ def predict(
     """The prediction for these numbers of nodes; for a farm, also with another number of tasks or another chunk."""
     work, samples, nodes = known.work, known.costs, sorted(set(nodes))
     if isinstance(work, Farm) and isinstance(samples, FarmSamples):
-        tasks = replace(work, many=many or work.many, chunk=chunk)
+        tasks = replace(work, tasks=work.tasks if many is None else many, chunk=chunk)
         same = tasks == work
         sizes = _farm_sizes(tasks, samples, nodes, known.spec.cores, seed)
         costs_s = _farm_costs_s(samples.costs())
         master = _master(tasks, samples, max(nodes) * known.spec.cores, known.spec.cores, seed)
-        count = tasks.many
+        count = tasks.tasks
     else:
         assert isinstance(work, Stencil)
         assert isinstance(samples, StencilCosts)
@@ -152,10 +152,10 @@ def _master(tasks: Farm, samples: FarmSamples, workers: int, cores: int, seed: i
     costs = samples.costs()
     if not costs.send_s + costs.receive_s:
         return None
-    chunks = [2**power for power in range(max(1, tasks.many // workers).bit_length())]
+    chunks = [2**power for power in range(max(1, tasks.tasks // workers).bit_length())]
     times = {chunk: farm_s(replace(tasks, chunk=chunk), workers, costs, Random(seed)) for chunk in chunks}
     best = min(times, key=lambda chunk: times[chunk])
-    most = costs.most_workers(tasks.chunk_s)
+    most = costs.most_workers(tasks.chunk_s, tasks.chunk)
     group = max(1, int(BUSY * most / cores))
     found = Master(
         chunks_a_second=costs.chunks_a_second,
@@ -164,6 +164,6 @@ def _master(tasks: Farm, samples: FarmSamples, workers: int, cores: int, seed: i
         chunk=best,
         chunk_s=times[best],
     )
-    if workers <= most or group * cores >= workers or ceil(workers / (group * cores)) >= tasks.many:
+    if workers <= most or group * cores >= workers or ceil(workers / (group * cores)) >= tasks.chunks:
         return found
     return replace(found, group=group, group_s=hierarchy_s(tasks, workers, group * cores, costs, Random(seed)))
