@@ -211,11 +211,17 @@ def _simulate(farm: Farm, left_out: range, workers: int, costs: FarmCosts, draw:
 
 
 def hierarchy_s(farm: Farm, workers: int, group: int, costs: FarmCosts, draw: Random) -> float:
-    """Seconds with a sub-master for each `group` of workers, which is fed an even share of the tasks at once.
+    """Seconds with a sub-master for each `group` of workers at most, which is fed its share of the tasks at once.
 
-    A sub-master has a core of its own, and the costs of the master. The slowest group is the one with a whole share.
+    A sub-master has a core of its own, and the costs of the master. Workers and chunks are divided evenly, the chunks
+    in their order. The slowest group is taken to be one of the smallest, with the share that demands most.
     """
     groups = ceil(workers / group)
-    share = Farm(farm.tasks_s, min(farm.tasks, farm.chunk * ceil(farm.chunks / groups)), farm.chunk)
-    top_s = groups / costs.chunks_a_second + costs.visit_s(0.0)
-    return top_s + farm_s(share, group, costs, draw)
+    share = ceil(farm.chunks / groups)
+    begins = range(0, farm.chunks, share)
+    begin = max(begins, key=lambda chunk: farm.until_s(chunk + share) - farm.until_s(chunk))
+    first = begin * farm.chunk % len(farm.tasks_s)
+    tasks = min(farm.tasks - begin * farm.chunk, farm.chunk * share)
+    slowest = Farm(farm.tasks_s[first:] + farm.tasks_s[:first], tasks, farm.chunk)
+    top_s = groups / costs.chunks_a_second + costs.visit_s(0.0, tasks=0)
+    return top_s + farm_s(slowest, workers // groups, costs, draw)

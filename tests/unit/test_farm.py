@@ -158,6 +158,34 @@ def test_a_sub_master_for_all_is_one_master_and_the_way_to_it() -> None:
     assert hierarchy_s(farm, 64, 64, PLANTED, Random(0)) == pytest.approx(alone, rel=0.02)
 
 
+@settings(max_examples=60, deadline=None)
+@given(
+    tasks=st.integers(1, 400),
+    workers=st.integers(1, 60),
+    group=st.integers(1, 70),
+    chunk=st.integers(1, 5),
+)
+def test_sub_masters_never_beat_the_ideal(tasks: int, workers: int, group: int, chunk: int) -> None:
+    farm = Farm((0.05,), tasks, chunk)
+    ideal_s = farm_s(farm, workers, FarmCosts(), Random(0))
+    for costs in (FarmCosts(), PLANTED):
+        assert hierarchy_s(farm, workers, min(group, workers), costs, Random(0)) >= ideal_s - 1e-9
+
+
+@settings(max_examples=60, deadline=None)
+@given(units=UNITS, workers=st.integers(1, 40), group=st.integers(1, 40), chunk=st.integers(1, 5))
+def test_sub_masters_never_do_more_work_than_their_workers_can(
+    units: list[int], workers: int, group: int, chunk: int
+) -> None:
+    farm = Farm(tuple(map(float, units)), 3 * len(units), chunk)
+    taken_s = hierarchy_s(farm, workers, min(group, workers), FarmCosts(), Random(0))
+    assert taken_s >= 3 * sum(units) / workers - 1e-9
+
+
+def test_a_last_group_is_no_smaller_than_the_others_by_more_than_one() -> None:
+    assert hierarchy_s(Farm((0.05,), 2100), 21, 10, FarmCosts(), Random(0)) == pytest.approx(5.0)
+
+
 def test_a_receipt_that_never_waited_is_taken_to_cost_what_a_submission_does() -> None:
     found = FarmSamples((0.1, 0.2, 0.3), (), VISITS, (), (0.5,), 1.0)
     assert not found.receipts_seen
