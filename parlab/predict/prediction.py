@@ -65,6 +65,7 @@ class Prediction:
     tasks: int  # of a stencil, its steps
     chunk: int  # tasks that the master hands out at once
     sizes: tuple[Size, ...]
+    left_out: dict[int, str]  # why a number of nodes in the records is not used
     costs_s: dict[str, float]  # each cost by its name in seconds, of several the median
     master: Master | None = None  # None: there is none, or it costs nothing
 
@@ -94,7 +95,18 @@ def predict(
     if same:
         measured = known.measured_s
         sizes = [replace(s, measured_s=measured.get(s.nodes), fitted=s.nodes in known.fitted) for s in sizes]
-    return Prediction(known.case, known.runs, known.spec, known.fitted, count, chunk, tuple(sizes), costs_s, master)
+    return Prediction(
+        case=known.case,
+        runs=known.runs,
+        spec=known.spec,
+        fitted=known.fitted,
+        tasks=count,
+        chunk=chunk,
+        sizes=tuple(sizes),
+        left_out=known.left_out,
+        costs_s=costs_s,
+        master=master,
+    )
 
 
 def _farm_sizes(tasks: Farm, samples: FarmSamples, nodes: Sequence[int], cores: int, seed: int) -> list[Size]:

@@ -8,12 +8,14 @@ from random import Random
 from parlab.model.case import FUTURES, MPI, Demand
 from parlab.model.span import Span
 from parlab.model.spec import Spec
+from parlab.results.alike import LAB_FILE
 from parlab.results.record import MeasuredCase, Run
 from tests.unit import samples
 
 SEND, RECEIVE, OUT, EXTRA, BACK = 0.0002, 0.0001, 0.0004, 0.002, 0.0005  # seconds
 EXCHANGE_INNER, EXCHANGE_OUTER, STEP_EXTRA = 0.002, 0.004, 0.001
 CORES = 2
+ENVIRONMENT = {**samples.ENVIRONMENT, LAB_FILE: "the digest"}
 SPEC = Spec(nodes=1, cores=CORES, speed=Fraction(1, 8), unit=0.05)
 
 
@@ -90,7 +92,7 @@ def farm_run(sizes: Sequence[int] = (1, 2, 4), tasks: int = 64, task_s: float = 
     draw = None if seed is None else Random(seed)
     demands_s = [task_s] * tasks
     cases = [a_case(size, farm_spans(size, demands_s, draw), demands_s, FUTURES, "pool(") for size in sizes]
-    return samples.run(*cases, verdict=samples.verdict())
+    return samples.run(*cases, verdict=samples.verdict(), environment=ENVIRONMENT)
 
 
 def stencil_run(sizes: Sequence[int] = (1, 2, 4), steps: int = 30, step_s: float = 0.4, seed: int | None = None) -> Run:
@@ -100,7 +102,7 @@ def stencil_run(sizes: Sequence[int] = (1, 2, 4), steps: int = 30, step_s: float
     for size in sizes:
         demands_s = [step_s / size / CORES] * (steps * size * CORES)
         cases.append(a_case(size, stencil_spans(size, steps, step_s, draw), demands_s, MPI, "heat(every=1, "))
-    return samples.run(*cases, verdict=samples.verdict())
+    return samples.run(*cases, verdict=samples.verdict(), environment=ENVIRONMENT)
 
 
 def took_s(spans: Sequence[Span]) -> float:

@@ -13,6 +13,7 @@ from parlab.model.case import PYTHON
 from parlab.model.workers import Workforce
 from parlab.predict.evidence import evidence
 from parlab.predict.prediction import predict
+from parlab.results.alike import LAB_FILE
 from parlab.results.record import Answer, Run
 from tests.unit import planted
 from tests.unit.planted import farm_run, farm_spans, stencil_run, took_s
@@ -105,6 +106,56 @@ def others(made: Run, **facts: object) -> Run:
     return replace(made, cases=tuple(replace(case, **facts) for case in made.cases))  # type: ignore[arg-type]
 
 
+def test_a_size_of_other_work_is_not_compared() -> None:
+    for other in (farm_run((8,), tasks=16), farm_run((8,), tasks=32, task_s=0.1)):
+        one = farm_run()
+        known = evidence([replace(one, cases=(*one.cases, *other.cases))])
+        assert list(known.measured_s) == [1, 2, 4]
+        assert known.left_out == {8: "it has other tasks on other sizes"}
+        assert evidence([one, replace(other, id="2026-other")]).runs == (one.id,)
+    one, other = stencil_run(), stencil_run((8,), steps=20)
+    known = evidence([replace(one, cases=(*one.cases, *other.cases))])
+    assert list(known.measured_s) == [1, 2, 4]
+    assert list(known.left_out) == [8]
+
+
+@pytest.mark.parametrize(
+    "unlike",
+    [
+        {"backend": "embedded"},
+        {"environment": {**planted.ENVIRONMENT, LAB_FILE: "another"}},
+        {"environment": {**planted.ENVIRONMENT, "cpu": "Model 2"}},
+    ],
+)
+def test_records_of_another_lab_file_host_or_backend_are_not_mixed(unlike: dict[str, object]) -> None:
+    one, eight = farm_run(), farm_run((8,))
+    assert list(evidence([one, eight]).measured_s) == [1, 2, 4, 8]
+    assert list(evidence([one, replace(eight, **unlike)]).measured_s) == [1, 2, 4]  # type: ignore[arg-type]
+
+
+def test_where_the_newest_record_gives_no_prediction_an_older_one_does() -> None:
+    newest = farm_run((4,), task_s=0.1)
+    newest = replace(newest, id="2026-3", cases=tuple(replace(c, spec=replace(c.spec, cores=1)) for c in newest.cases))
+    older = replace(farm_run(), id="2026-2")
+    assert evidence([newest, older]).runs == ("2026-2",)
+    assert evidence([replace(newest, cases=()), older], "pool").runs == ("2026-2",)
+    with pytest.raises(UsageError, match=r"^2026-3 gives no prediction. .*Nor does 1 other record.$"):
+        evidence([newest, replace(newest, id="2026-1")])
+
+
+def test_a_size_that_failed_is_left_out_and_the_others_are_used() -> None:
+    made = farm_run((1, 2, 4, 8), seed=1)
+    *others_, four, eight = made.cases
+    broken = replace(eight, repeats=(replace(eight.repeats[0], outcome="ValueError"),))
+    known = evidence([replace(made, cases=(*others_, four, broken))])
+    assert list(known.measured_s) == [1, 2, 4]
+    assert known.left_out == {8: "its outcome is ValueError"}
+    assert evidence([replace(made, cases=(*others_, replace(four, workforce=Workforce(2, 1, 2)), eight))]).fitted == (
+        1,
+        2,
+    )
+
+
 @pytest.mark.parametrize(
     ("made", "why"),
     [
@@ -116,7 +167,8 @@ def others(made: Run, **facts: object) -> Run:
         (others(farm_run(), launch=PYTHON), "its workers are on one node"),
         (others(farm_run(), workforce=Workforce(2, 1, 2, 4)), "it has 2 workers, not one a core"),
         (others(farm_run(), launch="mpi"), "it is no stencil: its ranks do not all do the same number of steps"),
-        (run(), "has no case None, only none at all"),
+        (run(), "has no cases$"),
+        (others(farm_run(), tasks=farm_run().cases[0].tasks[::2]), "there is no ideal: 64 tasks left a span"),
     ],
 )
 def test_a_record_that_cannot_give_a_prediction_says_why(made: Run, why: str) -> None:
