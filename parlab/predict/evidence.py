@@ -16,7 +16,7 @@ from parlab.model.spec import Spec
 from parlab.predict.farm import Farm
 from parlab.predict.farm_costs import FarmSamples
 from parlab.predict.stencil import Stencil, StencilCosts
-from parlab.predict.work import NoPredictionError, farm_of, same_work, stencil_of, why_not
+from parlab.predict.work import NoPredictionError, farm_of, same_work, see_that_it_fits, stencil_of, why_not
 from parlab.results.alike import alike
 from parlab.results.record import MeasuredCase, Run
 
@@ -53,7 +53,7 @@ def evidence(runs: Sequence[Run], wanted: str | None = None, *, disturbed: bool 
     """The evidence in these runs, the most preferred first, for the case `wanted`, or the first that has a prediction.
 
     The first run that gives a prediction is used, with sizes of other runs that are like it. For benchmarks: with
-    `disturbed`, runs on a busy host are taken, too. Raises UsageError, with the reason, if
+    `disturbed`, runs on a busy host are taken, too, and the model need not fit. Raises UsageError, with the reason, if
     no case can be predicted.
     """
     usable = [run for run in runs if run.stands or (disturbed and run.failure is None and not run.wrong)]
@@ -65,7 +65,7 @@ def evidence(runs: Sequence[Run], wanted: str | None = None, *, disturbed: bool 
         for name in _names(run):
             if wanted is None or name == wanted or name.partition("(")[0] == wanted:
                 try:
-                    return _of_case(alternatives, name)
+                    return _of_case(alternatives, name, fits=not disturbed)
                 except NoPredictionError as error:
                     reasons.setdefault(run.id, []).append(f"{name}: {error}")
     if not reasons:
@@ -98,7 +98,7 @@ def _like(one: Run, other: Run) -> bool:
     return one.backend == other.backend and alike(one.environment, other.environment)
 
 
-def _of_case(runs: Sequence[Run], name: str) -> Evidence:
+def _of_case(runs: Sequence[Run], name: str, *, fits: bool) -> Evidence:
     """The evidence for a case of the first run; other runs add sizes. Raises NoPredictionError."""
     base = _base(case for case in runs[0].cases if name_of(case) == name)
     found: dict[int, MeasuredCase] = {}
@@ -122,6 +122,8 @@ def _of_case(runs: Sequence[Run], name: str) -> Evidence:
     cases = [found[size] for size in fitted]
     model = farm_of if base.launch == FUTURES else stencil_of
     work, costs = model(cases)
+    if fits:
+        see_that_it_fits(work, costs, cases)
     return Evidence(
         case=name,
         runs=tuple(ids),

@@ -1,17 +1,23 @@
 """A case's work and its costs, from the case on several sizes: a farm of tasks, or a stencil."""
 
+import statistics
 from collections.abc import Iterable, Sequence
+from random import Random
 
-from parlab.formatting import plural
+from parlab.formatting import percent, plural
 from parlab.model.case import FUTURES, MPI, RIGHT
 from parlab.model.node import HEAD, node_name
 from parlab.model.span import Span
-from parlab.predict.farm import Farm
+from parlab.predict.farm import Farm, farm_s
 from parlab.predict.farm_costs import FarmSamples, farm_samples
-from parlab.predict.stencil import Stencil, StencilCosts, stencil_costs
+from parlab.predict.stencil import Stencil, StencilCosts, stencil_costs, stencil_s
 from parlab.results.record import MeasuredCase
 
 SAME_WORK = 0.01  # of a task's demand, or of that of all tasks
+SHORT = 0.75  # of a task's demand; a worker that makes up for lost time may have a few that are as short
+MANY_SHORT = 0.10  # of all tasks
+MOST_OFF = 0.10  # of the time on a size that the costs come from
+DRAWS = 5  # simulations of such a size
 
 Launches = list[tuple[Sequence[Span], Sequence[float]]]
 
@@ -70,6 +76,25 @@ def stencil_of(cases: Sequence[MeasuredCase]) -> tuple[Stencil, StencilCosts]:
     return Stencil(count, sum(launches[-1][1]) / count), costs
 
 
+def see_that_it_fits(work: Farm | Stencil, costs: FarmSamples | StencilCosts, cases: Sequence[MeasuredCase]) -> None:
+    """Raise NoPredictionError if a size that the costs come from takes another time or order than they assume."""
+    _see_that_tasks_are_in_order(_launches(cases))
+    for case in cases:
+        nodes, cores, draw = case.spec.nodes, case.spec.cores, Random(0)
+        if isinstance(work, Farm) and isinstance(costs, FarmSamples):
+            times_s = [farm_s(work, nodes * cores, costs.costs(draw), draw) for _ in range(DRAWS)]
+        else:
+            assert isinstance(work, Stencil)
+            assert isinstance(costs, StencilCosts)
+            times_s = [stencil_s(work, nodes, cores, costs, draw) for _ in range(DRAWS)]
+        off_by = case.measured_s / statistics.median(times_s) - 1
+        if abs(off_by) > MOST_OFF:
+            raise NoPredictionError(
+                f"the model does not fit: on {plural(nodes, 'node')}, where its costs come from, it is off by "
+                f"{percent(off_by, 0)}"
+            )
+
+
 def _demands_s(case: MeasuredCase) -> list[float]:
     return [(task.burned + task.waited) * case.spec.unit for task in case.tasks]
 
@@ -82,6 +107,21 @@ def _launches(cases: Iterable[MeasuredCase]) -> Launches:
         for repeat in case.repeats
         if len(repeat.spans) == len(case.tasks)
     ]
+
+
+def _see_that_tasks_are_in_order(launches: Launches) -> None:
+    """Raise NoPredictionError if the spans are in another order than the demands, which come from the serial solution.
+
+    The costs could not tell a longer task from a dearer one.
+    """
+    for spans, demands_s in launches:
+        pairs = zip(spans, demands_s, strict=True)
+        short = sum(span.finished - span.started < SHORT * demand_s for span, demand_s in pairs)
+        if short > MANY_SHORT * len(spans):
+            raise NoPredictionError(
+                f"{short} of {plural(len(spans), 'task')} took less than they demand: "
+                f"does it submit them in another order than the serial solution?"
+            )
 
 
 def _steps(spans: Iterable[Span]) -> int:

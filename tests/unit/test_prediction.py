@@ -9,14 +9,14 @@ from random import Random
 import pytest
 
 from parlab.errors import UsageError
-from parlab.model.case import PYTHON
+from parlab.model.case import FUTURES, PYTHON
 from parlab.model.workers import Workforce
 from parlab.predict.evidence import evidence
 from parlab.predict.prediction import predict
 from parlab.results.alike import LAB_FILE
 from parlab.results.record import Answer, Run
 from tests.unit import planted
-from tests.unit.planted import farm_run, farm_spans, stencil_run, took_s
+from tests.unit.planted import SPEC, a_case, farm_run, farm_spans, stencil_run, took_s
 from tests.unit.samples import failed_run, run, verdict
 
 Truth = Callable[[Random], float]
@@ -106,6 +106,28 @@ def others(made: Run, **facts: object) -> Run:
     return replace(made, cases=tuple(replace(case, **facts) for case in made.cases))  # type: ignore[arg-type]
 
 
+def longest_first() -> Run:
+    """A farm of tasks of 1 to 4 units that submits the longest first, which its serial solution does not."""
+    units = [1 + number % 4 for number in range(64)]
+    cases = []
+    for size in (1, 2, 4):
+        demands_s = [SPEC.unit * unit for unit in units]
+        case = a_case(size, farm_spans(size, sorted(demands_s)[::-1]), demands_s, FUTURES, "pool(")
+        cases.append(case)
+    return replace(farm_run(), cases=tuple(cases))
+
+
+def slower(made: Run, nodes: int, factor: float) -> Run:
+    """The same, but on so many nodes something else takes time at the end, which no cost explains."""
+    cases = []
+    for case in made.cases:
+        spans = list(case.repeats[0].spans)
+        if case.spec.nodes == nodes:
+            spans[-1] = replace(spans[-1], received=spans[-1].received + (factor - 1) * case.measured_s)
+        cases.append(replace(case, repeats=(replace(case.repeats[0], spans=tuple(spans)),)))
+    return replace(made, cases=tuple(cases))
+
+
 def test_a_size_of_other_work_is_not_compared() -> None:
     for other in (farm_run((8,), tasks=16), farm_run((8,), tasks=32, task_s=0.1)):
         one = farm_run()
@@ -156,6 +178,11 @@ def test_a_size_that_failed_is_left_out_and_the_others_are_used() -> None:
     )
 
 
+def test_a_disturbed_run_may_be_looked_at_whatever_it_took() -> None:
+    made = replace(slower(farm_run(), 2, 1.5), verdict=verdict(quiet=Answer.NO))
+    assert evidence([made], disturbed=True).fitted == (1, 2, 4)
+
+
 @pytest.mark.parametrize(
     ("made", "why"),
     [
@@ -169,6 +196,9 @@ def test_a_size_that_failed_is_left_out_and_the_others_are_used() -> None:
         (others(farm_run(), launch="mpi"), "it is no stencil: its ranks do not all do the same number of steps"),
         (run(), "has no cases$"),
         (others(farm_run(), tasks=farm_run().cases[0].tasks[::2]), "there is no ideal: 64 tasks left a span"),
+        (longest_first(), "does it submit them in another order than the serial solution"),
+        (slower(farm_run(), 2, 1.2), "on 2 nodes, where its costs come from, it is off by 20 %"),
+        (slower(stencil_run(), 4, 1.2), "on 4 nodes, where its costs come from, it is off by"),
     ],
 )
 def test_a_record_that_cannot_give_a_prediction_says_why(made: Run, why: str) -> None:
