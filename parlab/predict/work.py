@@ -10,7 +10,7 @@ from parlab.model.node import HEAD, node_name
 from parlab.model.span import Span
 from parlab.predict.farm import Farm, farm_s
 from parlab.predict.farm_costs import FarmSamples, farm_samples
-from parlab.predict.stencil import Stencil, StencilCosts, stencil_costs, stencil_s
+from parlab.predict.stencil import Stencil, StencilCosts, stencil_costs, stencil_s, waits_for_all
 from parlab.results.record import MeasuredCase
 
 SAME_WORK = 0.01  # of a task's demand, or of that of all tasks
@@ -70,6 +70,8 @@ def stencil_of(cases: Sequence[MeasuredCase]) -> tuple[Stencil, StencilCosts]:
     steps = {_steps(spans) for spans, _ in launches}
     if len(steps) != 1 or not (count := min(steps)) or count < 2:
         raise NoPredictionError("it is no stencil: its ranks do not all do the same number of steps")
+    if waits_for_all(launches):
+        raise NoPredictionError("it is no stencil: each rank waits for all others at each step, not for its neighbours")
     costs = stencil_costs(launches)
     if costs is None:
         raise NoPredictionError("it is no stencil: its ranks do not wait for their neighbours at each step")

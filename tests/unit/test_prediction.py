@@ -194,6 +194,7 @@ def test_a_disturbed_run_may_be_looked_at_whatever_it_took() -> None:
         (others(farm_run(), launch=PYTHON), "its workers are on one node"),
         (others(farm_run(), workforce=Workforce(2, 1, 2, 4)), "it has 2 workers, not one a core"),
         (others(farm_run(), launch="mpi"), "it is no stencil: its ranks do not all do the same number of steps"),
+        (stencil_run(seed=1, barrier=True), "it is no stencil: each rank waits for all others at each step"),
         (run(), "has no cases$"),
         (others(farm_run(), tasks=farm_run().cases[0].tasks[::2]), "there is no ideal: 64 tasks left a span"),
         (longest_first(), "does it submit them in another order than the serial solution"),
