@@ -45,7 +45,7 @@ def test_all_records_are_named_and_a_size_that_is_not_used_with_its_reason() -> 
 
 
 def test_chunks_and_sub_masters_are_told_where_they_help() -> None:
-    told = in_a_line(shown(show_prediction, predict(evidence([farm_run()]), [1, 4096], many=1_000_000)))
+    told = in_a_line(shown(show_prediction, predict(evidence([farm_run()]), [1, 4096], tasks=1_000_000)))
     assert "With chunksize=" in told
     assert "With a sub-master for every " in told
     assert "chunksize" not in shown(show_prediction, predict(evidence([farm_run()]), [1, 2]))

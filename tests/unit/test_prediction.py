@@ -52,13 +52,13 @@ def test_the_interval_holds_what_comes_out_in_90_to_99_percent(make: Callable[[i
 def test_a_million_tasks_on_4096_nodes_in_bounded_work() -> None:
     made = evidence([farm_run(seed=1)])
     began = time.thread_time()
-    found = predict(made, [1, 4, 16, 64, 256, 1024, 4096], many=1_000_000)
+    found = predict(made, [1, 4, 16, 64, 256, 1024, 4096], tasks=1_000_000)
     assert time.thread_time() - began < 10
     assert found.tasks == 1_000_000
 
 
 def test_chunks_and_sub_masters_help_where_one_master_is_too_slow() -> None:
-    made = predict(evidence([farm_run()]), [1, 4096], many=1_000_000)
+    made = predict(evidence([farm_run()]), [1, 4096], tasks=1_000_000)
     assert made.master is not None
     alone = made.sizes[-1].predicted_s
     assert made.master.busy_at < 100
@@ -81,7 +81,7 @@ def test_a_larger_size_in_the_records_is_compared_and_not_fitted() -> None:
     assert four.fitted
     assert not sixteen.fitted
     assert sixteen.off_by == pytest.approx(0, abs=0.02)
-    assert all(size.off_by is None for size in predict(known, [4, 16], many=65).sizes)
+    assert all(size.off_by is None for size in predict(known, [4, 16], tasks=65).sizes)
 
 
 def test_sizes_may_come_from_several_records() -> None:
@@ -95,6 +95,13 @@ def test_sizes_may_come_from_several_records() -> None:
 def test_the_same_seed_gives_the_same_prediction() -> None:
     known = evidence([farm_run(seed=1)])
     assert predict(known, [8], seed=7) == predict(known, [8], seed=7) != predict(known, [8], seed=8)
+
+
+@pytest.mark.parametrize("made", [farm_run(seed=1), stencil_run(seed=1)])
+def test_a_size_comes_out_the_same_whatever_others_are_asked(made: Run) -> None:
+    known = evidence([made])
+    (alone,) = predict(known, [8]).sizes
+    assert predict(known, [2, 8, 16]).sizes[1] == alone
 
 
 def test_predictions_fall_until_the_tasks_are_used_up() -> None:
