@@ -40,6 +40,7 @@ PARTS = (  # the parts of the package that run in nodes
     "task",
     "analysis",
     "results/__init__.py",
+    "results/alike.py",
     "results/record.py",
     "judge/__init__.py",
     "judge/claims.py",

@@ -27,24 +27,24 @@ def predict_and_show(
 ) -> None:
     """Predict a case of a record, or of a lab's kept records, and print it. Raises UsageError."""
     sizes = read_predicted_sizes(nodes)
-    many = None if tasks is None else read_whole("--tasks", tasks, MOST_TASKS)
+    count = None if tasks is None else read_whole("--tasks", tasks, MOST_TASKS)
     size = 1 if chunk is None else read_whole("--chunk", chunk, MOST_CHUNK)
     target = read_output("--json", file)
-    known = evidence(_runs(named), case)
-    if known.is_stencil and (many is not None or chunk is not None):
-        raise UsageError(f"--tasks and --chunk are for farms of tasks, and {known.case} is a stencil")
-    made = predict(known, sizes, many=many, chunk=size)
-    show_prediction(make_console(), made)
+    basis = evidence(_runs(named), case)
+    if basis.is_stencil and (count is not None or chunk is not None):
+        raise UsageError(f"--tasks and --chunk are for farms of tasks, and {basis.case} is a stencil")
+    prediction = predict(basis, sizes, tasks=count, chunk=size)
+    show_prediction(make_console(), prediction)
     if target is not None:
-        if wrong := write_or_complain(target, json.dumps(to_json(made), indent=1) + "\n"):
+        if wrong := write_or_complain(target, json.dumps(to_json(prediction), indent=1) + "\n"):
             raise ParlabError(wrong[0])
         print(f"written: {shown(target)}")
 
 
-def to_json(made: Prediction) -> dict[str, Any]:
+def to_json(prediction: Prediction) -> dict[str, Any]:
     """The prediction as plain data: its fields by their names, and `off_by` of each size. Times in seconds."""
-    sizes = [{**asdict(size), "off_by": size.off_by} for size in made.sizes]
-    return {"schema": SCHEMA, **asdict(made), "spec": made.spec.to_json(), "sizes": sizes}
+    sizes = [{**asdict(size), "off_by": size.off_by} for size in prediction.sizes]
+    return {"schema": SCHEMA, **asdict(prediction), "spec": prediction.spec.to_json(), "sizes": sizes}
 
 
 def _runs(named: str) -> list[Run]:

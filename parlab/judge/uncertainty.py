@@ -12,12 +12,11 @@ from typing import Any
 
 from parlab.analysis.spread import Estimate, Spread, estimate
 from parlab.model.span import Span
+from parlab.results.alike import alike
 from parlab.results.record import MeasuredCase, Run
 from parlab.thresholds import PACED_SPREAD, START_UP_SPREAD, UNPACED_SPREAD
 
 TIME, START_UP = "time", "start-up"
-HOST = ("platform", "kernel", "cpu", "cpus", "architecture", "engine", "cgroup", "cgroup_driver")
-LAB_FILE = "lab_file"  # the digest of the lab's file, in the environment of a run
 Key = tuple[str, str, str]  # a case's name and size, and a quantity
 
 
@@ -73,7 +72,7 @@ class Known:
         """
         found: dict[Key, list[float]] = defaultdict(list)
         for run in earlier:
-            if run.stands and run.backend == backend and _alike(run.environment, environment):
+            if run.stands and run.backend == backend and alike(run.environment, environment):
                 for case in run.cases:
                     for quantity, values in measured_by(case).items():
                         found[_key(case, quantity)] += values
@@ -97,7 +96,3 @@ def time_ratio(one: MeasuredCase, other: MeasuredCase, known: Known) -> Estimate
 
 def _key(case: MeasuredCase, quantity: str) -> Key:
     return case.name, f"{case.spec} with units of {case.spec.unit:g} s", quantity
-
-
-def _alike(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
-    return one.get(LAB_FILE) is not None and all(one.get(name) == other.get(name) for name in (LAB_FILE, *HOST))

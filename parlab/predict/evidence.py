@@ -1,28 +1,27 @@
 """What a prediction rests on: a case on several sizes of one cluster, from one record or several.
 
-A prediction is for the spec of the records: as many cores a node, of the same speed, and the same unit.
+A prediction is for the spec of the records: as many cores a node, of the same speed, and the same unit. Several records
+are of the same lab file, host and backend, and all sizes do the same work. A size that failed, or does other work, is
+left out, and so is told.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NoReturn
 
 from parlab.errors import UsageError
 from parlab.formatting import plural
-from parlab.model.case import FUTURES, MPI, RIGHT
-from parlab.model.node import HEAD, node_name
-from parlab.model.span import Span
+from parlab.model.case import FUTURES
 from parlab.model.spec import Spec
 from parlab.predict.farm import Farm
-from parlab.predict.farm_costs import FarmSamples, farm_samples
-from parlab.predict.stencil import Stencil, StencilCosts, stencil_costs
+from parlab.predict.farm_costs import FarmSamples
+from parlab.predict.stencil import Stencil, StencilCosts
+from parlab.predict.work import NoPredictionError, farm_of, same_work, see_that_it_fits, stencil_of, why_not
+from parlab.results.alike import alike
 from parlab.results.record import MeasuredCase, Run
 
 FITTED = (1, 2, 4)  # the sizes that the costs come from; all larger ones are held out
 FEWEST_SIZES = 2
-SAME_WORK = 0.01  # of the demand of all tasks
-
-Launches = list[tuple[Sequence[Span], Sequence[float]]]
 
 
 @dataclass(frozen=True)
@@ -36,6 +35,7 @@ class Evidence:
     measured_s: dict[int, float]  # of all sizes, these and larger ones
     work: Farm | Stencil
     costs: FarmSamples | StencilCosts
+    left_out: dict[int, str]  # why a size in the records is not used
 
     @property
     def is_stencil(self) -> bool:
@@ -52,27 +52,33 @@ def name_of(case: MeasuredCase) -> str:
 def evidence(runs: Sequence[Run], wanted: str | None = None, *, disturbed: bool = False) -> Evidence:
     """The evidence in these runs, the most preferred first, for the case `wanted`, or the first that has a prediction.
 
-    With `disturbed`, runs on a busy host are taken, too. Raises UsageError, with the reason, if no case can be
-    predicted.
+    The first run that gives a prediction is used, with sizes of other runs that are like it. For benchmarks: with
+    `disturbed`, runs on a busy host are taken, too, and the model need not fit. Raises UsageError, with the reason, if
+    no case can be predicted.
     """
     usable = [run for run in runs if run.stands or (disturbed and run.failure is None and not run.wrong)]
     if not usable:
         _refuse(runs)
-    reasons = []
-    for name in dict.fromkeys(name_of(case) for case in usable[0].cases):
-        if wanted is None or name == wanted or name.partition("(")[0] == wanted:
-            try:
-                return _of_case(usable, name)
-            except _NoPredictionError as error:
-                reasons.append(f"{name}: {error}")
+    reasons: dict[str, list[str]] = {}  # by the id of a run
+    for run in usable:
+        alternatives = [run, *(other for other in usable if other is not run and _like(other, run))]
+        for name in _names(run):
+            if wanted is None or name == wanted or name.partition("(")[0] == wanted:
+                try:
+                    return _of_case(alternatives, name, fits=not disturbed)
+                except NoPredictionError as error:
+                    reasons.setdefault(run.id, []).append(f"{name}: {error}")
     if not reasons:
-        names = ", ".join(dict.fromkeys(name_of(case) for case in usable[0].cases))
-        raise UsageError(f"{usable[0].id} has no case {wanted!r}, only {names or 'none at all'}")
-    raise UsageError(f"{usable[0].id} gives no prediction. {'; '.join(reasons)}.")
+        names = ", ".join(dict.fromkeys(name for run in usable for name in _names(run)))
+        lacks = f"no case {wanted!r}, only {names}" if names and wanted is not None else "no cases"
+        raise UsageError(f"{usable[0].id} has {lacks}")
+    newest, why = next(iter(reasons.items()))
+    others = f" Nor {'does' if len(reasons) == 2 else 'do'} {plural(len(reasons) - 1, 'other record')}."
+    raise UsageError(f"{newest} gives no prediction. {'; '.join(why)}.{others if len(reasons) > 1 else ''}")
 
 
-class _NoPredictionError(Exception):
-    """The reason why a case cannot be predicted."""
+def _names(run: Run) -> Iterator[str]:
+    yield from dict.fromkeys(name_of(case) for case in run.cases)
 
 
 def _refuse(runs: Sequence[Run]) -> NoReturn:
@@ -88,25 +94,36 @@ def _refuse(runs: Sequence[Run]) -> NoReturn:
     raise UsageError(f"{run.id} gives no prediction: {why}")
 
 
-def _of_case(runs: Sequence[Run], name: str) -> Evidence:
-    """The evidence for a case of the first run; other runs add sizes. Raises _NoPredictionError."""
+def _like(one: Run, other: Run) -> bool:
+    return one.backend == other.backend and alike(one.environment, other.environment)
+
+
+def _of_case(runs: Sequence[Run], name: str, *, fits: bool) -> Evidence:
+    """The evidence for a case of the first run; other runs add sizes. Raises NoPredictionError."""
+    base = _base(case for case in runs[0].cases if name_of(case) == name)
     found: dict[int, MeasuredCase] = {}
+    left_out: dict[int, str] = {}
     ids: dict[str, None] = {}
-    base = next(case for case in runs[0].cases if name_of(case) == name)
     for run in runs:
         for case in run.cases:
-            if name_of(case) == name and run.backend == runs[0].backend and _comparable(case, base):
-                if case.spec.nodes not in found:
-                    ids[run.id] = None
-                found.setdefault(case.spec.nodes, case)
-    _see_that_it_has_an_ideal(found.values())
+            size = case.spec.nodes
+            if size in found or name_of(case) != name or not _comparable(case, base):
+                continue
+            why = why_not(case) or ("" if same_work(case, base) else "it has other tasks on other sizes")
+            if why:
+                left_out.setdefault(size, why)
+            else:
+                found[size] = case
+                ids[run.id] = None
+    left_out = {size: why for size, why in sorted(left_out.items()) if size not in found}
     fitted = tuple(size for size in FITTED if size in found)
     if len(fitted) < FEWEST_SIZES:
-        has = ", ".join(str(size) for size in sorted(found))
-        raise _NoPredictionError(f"it needs two of the sizes 1, 2 and 4 nodes, and has {has}")
+        _refuse_sizes(found, left_out)
     cases = [found[size] for size in fitted]
-    model = _farm if base.launch == FUTURES else _stencil
+    model = farm_of if base.launch == FUTURES else stencil_of
     work, costs = model(cases)
+    if fits:
+        see_that_it_fits(work, costs, cases)
     return Evidence(
         case=name,
         runs=tuple(ids),
@@ -115,7 +132,13 @@ def _of_case(runs: Sequence[Run], name: str) -> Evidence:
         measured_s={size: found[size].measured_s for size in sorted(found)},
         work=work,
         costs=costs,
+        left_out=left_out,
     )
+
+
+def _base(cases: Iterator[MeasuredCase]) -> MeasuredCase:
+    """The size that others are compared with: one that is as it should be, and that the costs may come from."""
+    return min(cases, key=lambda case: (bool(why_not(case)), case.spec.nodes not in FITTED, case.spec.nodes))
 
 
 def _comparable(case: MeasuredCase, base: MeasuredCase) -> bool:
@@ -125,61 +148,10 @@ def _comparable(case: MeasuredCase, base: MeasuredCase) -> bool:
     return way(case) == way(base)
 
 
-def _see_that_it_has_an_ideal(cases: Iterable[MeasuredCase]) -> None:
-    for case in cases:
-        if case.launch not in (FUTURES, MPI):
-            raise _NoPredictionError("its workers are on one node")
-        if case.ideal_s is None:
-            raise _NoPredictionError("it has no ideal, as its tasks demand no units")
-        if not case.completed or case.declared != RIGHT:
-            raise _NoPredictionError(f"its outcome is {case.median_repeat.outcome}")
-        if case.workers != case.spec.virtual_cores:
-            raise _NoPredictionError(f"it has {plural(case.workers, 'worker')}, not one a core")
-        if surprises := case.surprises():
-            raise _NoPredictionError(surprises[0])
-
-
-def _launches(cases: Iterable[MeasuredCase]) -> Launches:
-    """The spans of each launch, and the seconds that their tasks demand."""
-    return [
-        (repeat.spans, [(task.burned + task.waited) * case.spec.unit for task in case.tasks])
-        for case in cases
-        for repeat in case.repeats
-        if len(repeat.spans) == len(case.tasks)
-    ]
-
-
-def _farm(cases: Sequence[MeasuredCase]) -> tuple[Farm, FarmSamples]:
-    if any(case.workforce.chunk != 1 for case in cases):
-        raise _NoPredictionError("its tasks travel in chunks: the costs of one task do not show")
-    launches = _launches(cases)
-    _, tasks_s = launches[-1]
-    if any(abs(sum(other) - sum(tasks_s)) > SAME_WORK * sum(tasks_s) for _, other in launches):
-        raise _NoPredictionError("it has other tasks on other sizes")
-    if len(tasks_s) < 2:
-        raise _NoPredictionError("it has one task only")
-    limits = [repeat.nodes[head].wanted for repeat in cases[-1].repeats if (head := node_name(HEAD)) in repeat.nodes]
-    limit = limits[0] if limits and limits[0] is not None else 1.0
-    return Farm(tuple(tasks_s), len(tasks_s)), farm_samples(launches, limit)
-
-
-def _stencil(cases: Sequence[MeasuredCase]) -> tuple[Stencil, StencilCosts]:
-    launches = _launches(cases)
-    steps = {_steps(spans) for spans, _ in launches}
-    if len(steps) != 1 or not (count := min(steps)) or count < 2:
-        raise _NoPredictionError("it is no stencil: its ranks do not all do the same number of steps")
-    demand_s = [sum(demands_s) for _, demands_s in launches]
-    if max(demand_s) - min(demand_s) > SAME_WORK * max(demand_s):
-        raise _NoPredictionError("it has other tasks on other sizes")
-    costs = stencil_costs(launches)
-    if costs is None:
-        raise _NoPredictionError("it is no stencil: its ranks do not wait for their neighbours at each step")
-    return Stencil(count, demand_s[-1] / count), costs
-
-
-def _steps(spans: Iterable[Span]) -> int:
-    """The steps of each rank; 0 if some do more than others."""
-    count: dict[int, int] = {}
-    for span in spans:
-        count[span.rank] = count.get(span.rank, 0) + 1
-    return next(iter(count.values())) if len(set(count.values())) == 1 else 0
+def _refuse_sizes(found: dict[int, MeasuredCase], left_out: dict[int, str]) -> NoReturn:
+    reasons = set(left_out.values())
+    if not found and len(reasons) == 1:  # true of all sizes
+        raise NoPredictionError(reasons.pop())
+    has = ", ".join(str(size) for size in sorted(found)) or "none"
+    why = "; ".join(f"{plural(size, 'node')}: {why}" for size, why in left_out.items())
+    raise NoPredictionError(f"it needs two of the sizes 1, 2 and 4 nodes, and has {has}" + (f" ({why})" if why else ""))

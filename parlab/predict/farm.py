@@ -9,17 +9,23 @@ is no G: spans do not tell the size of a message. One chunk of n tasks costs
     send_s + out_s + n x (task_s + extra_s) + back_s + receive_s            seconds of its worker
     send_s + receive_s                                                      CPU seconds of the master
 
+Each task of a chunk has an `extra_s` of its own. That of the first task is drawn together with `out_s`: the first visit
+to a worker costs more. The sum of the other n - 1 is drawn at once, with their mean and their variance.
+
 The kernel stops a master that has used `head_cpus` of a period, until the next period. So a master hands out at most
 `head_cpus / (send_s + receive_s)` chunks a second. Workers that ask faster wait in a queue.
 
 A long farm is steady: once every worker has had a chunk, a round of the workers takes as long as the next. So of many
-rounds only some are simulated, and the others take the same time.
+rounds only some are simulated, and the others take the same time: the same for each second of demand, if a window of
+simulated rounds is not a whole number of cycles of the tasks' demands.
 """
 
 import heapq
-from collections.abc import Sequence
+import statistics
 from dataclasses import dataclass
-from math import ceil, gcd
+from functools import cached_property
+from itertools import accumulate, chain
+from math import ceil, gcd, lcm, sqrt
 from random import Random
 from typing import NamedTuple
 
@@ -27,10 +33,11 @@ from parlab.model.spec import PERIOD
 
 STEADY = 2000  # chunks, at least, over which the pace of the steady farm is taken
 FEWEST_ROUNDS = 2  # of all workers in that time
+MOST = 10_000  # chunks in that time, so that it has whole cycles of the tasks' demands; or one round more
 UNSTEADY_ROUNDS = 3  # at the beginning, while the workers get out of step
 
 
-class Visit(NamedTuple):
+class VisitCost(NamedTuple):
     """A task on its worker, in seconds: from its submission to its start, and its length beyond its demand."""
 
     out_s: float
@@ -46,8 +53,8 @@ class FarmCosts:
 
     send_s: float = 0.0
     receive_s: float = 0.0
-    first: tuple[Visit, ...] = (Visit(0.0, 0.0),)
-    later: tuple[Visit, ...] = (Visit(0.0, 0.0),)
+    first: tuple[VisitCost, ...] = (VisitCost(0.0, 0.0),)
+    later: tuple[VisitCost, ...] = (VisitCost(0.0, 0.0),)
     back_s: tuple[float, ...] = (0.0,)  # from a task's end until its result waits at the master
     head_cpus: float = 1.0  # the master's limit in host CPUs; it cannot use more than one
 
@@ -57,49 +64,59 @@ class FarmCosts:
         cost = self.send_s + self.receive_s
         return min(1.0, self.head_cpus) / cost if cost else float("inf")
 
-    def visit_s(self, task_s: float) -> float:
-        """The mean seconds between a submission and the arrival of its result, for a chunk that demands `task_s`."""
-        out_s = sum(visit.out_s + visit.extra_s for visit in self.later) / len(self.later)
-        return out_s + task_s + sum(self.back_s) / len(self.back_s)
+    def visit_s(self, chunk_s: float, tasks: int = 1) -> float:
+        """The mean seconds from a submission to the arrival of its result, for tasks that demand `chunk_s`."""
+        out_s = statistics.fmean(visit.out_s for visit in self.later)
+        extra_s = statistics.fmean(visit.extra_s for visit in self.later)
+        return out_s + chunk_s + tasks * extra_s + statistics.fmean(self.back_s)
 
-    def most_workers(self, task_s: float) -> float:
-        """The number of workers that keep one master busy all the time, with chunks that demand `task_s`."""
-        cycle_s = self.visit_s(task_s) + self.send_s + self.receive_s
+    def most_workers(self, chunk_s: float, tasks: int = 1) -> float:
+        """The number of workers that keep one master busy all the time, with chunks like that."""
+        cycle_s = self.visit_s(chunk_s, tasks) + self.send_s + self.receive_s
         return max(1.0, cycle_s * self.chunks_a_second)
 
 
 @dataclass(frozen=True)
 class Farm:
-    """The work of a farm: `many` tasks, which demand the seconds of `tasks_s` over and over, in chunks."""
+    """The work of a farm: a number of tasks, which demand the seconds of `tasks_s` over and over, in chunks."""
 
     tasks_s: tuple[float, ...]
-    many: int
+    tasks: int
     chunk: int = 1
 
     @property
     def chunks(self) -> int:
         """The number of chunks."""
-        return ceil(self.many / self.chunk)
+        return ceil(self.tasks / self.chunk)
 
     @property
     def chunk_s(self) -> float:
         """The mean demand of a full chunk in seconds."""
         return self.chunk * sum(self.tasks_s) / len(self.tasks_s)
 
+    @cached_property
+    def cycle(self) -> int:
+        """The number of tasks after which the demands repeat; 4 for 1, 2, 3, 4, 1, 2, 3, 4."""
+        tasks_s = self.tasks_s
+        lengths = (number for number in range(1, len(tasks_s)) if not len(tasks_s) % number)
+        return next((length for length in lengths if tasks_s[length:] == tasks_s[:-length]), len(tasks_s))
+
+    @cached_property
+    def _before(self) -> list[float]:
+        """The demand of the first 0, 1, 2, ... tasks in seconds, for one time through `tasks_s`."""
+        return list(accumulate(self.tasks_s, initial=0.0))
+
+    def until_s(self, chunk: int) -> float:
+        """The demand of so many chunks, from the first on, in seconds."""
+        times, rest = divmod(min(self.tasks, chunk * self.chunk), len(self.tasks_s))
+        return times * self._before[-1] + self._before[rest]
+
     def demands(self, left_out: range) -> list[float]:
         """The seconds of each chunk in order, without those of `left_out`."""
-        count, chunk, tasks_s = len(self.tasks_s), self.chunk, self.tasks_s
-        before = [0.0]
-        for seconds in tasks_s:
-            before.append(before[-1] + seconds)
-
-        def until(task: int) -> float:
-            return (task // count) * before[-1] + before[task % count]
-
-        numbers = (*range(left_out.start), *range(left_out.stop, self.chunks))
-        if chunk == 1:  # exact: no difference of two large sums
-            return [tasks_s[number % count] for number in numbers]
-        return [until(min(self.many, (number + 1) * chunk)) - until(number * chunk) for number in numbers]
+        numbers = chain(range(left_out.start), range(left_out.stop, self.chunks))
+        if self.chunk == 1:  # exact: no difference of two large sums
+            return [self.tasks_s[number % len(self.tasks_s)] for number in numbers]
+        return [self.until_s(number + 1) - self.until_s(number) for number in numbers]
 
 
 def farm_s(farm: Farm, workers: int, costs: FarmCosts, draw: Random) -> float:
@@ -107,42 +124,62 @@ def farm_s(farm: Farm, workers: int, costs: FarmCosts, draw: Random) -> float:
 
     Raises ValueError for fewer than one worker or task, or a chunk of none.
     """
-    if min(workers, farm.many, farm.chunk, len(farm.tasks_s)) < 1:
+    if min(workers, farm.tasks, farm.chunk, len(farm.tasks_s)) < 1:
         raise ValueError("workers, tasks and chunk are whole numbers from 1")
-    rounds, left_out = _left_out(farm, workers)
-    demands = farm.demands(left_out)
-    sent, end_s = _simulate(demands, workers, costs, draw, farm.chunk)
+    window, left_out = _left_out(farm, workers)
+    sent, end_s = _simulate(farm, left_out, workers, costs, draw)
     if not left_out:
         return end_s
-    window_s = sent[left_out.start - 1] - sent[left_out.start - 1 - rounds * workers]
-    return end_s + window_s * (len(left_out) // (rounds * workers))
+    window_s = sent[left_out.start - 1] - sent[left_out.start - 1 - window]
+    windows = len(left_out) / window
+    if window * farm.chunk % farm.cycle:
+        demand_s = farm.until_s(left_out.start) - farm.until_s(left_out.start - window)
+        if demand_s:
+            windows = (farm.until_s(left_out.stop) - farm.until_s(left_out.start)) / demand_s
+    return end_s + max(window_s * windows, len(left_out) / costs.chunks_a_second)
 
 
 def _left_out(farm: Farm, workers: int) -> tuple[int, range]:
-    """The rounds over which the steady pace is taken, and the chunks that are not simulated because of it.
+    """The number of chunks over which the steady pace is taken, and the chunks that are not simulated because of it.
 
-    These are whole windows of as many rounds. So the tasks of a window demand the same as those of the next.
+    These are whole windows of as many chunks. If MOST allows it, a window is whole rounds of the workers and whole
+    cycles of the tasks' demands; else whole cycles; else whole rounds, and farm_s scales by the demand.
     """
-    # whole cycles of the tasks' demands, unless the cycle is so long that it would save nothing
-    cycle = len(farm.tasks_s) if len(set(farm.tasks_s)) > 1 else 1
-    step = cycle // gcd(cycle, workers * farm.chunk)
-    rounds = step * ceil(max(FEWEST_ROUNDS, STEADY / workers) / step)
-    begin = (rounds + UNSTEADY_ROUNDS) * workers
-    windows = (farm.chunks - begin - 2 * workers) // (rounds * workers)
-    if windows < 1:
-        return rounds, range(farm.chunks, farm.chunks)
-    return rounds, range(begin, begin + windows * rounds * workers)
+    rounds = max(FEWEST_ROUNDS, ceil(STEADY / workers))
+    window = least = rounds * workers
+    cycle = farm.cycle // gcd(farm.cycle, farm.chunk)
+    for part in (lcm(cycle, workers), cycle):
+        if part * ceil(least / part) <= max(MOST, least + workers):
+            window = part * ceil(least / part)
+            break
+    begin = window + UNSTEADY_ROUNDS * workers
+    windows = max(0, farm.chunks - begin - 2 * workers) // window
+    if not windows:
+        return window, range(farm.chunks, farm.chunks)
+    return window, range(begin, begin + windows * window)
 
 
-def _simulate(
-    demands: Sequence[float], workers: int, costs: FarmCosts, draw: Random, chunk: int
-) -> tuple[list[float], float]:
+def _lasts_s(farm: Farm, left_out: range, workers: int, costs: FarmCosts, draw: Random) -> list[float]:
+    """The seconds from the submission of each simulated chunk until its result waits at the master."""
+    demands = farm.demands(left_out)
+    count = len(demands)
+    fresh = min(workers, count)
+    visits = draw.choices(costs.first, k=fresh) + draw.choices(costs.later, k=count - fresh)
+    back_s = draw.choices(costs.back_s, k=count)
+    lasts = [v.out_s + v.extra_s + d + b for v, d, b in zip(visits, demands, back_s, strict=True)]
+    if farm.chunk > 1:
+        mean_s = statistics.fmean(visit.extra_s for visit in costs.later)
+        others = [farm.chunk - 1] * count  # tasks beside the first
+        others[-1] = farm.tasks - (farm.chunks - 1) * farm.chunk - 1
+        for number, (visit, n) in enumerate(zip(draw.choices(costs.later, k=count), others, strict=True)):
+            lasts[number] += n * mean_s + sqrt(n) * (visit.extra_s - mean_s)
+    return [max(0.0, seconds) for seconds in lasts]
+
+
+def _simulate(farm: Farm, left_out: range, workers: int, costs: FarmCosts, draw: Random) -> tuple[list[float], float]:
     """When each chunk was handed out, and the time of the last receipt; in seconds from the first submission."""
-    many, send_s, receive_s = len(demands), costs.send_s, costs.receive_s
-    fresh = min(workers, many)
-    visits = draw.choices(costs.first, k=fresh) + draw.choices(costs.later, k=many - fresh)
-    back_s = draw.choices(costs.back_s, k=many)
-    lasts = [max(0.0, v[0] + chunk * v[1] + d + b) for v, d, b in zip(visits, demands, back_s, strict=True)]
+    lasts, send_s, receive_s = _lasts_s(farm, left_out, workers, costs, draw), costs.send_s, costs.receive_s
+    many = len(lasts)
     quota = min(1.0, costs.head_cpus) * PERIOD
     arrivals: list[float] = []
     sent: list[float] = []
@@ -174,11 +211,17 @@ def _simulate(
 
 
 def hierarchy_s(farm: Farm, workers: int, group: int, costs: FarmCosts, draw: Random) -> float:
-    """Seconds with a sub-master for each `group` of workers, which is fed an even share of the tasks at once.
+    """Seconds with a sub-master for each `group` of workers at most, which is fed its share of the tasks at once.
 
-    A sub-master has a core of its own, and the costs of the master. The slowest group is the one with a whole share.
+    A sub-master has a core of its own, and the costs of the master. Workers and chunks are divided evenly, the chunks
+    in their order. The slowest group is taken to be one of the smallest, with the share that demands most.
     """
     groups = ceil(workers / group)
-    share = Farm(farm.tasks_s, min(farm.many, farm.chunk * ceil(farm.chunks / groups)), farm.chunk)
-    top_s = groups / costs.chunks_a_second + costs.visit_s(0.0)
-    return top_s + farm_s(share, group, costs, draw)
+    share = ceil(farm.chunks / groups)
+    begins = range(0, farm.chunks, share)
+    begin = max(begins, key=lambda chunk: farm.until_s(chunk + share) - farm.until_s(chunk))
+    first = begin * farm.chunk % len(farm.tasks_s)
+    tasks = min(farm.tasks - begin * farm.chunk, farm.chunk * share)
+    slowest = Farm(farm.tasks_s[first:] + farm.tasks_s[:first], tasks, farm.chunk)
+    top_s = groups / costs.chunks_a_second + costs.visit_s(0.0, tasks=0)
+    return top_s + farm_s(slowest, workers // groups, costs, draw)

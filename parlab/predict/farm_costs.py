@@ -23,7 +23,7 @@ from typing import TypeVar
 
 from parlab.model.span import Span
 from parlab.model.workers import by_worker
-from parlab.predict.farm import FarmCosts, Visit
+from parlab.predict.farm import FarmCosts, VisitCost
 
 T = TypeVar("T")
 FEWEST = 10  # samples of a receipt; the median of fewer may be that of a disturbed moment
@@ -35,8 +35,8 @@ class FarmSamples:
 
     send_s: tuple[float, ...]
     receive_s: tuple[float, ...]  # empty: no result had to wait for the master
-    first: tuple[Visit, ...]
-    later: tuple[Visit, ...]  # empty: no worker did a second task
+    first: tuple[VisitCost, ...]
+    later: tuple[VisitCost, ...]  # empty: no worker did a second task
     back_s: tuple[float, ...]
     head_cpus: float
 
@@ -77,12 +77,12 @@ def farm_samples(launches: Sequence[tuple[Sequence[Span], Sequence[float]]], hea
     send_s: list[float] = []
     busy: list[tuple[float, float]] = []  # receipts: time since the master's last stamp, and since the task's end
     back_s: list[float] = []
-    first: list[Visit] = []
-    later: list[Visit] = []
+    first: list[VisitCost] = []
+    later: list[VisitCost] = []
     for spans, demands_s in launches:
         demanded = dict(zip(map(id, spans), demands_s, strict=True))
         for own in by_worker(spans).values():
-            visits = [Visit(s.started - s.submitted, s.finished - s.started - demanded[id(s)]) for s in own]
+            visits = [VisitCost(s.started - s.submitted, s.finished - s.started - demanded[id(s)]) for s in own]
             first.append(visits[0])
             later += visits[1:]
         stamps = [(span.submitted, False, span) for span in spans] + [(span.received, True, span) for span in spans]

@@ -62,65 +62,81 @@ class Prediction:
     runs: tuple[str, ...]
     spec: Spec
     fitted: tuple[int, ...]
+    is_stencil: bool
     tasks: int  # of a stencil, its steps
     chunk: int  # tasks that the master hands out at once
     sizes: tuple[Size, ...]
+    left_out: dict[int, str]  # why a number of nodes in the records is not used
     costs_s: dict[str, float]  # each cost by its name in seconds, of several the median
     master: Master | None = None  # None: there is none, or it costs nothing
 
+    @property
+    def chunks(self) -> int:
+        """The number of chunks in which the tasks travel."""
+        return ceil(self.tasks / self.chunk)
+
 
 def predict(
-    known: Evidence, nodes: Sequence[int], *, many: int | None = None, chunk: int = 1, seed: int = 0
+    basis: Evidence, nodes: Sequence[int], *, tasks: int | None = None, chunk: int = 1, seed: int = 0
 ) -> Prediction:
     """The prediction for these numbers of nodes; for a farm, also with another number of tasks or another chunk."""
-    work, samples, nodes = known.work, known.costs, sorted(set(nodes))
+    work, samples, nodes, cores = basis.work, basis.costs, sorted(set(nodes)), basis.spec.cores
+    master, as_measured = None, True
     if isinstance(work, Farm) and isinstance(samples, FarmSamples):
-        tasks = replace(work, many=many or work.many, chunk=chunk)
-        same = tasks == work
-        sizes = _farm_sizes(tasks, samples, nodes, known.spec.cores, seed)
+        farm = replace(work, tasks=work.tasks if tasks is None else tasks, chunk=chunk)
+        as_measured, count = farm == work, farm.tasks
+        sizes = _farm_sizes(farm, samples, nodes, cores, seed)
         costs_s = _farm_costs_s(samples.costs())
-        master = _master(tasks, samples, max(nodes) * known.spec.cores, known.spec.cores, seed)
-        count = tasks.many
+        master = _master(farm, samples, max(nodes) * cores, cores, seed)
     else:
         assert isinstance(work, Stencil)
         assert isinstance(samples, StencilCosts)
-        sizes, same, master, count = (
-            _stencil_sizes(work, samples, nodes, known.spec.cores, seed),
-            True,
-            None,
-            work.steps,
-        )
+        count = work.steps
+        sizes = _stencil_sizes(work, samples, nodes, cores, seed)
         costs_s = _stencil_costs_s(samples)
-    if same:
-        measured = known.measured_s
-        sizes = [replace(s, measured_s=measured.get(s.nodes), fitted=s.nodes in known.fitted) for s in sizes]
-    return Prediction(known.case, known.runs, known.spec, known.fitted, count, chunk, tuple(sizes), costs_s, master)
+    if as_measured:
+        measured_s = basis.measured_s
+        sizes = [replace(s, measured_s=measured_s.get(s.nodes), fitted=s.nodes in basis.fitted) for s in sizes]
+    return Prediction(
+        case=basis.case,
+        runs=basis.runs,
+        spec=basis.spec,
+        fitted=basis.fitted,
+        is_stencil=basis.is_stencil,
+        tasks=count,
+        chunk=chunk,
+        sizes=tuple(sizes),
+        left_out=basis.left_out,
+        costs_s=costs_s,
+        master=master,
+    )
 
 
-def _farm_sizes(tasks: Farm, samples: FarmSamples, nodes: Sequence[int], cores: int, seed: int) -> list[Size]:
+def _farm_sizes(farm: Farm, samples: FarmSamples, nodes: Sequence[int], cores: int, seed: int) -> list[Size]:
     draw = Random(seed)
     drawn = [samples.resampled(draw).costs(draw) for _ in range(DRAWS)]
-    return [
-        _size(
-            number,
-            farm_s(tasks, number * cores, FarmCosts(), draw),
-            [farm_s(tasks, number * cores, costs, draw) for costs in drawn],
-        )
-        for number in nodes
-    ]
+    sizes = []
+    for number in nodes:
+        draw = _draw_of(seed, number)
+        ideal_s = farm_s(farm, number * cores, FarmCosts(), draw)
+        sizes.append(_size(number, ideal_s, [farm_s(farm, number * cores, costs, draw) for costs in drawn]))
+    return sizes
 
 
 def _stencil_sizes(work: Stencil, samples: StencilCosts, nodes: Sequence[int], cores: int, seed: int) -> list[Size]:
     draw = Random(seed)
     drawn = [samples.resampled(draw) for _ in range(DRAWS)]
-    return [
-        _size(
-            number,
-            work.steps * work.step_s / (number * cores),
-            [stencil_s(work, number, cores, costs, draw) for costs in drawn],
-        )
-        for number in nodes
-    ]
+    sizes = []
+    for number in nodes:
+        draw = _draw_of(seed, number)
+        ideal_s = work.steps * work.step_s / (number * cores)
+        sizes.append(_size(number, ideal_s, [stencil_s(work, number, cores, costs, draw) for costs in drawn]))
+    return sizes
+
+
+def _draw_of(seed: int, nodes: int) -> Random:
+    """Random numbers of a size's own: its row does not depend on the other sizes that are asked for."""
+    return Random(f"{seed} {nodes}")
 
 
 def _size(nodes: int, ideal_s: float, simulated_s: Sequence[float]) -> Size:
@@ -148,22 +164,22 @@ def _stencil_costs_s(costs: StencilCosts) -> dict[str, float]:
     }
 
 
-def _master(tasks: Farm, samples: FarmSamples, workers: int, cores: int, seed: int) -> Master | None:
+def _master(farm: Farm, samples: FarmSamples, workers: int, cores: int, seed: int) -> Master | None:
     costs = samples.costs()
     if not costs.send_s + costs.receive_s:
         return None
-    chunks = [2**power for power in range(max(1, tasks.many // workers).bit_length())]
-    times = {chunk: farm_s(replace(tasks, chunk=chunk), workers, costs, Random(seed)) for chunk in chunks}
+    chunks = [2**power for power in range(max(1, farm.tasks // workers).bit_length())]
+    times = {chunk: farm_s(replace(farm, chunk=chunk), workers, costs, Random(seed)) for chunk in chunks}
     best = min(times, key=lambda chunk: times[chunk])
-    most = costs.most_workers(tasks.chunk_s)
+    most = costs.most_workers(farm.chunk_s, farm.chunk)
     group = max(1, int(BUSY * most / cores))
-    found = Master(
+    master = Master(
         chunks_a_second=costs.chunks_a_second,
         busy_at=most / cores,
         receipts_seen=samples.receipts_seen,
         chunk=best,
         chunk_s=times[best],
     )
-    if workers <= most or group * cores >= workers or ceil(workers / (group * cores)) >= tasks.many:
-        return found
-    return replace(found, group=group, group_s=hierarchy_s(tasks, workers, group * cores, costs, Random(seed)))
+    if workers <= most or group * cores >= workers or ceil(workers / (group * cores)) >= farm.chunks:
+        return master
+    return replace(master, group=group, group_s=hierarchy_s(farm, workers, group * cores, costs, Random(seed)))

@@ -36,6 +36,10 @@ CELLS = 60_000  # steps of ranks that are simulated; a stencil of more is steady
 FEWEST_STEPS = 20
 ALIKE = 1.2  # factor between the lengths of steps that count as equally long: rows cannot always be divided evenly
 BLOCK = 8  # steps of a rank that stay together when costs are drawn anew
+FOLLOWS = (
+    0.5  # s a rank starts later for each s that the slowest of all ranks is later; 1 for a barrier, 0 for a stencil
+)
+TELLS = 1e-5  # s; if the slowest is later by an amount that varies less, nothing shows which ranks are waited for
 NOT_WAITING = 0.1  # of all steps; a rank that makes up for lost time may seem to begin too early by a little
 
 
@@ -215,3 +219,36 @@ def stencil_costs(launches: Iterable[tuple[Sequence[Span], Sequence[float]]]) ->
         return None
     inner, outside = pools[False] or pools[True], pools[True] or pools[False]
     return StencilCosts(tuple(first), tuple(inner), tuple(outside))
+
+
+def waits_for_all(launches: Iterable[tuple[Sequence[Span], Sequence[float]]]) -> bool:
+    """Whether each rank waits for all, e.g. in a barrier, and not for its neighbours only.
+
+    Then a rank starts later if the slowest of all ranks ends later than its neighbours, and hardly ever before that.
+    With three ranks or fewer this does not show, nor if the ranks are always equally late.
+    """
+    behind_s: list[float] = []  # from the last end among the neighbours to the last of all; less its mean for the rank
+    late_s: list[float] = []  # from the last end among the neighbours to the start; less its mean for the rank
+    early = 0
+    for spans, _ in launches:
+        own: dict[int, list[Span]] = {}
+        for span in sorted(spans, key=lambda span: span.started):
+            own.setdefault(span.rank, []).append(span)
+        slowest = [max(span.finished for span in step) for step in zip(*own.values(), strict=True)]
+        for rank, mine in own.items():
+            around = [own[other] for other in (rank - 1, rank, rank + 1) if other in own]
+            ready = [max(span.finished for span in step) for step in zip(*around, strict=True)]
+            pairs = [
+                (last - near, span.started - near)
+                for last, near, span in zip(slowest, ready, mine[1:], strict=False)
+                if last > near
+            ]
+            if pairs:
+                means = [statistics.fmean(values) for values in zip(*pairs, strict=True)]
+                behind_s += [behind - means[0] for behind, _ in pairs]
+                late_s += [late - means[1] for _, late in pairs]
+                early += sum(late < behind for behind, late in pairs)
+    varies = sum(behind**2 for behind in behind_s)
+    if not behind_s or varies < TELLS**2 * len(behind_s) or early > NOT_WAITING * len(behind_s):
+        return False
+    return sum(behind * late for behind, late in zip(behind_s, late_s, strict=True)) > FOLLOWS * varies

@@ -20,12 +20,13 @@ from parlab.errors import EXIT_CLOSED_PIPE, Interrupted, ParlabError, RunError
 from parlab.host.places import INSTALLED, RESULTS, ROOT
 from parlab.host.questions import Questions
 from parlab.host.signals import undisturbed
-from parlab.judge.uncertainty import LAB_FILE, Known
+from parlab.judge.uncertainty import Known
 from parlab.judge.verdict import judge
 from parlab.model.case import RIGHT, Case
 from parlab.model.declaration import Asked
 from parlab.model.messages import to_line
 from parlab.model.spec import Spec
+from parlab.results.alike import LAB_FILE
 from parlab.results.record import Answer, Claim, Failure, MeasuredCase, Run, Verdict
 from parlab.results.store import earlier_runs, in_id
 from parlab.run.lab_file import LabFile

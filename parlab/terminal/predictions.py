@@ -19,6 +19,7 @@ def show_prediction(console: Console, made: Prediction) -> None:
     """Print the table, and below it what it says."""
     fitted = ", ".join(str(size) for size in made.fitted)
     console.print(Text(f"{made.case}: {made.spec.cores} x {made.spec.speed} a node; costs from {fitted} nodes", "bold"))
+    console.print(Text(f"{'record' if len(made.runs) == 1 else 'records'}: {', '.join(made.runs)}", "dim"))
     console.print()
     table = plain_table("nodes", "ideal", "predicted", "95 %", "measured", "off by", right=True)
     for size in made.sizes:
@@ -29,6 +30,8 @@ def show_prediction(console: Console, made: Prediction) -> None:
     console.print(table)
     if any(size.fitted and size.measured_s is not None for size in made.sizes):
         console.print(Text("* the costs come from this size, too", "dim"))
+    for nodes, why in made.left_out.items():
+        console.print(Text(f"not used: {plural(nodes, 'node')}, {why}", "dim"))
     console.print()
     for line in in_words(made):
         console.print(Text(line))

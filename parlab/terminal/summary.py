@@ -8,8 +8,9 @@ from typing import Any
 from parlab.analysis.breakdown import breakdown
 from parlab.analysis.spread import Estimate
 from parlab.formatting import percent, seconds, signed_percent
-from parlab.judge.uncertainty import HOST, NOTHING_KNOWN, time_ratio
+from parlab.judge.uncertainty import NOTHING_KNOWN, time_ratio
 from parlab.model.workers import by_worker
+from parlab.results.alike import HOST
 from parlab.results.record import Answer, Claim, MeasuredCase, Run
 from parlab.thresholds import UNEXPLAINED, UNEXPLAINED_S
 

@@ -8,12 +8,14 @@ from random import Random
 from parlab.model.case import FUTURES, MPI, Demand
 from parlab.model.span import Span
 from parlab.model.spec import Spec
+from parlab.results.alike import LAB_FILE
 from parlab.results.record import MeasuredCase, Run
 from tests.unit import samples
 
 SEND, RECEIVE, OUT, EXTRA, BACK = 0.0002, 0.0001, 0.0004, 0.002, 0.0005  # seconds
 EXCHANGE_INNER, EXCHANGE_OUTER, STEP_EXTRA = 0.002, 0.004, 0.001
 CORES = 2
+ENVIRONMENT = {**samples.ENVIRONMENT, LAB_FILE: "the digest"}
 SPEC = Spec(nodes=1, cores=CORES, speed=Fraction(1, 8), unit=0.05)
 
 
@@ -52,8 +54,13 @@ def farm_spans(nodes: int, tasks_s: Sequence[float], draw: Random | None = None)
     return tuple(sorted(done, key=lambda span: span.submitted))
 
 
-def stencil_spans(nodes: int, steps: int, step_s: float, draw: Random | None = None) -> tuple[Span, ...]:
-    """Ranks in a row that wait for their neighbours at each step; `step_s` are seconds of all ranks together."""
+def stencil_spans(
+    nodes: int, steps: int, step_s: float, draw: Random | None = None, *, barrier: bool = False, held_up_s: float = 0.0
+) -> tuple[Span, ...]:
+    """Ranks in a row that wait for their neighbours at each step; `step_s` are seconds of all ranks together.
+
+    With a barrier they wait for all. One step in twenty is held up by `held_up_s`.
+    """
     ranks = nodes * CORES
     ends, made = [100.0] * ranks, []
     for step in range(steps):
@@ -62,8 +69,10 @@ def stencil_spans(nodes: int, steps: int, step_s: float, draw: Random | None = N
             around = [other for other in (rank - 1, rank, rank + 1) if 0 <= other < ranks]
             crosses = any(other // CORES != rank // CORES for other in around)
             cost = spread(EXCHANGE_OUTER if crosses else EXCHANGE_INNER, draw) if step else 0.0
-            started = max(before[other] for other in around) + cost
+            started = max(before if barrier else [before[other] for other in around]) + cost
             ends[rank] = started + step_s / ranks + spread(STEP_EXTRA, draw)
+            if draw is not None and held_up_s and draw.random() < 0.05:
+                ends[rank] += held_up_s
             made.append(a_span(started, started, ends[rank], f"node-{1 + rank // CORES}", rank))
     return tuple(made)
 
@@ -90,17 +99,25 @@ def farm_run(sizes: Sequence[int] = (1, 2, 4), tasks: int = 64, task_s: float = 
     draw = None if seed is None else Random(seed)
     demands_s = [task_s] * tasks
     cases = [a_case(size, farm_spans(size, demands_s, draw), demands_s, FUTURES, "pool(") for size in sizes]
-    return samples.run(*cases, verdict=samples.verdict())
+    return samples.run(*cases, verdict=samples.verdict(), environment=ENVIRONMENT)
 
 
-def stencil_run(sizes: Sequence[int] = (1, 2, 4), steps: int = 30, step_s: float = 0.4, seed: int | None = None) -> Run:
+def stencil_run(
+    sizes: Sequence[int] = (1, 2, 4),
+    steps: int = 30,
+    step_s: float = 0.4,
+    seed: int | None = None,
+    *,
+    barrier: bool = False,
+) -> Run:
     """A run of a stencil on these sizes."""
     draw = None if seed is None else Random(seed)
     cases = []
     for size in sizes:
         demands_s = [step_s / size / CORES] * (steps * size * CORES)
-        cases.append(a_case(size, stencil_spans(size, steps, step_s, draw), demands_s, MPI, "heat(every=1, "))
-    return samples.run(*cases, verdict=samples.verdict())
+        spans = stencil_spans(size, steps, step_s, draw, barrier=barrier)
+        cases.append(a_case(size, spans, demands_s, MPI, "heat(every=1, "))
+    return samples.run(*cases, verdict=samples.verdict(), environment=ENVIRONMENT)
 
 
 def took_s(spans: Sequence[Span]) -> float:

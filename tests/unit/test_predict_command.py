@@ -20,8 +20,9 @@ def test_the_table_has_ideal_predicted_and_measured_by_size_and_the_answer_below
     text = shown(show_prediction, predict(evidence([farm_run((1, 2, 4, 8), seed=1)]), [1, 8, 16, 4096]))
     lines = text.splitlines()
     assert lines[0] == "pool: 2 x 1/8 a node; costs from 1, 2, 4 nodes"
-    assert lines[2].split() == ["nodes", "ideal", "predicted", "95", "%", "measured", "off", "by"]
-    one, eight, sixteen, most = lines[3:7]
+    assert lines[1] == "record: 20260102T030405-sample-abc123"
+    assert lines[3].split() == ["nodes", "ideal", "predicted", "95", "%", "measured", "off", "by"]
+    one, eight, sixteen, most = lines[4:8]
     assert one.split()[:3] == ["1", "1.60", "s"]
     assert " * " in one
     assert "*" not in eight
@@ -35,8 +36,16 @@ def test_the_table_has_ideal_predicted_and_measured_by_size_and_the_answer_below
     assert "There are 64 tasks for 8192 workers" in told
 
 
+def test_all_records_are_named_and_a_size_that_is_not_used_with_its_reason() -> None:
+    runs = [farm_run((1, 2), seed=1), farm_run((4, 8), seed=2), farm_run((16,), tasks=32, seed=3)]
+    known = evidence([replace(one, id=f"20260102T03040{number}-pool-abc") for number, one in enumerate(runs)])
+    text = shown(show_prediction, predict(known, [1, 8]))
+    assert "records: 20260102T030400-pool-abc, 20260102T030401-pool-abc\n" in text
+    assert "not used: 16 nodes, it has other tasks on other sizes" in text
+
+
 def test_chunks_and_sub_masters_are_told_where_they_help() -> None:
-    told = in_a_line(shown(show_prediction, predict(evidence([farm_run()]), [1, 4096], many=1_000_000)))
+    told = in_a_line(shown(show_prediction, predict(evidence([farm_run()]), [1, 4096], tasks=1_000_000)))
     assert "With chunksize=" in told
     assert "With a sub-master for every " in told
     assert "chunksize" not in shown(show_prediction, predict(evidence([farm_run()]), [1, 2]))

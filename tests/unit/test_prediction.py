@@ -9,13 +9,14 @@ from random import Random
 import pytest
 
 from parlab.errors import UsageError
-from parlab.model.case import PYTHON
+from parlab.model.case import FUTURES, PYTHON
 from parlab.model.workers import Workforce
 from parlab.predict.evidence import evidence
 from parlab.predict.prediction import predict
+from parlab.results.alike import LAB_FILE
 from parlab.results.record import Answer, Run
 from tests.unit import planted
-from tests.unit.planted import farm_run, farm_spans, stencil_run, took_s
+from tests.unit.planted import SPEC, a_case, farm_run, farm_spans, stencil_run, took_s
 from tests.unit.samples import failed_run, run, verdict
 
 Truth = Callable[[Random], float]
@@ -51,13 +52,13 @@ def test_the_interval_holds_what_comes_out_in_90_to_99_percent(make: Callable[[i
 def test_a_million_tasks_on_4096_nodes_in_bounded_work() -> None:
     made = evidence([farm_run(seed=1)])
     began = time.thread_time()
-    found = predict(made, [1, 4, 16, 64, 256, 1024, 4096], many=1_000_000)
+    found = predict(made, [1, 4, 16, 64, 256, 1024, 4096], tasks=1_000_000)
     assert time.thread_time() - began < 10
     assert found.tasks == 1_000_000
 
 
 def test_chunks_and_sub_masters_help_where_one_master_is_too_slow() -> None:
-    made = predict(evidence([farm_run()]), [1, 4096], many=1_000_000)
+    made = predict(evidence([farm_run()]), [1, 4096], tasks=1_000_000)
     assert made.master is not None
     alone = made.sizes[-1].predicted_s
     assert made.master.busy_at < 100
@@ -80,7 +81,7 @@ def test_a_larger_size_in_the_records_is_compared_and_not_fitted() -> None:
     assert four.fitted
     assert not sixteen.fitted
     assert sixteen.off_by == pytest.approx(0, abs=0.02)
-    assert all(size.off_by is None for size in predict(known, [4, 16], many=65).sizes)
+    assert all(size.off_by is None for size in predict(known, [4, 16], tasks=65).sizes)
 
 
 def test_sizes_may_come_from_several_records() -> None:
@@ -96,6 +97,13 @@ def test_the_same_seed_gives_the_same_prediction() -> None:
     assert predict(known, [8], seed=7) == predict(known, [8], seed=7) != predict(known, [8], seed=8)
 
 
+@pytest.mark.parametrize("made", [farm_run(seed=1), stencil_run(seed=1)])
+def test_a_size_comes_out_the_same_whatever_others_are_asked(made: Run) -> None:
+    known = evidence([made])
+    (alone,) = predict(known, [8]).sizes
+    assert predict(known, [2, 8, 16]).sizes[1] == alone
+
+
 def test_predictions_fall_until_the_tasks_are_used_up() -> None:
     sizes = predict(evidence([farm_run(seed=2)]), [1, 2, 4, 8, 16]).sizes
     assert all(small.predicted_s > 1.5 * large.predicted_s for small, large in pairwise(sizes))
@@ -103,6 +111,83 @@ def test_predictions_fall_until_the_tasks_are_used_up() -> None:
 
 def others(made: Run, **facts: object) -> Run:
     return replace(made, cases=tuple(replace(case, **facts) for case in made.cases))  # type: ignore[arg-type]
+
+
+def longest_first() -> Run:
+    """A farm of tasks of 1 to 4 units that submits the longest first, which its serial solution does not."""
+    units = [1 + number % 4 for number in range(64)]
+    cases = []
+    for size in (1, 2, 4):
+        demands_s = [SPEC.unit * unit for unit in units]
+        case = a_case(size, farm_spans(size, sorted(demands_s)[::-1]), demands_s, FUTURES, "pool(")
+        cases.append(case)
+    return replace(farm_run(), cases=tuple(cases))
+
+
+def slower(made: Run, nodes: int, factor: float) -> Run:
+    """The same, but on so many nodes something else takes time at the end, which no cost explains."""
+    cases = []
+    for case in made.cases:
+        spans = list(case.repeats[0].spans)
+        if case.spec.nodes == nodes:
+            spans[-1] = replace(spans[-1], received=spans[-1].received + (factor - 1) * case.measured_s)
+        cases.append(replace(case, repeats=(replace(case.repeats[0], spans=tuple(spans)),)))
+    return replace(made, cases=tuple(cases))
+
+
+def test_a_size_of_other_work_is_not_compared() -> None:
+    for other in (farm_run((8,), tasks=16), farm_run((8,), tasks=32, task_s=0.1)):
+        one = farm_run()
+        known = evidence([replace(one, cases=(*one.cases, *other.cases))])
+        assert list(known.measured_s) == [1, 2, 4]
+        assert known.left_out == {8: "it has other tasks on other sizes"}
+        assert evidence([one, replace(other, id="2026-other")]).runs == (one.id,)
+    one, other = stencil_run(), stencil_run((8,), steps=20)
+    known = evidence([replace(one, cases=(*one.cases, *other.cases))])
+    assert list(known.measured_s) == [1, 2, 4]
+    assert list(known.left_out) == [8]
+
+
+@pytest.mark.parametrize(
+    "unlike",
+    [
+        {"backend": "embedded"},
+        {"environment": {**planted.ENVIRONMENT, LAB_FILE: "another"}},
+        {"environment": {**planted.ENVIRONMENT, "cpu": "Model 2"}},
+    ],
+)
+def test_records_of_another_lab_file_host_or_backend_are_not_mixed(unlike: dict[str, object]) -> None:
+    one, eight = farm_run(), farm_run((8,))
+    assert list(evidence([one, eight]).measured_s) == [1, 2, 4, 8]
+    assert list(evidence([one, replace(eight, **unlike)]).measured_s) == [1, 2, 4]  # type: ignore[arg-type]
+
+
+def test_where_the_newest_record_gives_no_prediction_an_older_one_does() -> None:
+    newest = farm_run((4,), task_s=0.1)
+    newest = replace(newest, id="2026-3", cases=tuple(replace(c, spec=replace(c.spec, cores=1)) for c in newest.cases))
+    older = replace(farm_run(), id="2026-2")
+    assert evidence([newest, older]).runs == ("2026-2",)
+    assert evidence([replace(newest, cases=()), older], "pool").runs == ("2026-2",)
+    with pytest.raises(UsageError, match=r"^2026-3 gives no prediction. .*Nor does 1 other record.$"):
+        evidence([newest, replace(newest, id="2026-1")])
+
+
+def test_a_size_that_failed_is_left_out_and_the_others_are_used() -> None:
+    made = farm_run((1, 2, 4, 8), seed=1)
+    *others_, four, eight = made.cases
+    broken = replace(eight, repeats=(replace(eight.repeats[0], outcome="ValueError"),))
+    known = evidence([replace(made, cases=(*others_, four, broken))])
+    assert list(known.measured_s) == [1, 2, 4]
+    assert known.left_out == {8: "its outcome is ValueError"}
+    assert evidence([replace(made, cases=(*others_, replace(four, workforce=Workforce(2, 1, 2)), eight))]).fitted == (
+        1,
+        2,
+    )
+
+
+def test_a_disturbed_run_may_be_looked_at_whatever_it_took() -> None:
+    made = replace(slower(farm_run(), 2, 1.5), verdict=verdict(quiet=Answer.NO))
+    assert evidence([made], disturbed=True).fitted == (1, 2, 4)
 
 
 @pytest.mark.parametrize(
@@ -116,7 +201,12 @@ def others(made: Run, **facts: object) -> Run:
         (others(farm_run(), launch=PYTHON), "its workers are on one node"),
         (others(farm_run(), workforce=Workforce(2, 1, 2, 4)), "it has 2 workers, not one a core"),
         (others(farm_run(), launch="mpi"), "it is no stencil: its ranks do not all do the same number of steps"),
-        (run(), "has no case None, only none at all"),
+        (stencil_run(seed=1, barrier=True), "it is no stencil: each rank waits for all others at each step"),
+        (run(), "has no cases$"),
+        (others(farm_run(), tasks=farm_run().cases[0].tasks[::2]), "there is no ideal: 64 tasks left a span"),
+        (longest_first(), "does it submit them in another order than the serial solution"),
+        (slower(farm_run(), 2, 1.2), "on 2 nodes, where its costs come from, it is off by 20 %"),
+        (slower(stencil_run(), 4, 1.2), "on 4 nodes, where its costs come from, it is off by"),
     ],
 )
 def test_a_record_that_cannot_give_a_prediction_says_why(made: Run, why: str) -> None:

@@ -8,7 +8,7 @@ from random import Random
 import pytest
 
 from parlab.model.span import Span
-from parlab.predict.stencil import Stencil, StencilCosts, Step, is_outer, stencil_costs, stencil_s
+from parlab.predict.stencil import Stencil, StencilCosts, Step, is_outer, stencil_costs, stencil_s, waits_for_all
 from tests.unit import planted
 from tests.unit.planted import CORES
 
@@ -57,6 +57,24 @@ def one_node() -> tuple[tuple[Span, ...], list[float]]:
 def test_nothing_to_do_or_nobody_to_do_it_is_an_error(nodes: int, steps: int, cores: int) -> None:
     with pytest.raises(ValueError, match="from 1"):
         stencil_s(Stencil(steps, 1.0), nodes, cores, StencilCosts(), Random(0))
+
+
+@pytest.mark.parametrize("barrier", [False, True])
+@pytest.mark.parametrize("held_up_s", [0.0, 0.02, 0.2])
+def test_a_barrier_is_told_from_an_exchange_with_neighbours(barrier: bool, held_up_s: float) -> None:
+    for seed in range(20):
+        draw = Random(seed)
+        launches = []
+        for nodes in (1, 2, 4):
+            spans = planted.stencil_spans(nodes, 30, 0.4, draw, barrier=barrier, held_up_s=held_up_s)
+            launches.append((spans, [0.4 / nodes / CORES] * len(spans)))
+        assert waits_for_all(launches) == barrier
+
+
+def test_ranks_without_any_spread_tell_nothing_of_a_barrier() -> None:
+    for nodes in (1, 4):
+        spans = planted.stencil_spans(nodes, 30, 0.4)
+        assert not waits_for_all([(spans, [0.4 / nodes / CORES] * len(spans))])
 
 
 def ranks_of(steps: Iterable[Step]) -> tuple[tuple[Step, ...], ...]:
