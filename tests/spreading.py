@@ -1,15 +1,14 @@
 """Spreads the tests over the processes of pytest-xdist: one by one, but for those that share something."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
-WHOLE = (
-    "tests/cluster/test_slurm.py",  # has a cluster of its own
-    "tests/install",  # has an environment with the wheel
-    "tests/embedded",  # nothing limits the CPU time of its ranks: several such runs at once would crowd the machine
-)
+WHOLE = ("tests/cluster/test_slurm.py", "tests/install")  # a cluster of its own; an environment with the wheel
+EMBEDDED = "tests/embedded"  # nothing limits the CPU time of its ranks: many such runs at once would crowd the machine
+LANES = 2  # so many processes have these tests, with half of the files each
 
 
 class Spread(LoadScopeScheduling):  # type: ignore[misc]
@@ -20,7 +19,11 @@ class Spread(LoadScopeScheduling):  # type: ignore[misc]
 
 
 def scope_of(test: str) -> str:
-    """The scope of a test, given its id: its own, or that of its file or folder if one process runs all of these."""
+    """The scope of a test, given its id: its own, or that of all tests which go to the same process."""
+    file, *_ = test.split("::")
+    if file.startswith(f"{EMBEDDED}/"):
+        beside = sorted(path.name for path in (Path(__file__).parents[1] / EMBEDDED).glob("test_*.py"))
+        return f"{EMBEDDED} {beside.index(Path(file).name) % LANES}"
     return next((whole for whole in WHOLE if test.startswith((f"{whole}::", f"{whole}/"))), test)
 
 

@@ -4,13 +4,20 @@ import re
 
 import pytest
 
-from tests.spreading import WHOLE, scope_of
+from tests.conftest import ROOT
+from tests.spreading import LANES, WHOLE, scope_of
 
 
 @pytest.mark.parametrize("whole", WHOLE)
 def test_what_shares_something_costly_goes_to_one_process(whole: str) -> None:
     file = whole if whole.endswith(".py") else f"{whole}/test_c.py"
     assert scope_of(f"{file}::test_a") == scope_of(f"{file}::test_b[c/d]") == whole
+
+
+def test_the_embedded_ones_go_to_few_processes_file_by_file() -> None:
+    files = [f"tests/embedded/{path.name}" for path in (ROOT / "tests/embedded").glob("test_*.py")]
+    assert all(scope_of(f"{file}::test_a") == scope_of(f"{file}::test_b[c/d]") for file in files)
+    assert len({scope_of(f"{file}::test_a") for file in files}) == LANES
 
 
 @pytest.mark.parametrize("folder", ["unit", "browser", "cluster"])
