@@ -28,7 +28,7 @@ def test_a_lab_that_hangs_is_ended_and_explained_and_the_next_one_runs(name: str
 def test_a_running_lab_is_asked_from_its_terminal_and_from_another_one(tmp_path: Path) -> None:
     state = {"XDG_STATE_HOME": str(tmp_path / "state")}
     with started(NAP.write(tmp_path), "embedded", "default", "60", **state) as process:
-        within(20, lambda: len(ranks()) == 3 or process.poll() is not None)
+        within(20, lambda: len(ranks(state["XDG_STATE_HOME"])) == 3 or process.poll() is not None)
         asked = why("default", **state)
         process.send_signal(signal.SIGQUIT)
         _, said = process.communicate(timeout=PATIENCE * 60)
