@@ -80,8 +80,8 @@ def show_run(
     evidence for each claim. `beside` holds lines that follow the verdict, such as the place of the record.
     """
     if run.cases:
-        told = [Text(remark, "yellow") for remark in remarks(run)]
-        for block in told if quiet else [*told, *_pictures(console, run, verbose=verbose)]:
+        warnings = [Text(remark, "yellow") for remark in remarks(run)]
+        for block in warnings if quiet else [*warnings, *_pictures(console, run, verbose=verbose)]:
             console.print(block)
             if not quiet:
                 console.print()
