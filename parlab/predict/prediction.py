@@ -75,7 +75,7 @@ def predict(
     """The prediction for these numbers of nodes; for a farm, also with another number of tasks or another chunk."""
     work, samples, nodes = known.work, known.costs, sorted(set(nodes))
     if isinstance(work, Farm) and isinstance(samples, FarmSamples):
-        tasks = replace(work, many=many or work.many, chunk=chunk)
+        tasks = replace(work, many=work.many if many is None else many, chunk=chunk)
         same = tasks == work
         sizes = _farm_sizes(tasks, samples, nodes, known.spec.cores, seed)
         costs_s = _farm_costs_s(samples.costs())

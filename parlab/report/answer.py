@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from parlab.formatting import number, percent, plural, seconds, share, signed_percent, times
 from parlab.model.case import RIGHT
-from parlab.report.names import short_names
+from parlab.report.names import Name, short_names
 from parlab.report.scaling import Curve, curves
 from parlab.results.record import Answer, MeasuredCase, Run
 from parlab.terminal.breakdowns import IN_SHORT
@@ -52,7 +52,7 @@ def time_bars(run: Run) -> list[TimeBar]:
     longest = max((s for case in cases.values() for s in _drawable_s(case)), default=1.0) or 1.0
     names, rows = short_names(cases), _columns(run, list(cases.values()))
     return [
-        _time_bar(case, longest, group=names[full].group, name=names[full].own, full=full, cells=tuple(cells))
+        _time_bar(case, full, names[full], longest, tuple(cells))
         for (full, case), cells in zip(cases.items(), rows, strict=True)
     ]
 
@@ -65,11 +65,19 @@ def _drawable_s(case: MeasuredCase) -> Iterator[float]:
         yield case.ideal_s
 
 
-def _time_bar(case: MeasuredCase, longest: float, **words: object) -> TimeBar:
+def _time_bar(case: MeasuredCase, full: str, name: Name, longest: float, cells: tuple[tuple[str, str], ...]) -> TimeBar:
     measured = 100 * case.measured_s / longest if case.times else 0.0
     ideal = 100 * case.ideal_s / longest if case.ideal_s is not None and case.completed else None
-    behind = max(0.0, measured - ideal) if ideal is not None else 0.0
-    return TimeBar(measured=measured, ideal=ideal, behind=behind, lost=case.off_by > EVEN, **words)  # type: ignore[arg-type]
+    return TimeBar(
+        group=name.group,
+        name=name.own,
+        full=full,
+        measured=measured,
+        ideal=ideal,
+        behind=max(0.0, measured - ideal) if ideal is not None else 0.0,
+        lost=case.off_by > EVEN,
+        cells=cells,
+    )
 
 
 def _columns(run: Run, cases: Sequence[MeasuredCase]) -> list[list[tuple[str, str]]]:
