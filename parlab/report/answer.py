@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from parlab.formatting import number, percent, plural, seconds, share, signed_percent, times
 from parlab.model.case import RIGHT
-from parlab.report.names import short_names
+from parlab.report.names import Name, short_names
 from parlab.report.scaling import Curve, curves
 from parlab.results.record import Answer, MeasuredCase, Run
 from parlab.terminal.breakdowns import IN_SHORT
@@ -49,15 +49,15 @@ class Account:
 def time_bars(run: Run) -> list[TimeBar]:
     """A bar per case, all on one scale."""
     cases = by_name(run)
-    longest = max((s for case in cases.values() for s in _known(case)), default=1.0) or 1.0
+    longest = max((s for case in cases.values() for s in _drawable_s(case)), default=1.0) or 1.0
     names, rows = short_names(cases), _columns(run, list(cases.values()))
     return [
-        _time_bar(case, longest, group=names[full].group, name=names[full].own, full=full, cells=tuple(cells))
+        _time_bar(case, full, names[full], longest, tuple(cells))
         for (full, case), cells in zip(cases.items(), rows, strict=True)
     ]
 
 
-def _known(case: MeasuredCase) -> Iterator[float]:
+def _drawable_s(case: MeasuredCase) -> Iterator[float]:
     """Those times of a case that can be drawn."""
     if case.times:
         yield case.measured_s
@@ -65,11 +65,19 @@ def _known(case: MeasuredCase) -> Iterator[float]:
         yield case.ideal_s
 
 
-def _time_bar(case: MeasuredCase, longest: float, **words: object) -> TimeBar:
+def _time_bar(case: MeasuredCase, full: str, name: Name, longest: float, cells: tuple[tuple[str, str], ...]) -> TimeBar:
     measured = 100 * case.measured_s / longest if case.times else 0.0
     ideal = 100 * case.ideal_s / longest if case.ideal_s is not None and case.completed else None
-    behind = max(0.0, measured - ideal) if ideal is not None else 0.0
-    return TimeBar(measured=measured, ideal=ideal, behind=behind, lost=case.off_by > EVEN, **words)  # type: ignore[arg-type]
+    return TimeBar(
+        group=name.group,
+        name=name.own,
+        full=full,
+        measured=measured,
+        ideal=ideal,
+        behind=max(0.0, measured - ideal) if ideal is not None else 0.0,
+        lost=case.off_by > EVEN,
+        cells=cells,
+    )
 
 
 def _columns(run: Run, cases: Sequence[MeasuredCase]) -> list[list[tuple[str, str]]]:
@@ -110,10 +118,10 @@ def _telling_metrics(cases: Sequence[MeasuredCase]) -> list[str]:
 
 def outcome(case: MeasuredCase) -> str:
     """The outcome; unless it is `right`, as declared, with a note whether it is as the lab declares."""
-    found = case.median_repeat.outcome
+    outcome = case.median_repeat.outcome
     if case.complaint is not None:
-        return f"{found}, not as declared: {case.complaint}"
-    return found if found == RIGHT else f"{found}, as declared"
+        return f"{outcome}, not as declared: {case.complaint}"
+    return outcome if outcome == RIGHT else f"{outcome}, as declared"
 
 
 def accounts_of(run: Run) -> list[Account]:
@@ -150,8 +158,8 @@ def sentence(run: Run) -> str:
 
 def _as_sentence(claim: str) -> str:
     """A claim's name, which is that of a function, as a sentence: with capitals where these belong."""
-    said = ACRONYMS.sub(lambda found: found[0].upper(), claim)
-    return f"{said[:1].upper()}{said[1:]}."
+    text = ACRONYMS.sub(lambda acronym: acronym[0].upper(), claim)
+    return f"{text[:1].upper()}{text[1:]}."
 
 
 def _of_sizes(run: Run) -> str:
@@ -197,8 +205,8 @@ def _of_ideals(right: dict[str, MeasuredCase]) -> str:
         return ""
     name, case = max(off.items(), key=lambda item: abs(item[1].off_by))
     more = "more" if case.off_by >= 0 else "less"
-    said = f"{name} took {seconds(case.measured_s)}, {percent(abs(case.off_by))} {more} than its ideal"
-    return f"{said}." if len(off) == 1 else f"{said}: of {len(off)} cases the farthest off."
+    clause = f"{name} took {seconds(case.measured_s)}, {percent(abs(case.off_by))} {more} than its ideal"
+    return f"{clause}." if len(off) == 1 else f"{clause}: of {len(off)} cases the farthest off."
 
 
 def _of_one(right: dict[str, MeasuredCase]) -> str:

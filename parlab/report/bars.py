@@ -92,8 +92,8 @@ def _parts(span: Span, speed: float) -> Iterator[tuple[str, float, float]]:
     length = span.finished - span.started
     if length <= 0:
         return
-    found = breakdown([span], [span], speed)
-    asleep, lost, unknown = (seconds / length for seconds in (found.waiting, found.contended, found.unexplained))
+    costs = breakdown([span], [span], speed)
+    asleep, lost, unknown = (seconds / length for seconds in (costs.waiting, costs.contended, costs.unexplained))
     parts = ((ASLEEP, asleep, 1.0 - asleep), (CONTENDED, lost, 0.0), (UNEXPLAINED, unknown, lost))
     yield from (part for part in parts if part[1] > SEEN_FROM)
 

@@ -79,14 +79,14 @@ class CaseView:
         For a case that did not do all of its work, the outcome.
         """
         case = self.case
-        found = [("measured", seconds(case.measured_s))] if case.times else []
+        figures = [("measured", seconds(case.measured_s))] if case.times else []
         if not case.completed:
-            return [*found, (OUTCOME, case.median_repeat.outcome)]
+            return [*figures, (OUTCOME, case.median_repeat.outcome)]
         if case.ideal_s is not None:
-            return [*found, ("ideal", ideal_in_words(case)), ("off by", signed_percent(case.off_by))]
+            return [*figures, ("ideal", ideal_in_words(case)), ("off by", signed_percent(case.off_by))]
         if self.program:
-            return found
-        return (found + [(name, number(value)) for name, value in case.metrics.items()])[:LARGE]
+            return figures
+        return (figures + [(name, number(value)) for name, value in case.metrics.items()])[:LARGE]
 
     @property
     def lost(self) -> bool:
@@ -96,21 +96,21 @@ class CaseView:
     def groups(self) -> dict[str, list[tuple[str, str]]]:
         """All other metrics, in groups."""
         case, repeat = self.case, self.case.median_repeat
-        found = self._of_spans() if repeat.spans else {}
+        groups = self._of_spans() if repeat.spans else {}
         around = [("start-up", seconds(repeat.startup_s)), ("shut-down", seconds(repeat.shutdown_s))]
         if self.program and case.tasks:  # its ranks: their start-up is a fact of the program, nobody times their end
-            found, around = {"the program": usage(repeat)}, []
+            groups, around = {"the program": usage(repeat)}, []
         if case.lesson_s is not None:
             around.append(("the lesson printed", seconds(case.lesson_s)))
         if len(case.times) > 1:
             around.append(("spread", f"{percent(case.spread)} of {len(case.times)} launches"))
         if around:
-            found["around it"] = around
-        told = dict(self.headline())
-        own = [] if self.program else [(name, number(v)) for name, v in case.metrics.items() if name not in told]
+            groups["around it"] = around
+        in_headline = dict(self.headline())
+        own = [] if self.program else [(name, number(v)) for name, v in case.metrics.items() if name not in in_headline]
         if own:
-            found["measured by the case itself"] = own
-        return found
+            groups["measured by the case itself"] = own
+        return groups
 
     def figures(self) -> Iterator[tuple[str, str]]:
         """All metrics of the case, by name."""

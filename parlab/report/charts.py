@@ -139,16 +139,16 @@ def accounts(run: Run) -> Chart | None:
     )
     bars, left = {}, np.zeros(len(timed))
     for name in names:
-        said = CATEGORIES[name]
+        category = CATEGORIES[name]
         percents = np.array([100 * share[name] for share in shares])
         right = left + percents
-        for what, values in {said: percents, f"{said} from": left, f"{said} to": right}.items():
+        for what, values in {category: percents, f"{category} from": left, f"{category} to": right}.items():
             source.add(values, what)
         look = LOOKS[name].fill()
-        ends = f"{said} to", f"{said} from"
-        bars[said] = plot.hbar("case", 0.6, *ends, source=source, line_color=None, name=said, **look)
-        told = [("", "@case"), (said, f"@{{{said}}}{{0.0}} %")]
-        plot.add_tools(HoverTool(renderers=[bars[said]], tooltips=told, visible=False))
+        ends = f"{category} to", f"{category} from"
+        bars[category] = plot.hbar("case", 0.6, *ends, source=source, line_color=None, name=category, **look)
+        tooltip = [("", "@case"), (category, f"@{{{category}}}{{0.0}} %")]
+        plot.add_tools(HoverTool(renderers=[bars[category]], tooltips=tooltip, visible=False))
         left = right
     add_legend(plot, {name: [glyph] for name, glyph in bars.items()}, columns=4)
     plot.xaxis.axis_label = "% of the time from the first submission to the last receipt"

@@ -11,7 +11,7 @@ from parlab.report.scaling import Curve, Fit
 from parlab.report.svg import LEFT, RIGHT, WIDTH, picture, text_at
 
 
-def curve_on_paper(curve: Curve, found: Sequence[Fit]) -> Markup:
+def curve_on_paper(curve: Curve, fits: Sequence[Fit]) -> Markup:
     """Speed-up over workers; both axes are logarithmic, to the base two."""
     few, most = min(curve.sizes), max(curve.sizes)
     sizes, speedups = (np.array(values, float) for values in curve.points())
@@ -37,7 +37,7 @@ def curve_on_paper(curve: Curve, found: Sequence[Fit]) -> Markup:
     parts += [text_at(LEFT - 8, y(tick) + 4, f"{tick:g}", "end") for tick in doublings(least, top)]
     if ideal := list(zip(*curve.ideal_points(), strict=True)):
         parts.append(line(ideal, 'stroke="#000" stroke-dasharray="6 3"'))
-    for fit in found:
+    for fit in fits:
         if fit.describes:
             fine = np.geomspace(few, fit.most, 60)
             parts.append(line(list(zip(fine, fit.speedup(fine), strict=True)), 'stroke="#d55e00"'))

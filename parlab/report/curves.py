@@ -39,14 +39,14 @@ FEW_TICKS = 3  # of an axis, at least
 HEADINGS = ("workers", "measured", "speed-up", "95 % interval", "ideal", "efficiency")
 
 
-def curve_chart(curve: Curve, found: Sequence[Fit], name: str) -> Chart:
+def curve_chart(curve: Curve, fits: Sequence[Fit], name: str) -> Chart:
     """Speed-up over the number of workers: a point per launch, the intervals, the ideal, and the fitted laws."""
     words = "; ".join(
         f"{plural(case.seen_workers, 'worker')}: speed-up {number(curve.speedup(case))}, "
         f"efficiency {percent(curve.efficiency(case))}"
         for case in curve.cases
     )
-    plot = _scaling_figure(curve, found)
+    plot = _scaling_figure(curve, fits)
     return Chart(name, f"{curve.name}: more workers", words, column(plot, sizing_mode="stretch_width"))
 
 
@@ -72,7 +72,7 @@ def interval(curve: Curve, case: MeasuredCase) -> tuple[float, float]:
     return curve.reference_s(case) / high_s, curve.reference_s(case) / low_s
 
 
-def _scaling_figure(curve: Curve, found: Sequence[Fit]) -> figure:
+def _scaling_figure(curve: Curve, fits: Sequence[Fit]) -> figure:
     workers, speedups = (np.array(values, float) for values in curve.points())
     p, s = (np.array(values, float) for values in curve.ideal_points())
     few, most = min(curve.sizes), max(curve.sizes)
@@ -96,7 +96,7 @@ def _scaling_figure(curve: Curve, found: Sequence[Fit]) -> figure:
         points = plot.scatter(p, s, marker="square", size=9, fill_color=None, line_color=BLACK)
         drawn["ideal"] = [ideal, points]
         ideal.tags = points.tags = [INK]
-    for fit, (colour, dash) in zip((fit for fit in found if fit.describes), FIT_LINES, strict=False):
+    for fit, (colour, dash) in zip((fit for fit in fits if fit.describes), FIT_LINES, strict=False):
         fitted = np.geomspace(few, fit.most, FINE)
         drawn[fit.law.removeprefix("the ")] = [
             plot.line(fitted, fit.speedup(fitted), line_color=colour, line_dash=dash, line_width=2)

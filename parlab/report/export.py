@@ -35,8 +35,8 @@ PICTURE = re.compile(r'<pre id="picture">(.*?)</pre>', re.DOTALL)
 def find_browser() -> str:
     """Find an installed browser. Raises UsageError if there is none."""
     for name in BROWSERS:
-        if found := shutil.which(name):
-            return found
+        if path := shutil.which(name):
+            return path
     raise UsageError(
         "no Chrome, Chromium or Edge was found, and one of them exports a chart: install one, or print the report"
     )
@@ -47,15 +47,15 @@ def picture(page: str, kind: str) -> bytes:
     browser = find_browser()
     try:
         with tempfile.TemporaryDirectory(prefix="parlab-", ignore_cleanup_errors=True) as folder:
-            code, said, complaint = _opened(browser, page, kind, Path(folder))
+            code, dom, complaint = _opened(browser, page, kind, Path(folder))
     except OSError as error:
         raise ParlabError(f"{browser} could not be used: {error}") from error
-    if not (found := PICTURE.search(said)):
+    if not (chart := PICTURE.search(dom)):
         last = "\n  ".join(complaint.strip().splitlines()[-5:])
         raise ParlabError(
             f"{browser} drew no chart; exit code {code}. A snap may not read {tempfile.gettempdir()}:\n  {last}"
         )
-    text = unescape(found[1])
+    text = unescape(chart[1])
     return text.encode() if kind == "svg" else base64.b64decode(text.partition(",")[2])
 
 
@@ -67,8 +67,8 @@ def _opened(browser: str, page: str, kind: str, folder: Path) -> tuple[int, str,
         *(browser, "--headless", "--disable-gpu", "--no-first-run", f"--user-data-dir={folder}/profile", *OPTIONS),
         *("--window-size=1040,800", f"--virtual-time-budget={PATIENCE_MS}", "--dump-dom", f"{file.as_uri()}#{kind}"),
     ]
-    said, complaint = folder / "said", folder / "complaint"
-    with said.open("wb") as out, complaint.open("wb") as err:
+    dom, complaint = folder / "said", folder / "complaint"
+    with dom.open("wb") as out, complaint.open("wb") as err:
         env = {**os.environ, "TMPDIR": str(folder)}
         with child(command, signal.SIGTERM, END_S, env=env, stdout=out, stderr=err) as process:
             try:
@@ -76,4 +76,4 @@ def _opened(browser: str, page: str, kind: str, folder: Path) -> tuple[int, str,
             except subprocess.TimeoutExpired as error:
                 what = f"{browser} did not draw the chart within {DEADLINE_S} s; close other programs and try again"
                 raise ParlabError(what) from error
-    return code, said.read_text("utf-8", "replace"), complaint.read_text("utf-8", "replace")
+    return code, dom.read_text("utf-8", "replace"), complaint.read_text("utf-8", "replace")

@@ -98,9 +98,9 @@ def measured_gantt(
     """The figure of the measured tasks, with start-up, shut-down, the end of the ideal, and a legend."""
     limits = {node: use.wanted for node, use in repeat.nodes.items()}
     seen, together = len(by_worker(repeat.spans)), most_at_once(repeat.spans)
-    known = explained(repeat.spans)
+    waits_known = explained(repeat.spans)
     lacking = case.workers - seen
-    ranks = bool(case.tasks) and not known
+    ranks = bool(case.tasks) and not waits_known
     who = plural(max(seen, case.workers), "process" if ranks else "worker")
     if case.workers < seen and together < seen:
         who += f", {together} at once"
@@ -110,13 +110,15 @@ def measured_gantt(
     at = rows(repeat.spans, limits, case.without_task(repeat.spans))
     planned = [span.finished - span.started for span in ideal] if len(ideal) == len(repeat.spans) else []
     facts = facts_of(repeat.spans, planned)
-    drawn = list(bars(repeat.spans, float(case.spec.speed) if known else None))
+    drawn = list(bars(repeat.spans, float(case.spec.speed) if waits_known else None))
     grouped: defaultdict[str, list[Bar]] = defaultdict(list)
     for bar in sorted(drawn, key=lambda bar: bar.began - bar.ended):  # longest first: inner bars come later
         grouped[bar.kind].append(bar)
     plot = _empty(at, x_range, title, marked=MARK in grouped)
     glyphs = {
-        legend_of(kind, known=known, ranks=ranks): [_add_bars(plot, kind, grouped[kind], at, facts, known=known)]
+        legend_of(kind, waits_known=waits_known, ranks=ranks): [
+            _add_bars(plot, kind, grouped[kind], at, facts, waits_known=waits_known)
+        ]
         for kind in KINDS
         if kind in grouped
     }
@@ -136,11 +138,11 @@ def explained(spans: Sequence[Span]) -> bool:
     return any(span.run_delay_s is not None or span.waited_s for span in spans)
 
 
-def legend_of(kind: str, *, known: bool, ranks: bool) -> str:
+def legend_of(kind: str, *, waits_known: bool, ranks: bool) -> str:
     """The kind's entry in a legend: what is left of a task is computing, unless nothing is known of it."""
     if kind != TASK:
         return kind
-    return COMPUTING if known else "a process" if ranks else TASK
+    return COMPUTING if waits_known else "a process" if ranks else TASK
 
 
 def _around(plot: figure, repeat: Repeat, count: int) -> None:
@@ -178,19 +180,19 @@ def _empty(at: Rows, x_range: Range1d, title: str, *, marked: bool) -> figure:
     plot.yaxis.major_label_overrides = {row + 0.5: label for row, label in enumerate(at.labels) if label}
     plot.yaxis.major_tick_line_color = None
     step = -(-LABELLED_FROM // pixels)  # least number of rows from one heading to the next
-    told = -step
+    last_heading = -step
     for row, text in at.headings.items():
-        if row - told >= step:
-            told = row
+        if row - last_heading >= step:
+            last_heading = row
             place: dict[str, Any] = {"x_units": "screen", "text_font_size": "13px", "text_baseline": "bottom"}
             plot.add_layout(Label(x=2, y=row + 0.98, text=text, **place))
     return plot
 
 
 def _add_bars(
-    plot: figure, kind: str, drawn: Sequence[Bar], at: Rows, facts: Facts, *, known: bool
+    plot: figure, kind: str, drawn: Sequence[Bar], at: Rows, facts: Facts, *, waits_known: bool
 ) -> "GlyphRenderer[Any]":
-    kept = KINDS[kind] if known or kind != TASK else LIFE
+    kept = KINDS[kind] if waits_known or kind != TASK else LIFE
     source = _source(drawn, at, kept.place)
     glyph = plot.hbar(
         "y", "height", "right", "left", source=source, name=kind, **_edge(kind, drawn), **kept.look.fill()

@@ -139,9 +139,9 @@ def throttled_share(repeat: Repeat) -> float:
 
 def _counted(repeat: Repeat) -> dict[str, list[NodeReading]]:
     """The worker nodes' readings with counted CPU use; only nodes with two such readings or more."""
-    found = {
+    counted = {
         node: [reading for reading in use.readings if reading.used_s is not None]
         for node, use in repeat.nodes.items()
         if node != HEAD
     }
-    return {node: readings for node, readings in found.items() if len(readings) > 1}
+    return {node: readings for node, readings in counted.items() if len(readings) > 1}

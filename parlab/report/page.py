@@ -74,7 +74,7 @@ def comparison(first: Run, second: Run) -> str:
         f"lab.{first.lab} and lab.{second.lab}" if first.lab != second.lab else f"lab.{first.lab}, two runs",
         [chart for chart in drawn if chart is not None],
         runs=[(letter, run, in_short(run)) for letter, run in lettered],
-        warnings=[(letter, said) for letter, run in lettered for said in RunView(run).warnings()],
+        warnings=[(letter, warning) for letter, run in lettered for warning in RunView(run).warnings()],
         differences=differences(first, second),
         both=both_runs,
         rows=list(comparison_rows(first, second)),
@@ -145,9 +145,9 @@ class Entry:
     @property
     def host(self) -> str:
         """The machine of the run, as far as its record describes it."""
-        known = self.view.run.environment
-        cpus = plural(known["cpus"], "CPU") if isinstance(known.get("cpus"), int) else ""
-        return ", ".join(str(fact) for fact in (known.get("cpu"), cpus) if fact) or "not known"
+        machine = self.view.run.environment
+        cpus = plural(machine["cpus"], "CPU") if isinstance(machine.get("cpus"), int) else ""
+        return ", ".join(str(fact) for fact in (machine.get("cpu"), cpus) if fact) or "not known"
 
     def cells(self) -> tuple[str, ...]:
         """The run's text for each column."""

@@ -68,9 +68,9 @@ def case_on_paper(case: MeasuredCase, ideal: Sequence[Span], beside: Sequence[Me
     ends += [one.ideal_s for one in (case, *beside) if one.completed]
     end = 1.01 * max(value or 0.0 for value in ends)
     x = (WIDTH - LEFT - RIGHT) / (end or 1.0)
-    known = explained(repeat.spans)
+    waits_known = explained(repeat.spans)
     drawn: defaultdict[str, list[Bar]] = defaultdict(list)
-    for bar in bars(repeat.spans, float(case.spec.speed) if known else None):
+    for bar in bars(repeat.spans, float(case.spec.speed) if waits_known else None):
         drawn[bar.kind].append(bar)
     lanes = _lanes(drawn[MARK], at, x)
     height = min(LINE, MOST / len(at.labels))
@@ -79,9 +79,14 @@ def case_on_paper(case: MeasuredCase, ideal: Sequence[Span], beside: Sequence[Me
         tops.append(bottom + LANE * (1 + max((lane for *_, lane in lanes[row]), default=-1)))
         bottom = tops[-1] + height
     kinds = [kind for kind in FILLS if drawn[kind]]
-    fills = FILLS | ({} if known else {TASK: states.SLATE})
+    fills = FILLS | ({} if waits_known else {TASK: states.SLATE})
     parts = [
-        *_legend({legend_of(kind, known=known, ranks=bool(case.tasks) and not known): fills[kind] for kind in kinds})
+        *_legend(
+            {
+                legend_of(kind, waits_known=waits_known, ranks=bool(case.tasks) and not waits_known): fills[kind]
+                for kind in kinds
+            }
+        )
     ]
     if height >= LINE:
         parts += [text_at(LEFT - 6, tops[n] + height * 0.8, label, "end") for n, label in enumerate(at.labels) if label]
@@ -145,14 +150,14 @@ def _cpu(repeat: Repeat, x: float, end: float, top: float) -> Iterator[str]:
             strip = f"M{LEFT + x * left:.1f} {top:.1f}h{wide:.1f}v6h{-wide:.1f}z"
             grey += f'<path d="{strip}" fill="{states.GREY}" fill-opacity="{one.throttled:.2f}"/>'
     yield f'<path d="{boxes}" fill="#8fd0bc"/>{grey}'
-    said = "host CPUs used"
+    caption = "host CPUs used"
     if limit is not None and most:
         at = top + BUSY * (1 - limit / most)
         dashes = f'stroke="{states.ORANGE}" stroke-width="1.5" stroke-dasharray="6 3"'
         yield f'<path d="M{LEFT} {at:.1f}H{WIDTH - RIGHT}" {dashes}/>'
         yield text_at(LEFT - 6, at + 4, decimal(limit), "end")
-        said += f"; dashed: the limit; grey: throttled, in {percent(throttled_share(repeat), 0)} of periods"
-    yield text_at(LEFT, top - 2, said)
+        caption += f"; dashed: the limit; grey: throttled, in {percent(throttled_share(repeat), 0)} of periods"
+    yield text_at(LEFT, top - 2, caption)
 
 
 def _box(bar: Bar, x: float, top: float, row: float) -> str:

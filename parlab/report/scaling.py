@@ -89,13 +89,13 @@ class Curve:
 
     def points(self) -> tuple[list[int], list[float]]:
         """The numbers of workers and the speed-ups of all launches."""
-        found = [(c.seen_workers, self.reference_s(c) / wall_s) for c in self.cases for wall_s in c.times]
-        return [workers for workers, _ in found], [speedup for _, speedup in found]
+        pairs = [(c.seen_workers, self.reference_s(c) / wall_s) for c in self.cases for wall_s in c.times]
+        return [workers for workers, _ in pairs], [speedup for _, speedup in pairs]
 
     def ideal_points(self) -> tuple[list[int], list[float]]:
         """The numbers of workers and the ideal speed-ups of all cases with an ideal."""
-        found = [(c.seen_workers, c.serial_s / c.ideal_s) for c in self.cases if c.serial_s and c.ideal_s]
-        return [workers for workers, _ in found], [speedup for _, speedup in found]
+        pairs = [(c.seen_workers, c.serial_s / c.ideal_s) for c in self.cases if c.serial_s and c.ideal_s]
+        return [workers for workers, _ in pairs], [speedup for _, speedup in pairs]
 
     def left_out(self) -> str:
         """The sizes left out of the fit, in words; '' if there are none."""
@@ -111,17 +111,19 @@ def _has_cores(case: MeasuredCase) -> bool:
 
 def curves(run: Run) -> list[Curve]:
     """The curves of a run: each has a speed-up at two numbers of workers or more."""
-    found: dict[str, list[MeasuredCase]] = {}
+    by_function: dict[str, list[MeasuredCase]] = {}
     for case in run.cases:
         if not math.isnan(case.speedup):
             function = case.name.partition("(")[0]
             rest = [f"{name}={value!r}" for name, value in case.settings.items() if name not in SIZES]
             if "workers" in case.settings and "nodes=" in case.name:  # else the nodes' cores determine the workers
                 rest.append(f"nodes={case.spec.nodes}")
-            found.setdefault(f"{function}({', '.join(rest)})" if rest else function, []).append(case)
-    sorted_by_size = {name: tuple(sorted(cases, key=lambda case: case.seen_workers)) for name, cases in found.items()}
-    made = (Curve(name, cases, cases[0] if run.command else None) for name, cases in sorted_by_size.items())
-    return [curve for curve in made if len(curve.sizes) > 1]
+            by_function.setdefault(f"{function}({', '.join(rest)})" if rest else function, []).append(case)
+    sorted_by_size = {
+        name: tuple(sorted(cases, key=lambda case: case.seen_workers)) for name, cases in by_function.items()
+    }
+    all_curves = (Curve(name, cases, cases[0] if run.command else None) for name, cases in sorted_by_size.items())
+    return [curve for curve in all_curves if len(curve.sizes) > 1]
 
 
 @dataclass(frozen=True)
@@ -160,8 +162,8 @@ class Fit:
                 f"{_capital(self.law)} does not describe these launches: it is up to {off} off, and {allowed} is the "
                 f"most for a law to be drawn. {where}."
             )
-        said = f"of which none is more than {off} off the curve; a law is drawn up to {allowed}"
-        return f"{_capital(self.law)}: {' '.join(self._says())} {where}, {said}."
+        closeness = f"of which none is more than {off} off the curve; a law is drawn up to {allowed}"
+        return f"{_capital(self.law)}: {' '.join(self._says())} {where}, {closeness}."
 
     @property
     def describes(self) -> bool:
@@ -224,8 +226,8 @@ def fits(workers: Sequence[int], speedups: Sequence[float], least: int = 1) -> l
     `least` is the number of workers with a speed-up of 1.
     """
     sizes = len(set(workers))
-    found = (_fit(name, _from(law, least), names, workers, speedups) for name, law, names, few in LAWS if sizes >= few)
-    return [fit for fit in found if fit is not None]
+    fitted = (_fit(name, _from(law, least), names, workers, speedups) for name, law, names, few in LAWS if sizes >= few)
+    return [fit for fit in fitted if fit is not None]
 
 
 def _from(law: Law, least: int) -> Law:

@@ -13,13 +13,13 @@ class Table:
     rows: tuple[tuple[str, ...], ...]
 
 
-def useful(headings: Sequence[str], found: Sequence[tuple[str, ...]], *, numbers: Sequence[str]) -> Table:
+def useful(headings: Sequence[str], rows: Sequence[tuple[str, ...]], *, numbers: Sequence[str]) -> Table:
     """The table without columns that say nothing: empty ones, and a task's chunk if each task has its own."""
-    columns = {name: [row[index] for row in found] for index, name in enumerate(headings)}
+    columns = {name: [row[index] for row in rows] for index, name in enumerate(headings)}
     kept = [
         name
         for name, cells in columns.items()
         if set(cells) - {"", "-"} and not (name == "chunk" and cells == columns[headings[0]])
     ]
-    cut = tuple(tuple(row[headings.index(name)] for name in kept) for row in found)
+    cut = tuple(tuple(row[headings.index(name)] for name in kept) for row in rows)
     return Table(tuple(kept), tuple(name in numbers for name in kept), cut)

@@ -45,8 +45,8 @@ switch (format) {
 
 def add_hover(plot: figure, glyph: Any, lines: Sequence[tuple[str, str]], facts: Facts | None) -> None:
     """Add a tooltip to a glyph: these lines and, for tasks, their `facts`."""
-    told = [*lines, *((what, f"@task{{{what}}}") for what in TOLD if facts is not None)]
-    hover = HoverTool(renderers=[glyph], tooltips=tip(told), point_policy="follow_mouse", visible=False)
+    tooltip = [*lines, *((what, f"@task{{{what}}}") for what in TOLD if facts is not None)]
+    hover = HoverTool(renderers=[glyph], tooltips=tip(tooltip), point_policy="follow_mouse", visible=False)
     hover.limit = 1
     if facts is not None:
         hover.formatters = {"@task": CustomJSHover(args=vars(facts), code=TELL)}

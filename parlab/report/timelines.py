@@ -56,7 +56,7 @@ def case_chart(case: MeasuredCase, name: str, *, letter: str = "", beside: Seque
     parts[-1].height = (parts[-1].height or 0) + AXIS
     parts[-1].xaxis.axis_label = "seconds from the first submission"
     title = f"{letter}: {case.name}" if letter else case.name
-    return Chart(name, title, _told(case, repeat), column(*parts, sizing_mode="stretch_width"))
+    return Chart(name, title, _in_words(case, repeat), column(*parts, sizing_mode="stretch_width"))
 
 
 def time_axis(case: MeasuredCase, beside: Sequence[MeasuredCase] = ()) -> Range1d:
@@ -89,7 +89,7 @@ def _end(cases: Sequence[MeasuredCase]) -> float:
     return end + max(MARGIN * end, end * share / (1 - share))
 
 
-def _told(case: MeasuredCase, repeat: Repeat) -> str:
+def _in_words(case: MeasuredCase, repeat: Repeat) -> str:
     workers = case.seen_workers
     measures = measure(repeat.spans, workers)
     return (
@@ -130,12 +130,12 @@ def busy_workers(case: MeasuredCase, repeat: Repeat, planned: Sequence[Span], x_
 
 def without_dips(steps: Sequence[tuple[float, int]], least: float) -> list[tuple[float, int]]:
     """The steps without dips shorter than `least`: a worker that takes its next task is not idle meanwhile."""
-    found: list[tuple[float, int]] = []
+    kept: list[tuple[float, int]] = []
     for at, count in steps:
-        while len(found) > 1 and found[-1][1] < min(found[-2][1], count) and at - found[-1][0] < least:
-            found.pop()
-        found.append((at, count))
-    return found
+        while len(kept) > 1 and kept[-1][1] < min(kept[-2][1], count) and at - kept[-1][0] < least:
+            kept.pop()
+        kept.append((at, count))
+    return kept
 
 
 def _staircase(steps: Sequence[tuple[float, float]]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -158,14 +158,14 @@ def cpu_used(repeat: Repeat, use: Sequence[CpuUse], x_range: Range1d) -> figure:
             "throttled": np.array([one.throttled for one in use], np.float32),
         }
     )
-    told = "" if limit is None else f", of {decimal(limit)}; {_throttled(repeat)}"
+    caption = "" if limit is None else f", of {decimal(limit)}; {_throttled(repeat)}"
     unread = _unread(use, repeat.measured_s or 0.0)
     if unread:
-        told += "; hatched: not read"
+        caption += "; hatched: not read"
     plot = make_figure(
         BELOW,
         x_range,
-        title=f"host CPUs that the nodes used{told}",
+        title=f"host CPUs that the nodes used{caption}",
         y_range=Range1d(start=0, end=top),
     )
     zoomable(plot)

@@ -111,11 +111,11 @@ class RunView:
     @property
     def badges(self) -> list[tuple[str, str]]:
         """The rating in words, with its class; for a program, its exit code and, apart from it, the measurement."""
-        found = [(self.in_short, self.answer)]
+        badges = [(self.in_short, self.answer)]
         if self.run.exit_code is not None and self.run.failure is None and self.run.cases:
             measured = self.run.verdict.is_measurement
-            found.append(("a measurement", "yes") if measured else (NO_MEASUREMENT, "undecided"))
-        return found
+            badges.append(("a measurement", "yes") if measured else (NO_MEASUREMENT, "undecided"))
+        return badges
 
     @property
     def about(self) -> str:
@@ -128,10 +128,10 @@ class RunView:
     @property
     def findings(self) -> dict[str, Finding]:
         """The verdict's answers; a program claims nothing, so nothing can be reproduced."""
-        found = self.run.verdict.findings()
+        findings = self.run.verdict.findings()
         if self.run.command:
-            del found["reproduced"]
-        return found
+            del findings["reproduced"]
+        return findings
 
     @property
     def claims(self) -> str:
@@ -185,7 +185,7 @@ class RunView:
 
     @cached_property
     def curves(self) -> list[CurveView]:
-        found = []
+        curve_views = []
         for index, curve in enumerate(curves(self.run), 1):
             fitted = fits(*curve.fitting.points(), curve.least) if self.run.stands else []
             few = too_few(len(curve.fitting.sizes))
@@ -194,25 +194,25 @@ class RunView:
                 words = [NOT_FITTED]
             chart = curve_chart(curve, fitted, f"{self.prefix}scaling-{index}")
             on_paper = curve_on_paper(curve, fitted)
-            found.append(
+            curve_views.append(
                 CurveView(
                     chart, on_paper, curve_table(curve), curve.against, tuple(filter(None, words)), _assumed(curve)
                 )
             )
-        return found
+        return curve_views
 
     def _named(self, chart: Chart | None) -> Chart | None:
         return chart and replace(chart, name=f"{self.prefix}{chart.name}")
 
     def charts(self) -> list[Chart]:
         """All charts of the run, for export."""
-        found = [self.overview, *(c.by_itself for c in self.cases), self.breakdown, *(c.chart for c in self.curves)]
-        return [chart for chart in found if chart is not None]
+        charts = [self.overview, *(c.by_itself for c in self.cases), self.breakdown, *(c.chart for c in self.curves)]
+        return [chart for chart in charts if chart is not None]
 
     def drawn(self) -> list[Chart]:
         """The charts of the page, in its order; the page shows the others as tables with bars."""
-        found = [*(case.chart for case in self.cases), *(curve.chart for curve in self.curves)]
-        return [chart for chart in found if chart is not None]
+        charts = [*(case.chart for case in self.cases), *(curve.chart for curve in self.curves)]
+        return [chart for chart in charts if chart is not None]
 
     @cached_property
     def time_bars(self) -> list[TimeBar]:
@@ -234,19 +234,19 @@ class RunView:
 
     def warnings(self) -> list[str]:
         """Warnings that a reader must see first."""
-        found = []
+        warnings = []
         if self.run.failure is not None:
-            found.append(f"This run broke off, with exit code {self.run.failure.exit_code}: {self.run.failure.text}")
+            warnings.append(f"This run broke off, with exit code {self.run.failure.exit_code}: {self.run.failure.text}")
         if self.run.wrong:
-            found.append("A result is wrong: see the cases' outcomes.")
+            warnings.append("A result is wrong: see the cases' outcomes.")
         if not self.run.cases:
-            found.append("No case was measured, so there is nothing to draw.")
+            warnings.append("No case was measured, so there is nothing to draw.")
         elif not self.run.verdict.is_measurement:
-            found.append(f"{INVALID_PROGRAM if self.run.exit_code == 0 else INVALID} The verdict says why.")
-        found += [f"{remark[0].upper()}{remark[1:]}." for remark in remarks(self.run)]
+            warnings.append(f"{INVALID_PROGRAM if self.run.exit_code == 0 else INVALID} The verdict says why.")
+        warnings += [f"{remark[0].upper()}{remark[1:]}." for remark in remarks(self.run)]
         if self.run.backend == "embedded":
-            found.append(
+            warnings.append(
                 "Embedded: the nodes are simulated by processes of one machine. No kernel limit held them, and what a "
                 "node used was not counted: such claims cannot be shown here."
             )
-        return found
+        return warnings

@@ -88,11 +88,11 @@ def _repeat(outcome: Outcome) -> Repeat:
 
 def _peaks(outcome: Outcome) -> dict[str, float]:
     """A node's peak is the sum of its ranks' peaks."""
-    found: dict[str, float] = {}
+    peaks: dict[str, float] = {}
     for end in outcome.ended:
         name = f"{PEAK}{outcome.nodes.get(end.rank, '?')}"
-        found[name] = found.get(name, 0.0) + end.peak / 1e6
-    return found
+        peaks[name] = peaks.get(name, 0.0) + end.peak / 1e6
+    return peaks
 
 
 def _case(ask: Ask, outcomes: Sequence[Outcome], sweep: Sweep | None, backend: Backend) -> MeasuredCase:

@@ -37,8 +37,8 @@ def in_bars(run: Run, width: int, *, plain: bool = False) -> Iterator[Text]:
         line.rstrip()
         yield line
         yield from map(Text, lines[1:])
-    said = legend(entries(drawn, plain=plain), width - beside)
-    yield from (Text(" " * beside).append_text(line) for line in said)
+    lines_of_legend = legend(entries(drawn, plain=plain), width - beside)
+    yield from (Text(" " * beside).append_text(line) for line in lines_of_legend)
 
 
 def stacked(shares: dict[str, float], cells: int, *, plain: bool = False) -> Text:
@@ -68,10 +68,10 @@ def entries(names: Iterable[str], *, plain: bool = False) -> Iterator[Text]:
         yield Text.assemble((state.plain if plain else state.glyph, state.style), f" {IN_SHORT[name]}")
 
 
-def legend(found: Iterable[Text], width: int) -> Iterator[Text]:
+def legend(items: Iterable[Text], width: int) -> Iterator[Text]:
     """Put the entries one after another, in as few lines of that width as possible."""
     line = Text()
-    for entry in found:
+    for entry in items:
         if line and len(line) + GAP + len(entry) > width:
             yield line
             line = Text()

@@ -56,17 +56,17 @@ def in_six_lines(run: Run, outcomes: Sequence[Outcome]) -> Iterator[str]:
     yield f"wall        {seconds(walls[0])}{of_several}, and {seconds(outcome.startup_s)} to start"
     has = run.cases[0].settings.get("memory")
     of = {"peak memory": f" of {size(int(has))}"} if has is not None else {}
-    for name, told in usage(run.cases[0].repeats[-1]):
+    for name, value in usage(run.cases[0].repeats[-1]):
         if name != "start-up":
-            yield f"{name:<11} {told}{of.get(name, '')}"
+            yield f"{name:<11} {value}{of.get(name, '')}"
     yield _limits(run)
 
 
 def _limits(run: Run) -> str:
     held, quiet = run.verdict.held, run.verdict.quiet
-    told = {Answer.YES: "held: ", Answer.NO: "did not hold: "}.get(held.answer, "")
+    prefix = {Answer.YES: "held: ", Answer.NO: "did not hold: "}.get(held.answer, "")
     busy = f"; the host was not quiet: {quiet.evidence}" if quiet.answer is Answer.NO else ""
-    return f"limits      {told}{held.evidence}{busy}"
+    return f"limits      {prefix}{held.evidence}{busy}"
 
 
 def of_tasks(run: Run, outcomes: Sequence[Outcome], width: int, *, plain: bool) -> Iterator[str]:
@@ -90,7 +90,7 @@ def of_tasks(run: Run, outcomes: Sequence[Outcome], width: int, *, plain: bool) 
     )
     failed = sum(span.outcome != OK for span in spans)
     left = next((tasks.left for tasks in traced if tasks.spans == spans), 0)
-    told = [f"{failed} raised" if failed else "", f"{left} more submitted, and not done" if left else ""]
-    if any(told):
-        yield f"            {'; '.join(filter(None, told))}"
+    troubles = [f"{failed} raised" if failed else "", f"{left} more submitted, and not done" if left else ""]
+    if any(troubles):
+        yield f"            {'; '.join(filter(None, troubles))}"
     yield from (line.plain for line in timeline(replace(run, cases=(case,)), width, plain=plain))

@@ -69,14 +69,14 @@ def show_open(console: Console, runs: Sequence[Run], refused: Mapping[str, str],
     Such a lab did not run, broke off, is no measurement, or did not show all its claims. `numbers` maps the ids of runs
     to their numbers in `results`.
     """
-    told = [(run, lines) for run in runs if (lines := list(_open(run)))]
-    if not told and not refused:
+    unsettled = [(run, lines) for run in runs if (lines := list(_open(run)))]
+    if not unsettled and not refused:
         console.print(Text(f"\nAll claims of {plural(len(runs), 'lab')} are shown.", STYLES[Answer.YES]))
         return
     console.print()
     for lab, why in refused.items():
         console.print(Text.assemble((lab, "bold"), "  not run: ", (why, "red")))
-    for run, lines in told:
+    for run, lines in unsettled:
         where = f"  {COMMAND} results {numbers[run.id]}" if run.id in numbers else ""
         first = [] if run.verdict.is_measurement or len(lines) > 1 else lines
         console.print(Text.assemble((run.lab, "bold"), where, *(Text("  ") + line for line in first)), soft_wrap=True)

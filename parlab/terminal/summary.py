@@ -73,8 +73,8 @@ def _most_unexplained(case: MeasuredCase) -> tuple[str, float]:
 
 def claim_in_words(claim: Claim) -> str:
     """The claim, the reason why it is not shown, and its margin."""
-    said = ": ".join(filter(None, (claim.name, claim.why)))
-    return f"{said} ({claim.margin})" if claim.margin else said
+    words = ": ".join(filter(None, (claim.name, claim.why)))
+    return f"{words} ({claim.margin})" if claim.margin else words
 
 
 def ideal_in_words(case: MeasuredCase) -> str:
@@ -122,29 +122,29 @@ def comparison_rows(first: Run, second: Run) -> Iterator[tuple[str, ...]]:
 
 def differences(first: Run, second: Run) -> list[str]:
     """The differences between two runs, a line each; specs and hosts first."""
-    found = []
+    lines = []
     if first.id == second.id:
-        found.append("A and B are the same run")
+        lines.append("A and B are the same run")
     if first.lab != second.lab:
-        found.append(f"different labs: {first.lab} and {second.lab}; no case of one is set against one of the other")
+        lines.append(f"different labs: {first.lab} and {second.lab}; no case of one is set against one of the other")
     if first.backend != second.backend:
-        found.append(f"different backends: {first.backend} and {second.backend}")
+        lines.append(f"different backends: {first.backend} and {second.backend}")
     if first.spec != second.spec:
         specs = (f"{spec} with units of {spec.unit:g} s" for spec in (first.spec, second.spec))
-        found.append(f"different specs: {', and '.join(specs)}")
+        lines.append(f"different specs: {', and '.join(specs)}")
     hosts = _unlike(first.environment, second.environment, HOST)
     if hosts:
-        found.append(f"different hosts: {'; '.join(hosts)}")
+        lines.append(f"different hosts: {'; '.join(hosts)}")
     rest = sorted((first.environment.keys() | second.environment.keys()) - set(HOST))
     if others := _unlike(first.environment, second.environment, rest):
-        found.append(f"also different: {'; '.join(others)}")
-    return found
+        lines.append(f"also different: {'; '.join(others)}")
+    return lines
 
 
 def _unlike(first: Mapping[str, Any], second: Mapping[str, Any], names: Any) -> list[str]:
     pairs = ((name, first.get(name), second.get(name)) for name in names)
-    known = ((name, one, other) for name, one, other in pairs if None not in (one, other))
-    return [f"{name} {one} and {other}" for name, one, other in known if one != other]
+    in_both = ((name, one, other) for name, one, other in pairs if None not in (one, other))
+    return [f"{name} {one} and {other}" for name, one, other in in_both if one != other]
 
 
 def _side_by_side(one: MeasuredCase | None, other: MeasuredCase | None) -> list[str]:

@@ -80,8 +80,8 @@ def show_run(
     evidence for each claim. `beside` holds lines that follow the verdict, such as the place of the record.
     """
     if run.cases:
-        told = [Text(remark, "yellow") for remark in remarks(run)]
-        for block in told if quiet else [*told, *_pictures(console, run, verbose=verbose)]:
+        warnings = [Text(remark, "yellow") for remark in remarks(run)]
+        for block in warnings if quiet else [*warnings, *_pictures(console, run, verbose=verbose)]:
             console.print(block)
             if not quiet:
                 console.print()
@@ -100,14 +100,17 @@ def _pictures(console: Console, run: Run, *, verbose: bool) -> Iterator[Renderab
     plain = console.options.ascii_only
     if bars := list(timeline(run, console.width, plain=plain, verbose=verbose)):
         yield Text("\n", no_wrap=True, overflow="ignore").join(bars)
-    if run.command:  # the spans of a program do not tell when it waited, nor when it was ready and did not run
-        pass
-    elif verbose:
-        yield from in_columns(run, console.width)
-    elif stacks := list(in_bars(run, console.width, plain=plain)):
-        yield Text("\n", no_wrap=True, overflow="ignore").join(stacks)
+    if not run.command:  # the spans of a program do not tell when it waited, nor when it was ready and did not run
+        yield from _where_the_time_went(console, run, verbose=verbose)
     if any(case.metrics for case in run.cases):
         yield figures(run, console.width)
+
+
+def _where_the_time_went(console: Console, run: Run, *, verbose: bool) -> Iterator[RenderableType]:
+    if verbose:
+        yield from in_columns(run, console.width)
+    elif stacks := list(in_bars(run, console.width, plain=console.options.ascii_only)):
+        yield Text("\n", no_wrap=True, overflow="ignore").join(stacks)
 
 
 def _of_cases(headings: Sequence[str], rows: Sequence[Sequence[str]], width: int, *, words: int = 0) -> Table:

@@ -70,9 +70,9 @@ class Glyphs:
             yield Text.assemble((f"{self.begins}{self.full * 3}", STATES["computing"].style), " a task")
         elif self.full in in_bars:
             yield Text.assemble((self.full, STATES["computing"].style), " tasks, too short to be told apart")
-        told = [state for state in TOLD if self.of(state) in drawn]
-        yield from entries(told, plain=self.plain)
-        if set(told) & set(IN_TASK):
+        in_legend = [state for state in TOLD if self.of(state) in drawn]
+        yield from entries(in_legend, plain=self.plain)
+        if set(in_legend) & set(IN_TASK):
             yield Text("(in a task: how much of it, not when)", "dim")
         if self.failed in drawn:
             yield Text.assemble((self.failed, FAILED), " fails")

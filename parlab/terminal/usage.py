@@ -15,19 +15,19 @@ MOST_NODES = 4  # up to this many are listed one by one; for more, the range is 
 def usage(repeat: Repeat) -> list[tuple[str, str]]:
     """The facts of one launch of a program, each with its name; see docs/own-programs.md."""
     cpu = by_node(cpu_by_node(repeat), lambda value: seconds(value) if value else "0 s")
-    found = [("start-up", seconds(repeat.startup_s)), ("CPU", cpu)]
+    facts = [("start-up", seconds(repeat.startup_s)), ("CPU", cpu)]
     peaks = {name.removeprefix(PEAK): mb for name, mb in repeat.metrics.items() if name.startswith(PEAK)}
     if peaks:
-        found.append(("peak memory", by_node(peaks, lambda mb: f"{mb:.0f} MB")))
-    return [*found, ("throttled", throttled(repeat)), ("imbalance", imbalance(repeat))]
+        facts.append(("peak memory", by_node(peaks, lambda mb: f"{mb:.0f} MB")))
+    return [*facts, ("throttled", throttled(repeat)), ("imbalance", imbalance(repeat))]
 
 
 def cpu_by_node(repeat: Repeat) -> dict[str, float]:
     """CPU seconds of the ranks, by node."""
-    found: dict[str, float] = {}
+    cpu_s: dict[str, float] = {}
     for span in repeat.spans:
-        found[span.node] = found.get(span.node, 0.0) + span.cpu_s
-    return found
+        cpu_s[span.node] = cpu_s.get(span.node, 0.0) + span.cpu_s
+    return cpu_s
 
 
 def by_node(values: Mapping[str, float], say: Callable[[float], str]) -> str:
@@ -35,8 +35,8 @@ def by_node(values: Mapping[str, float], say: Callable[[float], str]) -> str:
     names = in_order(values)
     if len(names) <= MOST_NODES:
         return ", ".join(f"{name} {say(values[name])}" for name in names) or "-"
-    found = sorted(values.values())
-    return f"{say(found[0])} to {say(found[-1])} a node, {say(sum(found))} in all"
+    ascending = sorted(values.values())
+    return f"{say(ascending[0])} to {say(ascending[-1])} a node, {say(sum(ascending))} in all"
 
 
 def throttled(repeat: Repeat) -> str:
