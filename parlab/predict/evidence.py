@@ -101,25 +101,25 @@ def _like(one: Run, other: Run) -> bool:
 def _of_case(runs: Sequence[Run], name: str, *, fits: bool) -> Evidence:
     """The evidence for a case of the first run; other runs add sizes. Raises NoPredictionError."""
     base = _base(case for case in runs[0].cases if name_of(case) == name)
-    found: dict[int, MeasuredCase] = {}
+    by_size: dict[int, MeasuredCase] = {}
     left_out: dict[int, str] = {}
     ids: dict[str, None] = {}
     for run in runs:
         for case in run.cases:
             size = case.spec.nodes
-            if size in found or name_of(case) != name or not _comparable(case, base):
+            if size in by_size or name_of(case) != name or not _comparable(case, base):
                 continue
             why = why_not(case) or ("" if same_work(case, base) else "it has other tasks on other sizes")
             if why:
                 left_out.setdefault(size, why)
             else:
-                found[size] = case
+                by_size[size] = case
                 ids[run.id] = None
-    left_out = {size: why for size, why in sorted(left_out.items()) if size not in found}
-    fitted = tuple(size for size in FITTED if size in found)
+    left_out = {size: why for size, why in sorted(left_out.items()) if size not in by_size}
+    fitted = tuple(size for size in FITTED if size in by_size)
     if len(fitted) < FEWEST_SIZES:
-        _refuse_sizes(found, left_out)
-    cases = [found[size] for size in fitted]
+        _refuse_sizes(by_size, left_out)
+    cases = [by_size[size] for size in fitted]
     model = farm_of if base.launch == FUTURES else stencil_of
     work, costs = model(cases)
     if fits:
@@ -127,9 +127,9 @@ def _of_case(runs: Sequence[Run], name: str, *, fits: bool) -> Evidence:
     return Evidence(
         case=name,
         runs=tuple(ids),
-        spec=found[max(found)].spec,
+        spec=by_size[max(by_size)].spec,
         fitted=fitted,
-        measured_s={size: found[size].measured_s for size in sorted(found)},
+        measured_s={size: by_size[size].measured_s for size in sorted(by_size)},
         work=work,
         costs=costs,
         left_out=left_out,
@@ -148,10 +148,10 @@ def _comparable(case: MeasuredCase, base: MeasuredCase) -> bool:
     return way(case) == way(base)
 
 
-def _refuse_sizes(found: dict[int, MeasuredCase], left_out: dict[int, str]) -> NoReturn:
+def _refuse_sizes(by_size: dict[int, MeasuredCase], left_out: dict[int, str]) -> NoReturn:
     reasons = set(left_out.values())
-    if not found and len(reasons) == 1:  # true of all sizes
+    if not by_size and len(reasons) == 1:  # true of all sizes
         raise NoPredictionError(reasons.pop())
-    has = ", ".join(str(size) for size in sorted(found)) or "none"
+    has = ", ".join(str(size) for size in sorted(by_size)) or "none"
     why = "; ".join(f"{plural(size, 'node')}: {why}" for size, why in left_out.items())
     raise NoPredictionError(f"it needs two of the sizes 1, 2 and 4 nodes, and has {has}" + (f" ({why})" if why else ""))

@@ -43,7 +43,7 @@ TELLS = 1e-5  # s; if the slowest is later by an amount that varies less, nothin
 NOT_WAITING = 0.1  # of all steps; a rank that makes up for lost time may seem to begin too early by a little
 
 
-class Step(NamedTuple):
+class StepCost(NamedTuple):
     """The costs of one step of a rank, in seconds: the exchange before it, its length beyond its demand, the demand."""
 
     exchange_s: float
@@ -51,7 +51,7 @@ class Step(NamedTuple):
     demand_s: float = 0.0
 
 
-Steps = tuple[Step, ...]  # of one rank, in the order of time
+Steps = tuple[StepCost, ...]  # of one rank, in the order of time
 
 
 @dataclass(frozen=True)
@@ -62,17 +62,17 @@ class StencilCosts:
     neighbours on its own node, and `outer` those of each other rank.
     """
 
-    first: tuple[Step, ...] = (Step(0.0, 0.0),)
-    inner: tuple[Steps, ...] = ((Step(0.0, 0.0),),)
-    outer: tuple[Steps, ...] = ((Step(0.0, 0.0),),)
+    first: tuple[StepCost, ...] = (StepCost(0.0, 0.0),)
+    inner: tuple[Steps, ...] = ((StepCost(0.0, 0.0),),)
+    outer: tuple[Steps, ...] = ((StepCost(0.0, 0.0),),)
 
     @cached_property
     def extra_s(self) -> dict[float, list[float]]:
         """`extra_s` of all steps but the first, by their demand in seconds."""
-        found: dict[float, list[float]] = {}
+        by_demand: dict[float, list[float]] = {}
         for step in chain.from_iterable((*self.inner, *self.outer)):
-            found.setdefault(step.demand_s, []).append(step.extra_s)
-        return found
+            by_demand.setdefault(step.demand_s, []).append(step.extra_s)
+        return by_demand
 
     @cached_property
     def extra_per_s(self) -> float:
@@ -95,7 +95,7 @@ class StencilCosts:
             if nearest / ALIKE <= steps[0].demand_s <= nearest * ALIKE
         ]
 
-    def _length_s(self, step: Step, demand_s: float) -> float:
+    def _length_s(self, step: StepCost, demand_s: float) -> float:
         middle, variance = self._spread.get(step.demand_s, (step.extra_s, 0.0))
         longer_s = demand_s - step.demand_s
         wider = sqrt(max(0.0, 1 + self.variance_per_s * longer_s / variance)) if variance else 1.0
@@ -126,15 +126,15 @@ def _again(ranks: Sequence[Steps], draw: Random) -> tuple[Steps, ...]:
     alike: dict[float, list[Steps]] = {}
     for steps in ranks:
         alike.setdefault(steps[0].demand_s, []).append(steps)
-    made = []
+    resampled = []
     for steps in ranks:
-        new: list[Step] = []
+        new: list[StepCost] = []
         while len(new) < len(steps):
             source = draw.choice(alike[steps[0].demand_s])
             begin = draw.randrange(max(1, len(source) - BLOCK + 1))
             new += source[begin : begin + BLOCK]
-        made.append(tuple(new[: len(steps)]))
-    return tuple(made)
+        resampled.append(tuple(new[: len(steps)]))
+    return tuple(resampled)
 
 
 @dataclass(frozen=True)
@@ -197,7 +197,7 @@ def stencil_costs(launches: Iterable[tuple[Sequence[Span], Sequence[float]]]) ->
     None if the ranks do not wait for their neighbours: then it is no stencil. If all launches were on one node, or all
     had one rank a node, the other kind of exchange was not measured, and is taken to cost the same.
     """
-    first: list[Step] = []
+    first: list[StepCost] = []
     pools: dict[bool, list[Steps]] = {False: [], True: []}
     for spans, demands_s in launches:
         own: dict[int, list[tuple[Span, float]]] = {}
@@ -207,13 +207,13 @@ def stencil_costs(launches: Iterable[tuple[Sequence[Span], Sequence[float]]]) ->
         for rank, mine in own.items():
             around = [own[other] for other in (rank - 1, rank, rank + 1) if other in own]
             outer = any(other[0][0].node != mine[0][0].node for other in around)
-            found = []
+            costs = []
             for number, (span, demand_s) in enumerate(mine):
                 ready = max(other[number - 1][0].finished for other in around) if number else began
                 extra_s = span.finished - span.started - demand_s
-                found.append(Step(span.started - ready, extra_s, round(demand_s, 9)))
-            first.append(found[0])
-            pools[outer].append(tuple(found[1:]))
+                costs.append(StepCost(span.started - ready, extra_s, round(demand_s, 9)))
+            first.append(costs[0])
+            pools[outer].append(tuple(costs[1:]))
     later = list(chain.from_iterable((*pools[False], *pools[True])))
     if not later or sum(step.exchange_s < 0 for step in later) > NOT_WAITING * len(later):
         return None

@@ -30,11 +30,11 @@ def test_the_table_has_ideal_predicted_and_measured_by_size_and_the_answer_below
     assert eight.endswith("%")
     assert sixteen.endswith("-")
     assert most.startswith("4096 ")
-    told = in_a_line(text)
-    assert "On 4096 nodes it takes " in told
-    assert "From 16 to 4096 nodes it gets " in told
-    assert " tasks a second at most" in told
-    assert "There are 64 tasks for 8192 workers: 8128 have nothing to do." in told
+    text = in_a_line(text)
+    assert "On 4096 nodes it takes " in text
+    assert "From 16 to 4096 nodes it gets " in text
+    assert " tasks a second at most" in text
+    assert "There are 64 tasks for 8192 workers: 8128 have nothing to do." in text
 
 
 def with_times(*times_s: float, busy_at: float = 3.2, chunk: int = 1) -> str:
@@ -78,16 +78,16 @@ def test_chunks_are_counted_and_named_and_a_smaller_one_is_advised_where_it_is_q
 
 def test_all_records_are_named_and_a_size_that_is_not_used_with_its_reason() -> None:
     runs = [farm_run((1, 2), seed=1), farm_run((4, 8), seed=2), farm_run((16,), tasks=32, seed=3)]
-    known = evidence([replace(one, id=f"20260102T03040{number}-pool-abc") for number, one in enumerate(runs)])
-    text = shown(show_prediction, predict(known, [1, 8]))
+    basis = evidence([replace(one, id=f"20260102T03040{number}-pool-abc") for number, one in enumerate(runs)])
+    text = shown(show_prediction, predict(basis, [1, 8]))
     assert "records: 20260102T030400-pool-abc, 20260102T030401-pool-abc\n" in text
     assert "not used: 16 nodes, it has other tasks on other sizes" in text
 
 
 def test_chunks_and_sub_masters_are_told_where_they_help() -> None:
-    told = in_a_line(shown(show_prediction, predict(evidence([farm_run()]), [1, 4096], tasks=1_000_000)))
-    assert "With chunksize=" in told
-    assert "With a sub-master for every " in told
+    text = in_a_line(shown(show_prediction, predict(evidence([farm_run()]), [1, 4096], tasks=1_000_000)))
+    assert "With chunksize=" in text
+    assert "With a sub-master for every " in text
     assert "chunksize" not in shown(show_prediction, predict(evidence([farm_run()]), [1, 2]))
 
 
@@ -116,7 +116,7 @@ def test_a_kept_record_or_all_of_a_lab_are_predicted_and_written_for_programs(in
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "text"),
     [
         (["nothing"], "No run and no lab 'nothing'"),
         (["9"], "No run '9'"),
@@ -132,7 +132,7 @@ def test_a_kept_record_or_all_of_a_lab_are_predicted_and_written_for_programs(in
         (["3", "--tasks", "100"], "--tasks and --chunk are for farms of tasks"),
     ],
 )
-def test_bad_input_is_one_line(invoke: Invoke, arguments: list[str], told: str, tmp_path: Path) -> None:
+def test_bad_input_is_one_line(invoke: Invoke, arguments: list[str], text: str, tmp_path: Path) -> None:
     keep(replace(farm_run(), id="20260103T000000-sample-000003"), tmp_path)
     busy = replace(farm_run(), id="20260102T000000-sample-000002", verdict=verdict(quiet=Answer.NO))
     keep(busy, tmp_path)
@@ -141,4 +141,4 @@ def test_bad_input_is_one_line(invoke: Invoke, arguments: list[str], told: str, 
     assert (done.returncode, done.stdout) == (2, "")
     (line,) = done.stderr.splitlines()
     assert line.startswith("usage: ")
-    assert told in line
+    assert text in line
