@@ -16,8 +16,8 @@ The kernel stops a master that has used `head_cpus` of a period, until the next 
 `head_cpus / (send_s + receive_s)` chunks a second. Workers that ask faster wait in a queue.
 
 A long farm is steady: once every worker has had a chunk, a round of the workers takes as long as the next. So of many
-rounds only some are simulated, and the others take the same time: the same for each second of demand, if a window of
-simulated rounds is not a whole number of cycles of the tasks' demands.
+rounds only some are simulated, and the others take the same time. If tasks differ, that is the same for each second of
+demand, unless the master is busy all the time.
 """
 
 import heapq
@@ -33,7 +33,8 @@ from parlab.model.spec import PERIOD
 
 STEADY = 2000  # chunks, at least, over which the pace of the steady farm is taken
 FEWEST_ROUNDS = 2  # of all workers in that time
-MOST = 10_000  # chunks in that time, so that it has whole cycles of the tasks' demands; or one round more
+MOST = 10_000  # chunks in that time, if the cycle of the tasks' demands asks for more
+BUSY = 1.02  # of the least time that the master needs; one that needs that much has no time to wait for longer tasks
 UNSTEADY_ROUNDS = 3  # at the beginning, while the workers get out of step
 
 
@@ -130,28 +131,26 @@ def farm_s(farm: Farm, workers: int, costs: FarmCosts, draw: Random) -> float:
     sent, end_s = _simulate(farm, left_out, workers, costs, draw)
     if not left_out:
         return end_s
-    window_s = sent[left_out.start - 1] - sent[left_out.start - 1 - window]
+    window_s = sent[left_out.start - 1] - sent[left_out.start - window - 1]
     windows = len(left_out) / window
-    if window * farm.chunk % farm.cycle:
-        demand_s = farm.until_s(left_out.start) - farm.until_s(left_out.start - window)
-        if demand_s:
-            windows = (farm.until_s(left_out.stop) - farm.until_s(left_out.start)) / demand_s
-    return end_s + max(window_s * windows, len(left_out) / costs.chunks_a_second)
+    if window_s > BUSY * window / costs.chunks_a_second:
+        # a chunk is handed out once one from a round before is done
+        done = [farm.until_s(n - workers) for n in (left_out.start - window, left_out.start, left_out.stop)]
+        windows = (done[2] - done[1]) / (done[1] - done[0]) if done[1] > done[0] else windows
+    return end_s + window_s * windows
 
 
 def _left_out(farm: Farm, workers: int) -> tuple[int, range]:
     """The number of chunks over which the steady pace is taken, and the chunks that are not simulated because of it.
 
-    These are whole windows of as many chunks. If MOST allows it, a window is whole rounds of the workers and whole
-    cycles of the tasks' demands; else whole cycles; else whole rounds, and farm_s scales by the demand.
+    These are whole windows of as many chunks. A window is whole rounds of the workers, as those may keep in step. If
+    MOST allows it, it is whole cycles of the tasks' demands, too; else it has one cycle at least, if MOST allows that.
     """
-    rounds = max(FEWEST_ROUNDS, ceil(STEADY / workers))
-    window = least = rounds * workers
+    least = workers * max(FEWEST_ROUNDS, ceil(STEADY / workers))
     cycle = farm.cycle // gcd(farm.cycle, farm.chunk)
-    for part in (lcm(cycle, workers), cycle):
-        if part * ceil(least / part) <= max(MOST, least + workers):
-            window = part * ceil(least / part)
-            break
+    both = lcm(cycle, workers)
+    wanted = (both * ceil(least / both), workers * ceil(max(least, cycle) / workers), least)
+    window = next(chunks for chunks in wanted if chunks <= max(MOST, least))
     begin = window + UNSTEADY_ROUNDS * workers
     windows = max(0, farm.chunks - begin - 2 * workers) // window
     if not windows:
