@@ -109,7 +109,7 @@ def _of_case(runs: Sequence[Run], name: str, *, fits: bool) -> Evidence:
             size = case.spec.nodes
             if size in by_size or name_of(case) != name or not _comparable(case, base):
                 continue
-            why = why_not(case) or ("" if same_work(case, base) else "it has other tasks on other sizes")
+            why = why_not(case) or ("" if same_work(case, base) else "it does other work there")
             if why:
                 left_out.setdefault(size, why)
             else:

@@ -81,7 +81,7 @@ def test_all_records_are_named_and_a_size_that_is_not_used_with_its_reason() -> 
     basis = evidence([replace(one, id=f"20260102T03040{number}-pool-abc") for number, one in enumerate(runs)])
     text = shown(show_prediction, predict(basis, [1, 8]))
     assert "records: 20260102T030400-pool-abc, 20260102T030401-pool-abc\n" in text
-    assert "not used: 16 nodes, it has other tasks on other sizes" in text
+    assert "not used: 16 nodes, it does other work there" in text
 
 
 def test_chunks_and_sub_masters_are_told_where_they_help() -> None:

@@ -140,7 +140,7 @@ def test_a_size_of_other_work_is_not_compared() -> None:
         one = farm_run()
         basis = evidence([replace(one, cases=(*one.cases, *other.cases))])
         assert list(basis.measured_s) == [1, 2, 4]
-        assert basis.left_out == {8: "it has other tasks on other sizes"}
+        assert basis.left_out == {8: "it does other work there"}
         assert evidence([one, replace(other, id="2026-other")]).runs == (one.id,)
     one, other = stencil_run(), stencil_run((8,), steps=20)
     basis = evidence([replace(one, cases=(*one.cases, *other.cases))])
