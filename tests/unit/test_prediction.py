@@ -163,12 +163,13 @@ def test_records_of_another_lab_file_host_or_backend_are_not_mixed(unlike: dict[
 
 
 def test_where_the_newest_record_gives_no_prediction_an_older_one_does() -> None:
-    newest = farm_run((4,), task_s=0.1)
-    newest = replace(newest, id="2026-3", cases=tuple(replace(c, spec=replace(c.spec, cores=1)) for c in newest.cases))
+    (four,) = farm_run((4,)).cases
+    slow = replace(four, spec=replace(four.spec, speed=four.spec.speed / 2))
+    newest = replace(farm_run(), id="2026-3", cases=(slow,))
     older = replace(farm_run(), id="2026-2")
     assert evidence([newest, older]).runs == ("2026-2",)
     assert evidence([replace(newest, cases=()), older], "pool").runs == ("2026-2",)
-    with pytest.raises(UsageError, match=r"^2026-3 gives no prediction. .*Nor does 1 other record.$"):
+    with pytest.raises(UsageError, match=r"^2026-3 gives no prediction. .*, and has 4. Nor does 1 other record.$"):
         evidence([newest, replace(newest, id="2026-1")])
 
 
