@@ -40,20 +40,20 @@ def measured(words: tuple[str, ...], nodes: str, cluster: str, folder: Path) -> 
 
 def show(what: str, run: Run) -> float:
     """Print predicted, measured and off by for each size; return the most that a size held out is off."""
-    known = evidence([run], disturbed=True)
+    basis = evidence([run], disturbed=True)
     quiet = run.verdict.is_measurement
-    print(f"\n{what}: {known.case}, {known.spec.cores} x {known.spec.speed} a node, unit {known.spec.unit:g} s")
+    print(f"\n{what}: {basis.case}, {basis.spec.cores} x {basis.spec.speed} a node, unit {basis.spec.unit:g} s")
     if not quiet:
         print(f"  no measurement: {run.verdict.quiet.evidence[:150]}")
     most = 0.0
-    for size in predict(known, list(known.measured_s)).sizes:
+    for size in predict(basis, list(basis.measured_s)).sizes:
         assert size.off_by is not None
         within = size.low_s <= (size.measured_s or 0.0) <= size.high_s
-        told = "fitted" if size.fitted else f"held out, {'in' if within else 'outside'} the interval"
+        how = "fitted" if size.fitted else f"held out, {'in' if within else 'outside'} the interval"
         print(
             f"  {size.nodes:3} nodes  ideal {seconds(size.ideal_s):>8}  predicted {seconds(size.predicted_s):>8} "
             f"({seconds(size.low_s)} to {seconds(size.high_s)})  measured {seconds(size.measured_s):>8}  "
-            f"off by {signed_percent(size.off_by):>7}  {told}"
+            f"off by {signed_percent(size.off_by):>7}  {how}"
         )
         if not size.fitted and quiet:
             most = max(most, abs(size.off_by))
@@ -68,16 +68,16 @@ def main() -> None:
     parser.add_argument("--nodes", default="1,2,4,8,16,32")
     parser.add_argument("records", nargs="*", type=Path)
     options = parser.parse_args()
-    found = [(path.stem, read_json(path)) for path in options.records]
-    if not found:
+    runs = [(path.stem, read_json(path)) for path in options.records]
+    if not runs:
         with tempfile.TemporaryDirectory() as folder:
             for what, words in LABS.items():
                 if options.only is None or what.startswith(options.only):
-                    found.append((what, measured(words, options.nodes, options.cluster, Path(folder))))
-    most = max(show(what, run) for what, run in found)
+                    runs.append((what, measured(words, options.nodes, options.cluster, Path(folder))))
+    most = max(show(what, run) for what, run in runs)
     if most > MOST_OFF:
         sys.exit(1)
-    sys.exit(0 if all(run.verdict.is_measurement for _, run in found) else 3)
+    sys.exit(0 if all(run.verdict.is_measurement for _, run in runs) else 3)
 
 
 if __name__ == "__main__":

@@ -104,21 +104,22 @@ def test_a_cycle_is_as_short_as_the_demands_allow(tasks_s: tuple[float, ...], cy
     assert Farm(tasks_s, 100).cycle == cycle
 
 
-@pytest.mark.parametrize("workers", [500, 3000])
-@pytest.mark.parametrize("chunk", [1, 2])
-@pytest.mark.parametrize("most", [farms.MOST, 0])
-def test_a_long_cycle_of_unequal_tasks_is_left_out_too(workers: int, chunk: int, most: int) -> None:
+@pytest.mark.parametrize("workers", [3, 500, 3000])
+@pytest.mark.parametrize("chunk", [1, 2, 50])
+@pytest.mark.parametrize("task_s", [0.01, 1.0])
+@pytest.mark.parametrize(("count", "in_order"), [(63, False), (4_973, False), (4_973, True), (30_011, False)])
+def test_rounds_of_unequal_tasks_are_left_out_too(
+    workers: int, chunk: int, task_s: float, count: int, in_order: bool
+) -> None:
     draw = Random(1)
-    demands_s = [draw.uniform(0.5, 1.5) for _ in range(9_973)]
-    farm = Farm(tuple(sorted(demands_s) if most else demands_s), 200_000, chunk)
+    demands_s = [draw.uniform(0.5 * task_s, 1.5 * task_s) for _ in range(count)]
+    farm = Farm(tuple(sorted(demands_s) if in_order else demands_s), 100_000 * min(chunk, 10), chunk)
+    short = farm_s(farm, workers, PLANTED, Random(0))
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(farms, "MOST", most)
-        window, left_out = farms._left_out(farm, workers)
-        assert left_out
-        assert bool(window * chunk % farm.cycle) == (not most)
-        short = farm_s(farm, workers, PLANTED, Random(0))
         patched.setattr(farms, "STEADY", 10**9)
-        assert short == pytest.approx(farm_s(farm, workers, PLANTED, Random(0)), rel=0.02)
+        assert not farms._left_out(farm, workers)[1]
+        long = farm_s(farm, workers, PLANTED, Random(0))
+    assert short == pytest.approx(long, rel=0.03, abs=chunk * max(farm.tasks_s))
 
 
 @settings(max_examples=30, deadline=None)

@@ -74,34 +74,34 @@ def test_chunks_and_sub_masters_help_where_one_master_is_too_slow() -> None:
 
 def test_a_larger_size_in_the_records_is_compared_and_not_fitted() -> None:
     whole = farm_run((1, 2, 4, 16), seed=3)
-    known = evidence([whole])
-    assert known.fitted == (1, 2, 4)
-    assert known.costs == evidence([replace(whole, cases=whole.cases[:3])]).costs
-    four, sixteen = predict(known, [4, 16]).sizes
+    basis = evidence([whole])
+    assert basis.fitted == (1, 2, 4)
+    assert basis.costs == evidence([replace(whole, cases=whole.cases[:3])]).costs
+    four, sixteen = predict(basis, [4, 16]).sizes
     assert four.fitted
     assert not sixteen.fitted
     assert sixteen.off_by == pytest.approx(0, abs=0.02)
-    assert all(size.off_by is None for size in predict(known, [4, 16], tasks=65).sizes)
+    assert all(size.off_by is None for size in predict(basis, [4, 16], tasks=65).sizes)
 
 
 def test_sizes_may_come_from_several_records() -> None:
     one, two, sixteen = (replace(farm_run([size], seed=5), id=f"2026-{size}") for size in (1, 2, 16))
-    known = evidence([sixteen, two, one])
-    assert known.fitted == (1, 2)
-    assert list(known.measured_s) == [1, 2, 16]
-    assert known.runs == ("2026-16", "2026-2", "2026-1")
+    basis = evidence([sixteen, two, one])
+    assert basis.fitted == (1, 2)
+    assert list(basis.measured_s) == [1, 2, 16]
+    assert basis.runs == ("2026-16", "2026-2", "2026-1")
 
 
 def test_the_same_seed_gives_the_same_prediction() -> None:
-    known = evidence([farm_run(seed=1)])
-    assert predict(known, [8], seed=7) == predict(known, [8], seed=7) != predict(known, [8], seed=8)
+    basis = evidence([farm_run(seed=1)])
+    assert predict(basis, [8], seed=7) == predict(basis, [8], seed=7) != predict(basis, [8], seed=8)
 
 
 @pytest.mark.parametrize("made", [farm_run(seed=1), stencil_run(seed=1)])
 def test_a_size_comes_out_the_same_whatever_others_are_asked(made: Run) -> None:
-    known = evidence([made])
-    (alone,) = predict(known, [8]).sizes
-    assert predict(known, [2, 8, 16]).sizes[1] == alone
+    basis = evidence([made])
+    (alone,) = predict(basis, [8]).sizes
+    assert predict(basis, [2, 8, 16]).sizes[1] == alone
 
 
 def test_predictions_fall_until_the_tasks_are_used_up() -> None:
@@ -138,14 +138,14 @@ def slower(made: Run, nodes: int, factor: float) -> Run:
 def test_a_size_of_other_work_is_not_compared() -> None:
     for other in (farm_run((8,), tasks=16), farm_run((8,), tasks=32, task_s=0.1)):
         one = farm_run()
-        known = evidence([replace(one, cases=(*one.cases, *other.cases))])
-        assert list(known.measured_s) == [1, 2, 4]
-        assert known.left_out == {8: "it has other tasks on other sizes"}
+        basis = evidence([replace(one, cases=(*one.cases, *other.cases))])
+        assert list(basis.measured_s) == [1, 2, 4]
+        assert basis.left_out == {8: "it does other work there"}
         assert evidence([one, replace(other, id="2026-other")]).runs == (one.id,)
     one, other = stencil_run(), stencil_run((8,), steps=20)
-    known = evidence([replace(one, cases=(*one.cases, *other.cases))])
-    assert list(known.measured_s) == [1, 2, 4]
-    assert list(known.left_out) == [8]
+    basis = evidence([replace(one, cases=(*one.cases, *other.cases))])
+    assert list(basis.measured_s) == [1, 2, 4]
+    assert list(basis.left_out) == [8]
 
 
 @pytest.mark.parametrize(
@@ -163,12 +163,13 @@ def test_records_of_another_lab_file_host_or_backend_are_not_mixed(unlike: dict[
 
 
 def test_where_the_newest_record_gives_no_prediction_an_older_one_does() -> None:
-    newest = farm_run((4,), task_s=0.1)
-    newest = replace(newest, id="2026-3", cases=tuple(replace(c, spec=replace(c.spec, cores=1)) for c in newest.cases))
+    (four,) = farm_run((4,)).cases
+    slow = replace(four, spec=replace(four.spec, speed=four.spec.speed / 2))
+    newest = replace(farm_run(), id="2026-3", cases=(slow,))
     older = replace(farm_run(), id="2026-2")
     assert evidence([newest, older]).runs == ("2026-2",)
     assert evidence([replace(newest, cases=()), older], "pool").runs == ("2026-2",)
-    with pytest.raises(UsageError, match=r"^2026-3 gives no prediction. .*Nor does 1 other record.$"):
+    with pytest.raises(UsageError, match=r"^2026-3 gives no prediction. .*, and has 4. Nor does 1 other record.$"):
         evidence([newest, replace(newest, id="2026-1")])
 
 
@@ -176,9 +177,9 @@ def test_a_size_that_failed_is_left_out_and_the_others_are_used() -> None:
     made = farm_run((1, 2, 4, 8), seed=1)
     *others_, four, eight = made.cases
     broken = replace(eight, repeats=(replace(eight.repeats[0], outcome="ValueError"),))
-    known = evidence([replace(made, cases=(*others_, four, broken))])
-    assert list(known.measured_s) == [1, 2, 4]
-    assert known.left_out == {8: "its outcome is ValueError"}
+    basis = evidence([replace(made, cases=(*others_, four, broken))])
+    assert list(basis.measured_s) == [1, 2, 4]
+    assert basis.left_out == {8: "its outcome is ValueError"}
     assert evidence([replace(made, cases=(*others_, replace(four, workforce=Workforce(2, 1, 2)), eight))]).fitted == (
         1,
         2,

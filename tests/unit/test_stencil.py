@@ -8,7 +8,7 @@ from random import Random
 import pytest
 
 from parlab.model.span import Span
-from parlab.predict.stencil import Stencil, StencilCosts, Step, is_outer, stencil_costs, stencil_s, waits_for_all
+from parlab.predict.stencil import Stencil, StencilCosts, StepCost, is_outer, stencil_costs, stencil_s, waits_for_all
 from tests.unit import planted
 from tests.unit.planted import CORES
 
@@ -77,16 +77,16 @@ def test_ranks_without_any_spread_tell_nothing_of_a_barrier() -> None:
         assert not waits_for_all([(spans, [0.4 / nodes / CORES] * len(spans))])
 
 
-def ranks_of(steps: Iterable[Step]) -> tuple[tuple[Step, ...], ...]:
+def ranks_of(steps: Iterable[StepCost]) -> tuple[tuple[StepCost, ...], ...]:
     """The steps of a rank for each length."""
-    found: dict[float, list[Step]] = {}
+    found: dict[float, list[StepCost]] = {}
     for step in steps:
         found.setdefault(step.demand_s, []).append(step)
     return tuple(map(tuple, found.values()))
 
 
 def test_what_each_step_costs_and_what_each_second_costs_are_told_apart() -> None:
-    steps = tuple(Step(0.0, 0.001 + 0.03 * demand_s, demand_s) for demand_s in (0.1, 0.2, 0.4) for _ in range(5))
+    steps = tuple(StepCost(0.0, 0.001 + 0.03 * demand_s, demand_s) for demand_s in (0.1, 0.2, 0.4) for _ in range(5))
     costs = StencilCosts(steps, ranks_of(steps), ranks_of(steps))
     assert costs.extra_per_s == pytest.approx(0.03)
     assert stencil_s(Stencil(10, 0.08), 4, 2, costs, Random(0)) == pytest.approx(10 * (0.01 * 1.03 + 0.001))
@@ -95,7 +95,7 @@ def test_what_each_step_costs_and_what_each_second_costs_are_told_apart() -> Non
 def test_disturbances_at_random_times_are_as_many_as_there_is_time() -> None:
     draw = Random(0)
     demands_s = [0.1, 0.2, 0.4] * 2000
-    steps = [Step(0.0, draw.gauss(0.01, sqrt(1e-6 + 1e-5 * demand_s)), demand_s) for demand_s in demands_s]
+    steps = [StepCost(0.0, draw.gauss(0.01, sqrt(1e-6 + 1e-5 * demand_s)), demand_s) for demand_s in demands_s]
     costs = StencilCosts(tuple(steps), ranks_of(steps), ranks_of(steps))
     assert costs.variance_per_s == pytest.approx(1e-5, rel=0.2)
     lengths = [length_s for rank in costs.with_demand(ranks_of(steps), 0.02) for _, length_s in rank]
@@ -104,11 +104,11 @@ def test_disturbances_at_random_times_are_as_many_as_there_is_time() -> None:
 
 
 def test_steps_of_one_length_do_not_tell_them_apart() -> None:
-    steps = (Step(0.0, 0.002, 0.1),) * 5
+    steps = (StepCost(0.0, 0.002, 0.1),) * 5
     assert StencilCosts(steps, (steps,), (steps,)).extra_per_s == 0
 
 
 def test_a_rank_that_makes_up_for_lost_time_does_so_in_the_simulation_too() -> None:
-    steps = (Step(0.0, 0.02, 0.1), Step(0.0, -0.02, 0.1)) * 20
-    costs = StencilCosts((Step(0.0, 0.0, 0.1),), (steps,), (steps,))
+    steps = (StepCost(0.0, 0.02, 0.1), StepCost(0.0, -0.02, 0.1)) * 20
+    costs = StencilCosts((StepCost(0.0, 0.0, 0.1),), (steps,), (steps,))
     assert stencil_s(Stencil(41, 0.1), 1, 1, costs, Random(0)) == pytest.approx(4.1, abs=0.03)
