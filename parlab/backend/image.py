@@ -5,7 +5,7 @@ import json
 import os
 import re
 import tempfile
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from types import MappingProxyType
@@ -46,8 +46,12 @@ BUNDLES = ("PARLAB_CA", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE",
 
 def inputs_digest() -> str:
     """A digest of all inputs of the image, including the base image's name."""
-    digest = hashlib.sha256(os.environ.get("PARLAB_BASE", "").encode())
-    for name in INPUTS:
+    return _digest(INPUTS, os.environ.get("PARLAB_BASE", ""))
+
+
+def _digest(names: Iterable[str], text: str = "") -> str:
+    digest = hashlib.sha256(text.encode())
+    for name in names:
         digest.update(name.encode() + (ROOT / name).read_bytes())
     return digest.hexdigest()[:16]
 
@@ -95,10 +99,7 @@ def slurm_image(base_id: str) -> str:
 
 def slurm_digest() -> str:
     """A digest of the inputs of the layer with Slurm."""
-    digest = hashlib.sha256()
-    for name in OF_SLURM:
-        digest.update(name.encode() + (ROOT / "docker" / name).read_bytes())
-    return digest.hexdigest()[:16]
+    return _digest(f"docker/{name}" for name in OF_SLURM)
 
 
 def with_slurm(client: DockerClient, base: str, base_id: str, show: Show) -> tuple[str, str]:
@@ -107,12 +108,8 @@ def with_slurm(client: DockerClient, base: str, base_id: str, show: Show) -> tup
     with suppress(ImageNotFound):
         return name, str(client.images.get(name).id)
     show("installing Slurm into an image of the nodes, once")
-    try:
-        labels = {SLURM_LABEL: slurm_digest()}
-        image_id = _build_on(client, name, "slurm.Dockerfile", ROOT / "docker", base, labels=labels)
-    except ComposeFailed as error:
-        said = STEP.findall(error.output)[-LAST_LINES:] or [str(error)]
-        raise ParlabError("\n".join(("cannot install Slurm into an image of the nodes:", *said))) from error
+    labels, what = {SLURM_LABEL: slurm_digest()}, "Slurm into an image of the nodes"
+    image_id = _build_on(client, name, "slurm.Dockerfile", ROOT / "docker", base, what, labels=labels)
     remove_own(client, WITH_SLURM, (image_id,))
     return name, image_id
 
@@ -123,13 +120,14 @@ def _build_on(
     dockerfile: str,
     folder: Path,
     base: str,
+    what: str,
     *,
     secrets: Mapping[str, str] = NONE,
     labels: Mapping[str, str] = NONE,
 ) -> str:
     """Build an image on `base` with a file of docker/ and return its id; secrets are named after their variables.
 
-    Raises ComposeFailed, with everything that the build wrote.
+    Raises ParlabError, with the last lines of the build, if it cannot install that.
     """
     build = {
         "context": str(folder),
@@ -141,7 +139,11 @@ def _build_on(
     services = {"more": {"image": name, "build": build}}
     more = {"services": services, "secrets": {secret: {"environment": of} for secret, of in secrets.items()}}
     env = {"PARLAB_CA": _bundle(), "PARLAB_INDEX": os.environ.get("PIP_INDEX_URL", "")}
-    compose(IMAGE, "build", "more", deadline=BUILD_SECONDS, env=env, more=json.dumps(more))
+    try:
+        compose(IMAGE, "build", "more", deadline=BUILD_SECONDS, env=env, more=json.dumps(more))
+    except ComposeFailed as error:
+        said = STEP.findall(error.output)[-LAST_LINES:] or [str(error)]
+        raise ParlabError("\n".join((f"cannot install {what}:", *said))) from error
     return str(client.images.get(name).id)
 
 
@@ -154,12 +156,8 @@ def with_packages(client: DockerClient, base: str, base_id: str, packages: Packa
     show(f"installing the packages of {packages.source} into an image of the nodes, once")
     with tempfile.TemporaryDirectory(prefix="parlab-packages-") as folder:
         packages.write(Path(folder))
-        index = {"index": "PARLAB_INDEX"}
-        try:
-            image_id = _build_on(client, name, dockerfile.name, Path(folder), base, secrets=index)
-        except ComposeFailed as error:
-            said = STEP.findall(error.output)[-LAST_LINES:] or [str(error)]
-            raise ParlabError("\n".join((f"cannot install the packages of {packages.source}:", *said))) from error
+        index, what = {"index": "PARLAB_INDEX"}, f"the packages of {packages.source}"
+        image_id = _build_on(client, name, dockerfile.name, Path(folder), base, what, secrets=index)
     return name, image_id
 
 
