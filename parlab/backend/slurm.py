@@ -14,10 +14,11 @@ from parlab.backend.memory import default_memory
 from parlab.errors import ParlabError
 from parlab.formatting import Show, plural
 from parlab.model.spec import Spec
+from parlab.node.batch import NAME, PREFIX, SHARED
 
 UP_SECONDS, UP_SECONDS_A_NODE = 20, 1
 # It is ended in time: a late one would hit the next run's job. Files are those of jobs, and of Slurm's MPI.
-CANCEL = "timeout 5 scancel --name=parlab; rm -rf /jobs/.parlab-* /tmp/spmix_*"
+CANCEL = f"timeout 5 scancel --name={NAME}; rm -rf {SHARED}/{PREFIX}* /tmp/spmix_*"
 
 
 class Slurm(Cluster):
