@@ -5,6 +5,7 @@ import re
 import subprocess
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -43,6 +44,22 @@ def inside(node: Container, *command: str) -> str:
     """Run a command in a node; return its output."""
     argv = ["docker", "exec", node.id, *command]
     return subprocess.run(argv, capture_output=True, text=True, check=True, timeout=60).stdout
+
+
+def see_that_it_is_hardened(cluster: Cluster, node: Container) -> None:
+    """Assert that the engine gives the node no privilege, and no way out of the cluster's network."""
+    facts: dict[str, Any] = cluster.client.api.inspect_container(node.id)
+    host = facts["HostConfig"]
+    assert facts["Config"]["User"] == "lab"
+    assert host["ReadonlyRootfs"]
+    assert host["CapDrop"] == ["ALL"]
+    assert not host["CapAdd"]
+    assert host["SecurityOpt"] == ["no-new-privileges:true"]
+    assert not host["Privileged"]
+    assert not host["PortBindings"]
+    assert facts["NetworkSettings"]["Ports"] in ({}, None)
+    (network,) = facts["NetworkSettings"]["Networks"]
+    assert cluster.client.networks.get(network).attrs["Internal"]
 
 
 def strays(cluster: Cluster) -> dict[str, list[str]]:

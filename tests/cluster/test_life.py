@@ -4,7 +4,6 @@ import subprocess
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -14,7 +13,7 @@ from parlab.backend.exec import LOCK
 from parlab.backend.image import image_name
 from parlab.errors import ParlabError
 from parlab.model.spec import HEAD_CPUS, Spec
-from tests.cluster.conftest import NAME, inside, left_of
+from tests.cluster.conftest import NAME, inside, left_of, see_that_it_is_hardened
 from tests.conftest import ROOT, Invoke
 
 V1, V2 = "/sys/fs/cgroup/cpu/cpu.cfs_quota_us", "/sys/fs/cgroup/cpu.max"
@@ -65,18 +64,7 @@ def test_the_shell_opens_on_a_node(four: Cluster) -> None:
 
 def test_every_node_is_hardened(four: Cluster) -> None:
     for node in four.containers():
-        facts: dict[str, Any] = four.client.api.inspect_container(node.id)
-        host = facts["HostConfig"]
-        assert facts["Config"]["User"] == "lab"
-        assert host["ReadonlyRootfs"]
-        assert host["CapDrop"] == ["ALL"]
-        assert not host["CapAdd"]
-        assert host["SecurityOpt"] == ["no-new-privileges:true"]
-        assert not host["Privileged"]
-        assert not host["PortBindings"]
-        assert facts["NetworkSettings"]["Ports"] in ({}, None)
-        (network,) = facts["NetworkSettings"]["Networks"]
-        assert four.client.networks.get(network).attrs["Internal"]
+        see_that_it_is_hardened(four, node)
 
 
 def test_keys_are_made_per_cluster_and_are_in_no_image(four: Cluster, invoke: Invoke) -> None:

@@ -7,7 +7,6 @@ import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -16,7 +15,7 @@ from parlab.backend.image import image_name
 from parlab.backend.machine import plain, slurm
 from parlab.backend.slurm import Slurm
 from parlab.model.spec import HEAD_CPUS
-from tests.cluster.conftest import LEFT, NAME, inside, left_of
+from tests.cluster.conftest import LEFT, NAME, inside, left_of, see_that_it_is_hardened
 from tests.conftest import PATIENCE, Invoke, start_invoke, within
 from tests.own_programs import start
 
@@ -94,17 +93,7 @@ def test_the_image_with_slurm_is_the_plain_one_and_at_most_40_mb(two: Slurm) -> 
 
 def test_every_node_is_hardened_like_a_plain_one_and_its_daemons_are_the_users(two: Slurm) -> None:
     for node in two.containers():
-        facts: dict[str, Any] = two.client.api.inspect_container(node.id)
-        host = facts["HostConfig"]
-        assert facts["Config"]["User"] == "lab"
-        assert host["ReadonlyRootfs"]
-        assert host["CapDrop"] == ["ALL"]
-        assert not host["CapAdd"]
-        assert host["SecurityOpt"] == ["no-new-privileges:true"]
-        assert not host["Privileged"]
-        assert not host["PortBindings"]
-        (network,) = facts["NetworkSettings"]["Networks"]
-        assert two.client.networks.get(network).attrs["Internal"]
+        see_that_it_is_hardened(two, node)
         processes = [line.split() for line in inside(node, "ps", "-eo", "user=,args=").splitlines()]
         assert {user for user, *_ in processes} == {"lab"}
         assert any("/usr/sbin/slurmd" in words for words in processes)
