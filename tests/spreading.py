@@ -8,6 +8,7 @@ from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
 WHOLE = ("tests/cluster/test_slurm.py", "tests/install")  # a cluster of its own; an environment with the wheel
 EMBEDDED = "tests/embedded"  # nothing limits the CPU time of its ranks: many such runs at once would crowd the machine
+FILES = sorted(path.name for path in (Path(__file__).parents[1] / EMBEDDED).glob("test_*.py"))
 LANES = 2  # so many processes have these tests, with half of the files each
 
 
@@ -22,8 +23,7 @@ def scope_of(test: str) -> str:
     """The scope of a test, given its id: its own, or that of all tests which go to the same process."""
     file, *_ = test.split("::")
     if file.startswith(f"{EMBEDDED}/"):
-        beside = sorted(path.name for path in (Path(__file__).parents[1] / EMBEDDED).glob("test_*.py"))
-        return f"{EMBEDDED} {beside.index(Path(file).name) % LANES}"
+        return f"{EMBEDDED} {FILES.index(Path(file).name) % LANES}"
     return next((whole for whole in WHOLE if test.startswith((f"{whole}::", f"{whole}/"))), test)
 
 

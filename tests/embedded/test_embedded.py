@@ -211,9 +211,9 @@ def test_every_run_is_kept_and_can_be_read(invoke: Invoke, tmp_path: Path) -> No
     assert run.environment.keys() >= {"python", "openmpi", "mpi4py", "numpy", "pathos", "cpus", "git", "seed"}
     listed = invoke("results", PARLAB_RESULTS=str(tmp_path)).stdout.splitlines()
     assert [line.split()[:2] for line in listed[1:]] == [["1", "mpi"], ["2", "mpi"]]
-    compared = invoke("compare", "1", "2", PARLAB_RESULTS=str(tmp_path))
+    compared = invoke("compare", "1", "2", PARLAB_RESULTS=str(tmp_path), COLUMNS="200")
     assert compared.returncode == 0, compared.stderr
-    assert {"pool_of_ranks", "(nodes=1)"} <= set(re.findall(r"pool_of_ranks|\(nodes=1\)", compared.stdout))
+    assert "pool_of_ranks(nodes=1)" in compared.stdout
 
 
 def test_an_interrupted_run_is_kept_as_such(tmp_path: Path) -> None:
