@@ -31,7 +31,6 @@ Traps      - pathos keeps every pool. Ask for ten workers again and you get the 
            - pathos calls workers `nodes`. Without a number, there is one for each core of the machine, limit or not.
            - Lesson 000's two programs do not run: no indent below `with`, `num_task` for `num_tasks`, an open `range(`,
              no `import os`. It says "4 worker processes" over `num_cpu`, and its other work is a print.
-           - Its first pool has no main guard: see lab dropin.
 
 Exercise   Predict chunks of 5, 10 and 20. Then write chunk=[None, 1, 5, 10, 20] and see.
 Lessons    000

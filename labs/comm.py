@@ -103,9 +103,10 @@ def there_and_back(task=one_way, *, workers):
 
 @lab.expect
 def arrays_beat_pickles(cases):
-    for found in (cases.find(there_and_back, nodes=nodes).metrics for nodes in (1, 2)):
-        factors = found["us pickled"] / found["us as an array"], found["MB/s as an array"] / found["MB/s pickled"]
-        assert min(factors) > 1.3, f"the factors are {factors}"
+    one, two = (cases.find(there_and_back, nodes=nodes).metrics for nodes in (1, 2))
+    factors = [found["MB/s as an array"] / found["MB/s pickled"] for found in (one, two)]
+    factors.append(one["us pickled"] / one["us as an array"])  # between nodes the network is most of it
+    assert min(factors) > 1.3, f"the factors are {factors}"
 
 
 @lab.expect

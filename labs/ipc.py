@@ -78,7 +78,9 @@ def add_up(task, inbox, outbox, array):
         outbox.put(task(message if array is None else array))
 
 
-@lab.case(way=["pipe", "queue", "manager", "shared memory"], size=[SMALL, LARGE])
+@lab.case(way=["pipe", "queue", "manager"], size=SMALL)
+@lab.case(way=["pipe", "queue", "manager"], size=LARGE, repeat=3)
+@lab.case(way="shared memory", size=[SMALL, LARGE])
 @lab.case(way="plain memory", size=SMALL, outcome="wrong")
 def message(task=total, *, way, size):
     numbers, answers = np.arange(size, dtype=float), []

@@ -32,7 +32,6 @@ Traps      - `imap_unordered` does not keep the order of tasks. Send the number 
              process that is done is "provided the next input". It gets the next chunk.
            - An error in a task is raised where you take its result: by `map`, `next()` or `get()`. If you never call
              `get()`, you never hear of the error.
-           - Lessons 001 and 002 lack a main guard: lab dropin shows the harm.
 
 Exercise   Reverse LENGTHS[4:]: `[9, 9, 2, 2, 2, 2, 2, 2]`. Predict the times with all three chunk sizes, then run it.
 Lessons    001, 002

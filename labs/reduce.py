@@ -30,7 +30,7 @@ Traps      - `pool.map` over an array takes it apart into rows. Map over a few l
            - The lesson makes a pool of 16 but never passes `num_workers` on. So it reshapes for its default of 4
              workers, to 500 000 rows of 4: about four times as long again.
            - Two ways of adding up differ in the last digits: compare with np.isclose, never with ==.
-           - Its code lacks the main guard, and types `pool` as mp.Pool, which is a function, not a class.
+           - Its code types `pool` as mp.Pool, which is a function, not a class.
            - `with` terminates its pool at the end. Where nothing is left to run, as here, `with` alone will do.
 
 Exercise   Between --size 20000 and 2000000, where does the correct pool begin to pay? Predict it from the figures.

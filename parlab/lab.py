@@ -41,7 +41,7 @@ from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
 from parlab.model.advice import did_you_mean
-from parlab.model.case import LAUNCHES, PYTHON, RIGHT, WRONG, Case, setting_of
+from parlab.model.case import LAUNCHES, MOST_REPEATS, PYTHON, RIGHT, WRONG, Case, setting_of
 from parlab.model.declaration import ClaimDeclared
 from parlab.task.metrics import metric
 from parlab.task.pace import burn, pace, wait
@@ -167,6 +167,7 @@ class Lab:
         limits: bool = True,
         lesson_s: float | None = None,
         nodes: int | Sequence[int] = (),
+        repeat: int = 1,
         **settings: Any,
     ) -> Callable[[Function], Function]:
         """Declare cases: a list among the settings makes one case per value. Several for one function read downwards.
@@ -178,13 +179,15 @@ class Lab:
         the class of an exception that it must raise, possibly before the first task.
         `threads` tells the ideal that the workers share one interpreter; `limits=False` runs the case without the
         nodes' limits; `lesson_s` is the lesson's printed time in seconds, shown beside ours; with `nodes` the case runs
-        only on clusters of these sizes.
-        Raises ValueError for an unknown launch, outcome or flag value, and for `workers` or `chunk` that are not whole
-        numbers; TypeError for settings that the function does not take, or for missing ones.
+        only on clusters of these sizes. It is launched at least `repeat` times, 1 to MOST_REPEATS.
+        Raises ValueError for an unknown launch, outcome or flag value, and for counts that are not whole numbers;
+        TypeError for settings that the function does not take, or for missing ones.
         """
         for name, flag in (("threads", threads), ("limits", limits)):
             if not isinstance(flag, bool):
                 raise ValueError(f"{name}={flag!r}: True or False; a setting of the case needs another name")
+        if isinstance(repeat, bool) or not isinstance(repeat, int) or not 1 <= repeat <= MOST_REPEATS:
+            raise ValueError(f"repeat={repeat!r}: a whole number from 1 to {MOST_REPEATS}")
         if launch not in LAUNCHES:
             raise ValueError(f"launch={launch!r}: known are {', '.join(map(repr, LAUNCHES))}")
         if isinstance(outcome, str) and outcome not in (RIGHT, WRONG):
@@ -200,15 +203,8 @@ class Lab:
         def declare(function: Function) -> Function:
             for one in chosen:
                 _bind(function, one)
-            like = Case(
-                function.__name__,
-                launch,
-                outcome=named,
-                threads=threads,
-                limits=limits,
-                lesson_s=lesson_s,
-                only_on=sizes,
-            )
+            like = Case(function.__name__, launch, outcome=named, threads=threads, limits=limits, repeat=repeat)
+            like = replace(like, lesson_s=lesson_s, only_on=sizes)
             cases = []
             for one in chosen:
                 case = replace(like, settings={name: setting_of(value) for name, value in one.items()})

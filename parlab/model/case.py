@@ -20,6 +20,7 @@ PYTHON = "python"  # the case runs in one process, on the first node, and starts
 MPI = "mpi"  # every rank runs the case: `mpiexec -n WORKERS python lab.py`
 FUTURES = "mpi4py.futures"  # `mpiexec -n WORKERS+1 python -m mpi4py.futures lab.py`; the case itself is on the head
 LAUNCHES = (PYTHON, MPI, FUTURES)
+MOST_REPEATS = 100  # launches of one case in a run
 RIGHT, WRONG = "right", "wrong"  # outcomes of a case; any other outcome is the name of an exception that it raises
 
 
@@ -71,6 +72,7 @@ class Case:
     lesson_s: float | None = None  # the time that the lesson printed
     wanted: int | None = None  # number of ranks or workers regardless of the cores; of a user's own program
     only_on: tuple[int, ...] = ()  # cluster sizes that it runs on; empty: all
+    repeat: int = 1  # the least number of launches
 
     def runs_on(self, nodes: int) -> bool:
         """Whether it runs on a cluster of this many nodes."""

@@ -210,12 +210,12 @@ def _run_cases(bench: Bench, run_id: str, output: LabOutput) -> Iterator[tuple[C
     ids = (f"{run_id}.{number}" for number in itertools.count())  # a launch must find the leftovers of the previous one
     for chosen, spec in _each(plan):
         case = chosen.case.on(spec.nodes) if plan.many_sizes else chosen.case
-        results = []
+        results, repeats = [], max(plan.repeats, case.repeat)
         places = frozenset(case.node_of(rank, spec) for rank in range(case.ranks(spec.virtual_cores)))
-        for number in range(1, plan.repeats + 1):
+        for number in range(1, repeats + 1):
             burn = (spec, places) not in burned  # a single one shows what the engine delivers to all of them
             env = _told(plan, chosen) | {"PARLAB_RUN": next(ids)}
-            order = Order(case, spec, plan.path.name, env, number, plan.repeats, burn, bench.seconds)
+            order = Order(case, spec, plan.path.name, env, number, repeats, burn, bench.seconds)
             output.begin(order.what)
             told = (bench.observer, output.line, bench.questions)
             results.append(launch(bench.backend, bench.session, order, *told))

@@ -29,7 +29,7 @@ class Chosen:
 
 @dataclass(frozen=True)
 class Plan:
-    """The plan of a run: each chosen case of the lab on each size, `repeats` times."""
+    """The plan of a run: each chosen case of the lab on each size, `repeats` times or as often as it asks for."""
 
     lab: Declaration
     path: Path

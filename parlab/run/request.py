@@ -14,12 +14,12 @@ from pathlib import Path
 
 from parlab.backend.registry import backend_names
 from parlab.errors import UsageError
+from parlab.model.case import MOST_REPEATS
 from parlab.model.spec import Spec
 
 MOST_NODES = 64
 MOST_CORES = 64
 MOST_PREDICTED = 16_384  # nodes
-MOST_REPEATS = 100
 SLOWEST = Fraction(1, 64)
 UNIT_SECONDS = (0.001, 60.0)
 MOST_SECONDS = 7 * 24 * 3600

@@ -202,6 +202,15 @@ def test_a_run_that_breaks_off_keeps_what_was_measured(lab_file: WriteLab) -> No
     assert [case.name for case in run.cases] == ["case"]
 
 
+@pytest.mark.parametrize(("asked", "launches"), [(1, 2), (3, 3)])
+def test_a_case_is_launched_as_often_as_it_asks_for_or_more_often_if_the_user_asks(
+    lab_file: WriteLab, asked: int, launches: int
+) -> None:
+    path = lab_file(LAB.format(body=POOL).replace('"mpi4py.futures")', '"mpi4py.futures", repeat=2)'))
+    run = run_file(path, Request(backend="embedded", repeat=asked), Silence())
+    assert [len(case.repeats) for case in run.cases] == [launches]
+
+
 def test_every_run_is_kept_and_can_be_read(invoke: Invoke, tmp_path: Path) -> None:
     short = ("lab.mpi", "--backend", "embedded", "--nodes", "1", "--unit", "0.01")
     for _ in range(2):

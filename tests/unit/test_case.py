@@ -111,6 +111,12 @@ def test_a_setting_with_the_name_of_a_flag_is_refused(flag: str, value: Any) -> 
         declared(**{flag: value})
 
 
+@pytest.mark.parametrize("repeat", [0, -1, 101, 2.0, True, "2", [1, 2]])
+def test_a_number_of_launches_that_is_none_is_refused(repeat: Any) -> None:
+    with pytest.raises(ValueError, match=r"^repeat=.*: a whole number from 1 to 100$"):
+        declared(repeat=repeat)
+
+
 @pytest.mark.parametrize("outcome", ["", "Right", "ValueError", "crash"])
 def test_an_outcome_that_is_a_word_is_right_or_wrong(outcome: str) -> None:
     with pytest.raises(ValueError, match="known are 'right', 'wrong' and classes of exceptions"):

@@ -110,9 +110,11 @@ def test_what_the_lesson_printed_is_not_shown_beside_other_settings() -> None:
 
 
 def test_all_but_the_settings_stays_as_the_case_declares_it() -> None:
-    lab = lab_of((pool, {"workers": 4, "launch": MPI, "outcome": KeyError, "limits": False, "nodes": [1, 2]}))
+    lab = lab_of(
+        (pool, {"workers": 4, "launch": MPI, "outcome": KeyError, "limits": False, "nodes": [1, 2], "repeat": 3})
+    )
     (declared,), (chosen,) = lab.cases, choose_cases(lab, asked(workers="2").settings)
-    kept = ("function", "launch", "outcome", "limits", "only_on")
+    kept = ("function", "launch", "outcome", "limits", "only_on", "repeat")
     assert [getattr(chosen.case, name) for name in kept] == [getattr(declared, name) for name in kept]
 
 
