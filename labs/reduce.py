@@ -23,7 +23,7 @@ What happens, and why
            parent's memory as it was at the fork. That is more than ten times as quick as the loop. The figure "CPU s of
            the sender" is the price, in seconds of a core of your machine: a virtual core needs 16 times that.
            With the 20 000 numbers of its text the lesson is right: there even the correct pool is slower than the loop.
-           The ideal leaves sending out. NumPy's own sum, on one core, takes a fifth to a half of the best pool's time.
+           The ideal leaves sending out. NumPy's own sum, on one core, takes about an eighth of the best pool's time.
            Look for a better loop first, then for more cores.
 
 Traps      - `pool.map` over an array takes it apart into rows. Map over a few large items.
