@@ -190,6 +190,19 @@ def test_a_record_becomes_a_run_like_one_of_a_program_here(tmp_path: Path) -> No
     assert read_home(home(tmp_path, record())) == run, "the same record is the same run"
 
 
+def test_compare_sets_two_records_side_by_side_and_tells_how_their_hosts_differ(invoke: Invoke, tmp_path: Path) -> None:
+    other = [{**rank, "on": {**rank["on"], "cpu": "another CPU"}} for rank in record()["ranks"]]
+    where = {"PARLAB_RESULTS": str(tmp_path / "results")}
+    for number, ranks in enumerate((record()["ranks"], other)):
+        done = invoke("import", str(home(tmp_path, record(ranks=ranks, began=1_000_000_000.0 - number))), **where)
+        assert done.returncode == 0, done.stderr
+    compared = invoke("compare", "1", "2", **where)
+    assert compared.returncode == 0, compared.stderr
+    told = " ".join(compared.stdout.split())
+    assert "different hosts: cpu a CPU and another CPU" in told
+    assert "Not significant: solver(ranks=4)" in told
+
+
 def test_a_nodes_limit_is_the_speed_of_its_cores(tmp_path: Path) -> None:
     ranks = [{**rank, "quota": 0.25} for rank in record()["ranks"]]
     assert str(read_home(home(tmp_path, record(ranks=ranks))).spec) == "2 nodes x 2 virtual cores x 1/8"
