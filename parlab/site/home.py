@@ -154,7 +154,9 @@ def _complaint(found: SiteRecord) -> str | None:
     said = [f"exit code {found.exit_code} is the launcher's"] if found.exit_code else []
     said += [f"rank {rank.rank} on {rank.host} ended with {_how(rank.code)}" for rank in found.ranks if rank.code][:3]
     if silent:
-        said.append(f"nothing was noted of rank {', '.join(map(str, silent[:8]))}: were all nodes in one folder?")
+        which = f"{'rank' if len(silent) == 1 else 'ranks'} {', '.join(map(str, silent[:8]))}"
+        killed = "killed with the job, as it seems" if found.exit_code else "perhaps a node does not see the directory"
+        said.append(f"nothing was noted of {which}, {killed}")
     return "; ".join(said) or None
 
 

@@ -215,7 +215,12 @@ def test_a_rank_that_failed_or_of_which_nothing_is_known_makes_the_run_wrong(tmp
     assert "rank 0 on nid-1 ended with signal 9" in str(killed.cases[0].complaint)
     silent = read_home(home(tmp_path, record(ranks=ranks[:3])))
     assert silent.wrong
-    assert "nothing was noted of rank 3" in str(silent.cases[0].complaint)
+    assert "nothing was noted of rank 3, perhaps a node does not see" in str(silent.cases[0].complaint)
+    ended = read_home(home(tmp_path, record(ranks=[{**ranks[1], "code": 7}], exit_code=7)))
+    assert str(ended.cases[0].complaint) == (
+        "exit code 7 is the launcher's; rank 1 on nid-1 ended with exit code 7; "
+        "nothing was noted of ranks 0, 2, 3, killed with the job, as it seems"
+    )
 
 
 @pytest.mark.parametrize(
