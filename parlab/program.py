@@ -19,6 +19,7 @@ from invoke.parser.argument import Argument
 from invoke.parser.context import ParserContext
 
 from parlab.commands.jobs import OWN, WORDS
+from parlab.commands.sites import EXPORT, names_a_program
 from parlab.errors import UsageError
 from parlab.host.places import COMMAND
 
@@ -125,22 +126,29 @@ class Program(program.Program):
         return name if self.namespace is not None and name in self.namespace.task_names else word
 
     def _cut(self, argv: list[str]) -> tuple[list[str], list[str]]:
-        """Split the command line into ours and the program's own words: `run`'s options end where PROGRAM begins."""
-        if OWN not in argv[1:] or not all(word.startswith("-") for word in argv[1 : argv.index(OWN, 1)]):
+        """Split the command line into ours and the program's own words: `run`'s options end where PROGRAM begins.
+
+        So do those of `export`, unless it exports a chart.
+        """
+        at = next((at for at, word in enumerate(argv[1:], 1) if not word.startswith("-")), 0)
+        if not at or argv[at] not in (OWN, EXPORT):
             return argv, []
         assert self.namespace is not None
-        asked = copy(self.namespace[OWN])  # a copy: get_arguments removes the help texts
+        name = argv[at]
+        asked = copy(self.namespace[name])  # a copy: get_arguments removes the help texts
         asked.help = dict(asked.help)
-        flags = ParserContext(OWN, args=asked.get_arguments()).flags
-        at = argv.index(OWN, 1) + 1
+        flags = ParserContext(name, args=asked.get_arguments()).flags
+        at += 1
         while at < len(argv) and argv[at].startswith("-"):
             word = argv[at]
-            if word in ("-m", "--module"):
+            if word in ("-m", "--module") and name == OWN:
                 return [*argv[:at], "--module", *argv[at + 1 : at + 2]], argv[at + 2 :]
             if word == "--":
                 return argv[:at], argv[at + 1 :]
             takes_value = word in flags and flags[word].takes_value
             at += 2 if takes_value else 1
+        if name == EXPORT and not any(map(names_a_program, argv[at : at + 1])):
+            return argv, []
         return argv[:at], argv[at:]
 
     def _explain(self, message: str, context: ParserContext | None) -> str:

@@ -51,6 +51,15 @@ PROGRAM = {
     "quiet": "Print nothing of parlab's own, unless it fails",
     "detach": "Run it in the background and print the job's number",
 }
+SITE = {
+    "site": "File that describes the site; default: a Slurm as it comes",
+    "mpi": PROGRAM["mpi"],
+    "nodes": "Number of nodes to ask for",
+    "cores": "Cores per node; default: the site's",
+    "ranks": "Number of ranks; default: one per core",
+    "dir": "The program's folder, which goes along",
+    "requirements": "Requirements file of its packages",
+}
 A_JOB = "Job number from `jobs`"
 A_RUN = "Run number from `results`, a run's id, or a file"
 PREDICTION = {

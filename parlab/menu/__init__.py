@@ -8,14 +8,15 @@ from parlab.menu.clusters import down, image, prune, shell, status, up
 from parlab.menu.labs import all_labs, glossary_task, lab_task, labs, new_task
 from parlab.menu.maintenance import check, pin
 from parlab.menu.programs import cancel, list_jobs, logs_task, run, why
-from parlab.menu.results import compare, export, predict, report_task, results_task
-from parlab.menu.words import names_a_run, words_after
+from parlab.menu.results import compare, export_task, import_record, predict, report_task, results_task
+from parlab.menu.words import names_a_run, sends_a_program, words_after
 
-PROGRAMS, RESULTS = (run, why, list_jobs, cancel), (compare, export, predict)
+PROGRAMS, RESULTS = (run, why, list_jobs, cancel), (compare, predict, import_record)
 CLUSTERS = (up, down, status, shell, image, prune)
 namespace = Collection(labs, *PROGRAMS, *RESULTS, *CLUSTERS, auto_dash_names=False)
 namespace.add_task(glossary_task(words_after("glossary")))
 namespace.add_task(results_task(named=names_a_run("results")))
+namespace.add_task(export_task(sends=sends_a_program("export")))
 namespace.add_task(report_task(words_after("report")))
 namespace.add_task(logs_task(named=words_after("logs") > 0))
 lab = Collection("lab", all_labs, auto_dash_names=False)  # a lab has one name everywhere: that of its file

@@ -8,7 +8,7 @@ from parlab.course.handout import in_teaching_order, read_handout
 AROUND_LABS = ("labs", "glossary", "new")
 OTHERS = {
     "Your own program": ("run", "why", "jobs", "logs", "cancel"),
-    "Earlier runs": ("results", "compare", "report", "export", "predict"),
+    "Earlier runs": ("results", "compare", "report", "export", "import", "predict"),
     "The cluster": ("up", "down", "status", "shell", "image", "prune"),
     "Maintenance": ("test", "dev.pin"),
 }

@@ -7,10 +7,13 @@ from invoke.context import Context
 from invoke.tasks import Task, task
 
 from parlab.commands import report as reports
+from parlab.commands import sites
+from parlab.commands.jobs import WORDS
 from parlab.commands.labs import compare as compare_runs
 from parlab.commands.labs import exiting, list_results, show_result
-from parlab.commands.options import A_RUN, PREDICTION, RUN
+from parlab.commands.options import A_RUN, PREDICTION, RUN, SITE
 from parlab.commands.predict import predict_and_show
+from parlab.errors import UsageError
 from parlab.menu.words import taking_a_word, taking_words
 
 
@@ -56,19 +59,59 @@ def report_task(count: int) -> Task[Callable[..., Any]]:
     return taking_words(report, names, told | dict.fromkeys(names, A_RUN))
 
 
-@task(
-    auto_shortflags=False,
-    help={
+def export_task(*, sends: bool) -> Task[Callable[..., Any]]:
+    """Make the task `export`, of a chart, or of a program if the command line `sends` one."""
+    told = SITE | {
         "chart": "Chart id shown on the page: case-1, overview, account, scaling-1",
-        "out": "File to write: FILE.svg or FILE.png",
+        "out": "File to write: FILE.svg or FILE.png; for a program a new directory, default: NAME-site",
         "run": A_RUN,
         "against": "Another run, for a chart of `compare RUN AGAINST --html`: both, A-1, B-1",
-    },
-)
-def export(_: Context, chart: str, out: str, run: str = "1", against: str | None = None) -> None:
-    """Export one chart of a report as SVG or PNG, for slides."""
+    }
+
+    def export(
+        context: Context,
+        chart: str | None = None,
+        out: str | None = None,
+        run: str = "1",
+        against: str | None = None,
+        site: str | None = None,
+        mpi: bool = False,
+        nodes: str = "1",
+        cores: str | None = None,
+        ranks: str | None = None,
+        dir: str = ".",
+        requirements: str | None = None,
+    ) -> None:
+        """Export a chart for slides, or a program for a real site."""
+        with exiting():
+            if not sends:
+                if site is not None:
+                    raise UsageError("--site is for a program: export --site FILE PROGRAM.py")
+                reports.export_chart(str(chart), str(out), run, against)
+                return
+            sites.export_program(
+                context.config[WORDS],
+                site=site,
+                mpi=mpi,
+                nodes=nodes,
+                cores=cores,
+                ranks=ranks,
+                folder=dir,
+                requirements=requirements,
+                out=out,
+            )
+
+    made: Task[Callable[..., Any]] = task(
+        auto_shortflags=False, positional=[] if sends else ["chart", "out"], help=told
+    )(export)
+    return made
+
+
+@task(name="import", auto_shortflags=False, help={"record": "File that a job at a site has written: record-JOB.json"})
+def import_record(_: Context, record: str) -> None:
+    """Take the record of an exported program home."""
     with exiting():
-        reports.export_chart(chart, out, run, against)
+        sites.import_record(record)
 
 
 @task(auto_shortflags=False, help=PREDICTION)

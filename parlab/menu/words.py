@@ -9,6 +9,8 @@ from typing import Any
 
 from invoke.tasks import Task, task
 
+from parlab.commands.sites import names_a_program
+
 
 def words_after(name: str) -> int:
     """Number of words after a task's name on the command line, without options and the file of `--out`."""
@@ -21,6 +23,12 @@ def names_a_run(name: str) -> bool:
     words = sys.argv[sys.argv.index(name) + 1 :] if name in sys.argv else []
     first = next((word for word in words if not word.startswith("-")), "")
     return first[:1].isdigit() or first.endswith(".json") or os.sep in first
+
+
+def sends_a_program(name: str) -> bool:
+    """Whether a word after a task's name on the command line is a program or a lab."""
+    words = sys.argv[sys.argv.index(name) + 1 :] if name in sys.argv else []
+    return any(names_a_program(word) for word in words)
 
 
 def taking_a_word(

@@ -18,7 +18,7 @@ FLOORS = (  # from the ground up; a room is a module or a package of parlab
     {"task", "analysis"},
     {"lab", "results"},
     {"course", "judge", "predict"},
-    {"node"},
+    {"node", "site"},
     {"backend"},
     {"run"},
     {"terminal"},

@@ -40,6 +40,7 @@ COMMANDS = {
     "compare",
     "report",
     "export",
+    "import",
     "predict",
     "image",
     "prune",
