@@ -125,17 +125,21 @@ class Program(program.Program):
         return name if self.namespace is not None and name in self.namespace.task_names else word
 
     def _cut(self, argv: list[str]) -> tuple[list[str], list[str]]:
-        """Split the command line into ours and the program's own words: `run`'s options end where PROGRAM begins."""
-        if OWN not in argv[1:] or not all(word.startswith("-") for word in argv[1 : argv.index(OWN, 1)]):
+        """Split the command line into ours and the program's own words.
+
+        The options of `run` end where PROGRAM begins, those of `exec` where the command does.
+        """
+        own = next((word for word in argv[1:] if not word.startswith("-")), "")
+        if own not in OWN:
             return argv, []
         assert self.namespace is not None
-        asked = copy(self.namespace[OWN])  # a copy: get_arguments removes the help texts
+        asked = copy(self.namespace[own])  # a copy: get_arguments removes the help texts
         asked.help = dict(asked.help)
-        flags = ParserContext(OWN, args=asked.get_arguments()).flags
-        at = argv.index(OWN, 1) + 1
+        flags = ParserContext(own, args=asked.get_arguments()).flags
+        at = argv.index(own, 1) + 1
         while at < len(argv) and argv[at].startswith("-"):
             word = argv[at]
-            if word in ("-m", "--module"):
+            if word in ("-m", "--module") and "--module" in flags:
                 return [*argv[:at], "--module", *argv[at + 1 : at + 2]], argv[at + 2 :]
             if word == "--":
                 return argv[:at], argv[at + 1 :]
