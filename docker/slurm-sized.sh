@@ -4,12 +4,19 @@
 # says which, and why.
 set -eu
 nodes=$1 cores=$2 memory=$3 seconds=$4
+memory=$((memory - memory / 16))  # the rest is for the node's own daemons
 
 {
     cat /etc/slurm/parlab.conf
     echo "NodeName=head,node-[1-$nodes] CPUs=$cores RealMemory=$memory State=UNKNOWN"
-    echo "PartitionName=lab Nodes=node-[1-$nodes] Default=YES MaxTime=INFINITE State=UP"
-    echo "PartitionName=whole Nodes=ALL MaxTime=INFINITE State=UP"  # for a pool of ranks, whose rank 0 is on the head
+    # The user's own jobs. Times are in minutes.
+    own="Nodes=node-[1-$nodes] State=UP DefMemPerCPU=$((memory / cores))"
+    echo "PartitionName=short $own Default=YES DefaultTime=5 MaxTime=5 PriorityTier=2"
+    echo "PartitionName=long $own DefaultTime=60 MaxTime=720 PriorityTier=1"
+    # parlab's launches: they have their own deadlines, they come first, and they have whole nodes with all memory.
+    parlab="MaxTime=INFINITE State=UP PriorityTier=3 SelectTypeParameters=CR_Core"
+    echo "PartitionName=lab Nodes=node-[1-$nodes] $parlab"
+    echo "PartitionName=whole Nodes=ALL $parlab"  # for a pool of ranks, whose rank 0 is on the head
 } >"$SLURM_CONF.new"
 read=$SLURM_CONF.read  # what slurmctld has read: it starts when there is a first file
 [ -e "$SLURM_CONF" ] || cp "$SLURM_CONF.new" "$read"

@@ -126,12 +126,13 @@ class Program(program.Program):
         return name if self.namespace is not None and name in self.namespace.task_names else word
 
     def _cut(self, argv: list[str]) -> tuple[list[str], list[str]]:
-        """Split the command line into ours and the program's own words: `run`'s options end where PROGRAM begins.
+        """Split the command line into ours and the program's own words.
 
-        So do those of `export`, unless it exports a chart.
+        The options of `run` end where PROGRAM begins, those of `exec` where the command does; so do those of `export`,
+        unless it exports a chart.
         """
         at = next((at for at, word in enumerate(argv[1:], 1) if not word.startswith("-")), 0)
-        if not at or argv[at] not in (OWN, EXPORT):
+        if not at or argv[at] not in (*OWN, EXPORT):
             return argv, []
         assert self.namespace is not None
         name = argv[at]
@@ -141,7 +142,7 @@ class Program(program.Program):
         at += 1
         while at < len(argv) and argv[at].startswith("-"):
             word = argv[at]
-            if word in ("-m", "--module") and name == OWN:
+            if word in ("-m", "--module") and "--module" in flags:
                 return [*argv[:at], "--module", *argv[at + 1 : at + 2]], argv[at + 2 :]
             if word == "--":
                 return argv[:at], argv[at + 1 :]

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
-WHOLE = ("tests/cluster/test_slurm.py", "tests/install")  # a cluster of its own; an environment with the wheel
+# Each with a cluster of its own; an environment with the wheel.
+WHOLE = ("tests/cluster/test_slurm.py", "tests/cluster/test_slurm_shell.py", "tests/install")
 EMBEDDED = "tests/embedded"  # nothing limits the CPU time of its ranks: many such runs at once would crowd the machine
 FILES = sorted(path.name for path in (Path(__file__).parents[1] / EMBEDDED).glob("test_*.py"))
 LANES = 2  # so many processes have these tests, with half of the files each

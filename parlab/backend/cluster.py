@@ -46,6 +46,8 @@ from parlab.node.folder import INPUT
 
 GRACE_SECONDS = 10
 PLAIN = "they no longer read a folder of this machine"
+WITH_SLURM = "this run needs Slurm on them. --cluster NAME keeps both kinds"
+WITHOUT_SLURM = "this run needs them without Slurm, whose jobs end. --cluster NAME keeps both kinds"
 
 
 class Cluster:
@@ -99,6 +101,8 @@ class Cluster:
             self._not_in_use(before)
         with self._none_left_of_a_failure([] if self._is_new else before, show):
             mend(self.client, before, count, show)
+            if any(node.has_slurm != bool(machine.service) for node in before):
+                show(f"nodes are recreated: {WITH_SLURM if machine.service else WITHOUT_SLURM}")
             if any(node.well and node.reads != machine.mark for node in before):
                 show("nodes are recreated: " + (f"they read {machine.reads} in place" if machine.reads else PLAIN))
             show(f"bringing up the cluster: head and {plural(count, 'node')}" if count else "bringing up the head")

@@ -11,7 +11,8 @@ from typing import Any
 from docker.client import DockerClient
 
 from parlab.backend.engine import FAILURES, compose
-from parlab.backend.machine import JOBS, Machine
+from parlab.backend.image import SLURM_LABEL
+from parlab.backend.machine import HOME, JOBS, Machine
 from parlab.errors import ParlabError, RunError
 from parlab.formatting import Show
 from parlab.model.node import HEAD, node_name
@@ -19,7 +20,8 @@ from parlab.node.folder import INPUT
 
 # Volumes that only some machines' nodes have; `down` removes them from every cluster. In memory, like `cluster`.
 MORE_VOLUMES = {
-    JOBS: {"driver_opts": {"type": "tmpfs", "device": "tmpfs", "o": "size=64m,uid=1000,gid=1000,mode=0700"}}
+    name: {"driver_opts": {"type": "tmpfs", "device": "tmpfs", "o": f"size={size},uid=1000,gid=1000,mode=0700"}}
+    for name, size in ((JOBS, "64m"), (HOME, "256m"))
 }
 IN_FILE = 4  # nodes that compose.yaml itself has
 READS = "parlab.reads"  # label: the folder that a node can read, at INPUT
@@ -52,6 +54,7 @@ class Container:
     id: str
     image: str
     reads: str  # the folder that it can read on the engine's machine, or ''
+    has_slurm: bool
     state: str  # the engine's state (running, paused ...); for running ones also starting, unhealthy, CUT_OFF, FOREIGN
 
     @property
@@ -60,8 +63,9 @@ class Container:
         return self.state == "running"
 
     def made_of(self, machine: Machine) -> bool:
-        """Whether it has the image and the folder of this machine."""
-        return self.image == machine.image_id and self.reads == machine.mark
+        """Whether it has the image, the folder and the service of this machine."""
+        same = (machine.image_id, machine.mark, bool(machine.service))
+        return (self.image, self.reads, self.has_slurm) == same
 
     @property
     def replaceable(self) -> bool:
@@ -94,7 +98,8 @@ def _container(facts: dict[str, Any], project: str) -> Container:
         service, number = labels["com.docker.compose.service"], labels["com.docker.compose.container-number"]
         is_head = service == node_name(HEAD)
         index, name, state = (HEAD, service, FOREIGN) if is_head else (int(number), f"{service}-{number}", FOREIGN)
-    return Container(index, name, called, facts["Id"], facts["ImageID"], labels.get(READS, ""), state)
+    reads, has_slurm = labels.get(READS, ""), SLURM_LABEL in labels  # containers inherit the labels of their images
+    return Container(index, name, called, facts["Id"], facts["ImageID"], reads, has_slurm, state)
 
 
 def mend(client: DockerClient, nodes: list[Container], count: int, show: Show) -> None:

@@ -57,9 +57,13 @@ def plain(client: DockerClient) -> Machine:
     return Machine(image_name(), current_image(client) or build_image(client))
 
 
+HOME = "home"  # a volume: the home of the nodes' user, shared by all nodes, kept until `down`
 JOBS = "jobs"  # a volume: the output of Slurm's jobs comes through a folder of all nodes (parlab/node/batch.py)
 # Slurm's daemons write to /run, and execute batch scripts there.
-OF_SLURM = {"tmpfs": ["/run:size=64m,uid=1000,gid=1000,mode=0755,exec"], "volumes": [f"{JOBS}:/{JOBS}"]}
+OF_SLURM = {
+    "tmpfs": ["/run:size=64m,uid=1000,gid=1000,mode=0755,exec"],
+    "volumes": [f"{JOBS}:/{JOBS}", f"{HOME}:/home/lab"],
+}
 
 
 def slurm(client: DockerClient, show: Show) -> Machine:

@@ -6,12 +6,15 @@ import signal
 import sys
 import time
 from collections.abc import Sequence
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, closing, suppress
 from typing import IO
 
+from parlab.backend.cluster import Cluster
+from parlab.backend.engine import NoEngine, connect
+from parlab.backend.slurm_jobs import SlurmJobs, ask
 from parlab.commands.jobs import open_for, tell
 from parlab.errors import Interrupted, ParlabError, UsageError
-from parlab.formatting import at_most
+from parlab.formatting import at_most, plural
 from parlab.host import background
 from parlab.host.detached import About, Detached, State, all_jobs, find
 from parlab.host.environment import ensure_installed
@@ -20,6 +23,7 @@ from parlab.run.asked import EXIT_OURS
 from parlab.run.job_request import JobRequest
 from parlab.terminal.jobs import list_of_jobs
 from parlab.terminal.live import Silence
+from parlab.terminal.slurm_jobs import list_of_slurm_jobs
 from parlab.terminal.tables import make_console
 
 LOOK_SECONDS = 0.2
@@ -47,13 +51,34 @@ def start(request: JobRequest) -> None:
         tell(f"job {number} runs in the background: {commands}")
 
 
-def list_jobs() -> None:
-    """Print all jobs, the newest first."""
+def list_jobs(cluster: str) -> None:
+    """Print all jobs, the newest first, and those of this cluster's Slurm, if it has one. Raises ParlabError."""
+    slurms = _of_slurm(cluster)
     if jobs := all_jobs():
         console = make_console()
         console.print(list_of_jobs([(job, job.report()) for job in jobs], console.width))
-    else:
+    elif slurms is None:
         print(f"there is no job yet: {COMMAND} run --detach PROGRAM starts one")
+    if slurms is None:
+        return
+    if jobs:
+        print()
+    print(f"Slurm's jobs on cluster {cluster}:" if slurms.jobs else f"Slurm has had no job on cluster {cluster}")
+    for line in list_of_slurm_jobs(slurms) if slurms.jobs else ():
+        print(line)
+    if slurms.unread:
+        tell(f"{plural(slurms.unread, 'line')} of Slurm's could not be read")
+
+
+def _of_slurm(cluster: str) -> SlurmJobs | None:
+    """The jobs of the cluster's Slurm; None if it has none, is not up, or no engine answers. Raises ParlabError."""
+    try:
+        client = connect()
+    except NoEngine:
+        return None
+    with closing(client):
+        head, *_ = [*Cluster(client, cluster).containers(), None]
+        return ask(client, head.id) if head is not None and head.has_slurm and head.well else None
 
 
 def show_logs(wanted: str | None, *, follow: bool) -> None:

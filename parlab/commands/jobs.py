@@ -28,7 +28,7 @@ from parlab.terminal.job import in_a_table, in_six_lines, of_tasks, size_of
 from parlab.terminal.live import Silence
 from parlab.terminal.tables import WIDTH
 
-OWN = "run"  # this task's options are followed by a program and the program's own arguments
+OWN = ("run", "exec")  # the options of these tasks are followed by a program and the program's own arguments
 OURS = "parlab: "  # prefix of each line of ours
 LEAST_WIDTH = 40  # columns; a terminal may say that it has none
 HANGING = " " * 12  # indent of continuation lines: that of the text in lines such as `limits      held`

@@ -2,6 +2,10 @@
 
 CLUSTER = {"cluster": "Cluster name; another name is a second cluster beside the first"}
 KIND = {"backend": "cluster or slurm: plain nodes, or the same nodes under Slurm"}
+ON_A_NODE = CLUSTER | {
+    "node": "Node name, e.g. head or node-1",
+    "backend": "cluster or slurm: start such a cluster if none is up",
+}
 SIZE = {
     "nodes": "Number of nodes",
     "cores": "Virtual cores per node",

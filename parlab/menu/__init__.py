@@ -4,7 +4,7 @@ from invoke.collection import Collection
 
 from parlab.course.catalog import lab_files
 from parlab.host.places import INSTALLED
-from parlab.menu.clusters import down, image, prune, shell, status, up
+from parlab.menu.clusters import down, execute, image, prune, shell, status, up
 from parlab.menu.labs import all_labs, glossary_task, lab_task, labs, new_task
 from parlab.menu.maintenance import check, pin
 from parlab.menu.programs import cancel, list_jobs, logs_task, run, why
@@ -12,7 +12,7 @@ from parlab.menu.results import compare, export_task, import_record, predict, re
 from parlab.menu.words import names_a_run, sends_a_program, words_after
 
 PROGRAMS, RESULTS = (run, why, list_jobs, cancel), (compare, predict, import_record)
-CLUSTERS = (up, down, status, shell, image, prune)
+CLUSTERS = (up, down, status, shell, execute, image, prune)
 namespace = Collection(labs, *PROGRAMS, *RESULTS, *CLUSTERS, auto_dash_names=False)
 namespace.add_task(glossary_task(words_after("glossary")))
 namespace.add_task(results_task(named=names_a_run("results")))

@@ -4,8 +4,9 @@ from invoke.context import Context
 from invoke.tasks import task
 
 from parlab.commands import cluster as clusters
+from parlab.commands.jobs import WORDS
 from parlab.commands.labs import exiting
-from parlab.commands.options import CLUSTER, KIND, SIZE
+from parlab.commands.options import CLUSTER, KIND, ON_A_NODE, SIZE
 from parlab.run.request import read_cluster, read_cluster_spec
 
 
@@ -37,11 +38,20 @@ def status(_: Context, cluster: str = "default") -> None:
         clusters.status(read_cluster(cluster))
 
 
-@task(auto_shortflags=False, help=CLUSTER | {"node": "Node name, e.g. head or node-1"})
-def shell(_: Context, node: str = "head", cluster: str = "default") -> None:
+@task(auto_shortflags=False, help=ON_A_NODE)
+def shell(_: Context, node: str = "head", cluster: str = "default", backend: str | None = None) -> None:
     """Open a shell on a node."""
     with exiting():
-        clusters.shell(node, read_cluster(cluster))
+        kind = None if backend is None else clusters.read_kind(backend)
+        clusters.execute(["bash"], node, read_cluster(cluster), kind)
+
+
+@task(name="exec", auto_shortflags=False, help=ON_A_NODE)
+def execute(context: Context, node: str = "head", cluster: str = "default", backend: str | None = None) -> None:
+    """Run a command on a node, e.g. exec -- squeue."""
+    with exiting():
+        kind = None if backend is None else clusters.read_kind(backend)
+        clusters.execute(context.config[WORDS], node, read_cluster(cluster), kind)
 
 
 @task(auto_shortflags=False, help=KIND)

@@ -9,7 +9,7 @@ AROUND_LABS = ("labs", "glossary", "new")
 OTHERS = {
     "Your own program": ("run", "why", "jobs", "logs", "cancel"),
     "Earlier runs": ("results", "compare", "report", "export", "import", "predict"),
-    "The cluster": ("up", "down", "status", "shell", "image", "prune"),
+    "The cluster": ("up", "down", "status", "shell", "exec", "image", "prune"),
     "Maintenance": ("test", "dev.pin"),
 }
 

@@ -91,11 +91,11 @@ def why(_: Context, cluster: str = "default") -> None:
         jobs.why(read_cluster(cluster))
 
 
-@task(name="jobs")
-def list_jobs(_: Context) -> None:
-    """List jobs (runs in the background), newest first."""
+@task(name="jobs", auto_shortflags=False, help=CLUSTER)
+def list_jobs(_: Context, cluster: str = "default") -> None:
+    """List jobs: runs in the background, and Slurm's, newest first."""
     with exiting():
-        detached.list_jobs()
+        detached.list_jobs(read_cluster(cluster))
 
 
 def logs_task(*, named: bool) -> Task[Callable[..., Any]]:

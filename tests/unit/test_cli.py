@@ -36,6 +36,7 @@ COMMANDS = {
     "down",
     "status",
     "shell",
+    "exec",
     "results",
     "compare",
     "report",
