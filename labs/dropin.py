@@ -54,8 +54,7 @@ from parlab.lab import Lab, approx, burn, metric
 lab = Lab(unit=0.5, nodes=1, cores=4, speed=1 / 4)
 LIBRARIES = {"multiprocessing": multiprocessing, "multiprocess": multiprocess}
 NUMBERS = range(16)
-SCRIPT = """
-from multiprocessing import get_context
+SCRIPT = """from multiprocessing import get_context
 get_context("{}").Process(target=print, args=["hello from a worker"]).start()
 """
 

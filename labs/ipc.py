@@ -40,9 +40,8 @@ Follows    lock
 Minutes    10
 """
 
-from multiprocessing import get_context
+from multiprocessing import get_context, shared_memory
 from multiprocessing.pool import ThreadPool
-from multiprocessing.shared_memory import SharedMemory
 
 import numpy as np
 
@@ -78,14 +77,13 @@ def add_up(task, inbox, outbox, array):
         outbox.put(task(message if array is None else array))
 
 
-@lab.case(way=["pipe", "queue", "manager"], size=SMALL)
-@lab.case(way=["pipe", "queue", "manager"], size=LARGE, repeat=3)
-@lab.case(way="shared memory", size=[SMALL, LARGE])
+@lab.case(way=["pipe", "queue", "manager", "shared memory"], size=SMALL)
+@lab.case(way=["pipe", "queue", "manager", "shared memory"], size=LARGE, repeat=3)
 @lab.case(way="plain memory", size=SMALL, outcome="wrong")
 def message(task=total, *, way, size):
     numbers, answers = np.arange(size, dtype=float), []
     inbox, outbox = CHANNELS.get(way, fork.SimpleQueue)(), fork.SimpleQueue()
-    block = SharedMemory(create=True, size=8 * size)
+    block = shared_memory.SharedMemory(create=True, size=8 * size)
     block.unlink()  # a forked worker needs no name for it, and the block goes with its last process
     array = {"shared memory": np.ndarray(size, buffer=block.buf), "plain memory": np.zeros(size)}.get(way)
     worker = fork.Process(target=add_up, args=[task, inbox, outbox, array])

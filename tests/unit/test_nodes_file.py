@@ -9,10 +9,11 @@ import pytest
 from parlab.backend.compose import more_nodes
 from parlab.backend.image import OF_SLURM as FILES
 from parlab.backend.image import slurm_image
-from parlab.backend.machine import JOBS, OF_SLURM, Machine
+from parlab.backend.machine import HOME, JOBS, OF_SLURM, Machine
 from tests.conftest import ROOT
 
 PLAIN = Machine("parlab:1", "sha256:1")
+SHARED = ["jobs:/jobs", "home:/home/lab"]
 SLURM = Machine("parlab-slurm:1", "sha256:2", service=OF_SLURM)
 
 
@@ -26,21 +27,21 @@ def test_a_plain_cluster_has_what_the_file_says() -> None:
     assert set(added(6, PLAIN)["services"]) == {"node-5", "node-6"}
 
 
-def test_every_node_of_a_slurm_cluster_can_run_its_daemon_and_sees_the_folder_of_jobs() -> None:
+def test_every_node_of_a_slurm_cluster_can_run_its_daemon_and_sees_the_shared_folders() -> None:
     found = added(5, SLURM)
     assert set(found["services"]) == {"head", *(f"node-{number}" for number in range(1, 6))}
     for service in found["services"].values():
-        assert service["volumes"] == ["jobs:/jobs"]
+        assert service["volumes"] == SHARED
         assert service["tmpfs"][0].startswith("/run:")
         assert not {"cap_add", "privileged", "user", "security_opt"} & set(service)
-    assert set(found["volumes"]) == {JOBS}
+    assert set(found["volumes"]) == {JOBS, HOME}
 
 
 def test_a_folder_that_is_read_in_place_comes_on_top(tmp_path: Path) -> None:
     found = added(1, Machine("parlab-slurm:1", "sha256:2", str(tmp_path), OF_SLURM))
-    first, second = found["services"]["head"]["volumes"]
-    assert (first, second["source"]) == ("jobs:/jobs", str(tmp_path))
-    assert OF_SLURM["volumes"] == ["jobs:/jobs"]
+    *shared, last = found["services"]["head"]["volumes"]
+    assert (shared, last["source"]) == (SHARED, str(tmp_path))
+    assert OF_SLURM["volumes"] == SHARED
 
 
 @pytest.mark.parametrize("name", FILES)
