@@ -5,13 +5,13 @@ The bars are plain boxes of the page, not charts: they appear at once, follow th
 
 import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from parlab.formatting import number, percent, plural, seconds, share, signed_percent, times
 from parlab.model.case import RIGHT
 from parlab.report.names import Name, short_names
-from parlab.report.scaling import Curve, curves
+from parlab.report.scaling import WORKER, Curve, curves
 from parlab.results.record import Answer, MeasuredCase, Run
 from parlab.terminal.breakdowns import IN_SHORT
 from parlab.terminal.summary import CATEGORIES, SHOWN_FROM, by_name, ideal_in_words
@@ -35,6 +35,11 @@ class TimeBar:
     lost: bool  # whether that is more than labs allow
     cells: tuple[tuple[str, str], ...]  # the other columns: each a heading and its text
 
+    @property
+    def tracks(self) -> tuple[tuple[tuple[str, float], ...], ...]:
+        """The bars below each other, here one: each its parts, by their look, in percent."""
+        return ((("measured", self.measured - self.behind), ("beyond", self.behind)),)
+
 
 @dataclass(frozen=True)
 class Account:
@@ -46,15 +51,20 @@ class Account:
     parts: tuple[tuple[str, str, float], ...]  # category, its name, percent
 
 
-def time_bars(run: Run) -> list[TimeBar]:
-    """A bar per case, all on one scale."""
+def time_bars(run: Run, names: Mapping[str, Name] | None = None) -> list[TimeBar]:
+    """A bar per case, all on one scale; `names` are the short ones, if they are known already."""
     cases = by_name(run)
-    longest = max((s for case in cases.values() for s in _drawable_s(case)), default=1.0) or 1.0
-    names, rows = short_names(cases), _columns(run, list(cases.values()))
+    longest = longest_s(cases.values())
+    names, rows = names or short_names(cases), _columns(run, list(cases.values()))
     return [
         _time_bar(case, full, names[full], longest, tuple(cells))
         for (full, case), cells in zip(cases.items(), rows, strict=True)
     ]
+
+
+def longest_s(cases: Iterable[MeasuredCase]) -> float:
+    """The longest time that is drawn of these cases, in seconds; 1 if there is none."""
+    return max((s for case in cases for s in _drawable_s(case)), default=1.0) or 1.0
 
 
 def _drawable_s(case: MeasuredCase) -> Iterator[float]:
@@ -124,7 +134,7 @@ def outcome(case: MeasuredCase) -> str:
     return outcome if outcome == RIGHT else f"{outcome}, as declared"
 
 
-def accounts_of(run: Run) -> list[Account]:
+def accounts_of(run: Run, names: Mapping[str, Name] | None = None) -> list[Account]:
     """The breakdown of the time of each case's last-finishing worker, without categories that no case has.
 
     Empty for a program: its spans do not tell when it waited, nor when it was ready and did not run.
@@ -134,7 +144,7 @@ def accounts_of(run: Run) -> list[Account]:
         return []
     timed = {name: case.breakdown().shares() for name, case in cases.items() if case.times and case.measured_s}
     shown = [kind for kind in CATEGORIES if any(shares[kind] > SHOWN_FROM for shares in timed.values())]
-    names = short_names(cases)
+    names = names or short_names(cases)
     return [
         Account(names[full].group, names[full].own, full, tuple((k, IN_SHORT[k], 100 * shares[k]) for k in shown))
         for full, shares in timed.items()
@@ -170,13 +180,13 @@ def _of_sizes(run: Run) -> str:
     curve = max(alike, key=lambda curve: curve.reference_s(curve.cases[0]))
     few, quickest = curve.cases[0], min(case.measured_s for case in curve.cases)
     best = next(case for case in curve.cases if case.measured_s <= (1 + EVEN) * quickest)
-    noun = "worker" if curve.baseline is None else "rank"
-    size = plural(best.seen_workers, noun)
+    noun = "rank" if curve.baseline is not None and curve.counts == WORKER else curve.counts
+    size = plural(curve.size(best), noun)
     level = best.measured_s > quickest  # more workers are quicker, but too little for that to tell
     rating = f"with {size} as fast as with any (within {percent(EVEN, 0)})" if level else f"fastest with {size}"
     clause = f"{curve.name}: {rating}, {seconds(best.measured_s)}"
-    if best.seen_workers != few.seen_workers:
-        clause += f", {number(few.measured_s / best.measured_s)} times as fast as with {few.seen_workers}"
+    if curve.size(best) != curve.size(few):
+        clause += f", {number(few.measured_s / best.measured_s)} times as fast as with {curve.size(few)}"
         clause += f" ({seconds(few.measured_s)})"
         if few.ideal_s and best.ideal_s:
             clause += f", ideally {number(few.ideal_s / best.ideal_s)} times"
@@ -185,11 +195,11 @@ def _of_sizes(run: Run) -> str:
 
 def _of_more(curve: Curve, best: MeasuredCase, noun: str, *, level: bool) -> str:
     """What more workers than the best number do: those that are slower, each with its time."""
-    more = [case for case in curve.cases if case.seen_workers > best.seen_workers]
+    more = [case for case in curve.cases if curve.size(case) > curve.size(best)]
     slower = [case for case in more if case.measured_s > (1 + EVEN) * best.measured_s]
     if not slower:
         return f"; more {noun}s gain nothing" if more and not level else ""
-    times_of = ", ".join(f"{case.seen_workers} take {seconds(case.measured_s)}" for case in slower)
+    times_of = ", ".join(f"{curve.size(case)} take {seconds(case.measured_s)}" for case in slower)
     return f"; {f'more {noun}s are slower' if slower == more else 'slower'}: {times_of}"
 
 

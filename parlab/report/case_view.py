@@ -52,20 +52,22 @@ class CaseView:
     program: bool = False  # a user's own, not a lab's
     is_open: bool = True
     apart: bool = False  # each case starts with an axis of its own
+    letter: str = ""  # of its run, in a comparison
+    pair: tuple[MeasuredCase, ...] = ()  # in a comparison, the case in both runs: they share an axis
 
     @cached_property
     def chart(self) -> Chart | None:
-        return case_chart(self.case, self.name, beside=self.beside)
+        return case_chart(self.case, self.name, letter=self.letter, beside=self.beside, pair=self.pair)
 
     @property
     def by_itself(self) -> Chart | None:
-        """The chart on an axis of its own: an exported picture has no other case beside it."""
-        return case_chart(self.case, self.name)
+        """The chart on an axis of its own, or of its pair: an exported picture has no other case beside it."""
+        return case_chart(self.case, self.name, letter=self.letter, beside=self.pair)
 
     @property
     def on_paper(self) -> Markup:
         """The chart for paper."""
-        beside = () if self.apart else self.beside
+        beside = self.pair if self.apart else self.beside
         return case_on_paper(self.case, self.case.ideal() if self.case.completed else [], beside)
 
     @property

@@ -26,7 +26,7 @@ from parlab.report.style import (
     share_of_axis,
 )
 from parlab.results.record import MeasuredCase, Run
-from parlab.terminal.summary import CATEGORIES, SHOWN_FROM, by_name, measured_in_words
+from parlab.terminal.summary import CATEGORIES, SHOWN_FROM, by_name, measured_in_words, paired
 
 RUN_LOOKS = (COMPUTING, Look(GREEN, "dot"))
 NAMES_LEFT = 250  # pixels for the names of cases
@@ -36,9 +36,9 @@ WORDS_PIXELS = 5  # from the end of a bar to its text
 LONG_NAME = 30  # characters; longer ones take two lines
 
 
-def _timed(run: Run) -> dict[str, MeasuredCase]:
+def _timed(cases: Mapping[str, MeasuredCase | None]) -> dict[str, MeasuredCase]:
     """The cases that took time, by name; the names are in as few lines as fit beside a chart."""
-    return {_lines(name): case for name, case in by_name(run).items() if case.times and case.measured_s > 0}
+    return {_lines(name): case for name, case in cases.items() if case and case.times and case.measured_s > 0}
 
 
 def _lines(name: str) -> str:
@@ -48,17 +48,18 @@ def _lines(name: str) -> str:
 
 def overview(run: Run) -> Chart | None:
     """Ideal beside measured time, a pair of bars per case; None if nothing was measured."""
-    return _times_chart({"measured": run}, "overview")
+    return _times_chart({"measured": _timed(by_name(run))}, "overview")
 
 
 def side_by_side(first: Run, second: Run) -> Chart | None:
     """The ideal and the measured times of two runs, case by case; None if neither run measured anything."""
-    return _times_chart({"A": first, "B": second}, "both")
+    pairs = paired(first, second)
+    ours, theirs = ({name: pair[side] for name, pair in pairs.items()} for side in (0, 1))
+    return _times_chart({"A": _timed(ours), "B": _timed(theirs)}, "both")
 
 
-def _times_chart(runs: Mapping[str, Run], name: str) -> Chart | None:
+def _times_chart(timed: Mapping[str, Mapping[str, MeasuredCase]], name: str) -> Chart | None:
     """A bar for the ideal and one for each run, case by case, all on one scale of seconds."""
-    timed = {letter: _timed(run) for letter, run in runs.items()}
     cases = dict.fromkeys(label for own in timed.values() for label in own)
     if not cases:
         return None
@@ -80,7 +81,7 @@ def _times_chart(runs: Mapping[str, Run], name: str) -> Chart | None:
         left=NAMES_LEFT,
     )
     source = ColumnDataSource({"case": list(cases)})
-    drawn, looks = {}, dict(zip(runs, RUN_LOOKS, strict=False))
+    drawn, looks = {}, dict(zip(timed, RUN_LOOKS, strict=False))
     height = 0.84 / len(columns)
     for index, (what, values) in enumerate(columns.items()):
         # A missing value becomes nan, for which nothing is drawn.
@@ -125,7 +126,7 @@ def _tell(plot: figure, x: float, y: float, text: str) -> None:
 
 def accounts(run: Run) -> Chart | None:
     """The breakdown of the time of each case's last-finishing worker, one stacked bar per case; None for a program."""
-    timed = _timed(run)
+    timed = _timed(by_name(run))
     if not timed or run.command:  # a program's spans do not tell
         return None
     labels, shares = list(timed), [case.breakdown().shares() for case in timed.values()]

@@ -43,10 +43,10 @@ def curve_on_paper(curve: Curve, fits: Sequence[Fit]) -> Markup:
             parts.append(line(list(zip(fine, fit.speedup(fine), strict=True)), 'stroke="#d55e00"'))
     for case in curve.cases:
         low, high = interval(curve, case)
-        parts.append(line([(case.seen_workers, low), (case.seen_workers, high)], 'stroke="#0072b2" stroke-width="3"'))
+        parts.append(line([(curve.size(case), low), (curve.size(case), high)], 'stroke="#0072b2" stroke-width="3"'))
     parts += [
         f'<circle cx="{x(p):.1f}" cy="{y(s):.1f}" r="4" fill="#0072b2"/>' for p, s in zip(sizes, speedups, strict=True)
     ]
-    parts.append(text_at(WIDTH - RIGHT, height - 6, "workers", "end"))
+    parts.append(text_at(WIDTH - RIGHT, height - 6, f"{curve.counts}s", "end"))
     parts.append(text_at(LEFT, 12, "speed-up: dots measured, dashed ideal, dotted nothing lost, red a fitted law"))
-    return picture(parts, height, f"{curve.name}: speed-up over workers")
+    return picture(parts, height, f"{curve.name}: speed-up over {curve.counts}s")

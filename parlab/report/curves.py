@@ -42,12 +42,12 @@ HEADINGS = ("workers", "measured", "speed-up", "95 % interval", "ideal", "effici
 def curve_chart(curve: Curve, fits: Sequence[Fit], name: str) -> Chart:
     """Speed-up over the number of workers: a point per launch, the intervals, the ideal, and the fitted laws."""
     words = "; ".join(
-        f"{plural(case.seen_workers, 'worker')}: speed-up {number(curve.speedup(case))}, "
+        f"{plural(curve.size(case), curve.counts)}: speed-up {number(curve.speedup(case))}, "
         f"efficiency {percent(curve.efficiency(case))}"
         for case in curve.cases
     )
     plot = _scaling_figure(curve, fits)
-    return Chart(name, f"{curve.name}: more workers", words, column(plot, sizing_mode="stretch_width"))
+    return Chart(name, f"{curve.name}: more {curve.counts}s", words, column(plot, sizing_mode="stretch_width"))
 
 
 def curve_rows(curve: Curve) -> Iterator[tuple[str, ...]]:
@@ -56,14 +56,15 @@ def curve_rows(curve: Curve) -> Iterator[tuple[str, ...]]:
         low, high = interval(curve, case)
         ideal = case.serial_s / case.ideal_s if case.serial_s and case.ideal_s else math.nan
         yield (
-            *(str(case.seen_workers), seconds(case.measured_s), times(curve.speedup(case))),
+            *(str(curve.size(case)), seconds(case.measured_s), times(curve.speedup(case))),
             *(f"{low:.2f} to {high:.2f}", times(ideal), share(curve.efficiency(case))),
         )
 
 
 def curve_table(curve: Curve) -> Table:
     """The same, without a column of ideals if there are none."""
-    return useful(HEADINGS, list(curve_rows(curve)), numbers=HEADINGS)
+    headings = (f"{curve.counts}s", *HEADINGS[1:])
+    return useful(headings, list(curve_rows(curve)), numbers=headings)
 
 
 def interval(curve: Curve, case: MeasuredCase) -> tuple[float, float]:
@@ -76,7 +77,7 @@ def _scaling_figure(curve: Curve, fits: Sequence[Fit]) -> figure:
     workers, speedups = (np.array(values, float) for values in curve.points())
     p, s = (np.array(values, float) for values in curve.ideal_points())
     few, most = min(curve.sizes), max(curve.sizes)
-    intervals = [(case.seen_workers, *interval(curve, case)) for case in curve.cases]
+    intervals = [(curve.size(case), *interval(curve, case)) for case in curve.cases]
     seen = [*speedups, *s, *(low for _, low, _ in intervals), *(high for *_, high in intervals)]
     least, top = min(seen), max(*seen, most / curve.least)
     plot = make_figure(
@@ -106,9 +107,9 @@ def _scaling_figure(curve: Curve, fits: Sequence[Fit]) -> figure:
     points = plot.scatter(workers, speedups, size=9, fill_color=COMPUTING.colour, line_color="white", name="measured")
     points.tags = [EDGED]
     drawn["measured, with its 95 % interval"] = [whiskers, points]
-    plot.add_tools(HoverTool(renderers=[points], tooltips=tip([("workers", "@x"), ("speed-up", "@y{0.00}")])))
+    plot.add_tools(HoverTool(renderers=[points], tooltips=tip([(f"{curve.counts}s", "@x"), ("speed-up", "@y{0.00}")])))
     add_legend(plot, drawn, columns=5)
-    plot.xaxis.axis_label, plot.yaxis.axis_label = "workers", "speed-up"
+    plot.xaxis.axis_label, plot.yaxis.axis_label = f"{curve.counts}s", "speed-up"
     plot.xaxis.ticker = FixedTicker(ticks=curve.sizes)
     plot.yaxis.ticker = FixedTicker(ticks=doublings(least / ROOM, top * ROOM))
     plot.yaxis.formatter = BasicTickFormatter(use_scientific=False)

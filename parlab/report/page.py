@@ -22,20 +22,16 @@ from markupsafe import Markup, escape
 from parlab.errors import UsageError
 from parlab.formatting import plural, signed_percent
 from parlab.host.places import COMMAND
-from parlab.report.charts import side_by_side
+from parlab.report.comparing import ComparisonView
+from parlab.report.faster import AGAINST
 from parlab.report.style import Chart
-from parlab.report.timelines import case_chart
 from parlab.report.views import RunView
 from parlab.results.record import Run
 from parlab.terminal.summary import (
     WITHIN_NOISE,
-    by_name,
     claim_in_words,
-    comparison_rows,
-    differences,
     in_short,
     most_off_by,
-    not_significant,
     sizes,
 )
 
@@ -65,37 +61,18 @@ def report(runs: Sequence[Run]) -> str:
 
 
 def comparison(first: Run, second: Run) -> str:
-    """One page with two runs, A and B; each case has the same scale in both."""
-    both_runs, lettered = side_by_side(first, second), (("A", first), ("B", second))
-    cases = _cases_side_by_side(first, second)
-    drawn = [both_runs, *(chart for pair in cases.values() for chart in pair.values())]
+    """One page with two runs, A and B; the charts of a case have the same scale in both."""
+    view = ComparisonView(first, second)
     return _page(
         "compare.html",
-        f"lab.{first.lab} and lab.{second.lab}" if first.lab != second.lab else f"lab.{first.lab}, two runs",
-        [chart for chart in drawn if chart is not None],
-        runs=[(letter, run, in_short(run)) for letter, run in lettered],
-        warnings=[(letter, warning) for letter, run in lettered for warning in RunView(run).warnings()],
-        differences=differences(first, second),
-        both=both_runs,
-        rows=list(comparison_rows(first, second)),
-        alike=not_significant(first, second),
+        view.title,
+        view.drawn(),
+        view=view,
         within_noise=WITHIN_NOISE,
-        cases=cases,
+        against=AGAINST,
+        **WORDS,
         of=f"--run {first.id} --against {second.id}",
     )
-
-
-def _cases_side_by_side(first: Run, second: Run) -> dict[str, dict[str, Chart | None]]:
-    """The charts of each case, by the case's name and by the letter of its run."""
-    cases = {"A": by_name(first), "B": by_name(second)}
-    charts: dict[str, dict[str, Chart | None]] = {}
-    for number, name in enumerate(cases["A"] | cases["B"], 1):
-        both = {letter: own[name] for letter, own in cases.items() if name in own}
-        charts[name] = {
-            letter: case_chart(case, f"{letter}-{number}", letter=letter, beside=list(both.values()))
-            for letter, case in both.items()
-        }
-    return charts
 
 
 def chart_of(name: str, run: Run, against: Run | None = None) -> str:
@@ -107,9 +84,7 @@ def chart_of(name: str, run: Run, against: Run | None = None) -> str:
     if against is None:
         runs, charts = [run], RunView(run).charts()
     else:
-        pairs = _cases_side_by_side(run, against).values()
-        drawn = [side_by_side(run, against), *(chart for pair in pairs for chart in pair.values())]
-        runs, charts = [run, against], [chart for chart in drawn if chart is not None]
+        runs, charts = [run, against], ComparisonView(run, against).charts()
     named = {chart.name: chart for chart in charts}
     if name not in named:
         whose = " and ".join(one.id for one in runs)

@@ -34,6 +34,7 @@ from parlab.thresholds import MISFIT, UNEVEN
 AMDAHL, USL = "Amdahl's law", "the Universal Scalability Law"
 AMDAHL_FROM, USL_FROM = 3, 5  # sizes; with no more sizes than parameters, any curve fits
 CONFIDENCE = 0.95
+WORKER, CORE = "worker", "core"
 SIZES = ("workers", "ranks", "nodes", "cores")  # settings for the number of workers; the last three are for programs
 FAR = 100  # times the measured number of workers; the measurements say nothing about more
 NO_GAIN = 1.01  # times as fast; less is no gain
@@ -44,7 +45,7 @@ Law = Callable[..., Any]
 
 @dataclass(frozen=True)
 class Curve:
-    """Cases of a run that differ only in the number of workers, in ascending order of it.
+    """Cases of a run that differ only in the number of workers, or of cores for the same workers, in ascending order.
 
     Speed-ups are against all tasks one after another on one virtual core or, in a program's sweep, its smallest size.
     """
@@ -52,11 +53,16 @@ class Curve:
     name: str
     cases: tuple[MeasuredCase, ...]
     baseline: MeasuredCase | None = None  # the smallest size of a sweep
+    counts: str = WORKER  # or CORE
+
+    def size(self, case: MeasuredCase) -> int:
+        """The number of workers, or of the virtual cores that the same workers share."""
+        return case.spec.virtual_cores if self.counts == CORE else case.seen_workers
 
     @property
     def least(self) -> int:
-        """The number of workers with a speed-up of 1, by definition."""
-        return 1 if self.baseline is None else self.baseline.seen_workers
+        """The size with a speed-up of 1, by definition."""
+        return 1 if self.baseline is None else self.size(self.baseline)
 
     @property
     def against(self) -> str:
@@ -74,13 +80,13 @@ class Curve:
         return self.reference_s(case) / case.measured_s if case.completed else math.nan
 
     def efficiency(self, case: MeasuredCase) -> float:
-        """Its speed-up over the ratio of the workers."""
-        return self.speedup(case) * self.least / case.seen_workers
+        """Its speed-up over the ratio of the sizes."""
+        return self.speedup(case) * self.least / self.size(case)
 
     @property
     def sizes(self) -> list[int]:
-        """The numbers of workers."""
-        return sorted({case.seen_workers for case in self.cases})
+        """The numbers of workers, or of cores."""
+        return sorted({self.size(case) for case in self.cases})
 
     @property
     def fitting(self) -> "Curve":
@@ -88,13 +94,13 @@ class Curve:
         return replace(self, cases=tuple(case for case in self.cases if _has_cores(case)))
 
     def points(self) -> tuple[list[int], list[float]]:
-        """The numbers of workers and the speed-ups of all launches."""
-        pairs = [(c.seen_workers, self.reference_s(c) / wall_s) for c in self.cases for wall_s in c.times]
+        """The sizes and the speed-ups of all launches."""
+        pairs = [(self.size(c), self.reference_s(c) / wall_s) for c in self.cases for wall_s in c.times]
         return [workers for workers, _ in pairs], [speedup for _, speedup in pairs]
 
     def ideal_points(self) -> tuple[list[int], list[float]]:
         """The numbers of workers and the ideal speed-ups of all cases with an ideal."""
-        pairs = [(c.seen_workers, c.serial_s / c.ideal_s) for c in self.cases if c.serial_s and c.ideal_s]
+        pairs = [(self.size(c), c.serial_s / c.ideal_s) for c in self.cases if c.serial_s and c.ideal_s]
         return [workers for workers, _ in pairs], [speedup for _, speedup in pairs]
 
     def left_out(self) -> str:
@@ -119,11 +125,16 @@ def curves(run: Run) -> list[Curve]:
             if "workers" in case.settings and "nodes=" in case.name:  # else the nodes' cores determine the workers
                 rest.append(f"nodes={case.spec.nodes}")
             by_function.setdefault(f"{function}({', '.join(rest)})" if rest else function, []).append(case)
-    sorted_by_size = {
-        name: tuple(sorted(cases, key=lambda case: case.seen_workers)) for name, cases in by_function.items()
-    }
-    all_curves = (Curve(name, cases, cases[0] if run.command else None) for name, cases in sorted_by_size.items())
+    all_curves = (_curve(name, cases, program=bool(run.command)) for name, cases in by_function.items())
     return [curve for curve in all_curves if len(curve.sizes) > 1]
+
+
+def _curve(name: str, cases: Sequence[MeasuredCase], *, program: bool) -> Curve:
+    """The curve of these cases; of a sweep over cores with always the same workers, over its cores."""
+    same_workers = len({case.seen_workers for case in cases}) == 1
+    curve = Curve(name, (), counts=CORE if same_workers and all("cores" in c.settings for c in cases) else WORKER)
+    ordered = tuple(sorted(cases, key=curve.size))
+    return replace(curve, cases=ordered, baseline=ordered[0] if program else None)
 
 
 @dataclass(frozen=True)
@@ -151,12 +162,13 @@ class Fit:
     most: int
     launches: int
     off: float  # the largest deviation of a launch from the curve, as a fraction
+    counts: str = WORKER  # or CORE
 
     def words(self) -> str:
         """The result of the fit, in a few sentences."""
         off = percent(math.ceil(1000 * self.off) / 1000)
         allowed = percent(MISFIT, 0)
-        where = f"Fitted to {self.launches} launches with {self.fewest} to {self.most} workers"
+        where = f"Fitted to {self.launches} launches with {self.fewest} to {self.most} {self.counts}s"
         if not self.describes:
             return (
                 f"{_capital(self.law)} does not describe these launches: it is up to {off} off, and {allowed} is the "
@@ -175,24 +187,24 @@ class Fit:
         if not rest:
             yield f"{first} of the work cannot be shared out."
             if first.low * FAR * self.most < 1:
-                yield "That may be nothing: these sizes do not tell how much more workers could gain."
+                yield f"That may be nothing: these sizes do not tell how much more {self.counts}s could gain."
             elif first.low > 1 / NO_GAIN:
-                yield "If so, more workers make it no faster."
+                yield f"If so, more {self.counts}s make it no faster."
             else:
                 gain = _range(1 / first.high, 1 / first.low)
-                yield f"If so, no number of workers makes it more than {gain} times faster than one."
+                yield f"If so, no number of {self.counts}s makes it more than {gain} times faster than one."
             return
         (coherency,) = rest
         yield f"{first} of the work waits its turn."
-        yield f"To agree with the others, each further worker adds {coherency} of the time that one would take alone."
+        yield f"To agree with the others, each further {self.counts} adds {coherency} of the time of one alone."
         if coherency.low > 0:
             fewer, more = (max(1.0, math.sqrt((1 - first.value) / bound)) for bound in (coherency.high, coherency.low))
             if round(more) > 1:
-                yield f"If so, it is fastest with about {_range(round(fewer), round(more))} workers."
+                yield f"If so, it is fastest with about {_range(round(fewer), round(more))} {self.counts}s."
             else:
-                yield "If so, more than one worker makes it slower."
+                yield f"If so, more than one {self.counts} makes it slower."
         else:
-            yield "That may be nothing: these sizes do not tell from how many workers on more are slower."
+            yield f"That may be nothing: these sizes do not tell from how many {self.counts}s on more are slower."
 
 
 def _capital(text: str) -> str:

@@ -38,15 +38,23 @@ DIP = 0.01  # of the measured time: a shorter pause between two tasks is no idle
 SOME_CPU = 0.1  # least range of the CPU axis, in host CPUs
 
 
-def case_chart(case: MeasuredCase, name: str, *, letter: str = "", beside: Sequence[MeasuredCase] = ()) -> Chart | None:
+def case_chart(
+    case: MeasuredCase,
+    name: str,
+    *,
+    letter: str = "",
+    beside: Sequence[MeasuredCase] = (),
+    pair: Sequence[MeasuredCase] = (),
+) -> Chart | None:
     """The measured tasks with the end of the ideal; beneath, on the same axis, busy workers and CPU use.
 
-    The axis fits the cases `beside` it, too; `letter` distinguishes the chart from theirs. None if no task left a span.
+    The axis fits the cases `beside` it, too, or only its `pair`: the same case of two runs, which a `letter` tells
+    apart. None if no task left a span.
     """
     repeat = case.median_repeat
     if not repeat.spans:
         return None
-    x_range = time_axis(case, beside)
+    x_range = time_axis(case, beside, pair)
     ideal = case.ideal() if case.completed else []
     parts = [measured_gantt(case, repeat, x_range, letter, ideal), busy_workers(case, repeat, ideal, x_range)]
     if use := cpu_use(repeat):
@@ -59,12 +67,12 @@ def case_chart(case: MeasuredCase, name: str, *, letter: str = "", beside: Seque
     return Chart(name, title, _in_words(case, repeat), column(*parts, sizing_mode="stretch_width"))
 
 
-def time_axis(case: MeasuredCase, beside: Sequence[MeasuredCase] = ()) -> Range1d:
+def time_axis(case: MeasuredCase, beside: Sequence[MeasuredCase] = (), pair: Sequence[MeasuredCase] = ()) -> Range1d:
     """The axis from 0 to the end of the longest of these cases; start-up lies to its left, shut-down to its right.
 
-    Its tags are the two possible initial ranges: for all these cases, and for `case` alone.
+    Its tags are the two possible initial ranges: for all these cases, and for `case` alone, or with its `pair`.
     """
-    together, alone = (_end([case, *others]) for others in (beside, ()))
+    together, alone = (_end([case, *others]) for others in (beside, pair))
     launches = [one.median_repeat for one in (case, *beside)]
     least = -max(launch.startup_s for launch in launches)
     most = max([together, *((launch.measured_s or 0.0) + launch.shutdown_s for launch in launches)])

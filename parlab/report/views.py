@@ -1,7 +1,7 @@
 """The content of a run's page, in text and charts; `pages/report.html` arranges it."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -16,11 +16,12 @@ from parlab.report.charts import accounts, overview
 from parlab.report.curve_paper import curve_on_paper
 from parlab.report.curves import curve_chart, curve_table
 from parlab.report.machine import facts
-from parlab.report.scaling import Curve, curves, fits, of_the_ideal, too_few
+from parlab.report.names import Name, short_names
+from parlab.report.scaling import CORE, Curve, curves, fits, of_the_ideal, too_few
 from parlab.report.style import Chart
 from parlab.report.tables import Table
 from parlab.results.record import Answer, Finding, MeasuredCase, Run
-from parlab.terminal.summary import INVALID, in_short, remarks
+from parlab.terminal.summary import INVALID, by_name, in_short, remarks
 from parlab.thresholds import EVEN, OWN_FREEDOM
 
 UNFOLDED = 3  # so many cases are open; the reader opens the others
@@ -34,6 +35,12 @@ ASSUMED = (
 )
 
 
+def far_apart(cases: Iterable[MeasuredCase]) -> bool:
+    """Whether the times of these cases differ too much for one axis."""
+    times = [case.measured_s for case in cases if case.times and case.measured_s > 0]
+    return bool(times) and max(times) > UNLIKE * min(times)
+
+
 @dataclass(frozen=True)
 class CurveView:
     """Cases that differ in the number of workers: their chart, its table, and the results of the fits."""
@@ -44,6 +51,7 @@ class CurveView:
     against: str
     says: tuple[str, ...]
     assumed: str
+    counts: str  # workers, or cores
 
 
 def _unfolded(cases: Sequence[MeasuredCase]) -> set[int]:
@@ -150,10 +158,20 @@ class RunView:
         return sum(claim.answer is Answer.YES for claim in self.run.verdict.claims)
 
     @property
-    def apart(self) -> bool:
-        """Whether the cases' times differ so much that each starts with an axis of its own."""
-        times = [case.measured_s for case in self.run.cases if case.times and case.measured_s > 0]
-        return bool(times) and max(times) > UNLIKE * min(times)
+    def sections(self) -> list[tuple[str, str]]:
+        """The anchors and the titles of the page's sections, for its contents."""
+        found = []
+        if self.run.cases:
+            found += [("times", "Ideal and measured" if self.has_ideals else "Measured"), ("cases", "The cases")]
+            found += [("time", "Where the time went")] if self.accounts else []
+            found += [("more", self.more)] if self.curves else []
+        found.append(("machine", "The machine"))
+        return found if self.run.command else [*found, ("handout", "The handout")]
+
+    @property
+    def more(self) -> str:
+        """The title above the curves, by what there is more of."""
+        return "More cores" if all(curve.counts == CORE for curve in self.curves) else "More workers"
 
     @cached_property
     def cases(self) -> list[CaseView]:
@@ -187,18 +205,16 @@ class RunView:
     def curves(self) -> list[CurveView]:
         curve_views = []
         for index, curve in enumerate(curves(self.run), 1):
-            fitted = fits(*curve.fitting.points(), curve.least) if self.run.stands else []
+            found = fits(*curve.fitting.points(), curve.least) if self.run.stands else []
+            fitted = [replace(fit, counts=curve.counts) for fit in found]
             few = too_few(len(curve.fitting.sizes))
             words = [fit.words() for fit in fitted] + [of_the_ideal(curve), few, curve.left_out()]
             if not self.run.stands:
                 words = [NOT_FITTED]
             chart = curve_chart(curve, fitted, f"{self.prefix}scaling-{index}")
             on_paper = curve_on_paper(curve, fitted)
-            curve_views.append(
-                CurveView(
-                    chart, on_paper, curve_table(curve), curve.against, tuple(filter(None, words)), _assumed(curve)
-                )
-            )
+            says, table = tuple(filter(None, words)), curve_table(curve)
+            curve_views.append(CurveView(chart, on_paper, table, curve.against, says, _assumed(curve), curve.counts))
         return curve_views
 
     def _named(self, chart: Chart | None) -> Chart | None:
@@ -215,12 +231,22 @@ class RunView:
         return [chart for chart in charts if chart is not None]
 
     @cached_property
+    def names(self) -> dict[str, Name]:
+        """The short names of the cases, for all tables."""
+        return short_names(by_name(self.run))
+
+    @cached_property
+    def apart(self) -> bool:
+        """Whether each case starts with an axis of its own."""
+        return far_apart(self.run.cases)
+
+    @cached_property
     def time_bars(self) -> list[TimeBar]:
-        return time_bars(self.run)
+        return time_bars(self.run, self.names)
 
     @cached_property
     def accounts(self) -> list[Account]:
-        return accounts_of(self.run)
+        return accounts_of(self.run, self.names)
 
     @property
     def question(self) -> str:

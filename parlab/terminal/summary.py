@@ -109,24 +109,33 @@ def comparison_rows(first: Run, second: Run) -> Iterator[tuple[str, ...]]:
 
     Cases of different labs are different work, even if they share a name: each has its own row, without a ratio.
     """
+    for name, (one, other) in paired(first, second).items():
+        yield name, *_side_by_side(one, other)
+
+
+def paired(first: Run, second: Run) -> dict[str, tuple[MeasuredCase | None, MeasuredCase | None]]:
+    """Each case of either run, by name, with the case of that name in the other run, if that ran the same lab."""
     ours, theirs = by_name(first), by_name(second)
-    if first.lab != second.lab:
-        for name, case in ours.items():
-            yield f"{first.lab}: {name}", *_side_by_side(case, None)
-        for name, case in theirs.items():
-            yield f"{second.lab}: {name}", *_side_by_side(None, case)
-        return
-    for name in {**ours, **theirs}:
-        yield name, *_side_by_side(ours.get(name), theirs.get(name))
+    if first.lab == second.lab:
+        return {name: (ours.get(name), theirs.get(name)) for name in {**ours, **theirs}}
+    alone = {f"{first.lab}: {name}": (case, None) for name, case in ours.items()}
+    return {**alone, **{f"{second.lab}: {name}": (None, case) for name, case in theirs.items()}}
 
 
 def differences(first: Run, second: Run) -> list[str]:
     """The differences between two runs, a line each; specs and hosts first."""
+    return [*hindrances(first, second), *other_differences(first, second)]
+
+
+def hindrances(first: Run, second: Run) -> list[str]:
+    """The differences that a reader must know before times of both runs are compared."""
     lines = []
     if first.id == second.id:
         lines.append("A and B are the same run")
     if first.lab != second.lab:
         lines.append(f"different labs: {first.lab} and {second.lab}; no case of one is set against one of the other")
+    elif first.command != second.command:
+        lines.append(f"different commands: {' '.join(first.command)} and {' '.join(second.command)}")
     if first.backend != second.backend:
         lines.append(f"different backends: {first.backend} and {second.backend}")
     if first.spec != second.spec:
@@ -135,10 +144,14 @@ def differences(first: Run, second: Run) -> list[str]:
     hosts = _unlike(first.environment, second.environment, HOST)
     if hosts:
         lines.append(f"different hosts: {'; '.join(hosts)}")
-    rest = sorted((first.environment.keys() | second.environment.keys()) - set(HOST))
-    if others := _unlike(first.environment, second.environment, rest):
-        lines.append(f"also different: {'; '.join(others)}")
     return lines
+
+
+def other_differences(first: Run, second: Run) -> list[str]:
+    """All other differences of the environments, in at most one line."""
+    rest = sorted((first.environment.keys() | second.environment.keys()) - set(HOST))
+    others = _unlike(first.environment, second.environment, rest)
+    return [f"also different: {'; '.join(others)}"] if others else []
 
 
 def _unlike(first: Mapping[str, Any], second: Mapping[str, Any], names: Any) -> list[str]:
@@ -163,16 +176,25 @@ def _ratio(one: MeasuredCase | None, other: MeasuredCase | None) -> Estimate | N
     """The time of `other` over that of `one`; None if the work differs, or if one of them did not complete it."""
     if one is None or other is None or not (one.completed and other.completed and one.times and other.times):
         return None
-    return time_ratio(one, other, NOTHING_KNOWN) if ideal_in_words(one) == ideal_in_words(other) else None
+    alike = ideal_in_words(one) == ideal_in_words(other) and one.spec.unit == other.spec.unit
+    return time_ratio(one, other, NOTHING_KNOWN) if alike else None
 
 
 def not_significant(first: Run, second: Run) -> list[str]:
     """Cases whose times in both runs differ by no more than launches of one case: the ratio's interval includes 1."""
-    if first.lab != second.lab:
-        return []
-    ours, theirs = by_name(first), by_name(second)
-    ratios = {name: _ratio(case, theirs.get(name)) for name, case in ours.items()}
-    return [name for name, ratio in ratios.items() if ratio is not None and ratio.interval[0] <= 1 <= ratio.interval[1]]
+    return [name for name, ratio in ratios(first, second).items() if is_within_noise(ratio)]
+
+
+def ratios(first: Run, second: Run) -> dict[str, Estimate]:
+    """The time of B over that of A, for each case whose work is the same in both."""
+    found = {name: _ratio(*pair) for name, pair in paired(first, second).items()}
+    return {name: ratio for name, ratio in found.items() if ratio is not None}
+
+
+def is_within_noise(ratio: Estimate) -> bool:
+    """Whether the interval of a ratio includes 1."""
+    low, high = ratio.interval
+    return low <= 1 <= high
 
 
 def measured_in_words(case: MeasuredCase | None) -> str:

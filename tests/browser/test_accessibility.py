@@ -18,7 +18,10 @@ ODD = ("phases", "raised", "not a measurement", "empty", "embedded")
 PAGES: dict[str, Callable[[], str]] = {
     "one run": lambda: report([run(*map(case_on, (1, 2, 3, 4, 6)), verdict=CLAIMS, handout=HANDOUT)]),
     "all kinds of runs": lambda: report([RUNS[name] for name in ODD]),
-    "a comparison": lambda: comparison(run(case_on(1), case_on(2)), run(case(), lab="other")),
+    "a comparison": lambda: comparison(run(case_on(1), case_on(2)), run(case_on(1), case_on(2), id="second")),
+    "a comparison of different labs": lambda: comparison(
+        run(case_on(1), case_on(2)), run(case(), lab="other", id="second", verdict=verdict(quiet=Answer.NO))
+    ),
     "the index": lambda: index({1: run(case(), id="2-b"), 2: RUNS["broken off"]}, ["3-c: unreadable"]),
 }
 

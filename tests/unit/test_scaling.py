@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from parlab.model.case import Demand
 from parlab.model.workers import Workforce
 from parlab.report.curves import curve_rows
-from parlab.report.scaling import Fit, amdahl, curves, fits, of_the_ideal, too_few, usl
+from parlab.report.scaling import CORE, Fit, amdahl, curves, fits, of_the_ideal, too_few, usl
 from parlab.results.record import MeasuredCase, Run
-from tests.unit.samples import case, raised, repeat, run, span, took
+from tests.unit.samples import SPEC, case, raised, repeat, run, span, took
 
 SIZES = [1, 2, 4, 8, 16, 32]
 
@@ -184,3 +184,19 @@ def test_a_law_is_found_again_in_speed_ups_against_two_workers() -> None:
     p = np.array(SIZES[1:], float)
     (fit, *_) = fits(SIZES[1:], (amdahl(p, 0.1) / amdahl(np.array(2.0), 0.1)).tolist(), least=2)
     assert fit.parameters[0].value == pytest.approx(0.1, abs=1e-3)
+
+
+def test_a_sweep_over_cores_with_the_same_workers_has_a_curve_over_its_cores() -> None:
+    sizes = [
+        replace(
+            case(took(seconds), name=f"solver(cores={cores})", spec=replace(SPEC, cores=cores), serial_s=8.0),
+            settings={"cores": cores},
+            workforce=Workforce(1, 1, cores),
+            ideal_s=None,
+        )
+        for cores, seconds in ((4, 2.0), (1, 8.0), (2, 4.0))
+    ]
+    (curve,) = curves(run(*sizes, lab="solver", command=("python", "solver.py"), exit_code=0))
+    assert (curve.counts, curve.sizes, curve.least) == (CORE, [1, 2, 4], 1)
+    assert [curve.speedup(one) for one in curve.cases] == pytest.approx([1, 2, 4])
+    assert [curve.efficiency(one) for one in curve.cases] == pytest.approx([1, 1, 1])

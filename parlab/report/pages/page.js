@@ -84,21 +84,12 @@ matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
   }
 })
 
-// A printer does not wait. A report has its charts as plain SVG, too, and unfolds for it; of a comparison, which has not,
-// pictures are made at once.
+// A printer does not wait: the page has its charts as plain SVG, too, and unfolds for it.
 addEventListener("beforeprint", () => {
   document.documentElement.classList.add("paper")
   for (const fold of document.querySelectorAll("details:not([open]):not(.tables, .help)")) {
     fold.open = true
     fold.dataset.printed = "yes"
-  }
-  for (const [name, view] of views) {
-    const place = document.getElementById(name)
-    if (place.closest(".report")) continue
-    const { canvas } = view.export("png")
-    canvas.classList.add("printed")
-    place.after(canvas)
-    place.hidden = true
   }
 })
 addEventListener("afterprint", () => {
@@ -106,10 +97,6 @@ addEventListener("afterprint", () => {
   for (const fold of document.querySelectorAll("details[data-printed]")) {
     fold.open = false
     delete fold.dataset.printed
-  }
-  for (const canvas of document.querySelectorAll(".printed")) {
-    canvas.previousElementSibling.hidden = false
-    canvas.remove()
   }
 })
 
@@ -238,13 +225,15 @@ function scale(name) {
   time.setv({ start, end })
 }
 
-// All cases of a run that share one axis move together.
+// Charts that share one axis move together: all cases of a run or, if each has its own, both runs' charts of a case.
 function together(name, { start, end }) {
-  const run = document.getElementById(name).closest(".run")
-  if (!run?.querySelector(".scale") || run.querySelector(".alone:checked")) return
+  const place = document.getElementById(name)
+  const run = place.closest(".run")
+  const shared = run?.querySelector(".scale") && !run.querySelector(".alone:checked") ? run : place.closest(".case")
+  if (!shared) return
   for (const other of views.keys()) {
     const time = timeOf(other)
-    if (other === name || !time?.tags.length || document.getElementById(other).closest(".run") !== run) continue
+    if (other === name || !time?.tags.length || !shared.contains(document.getElementById(other))) continue
     if (time.start !== start || time.end !== end) time.setv({ start, end })
   }
 }
