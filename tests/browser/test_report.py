@@ -412,7 +412,7 @@ def test_cases_of_one_name_are_all_drawn(open_page: Open) -> None:
     page = open_page(report([run(case(), case(), case())])).page
     assert "pool(nodes=1), 3" in page.locator("table.bars").first.inner_text()
     page = open_page(comparison(run(case(), case()), run(case()))).page
-    assert page.locator("h3").all_inner_texts() == ["pool(nodes=1)", "pool(nodes=1), 2"]
+    assert page.locator("summary h3").all_inner_texts() == ["pool(nodes=1)", "pool(nodes=1), 2"]
 
 
 def test_the_index_links_every_run_and_filters(open_page: Open) -> None:
