@@ -24,8 +24,8 @@ sys.exit(int(sys.argv[1]) if ranks.rank == 1 else 0)
 def exported(folder: Path, code: int) -> Path:
     """The directory of an exported program that ends with this code, for mpiexec of this environment."""
     (folder / "sums.py").write_text(PROGRAM)
-    launcher = f"{Path(sys.executable).with_name('mpiexec')} --oversubscribe"
-    (folder / "site.toml").write_text(f"launcher = '{launcher}'\npython = '{sys.executable}'\n")
+    site = f"launcher = 'mpiexec --oversubscribe'\npython = {json.dumps(sys.executable)}\n"
+    (folder / "site.toml").write_text(site)
     done = start(
         folder, "export", "--site", "site.toml", "--mpi", "--ranks", "2", "--out", "there", "sums.py", str(code)
     )
@@ -38,7 +38,7 @@ def run_job(folder: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         ["bash", "job.sh"],
         cwd=folder,
-        env={**os.environ, **root},
+        env={**os.environ, **root, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"},
         capture_output=True,
         text=True,
         timeout=PATIENCE * 30,
