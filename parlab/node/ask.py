@@ -7,7 +7,7 @@ import signal
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from tempfile import TemporaryFile
+from tempfile import TemporaryDirectory, TemporaryFile
 
 from msgspec.structs import replace
 
@@ -33,16 +33,17 @@ def watch() -> None:
 async def ask(question: Ask) -> Answered:
     """Run the program with the question's text on its standard input; the answer is a line of its standard output.
 
-    The processes that it starts have the mark of a launch's processes, PARLAB_RUN, and are ended with it.
+    The processes that it starts have the mark of a launch's processes, PARLAB_RUN, and are ended with it. Its folder
+    for temporary files goes with it: an MPI of one process leaves its session there.
     """
     run = question.env["PARLAB_RUN"].encode()
-    with TemporaryFile() as stack:
-        answered = await _answer_of(question, run, stack.fileno())
+    with TemporaryFile() as stack, TemporaryDirectory(prefix="parlab-", ignore_cleanup_errors=True) as scratch:
+        answered = await _answer_of(question, run, stack.fileno(), scratch)
         stack.seek(0)
         return replace(answered, stack=stack.read().decode(errors="replace"))
 
 
-async def _answer_of(question: Ask, run: bytes, stack: int) -> Answered:
+async def _answer_of(question: Ask, run: bytes, stack: int, scratch: str) -> Answered:
     """The program's answer. It writes its stack to the file descriptor `stack` before its time is up.
 
     Its standard error would not do: there, the processes that it has started may write any amount after the stack.
@@ -51,7 +52,7 @@ async def _answer_of(question: Ask, run: bytes, stack: int) -> Answered:
     try:
         process = await asyncio.create_subprocess_exec(
             *question.argv,
-            env=os.environ | question.env | watch,
+            env=os.environ | question.env | watch | {"TMPDIR": scratch},
             pass_fds=[stack],
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
