@@ -5,6 +5,7 @@ import re
 import subprocess
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ import pytest
 from parlab.backend.cluster import Cluster
 from parlab.backend.compose import Container
 from parlab.backend.engine import connect
+from parlab.backend.slurm import Slurm
 
 # Another one where two suites run at once, and for each of the processes over which pytest-xdist spreads the tests.
 NAME = "-".join(filter(None, (os.environ.get("PARLAB_TEST_CLUSTER", "tests"), os.environ.get("PYTEST_XDIST_WORKER"))))
@@ -38,6 +40,18 @@ def four(cluster: Cluster) -> Cluster:
     """The cluster, up and healthy, with four worker nodes."""
     cluster.up(4, print)
     return cluster
+
+
+@contextmanager
+def slurm_cluster(name: str) -> Iterator[Slurm]:
+    """A Slurm cluster beside the other tests' own, not up yet; nothing of it is left at the end."""
+    client = connect()
+    backend = Slurm(client, name)
+    backend.down()
+    yield backend
+    backend.down()
+    assert left_of(backend.project) == ""
+    client.close()
 
 
 def inside(node: Container, *command: str) -> str:

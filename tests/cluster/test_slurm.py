@@ -10,12 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from parlab.backend.engine import connect
 from parlab.backend.image import image_name
 from parlab.backend.machine import plain, slurm
 from parlab.backend.slurm import Slurm
 from parlab.model.spec import HEAD_CPUS
-from tests.cluster.conftest import LEFT, NAME, inside, left_of, see_that_it_is_hardened
+from tests.cluster.conftest import LEFT, NAME, inside, see_that_it_is_hardened, slurm_cluster
 from tests.conftest import PATIENCE, Invoke, start_invoke, within
 from tests.own_programs import start
 
@@ -42,13 +41,8 @@ WAITING = "import time; print('here', flush=True); time.sleep(300)"
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Slurm]:
     """A Slurm cluster beside the other tests' own."""
-    client = connect()
-    backend = Slurm(client, f"{NAME}-slurm")
-    backend.down()
-    yield backend
-    backend.down()
-    assert left_of(backend.project) == ""
-    client.close()
+    with slurm_cluster(f"{NAME}-slurm") as backend:
+        yield backend
 
 
 @pytest.fixture
@@ -68,6 +62,12 @@ def on_head(cluster: Slurm, *command: str) -> str:
 def jobs(cluster: Slurm) -> list[str]:
     """The number and the state of each job in the queue."""
     return on_head(cluster, "squeue", "--noheader", "--format=%i %T").splitlines()
+
+
+def first_job(cluster: Slurm) -> int:
+    """The least number that the controller gives to a job."""
+    (number,) = re.findall(r"^FirstJobId *= (\d+)$", on_head(cluster, "scontrol", "show", "config"), re.MULTILINE)
+    return int(number)
 
 
 def left(cluster: Slurm) -> list[str]:
@@ -250,6 +250,7 @@ def test_a_controller_in_trouble_ends_no_job(two: Slurm, what: str, tmp_path: Pa
 def test_after_a_controller_was_killed_in_mid_job_the_next_run_works(
     two: Slurm, waiting: subprocess.Popen[str], tmp_path: Path
 ) -> None:
+    first = first_job(two)
     on_head(two, "pkill", "-KILL", "-x", "slurmctld")
     within(20, lambda: "slurmctld" in on_head(two, "ps", "-eo", "comm="))
     waiting.send_signal(signal.SIGINT)
@@ -258,6 +259,7 @@ def test_after_a_controller_was_killed_in_mid_job_the_next_run_works(
     done = start(tmp_path, "run", *SLURM, "--mpi", "--nodes", "2", "each.py")
     assert done.returncode == 0, done.stderr.decode()
     assert left(two) == []
+    assert first_job(two) > first, "no number is given twice"
 
 
 def test_a_node_that_the_user_has_drained_stays_so_and_is_named(two: Slurm, tmp_path: Path) -> None:
