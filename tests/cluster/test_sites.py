@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from parlab.backend.compose import Container
-from parlab.backend.engine import connect
 from parlab.backend.slurm import Slurm
-from tests.cluster.conftest import NAME, inside, left_of
+from parlab.run.mpiexec import OPEN_MPI
+from tests.cluster.conftest import NAME, inside, slurm_cluster
 from tests.conftest import PATIENCE, Invoke
 from tests.own_programs import start
 
@@ -23,12 +23,7 @@ partition = "lab"
 options = ["--exclusive"]
 python = "/opt/parlab/bin/python"
 [environment]
-OMPI_MCA_pml = "ob1"
-OMPI_MCA_btl = "self,sm,tcp"
-OMPI_MCA_smsc = "^cma"
-OMPI_MCA_osc = "^ucx"
-OMPI_MCA_mpi_yield_when_idle = "1"
-"""
+""" + "\n".join(f'{name} = "{value}"' for name, value in OPEN_MPI.items())
 # It sends nothing until all ranks are out of MPI_Init: docs/slurm.md, a trap of Open MPI. The time is mostly a sleep's:
 # that is the same whoever starts the ranks.
 PROGRAM = """
@@ -46,13 +41,8 @@ FOLDER = "/jobs/sums-site"
 @pytest.fixture
 def cluster() -> Iterator[Slurm]:
     """A Slurm cluster with two nodes, beside the other tests' own."""
-    client = connect()
-    backend = Slurm(client, f"{NAME}-site")
-    backend.down()
-    yield backend
-    backend.down()
-    assert left_of(backend.project) == ""
-    client.close()
+    with slurm_cluster(f"{NAME}-site") as backend:
+        yield backend
 
 
 def send(folder: Path, head: Container) -> None:

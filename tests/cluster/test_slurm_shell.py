@@ -7,9 +7,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from parlab.backend.engine import connect
 from parlab.backend.slurm import Slurm
-from tests.cluster.conftest import NAME, inside, left_of
+from tests.cluster.conftest import NAME, inside, slurm_cluster
 from tests.conftest import ROOT, Invoke, within
 
 CALLED = f"{NAME}-shell"
@@ -19,15 +18,10 @@ Shell = Callable[[str], subprocess.CompletedProcess[str]]
 @pytest.fixture(scope="module")
 def cluster(invoke: Invoke) -> Iterator[Slurm]:
     """A Slurm cluster with two nodes."""
-    client = connect()
-    backend = Slurm(client, CALLED)
-    backend.down()
-    done = invoke("up", "--cluster", CALLED, "--backend", "slurm", "--nodes", "2")
-    assert done.returncode == 0, done.stderr
-    yield backend
-    backend.down()
-    assert left_of(backend.project) == ""
-    client.close()
+    with slurm_cluster(CALLED) as backend:
+        done = invoke("up", "--cluster", CALLED, "--backend", "slurm", "--nodes", "2")
+        assert done.returncode == 0, done.stderr
+        yield backend
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """What is added to compose.yaml: nodes, a folder that is read in place, what a Slurm cluster's nodes have."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from parlab.backend.compose import more_nodes
 from parlab.backend.image import OF_SLURM as FILES
 from parlab.backend.image import slurm_image
 from parlab.backend.machine import HOME, JOBS, OF_SLURM, Machine
+from parlab.run.mpiexec import OPEN_MPI
 from tests.conftest import ROOT
 
 PLAIN = Machine("parlab:1", "sha256:1")
@@ -42,6 +44,11 @@ def test_a_folder_that_is_read_in_place_comes_on_top(tmp_path: Path) -> None:
     *shared, last = found["services"]["head"]["volumes"]
     assert (shared, last["source"]) == (SHARED, str(tmp_path))
     assert OF_SLURM["volumes"] == SHARED
+
+
+def test_a_users_own_job_has_the_settings_of_open_mpi_that_a_launch_has() -> None:
+    (line,) = re.findall(r"^ENV (OMPI_.*)$", (ROOT / "docker" / "slurm.Dockerfile").read_text(), re.MULTILINE)
+    assert dict(word.split("=", 1) for word in line.split()) == OPEN_MPI
 
 
 @pytest.mark.parametrize("name", FILES)
