@@ -25,12 +25,15 @@ from parlab.results.record import Answer, Run
 from parlab.results.store import kept, read_json
 
 
-def run_once(lab: str) -> tuple[int, float, Run | None]:
-    """Run a lab; return the exit code, the command's seconds, and the record; None if there is no record."""
+def run_once(*words: str) -> tuple[int, float, Run | None]:
+    """Run a lab, or a lab's file, by these words; return the exit code, the seconds, and the record, if there is one.
+
+    It knows of no earlier run: its record is the only one in a folder of its own.
+    """
     with tempfile.TemporaryDirectory() as folder:
         began = time.monotonic()
         done = subprocess.run(
-            [str(ROOT / "invoke"), f"lab.{lab}", "--check", "--quiet"],
+            [sys.executable, "-m", "parlab", *words],
             cwd=ROOT,
             env=os.environ | {"PARLAB_RESULTS": folder},
             stdout=subprocess.DEVNULL,
@@ -90,7 +93,7 @@ def main() -> None:
         for turn in range(1, options.repeat + 1):
             taken = 0.0
             for lab in options.lab:
-                code, took_s, run = run_once(lab)
+                code, took_s, run = run_once(f"lab.{lab}", "--check", "--quiet")
                 codes[lab][code] += 1
                 taken += took_s
                 if run is not None:

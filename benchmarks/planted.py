@@ -8,15 +8,12 @@ knows of no earlier one. Prints how often each answer came; the exit code is 1 i
 """
 
 import argparse
-import os
-import subprocess
 import sys
 import tempfile
 from collections import Counter
 from pathlib import Path
 
-from parlab.host.places import ROOT
-from parlab.results.store import kept, read_json
+from benchmarks.course import run_once
 
 TOLERANCE = 0.05
 PLANTED = [(2.0, 1, "no"), (2.0, 5, "no"), (0.5, 5, "yes")]  # in tolerances; launches; the answer it must have
@@ -35,7 +32,12 @@ def work(number):
     return number
 
 
-@lab.case(workers=2)
+@lab.serial
+def one_after_another(task=work):
+    return [task(number) for number in range(8)]
+
+
+@lab.case(workers=2, repeat={launches})
 def pool(task=work, *, workers):
     with get_context("fork").Pool(workers) as processes:
         return processes.map(task, range(8), chunksize=1)
@@ -52,23 +54,12 @@ if __name__ == "__main__":
 '''
 
 
-def answer(lab: Path, launches: int) -> tuple[str, str]:
+def answer(lab: Path) -> tuple[str, str]:
     """Run the lab; return the answer to its claim, and the evidence for it."""
-    with tempfile.TemporaryDirectory() as results:
-        command = [sys.executable, "-m", "parlab", str(lab), "--repeat", str(launches), "--quiet"]
-        done = subprocess.run(
-            command,
-            cwd=ROOT,
-            env=os.environ | {"PARLAB_RESULTS": results},
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
-            check=False,
-        )
-        records = kept(Path(results))
-        if not records:
-            raise SystemExit(done.stderr.rstrip())
-        (claim,) = read_json(records[0]).verdict.claims
+    code, _, run = run_once(str(lab))
+    if run is None:
+        sys.exit(code or 1)
+    (claim,) = run.verdict.claims
     return claim.answer.value, claim.why
 
 
@@ -82,8 +73,9 @@ def main() -> None:
         lab = Path(folder, "planted.py")
         for turn in range(1, repeat + 1):
             for (factor, launches, must_be), answers in zip(PLANTED, found, strict=True):
-                lab.write_text(LAB.format(units=1 + factor * TOLERANCE, tolerance=TOLERANCE))
-                given, why = answer(lab, launches)
+                text = LAB.format(units=1 + factor * TOLERANCE, tolerance=TOLERANCE, launches=launches)
+                lab.write_text(text)
+                given, why = answer(lab)
                 answers[given] += 1
                 if given != must_be:
                     print(f"  {turn}: {factor:g} tolerances, {launches} launches: {given}: {why}", flush=True)
