@@ -77,7 +77,7 @@ def _of_slurm(cluster: str) -> SlurmJobs | None:
     except NoEngine:
         return None
     with closing(client):
-        head, *_ = [*Cluster(client, cluster).containers(), None]
+        head = next(iter(Cluster(client, cluster).containers()), None)
         return ask(client, head.id) if head is not None and head.has_slurm and head.well else None
 
 

@@ -20,15 +20,17 @@ def words_after(name: str) -> int:
 
 def names_a_run(name: str) -> bool:
     """Whether the word after a task's name on the command line is a run's number, id or file, and no other task."""
-    words = sys.argv[sys.argv.index(name) + 1 :] if name in sys.argv else []
-    first = next((word for word in words if not word.startswith("-")), "")
+    first = next((word for word in _after(name) if not word.startswith("-")), "")
     return first[:1].isdigit() or first.endswith(".json") or os.sep in first
 
 
 def sends_a_program(name: str) -> bool:
     """Whether a word after a task's name on the command line is a program or a lab."""
-    words = sys.argv[sys.argv.index(name) + 1 :] if name in sys.argv else []
-    return any(names_a_program(word) for word in words)
+    return any(map(names_a_program, _after(name)))
+
+
+def _after(name: str) -> list[str]:
+    return sys.argv[sys.argv.index(name) + 1 :] if name in sys.argv else []
 
 
 def taking_a_word(

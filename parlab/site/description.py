@@ -6,13 +6,13 @@ Every value has a default, so a file says only what differs; docs/sites.md lists
 import re
 import tomllib
 from collections.abc import Mapping
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Literal
 
 import msgspec
 
 from parlab.errors import UsageError
+from parlab.model.advice import did_you_mean
 
 Scheduler = Literal["slurm", "pbs", "lsf"]
 # These words become a part of a script: none may begin another line of it.
@@ -57,8 +57,7 @@ def read_site(path: Path) -> Site:
     known = Site.__struct_fields__
     for key in document:
         if key not in known:
-            near = get_close_matches(key, known, n=1)
-            told = f"did you mean {near[0]}?" if near else f"it may have {', '.join(known)}"
+            told = did_you_mean(key, known).replace("Did", "did", 1) or f"it may have {', '.join(known)}"
             raise UsageError(f"--site: {path} has {key!r}, which no site's file has: {told}")
     try:
         return msgspec.convert({"name": path.stem, **document}, type=Site)
