@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 from docker.client import DockerClient
 
-from parlab.backend.exec import Exec
+from parlab.backend.exec import TRIES, Exec
 from parlab.errors import ParlabError
 
 SECONDS = 5  # for Slurm's answer
@@ -64,19 +64,34 @@ class SlurmJobs:
 
 
 def ask(client: DockerClient, head: str) -> SlurmJobs:
-    """Ask Slurm on this head for its jobs. Raises ParlabError if it does not answer."""
-    said, wrong = bytearray(), bytearray()
-    command = Exec(client, head, ["sh", "-c", ASK])
-    code = command.finish(lambda stream, piece: (said if stream == 1 else wrong).extend(piece))
-    if code != 0:
-        told = wrong.decode(errors="replace").strip() or f"it has not answered in {SECONDS} s"
-        raise ParlabError(f"Slurm does not list its jobs: {told}")
-    return read(said.decode(errors="replace"))
+    """Ask Slurm on this head for its jobs. Raises ParlabError if it does not answer.
+
+    On a busy host the engine may lose what a short command has written; so an empty answer is asked for once more.
+    """
+    for _ in range(TRIES):
+        code, out, wrong = _asked(client, head)
+        if code != 0:
+            raise ParlabError(f"Slurm does not list its jobs: {wrong.strip() or f'it has not answered in {SECONDS} s'}")
+        if out:
+            break
+    return read(out)
+
+
+def _asked(client: DockerClient, head: str) -> tuple[int | None, str, str]:
+    """The exit code of ASK, its output, and its errors."""
+    said = {1: bytearray(), 2: bytearray()}
+    code = Exec(client, head, ["sh", "-c", ASK]).finish(lambda stream, piece: said[stream].extend(piece))
+    return code, said[1].decode(errors="replace"), said[2].decode(errors="replace")
 
 
 def read(text: str) -> SlurmJobs:
-    """Read the answer to ASK: the time, the queue, an empty line, and the file of ended jobs."""
+    """Read the answer to ASK: the time, the queue, an empty line, and the file of ended jobs.
+
+    Raises ParlabError for an answer without its first line.
+    """
     first, _, rest = text.partition("\n")
+    if (now := _time(first)) is None:
+        raise ParlabError("Slurm does not list its jobs: the engine has lost the answer. Retry")
     queue, _, file = rest.partition("\n\n") if not rest.startswith("\n") else ("", "", rest[1:])
     ended = [_ended(line) for line in file.splitlines()]
     known = [job for job in ended if job is not None]
@@ -85,7 +100,7 @@ def read(text: str) -> SlurmJobs:
     alive = [job for job in waiting if job is not None and (job.number, job.submitted) not in over]
     unread = ended.count(None) + waiting.count(None)
     by_time = sorted([*known, *alive], key=lambda job: (job.submitted or datetime.min, *_digits(job.number)))
-    return SlurmJobs(datetime.fromisoformat(first), tuple(by_time), unread)
+    return SlurmJobs(now, tuple(by_time), unread)
 
 
 def _digits(number: str) -> Iterator[int]:

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from parlab.backend.slurm_jobs import SlurmJob, read
+from parlab.errors import ParlabError
 from parlab.terminal.slurm_jobs import HEADINGS, list_of_slurm_jobs
 
 NOW = "2026-11-29T12:10:00"
@@ -128,3 +129,9 @@ def test_the_table_has_a_line_per_job_with_what_it_waited_and_ran() -> None:
     assert running.split() == [*second, "0:05:00", "-"]
     third = ["3", "eat", "short", "failed", "-", "node-1", "2", "12:00:00", "0:00:10", "0:00:02", "0:05:00", "0:9"]
     assert failed.split() == third
+
+
+@pytest.mark.parametrize("text", ["", "\n", "\n\n"])
+def test_an_answer_that_was_lost_is_told(text: str) -> None:
+    with pytest.raises(ParlabError, match="has lost the answer"):
+        read(text)
