@@ -11,13 +11,15 @@ from datetime import datetime, timedelta
 
 from docker.client import DockerClient
 
-from parlab.backend.exec import TRIES, Exec
+from parlab.backend.exec import Exec
 from parlab.errors import ParlabError
 
 SECONDS = 5  # for Slurm's answer
 FIELDS = "%i|%P|%T|%r|%N|%C|%V|%S|%l|%j"  # the name is last: only it may have any letter
-# The queue first: a job that ends meanwhile is in both answers, not in neither.
-ASK = f"""date +%FT%T
+# It waits until its input ends: what it wrote at once might come with the engine's answer to its start, and the SDK
+# drops that. The queue comes first: a job that ends meanwhile is in both answers, not in neither.
+ASK = f"""cat >/dev/null
+date +%FT%T
 SLURM_TIME_FORMAT=standard timeout {SECONDS} squeue --noheader --format='{FIELDS}' || exit 1
 echo
 cat "${{SLURM_CONF%/*}}/jobs.txt" 2>/dev/null || :"""
@@ -64,24 +66,14 @@ class SlurmJobs:
 
 
 def ask(client: DockerClient, head: str) -> SlurmJobs:
-    """Ask Slurm on this head for its jobs. Raises ParlabError if it does not answer.
-
-    On a busy host the engine may lose what a short command has written; so an empty answer is asked for once more.
-    """
-    for _ in range(TRIES):
-        code, out, wrong = _asked(client, head)
-        if code != 0:
-            raise ParlabError(f"Slurm does not list its jobs: {wrong.strip() or f'it has not answered in {SECONDS} s'}")
-        if out:
-            break
-    return read(out)
-
-
-def _asked(client: DockerClient, head: str) -> tuple[int | None, str, str]:
-    """The exit code of ASK, its output, and its errors."""
-    said = {1: bytearray(), 2: bytearray()}
-    code = Exec(client, head, ["sh", "-c", ASK]).finish(lambda stream, piece: said[stream].extend(piece))
-    return code, said[1].decode(errors="replace"), said[2].decode(errors="replace")
+    """Ask Slurm on this head for its jobs. Raises ParlabError if it does not answer."""
+    said, wrong = bytearray(), bytearray()
+    command = Exec(client, head, ["sh", "-c", ASK])
+    code = command.finish(lambda stream, piece: (said if stream == 1 else wrong).extend(piece))
+    if code != 0:
+        told = wrong.decode(errors="replace").strip() or f"it has not answered in {SECONDS} s"
+        raise ParlabError(f"Slurm does not list its jobs: {told}")
+    return read(said.decode(errors="replace"))
 
 
 def read(text: str) -> SlurmJobs:
